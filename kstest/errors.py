@@ -1,0 +1,26 @@
+"""The errors kstest raises, each with the exit code the shell sees.
+
+Every message names the file, column, row or option, what was found, what is accepted and what
+to try. Nothing else in the package chooses an exit code for a failure; the codes of a finished
+test are in `kstest.result`.
+"""
+
+from __future__ import annotations
+
+
+class KstestError(Exception):
+    """Anything the user can mend. Printed as one message, never with a traceback."""
+
+    exit_code = 2
+
+
+class UsageError(KstestError):
+    """An option or argument that cannot be used as given."""
+
+
+class DataError(KstestError):
+    """A file, stream or array that cannot be read or cannot be tested."""
+
+
+class OutputError(KstestError):
+    """The result could not be written where it was asked for."""
