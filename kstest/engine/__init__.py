@@ -1,0 +1,37 @@
+"""The engine: the only code that walks over pairs of rows.
+
+A kernel test of N rows needs sums over N^2 pairs, for several bandwidths, under a thousand
+labellings of the rows. Done as written that is N^2 x bandwidths x labellings, in an N x N matrix.
+The engine never holds that matrix and never repeats the sweep::
+
+      rows, in blocks              one sweep over pairs             all labellings at once
+    +---+---+---+---+           +----+----+----+----+
+    | 1 | 2 | 3 | 4 |  ----->   | 11 | 12 | 13 | 14 |             q_b = v_b' A v_b
+    +---+---+---+---+           |    | 22 | 23 | 24 |  ----->
+     h rows each                |    |    | 33 | 34 |             A: (bandwidths, blocks, blocks)
+                                +----+----+----+----+             v_b: a sign per block
+
+- `blocks` sums the kernel over pairs of blocks. It has three ways to make the values, chosen by
+  size: NumPy in float64 (small inputs, which then need not load numba), and two compiled float32
+  sweeps, with direct distances (few columns) or from a matrix product (many columns).
+- `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
+  forms v' K v of all labellings.
+- `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
+  `jit` the options and the disk cache of compiled code; `work` threads and progress.
+
+Sums are accumulated in float64 over strips in a fixed order, every task writes its own cells, and
+the matrix products are kept on one thread each: the answer does not depend on the number of
+threads.
+
+Which rows form a block, and which labellings are drawn, is the business of `kstest.nulls`. The
+rounding of a float32 sweep cannot hurt validity: the blocks lie in random order, so the
+rounded statistic of a labelling is a function of positions that are exchangeable under the null.
+
+Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses them.
+"""
+
+from .blocks import Sums, block_sums, warm
+from .forms import Forms, quadratic_forms
+from .work import Work
+
+__all__ = ["Forms", "Sums", "Work", "block_sums", "quadratic_forms", "warm"]

@@ -1,0 +1,175 @@
+"""Kernel sums over pairs of blocks of rows: one sweep, whatever the number of labellings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import Bank
+from . import jit
+from .tiles import TILE_ROWS, Points, tile_values
+from .work import Work, run_tasks, single_blas
+
+# From this many columns on, distances come from a matrix product (benchmarks/engine.py prints
+# both): with fewer, the direct sweep's strips stay in the first-level cache.
+PRODUCT_COLUMNS = 8
+# Below this many elementary steps NumPy has finished before numba is imported.
+NUMPY_STEPS = 4e8
+# One compiled call covers about this many steps (0.1 to 0.3 s), so that progress moves and
+# Ctrl-C is heard.
+CALL_STEPS = 2e9
+# Float32 distances are off by this share of |x|^2; where that moves the kernel's argument by more
+# than a little for a tenth of the rows (a width far below the spread), float64 is used.
+SINGLE_ROUNDING = 6e-8
+ARGUMENT_ERROR = 0.02
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Kernel sums of L kernels over G blocks.
+
+    Attributes
+    ----------
+    blocks : ndarray of float64 (L, G, G)
+        Sum of k(x_i, x_j) over i in block a, j in block b, i != j; symmetric.
+    squares : ndarray of float64 (L,)
+        Sum of k(x_i, x_j)^2 over all unordered pairs i < j.
+    """
+
+    blocks: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+
+def block_sums(
+    rows: NDArray[np.float64], starts: NDArray[np.int64], banks: Sequence[Bank], work: Work
+) -> Sums:
+    """Sum the kernels of all banks over all pairs of blocks.
+
+    Parameters
+    ----------
+    rows : ndarray (N, d)
+        Scaled rows, block after block.
+    starts : ndarray of int (G + 1,)
+        Block g holds the rows starts[g] <= i < starts[g + 1].
+    banks : sequence of Bank
+    work : Work
+
+    Notes
+    -----
+    Memory: the rows three times in float32, L G^2 numbers, and a tile per thread. Time: N^2 / 2
+    pairs times d plus the number of bandwidths.
+    """
+    parts = []
+    with single_blas():
+        for bank in banks:
+            sweep = _compiled if _suits_compiled(rows, bank) else _numpy
+            parts.append(sweep(rows, starts, bank, work))
+    return Sums(
+        np.concatenate([p.blocks for p in parts]), np.concatenate([p.squares for p in parts])
+    )
+
+
+def _suits_compiled(rows: NDArray[np.float64], bank: Bank) -> bool:
+    if bank.kernel.leaf is None or _steps(len(rows), rows.shape[1], len(bank)) < NUMPY_STEPS:
+        return False
+    if bank.kernel.geometry == "cityblock":
+        return True
+    norms = np.einsum("ij,ij->i", rows, rows)
+    typical = np.partition(norms, int(0.9 * len(norms)))[int(0.9 * len(norms))]
+    return bool(SINGLE_ROUNDING * typical * bank.factors.max() < ARGUMENT_ERROR)
+
+
+def _steps(pairs_side: int, d: int, rungs: int) -> float:
+    """Elementary steps of a sweep over pairs_side^2 / 2 pairs."""
+    return pairs_side**2 / 2 * (4 + d / 2 + rungs)
+
+
+def _numpy(rows: NDArray[np.float64], starts: NDArray[np.int64], bank: Bank, work: Work) -> Sums:
+    points = Points.of(rows)
+    n, groups = len(points), len(starts) - 1
+    out = np.zeros((len(bank), groups, groups))
+    squares = np.zeros(len(bank))
+    for first in range(0, n, TILE_ROWS):
+        i = slice(first, min(first + TILE_ROWS, n))
+        i_cut = _cut(starts, i)
+        for j in (i, slice(i.stop, n)):
+            if j.start == j.stop:
+                continue
+            j_cut = _cut(starts, j)
+            for l, values in enumerate(tile_values(points, i, j, bank)):
+                part = np.add.reduceat(values, j_cut[1], axis=1)
+                part = np.add.reduceat(part, i_cut[1], axis=0)
+                out[l, i_cut[0], j_cut[0]] += part
+                flat = values.ravel()
+                if j is i:
+                    squares[l] += flat @ flat / 2
+                else:
+                    out[l, j_cut[0], i_cut[0]] += part.T
+                    squares[l] += flat @ flat
+        work.progress(1 - (1 - i.stop / n) ** 2)
+    return Sums(out, squares)
+
+
+def _cut(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int64]]:
+    """Blocks that a range of rows touches, and where each begins within the range."""
+    first = int(np.searchsorted(starts, part.start, side="right")) - 1
+    last = int(np.searchsorted(starts, part.stop, side="left"))
+    return slice(first, last), np.maximum(starts[first:last], part.start) - part.start
+
+
+def _compiled(rows: NDArray[np.float64], starts: NDArray[np.int64], bank: Bank, work: Work) -> Sums:
+    points = Points.of(rows, np.float32)
+    groups, d = len(starts) - 1, rows.shape[1]
+    out = np.zeros((len(bank), groups, groups))
+    sweep = load_leaves(work)
+    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS
+    per_pair = 2 * _steps(1, d, len(bank))
+    tasks: list[Callable[[], None]] = []
+    costs: list[float] = []
+    partial: list[NDArray[np.float64]] = []
+    for a in range(groups):
+        height = int(starts[a + 1] - starts[a])
+        for b_first, b_last in _spans(starts, a, CALL_STEPS / (height * per_pair)):
+            squares = np.zeros(len(bank))
+            partial.append(squares)
+            args = (points, starts, a, b_first, b_last, bank, out, squares)
+            tasks.append(lambda args=args: sweep(product, *args))  # type: ignore[misc]
+            costs.append(height * float(starts[b_last] - starts[b_first]))
+    run_tasks(tasks, costs, work)
+    squares = np.sum(partial, axis=0)
+    if bank.squaring:  # the next rung is the square of this one; only the last was counted
+        totals = out.sum(axis=(1, 2)) / 2
+        squares[:-1] = totals[1:]
+    return Sums(out, squares)
+
+
+def _spans(starts: NDArray[np.int64], a: int, width: float) -> list[tuple[int, int]]:
+    """Ranges of blocks b >= a, each of about `width` rows and at least one block."""
+    spans, first, last = [], a, len(starts) - 1
+    while first < last:
+        stop = int(np.searchsorted(starts, starts[first] + width, side="right")) - 1
+        stop = min(max(stop, first + 1), last)
+        spans.append((first, stop))
+        first = stop
+    return spans
+
+
+def load_leaves(work: Work) -> Callable[..., None]:
+    """Import the compiled sweep, telling the user when this machine has to compile it first."""
+    if not jit.is_compiled():
+        work.notify("compiling the kernel sums, once per machine: a few seconds")
+    from . import sweep
+
+    sweep.warm()
+    jit.mark_compiled()
+    return sweep.sweep
+
+
+def warm(work: Work) -> Path:
+    """Compile everything that is compiled, and return the directory that keeps it."""
+    load_leaves(work)
+    return jit.cache_directory()

@@ -1,0 +1,113 @@
+"""The one place that touches numba: jit options and where compiled code is kept.
+
+Compiled code must serve every later process, from cron with HOME unset and from a read-only
+installation. numba's own choice (beside the source, else under HOME) raises at import when
+neither is writable, so the directory is chosen here, only for our leaves: the first usable of
+KSTEST_CACHE_DIR, NUMBA_CACHE_DIR, XDG_CACHE_HOME/kstest, ~/.cache/kstest, a directory of this
+user under the system's temporary directory, and at last a private one of this process.
+
+numba loads its cache with pickle. A directory that another user may write to would let that user
+run code as this one, so only directories owned by this user and closed to others are accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# contract and reassoc let LLVM vectorise sums; nnan and ninf are left out because the engine
+# must not assume that what it is handed is finite.
+FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+
+
+def leaf(function: Callable[..., Any]) -> Any:
+    """Compile `function` on first use, without the GIL, and keep the machine code on disk.
+
+    A leaf may call only leaves of its own file: numba does not notice when a callee in another
+    file changes, and would go on using the old machine code.
+    """
+    import numba
+
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_directory())
+    try:
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Compile a helper into the leaves that call it."""
+    import numba
+
+    return numba.njit(inline="always", error_model="numpy", fastmath=FASTMATH)(function)
+
+
+@cache
+def cache_directory() -> Path:
+    """Return a directory for compiled code that this user owns and can write to."""
+    for candidate in _candidates():
+        if _usable(candidate):
+            return candidate
+    return Path(tempfile.mkdtemp(prefix="kstest-"))
+
+
+def is_compiled() -> bool:
+    """Say whether this machine has compiled the present leaves before."""
+    return _marker().exists()
+
+
+def mark_compiled() -> None:
+    """Remember that the present leaves are compiled, so that the next process is silent."""
+    try:
+        _marker().touch()
+    except OSError:
+        return  # a full disk only costs the next process its silence
+
+
+@cache
+def _marker() -> Path:
+    import llvmlite.binding
+    import numba
+
+    source = Path(__file__).with_name("leaves.py").read_bytes()
+    features = str(llvmlite.binding.get_host_cpu_features().flatten())
+    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features}".encode()
+    return cache_directory() / f"compiled-{hashlib.sha256(key + source).hexdigest()[:16]}"
+
+
+def _candidates() -> Iterator[Path]:
+    for variable in ("KSTEST_CACHE_DIR", "NUMBA_CACHE_DIR"):
+        if os.environ.get(variable):
+            yield Path(os.environ[variable])
+    if os.environ.get("XDG_CACHE_HOME"):
+        yield Path(os.environ["XDG_CACHE_HOME"]) / "kstest"
+    home = os.path.expanduser("~")
+    if os.path.isabs(home) and os.path.isdir(home):
+        yield Path(home) / ".cache" / "kstest"
+    yield Path(tempfile.gettempdir()) / f"kstest-{_user()}"
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _usable(directory: Path) -> bool:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = os.lstat(directory)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError:
+        return False
+    if not hasattr(os, "getuid"):
+        return True
+    mine = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode)
+    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

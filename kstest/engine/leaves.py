@@ -1,0 +1,302 @@
+"""The compiled inner loops: sums of kernel values over blocks of pairs.
+
+Everything here takes float32 arrays and plain numbers, writes into the arrays it is given, and
+calls nothing outside this file (see `kstest.engine.jit`). The NumPy twin is `kstest.engine.tiles`.
+
+How one block is swept: four rows at a time against a strip of at most STRIP columns, so that the
+strip's distances stay in the first-level cache while the coordinates are added one after the
+other; then the kernel is applied in place, and each further rung of a bandwidth ladder is one
+multiplication per value, because it is the square of the rung before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .jit import inline, leaf
+
+STRIP = 512
+f32 = np.float32
+
+
+@inline
+def exp_minus(u: Any) -> Any:
+    """exp(-u) for u >= 0: 2^k by exponent bits, 2^r (|r| <= 1/2) by its Taylor polynomial.
+
+    Branch-free float32, so that LLVM vectorises it; math.exp stays scalar. The relative error
+    is below 3e-7 (tested), and exp(-87) stands in for anything smaller.
+    """
+    t = max(-u, f32(-87.0)) * f32(1.4426950408889634)
+    k = np.rint(t)
+    r = t - k
+    p = f32(1.5403530e-4)
+    p = p * r + f32(1.3333558e-3)
+    p = p * r + f32(9.6181291e-3)
+    p = p * r + f32(5.5504109e-2)
+    p = p * r + f32(2.4022651e-1)
+    p = p * r + f32(6.9314718e-1)
+    p = p * r + f32(1.0)
+    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(f32)
+
+
+@inline
+def profile_sum(u: Any, width: Any, code: Any, a: Any, skip: Any, out: Any) -> Any:
+    """Sums over one strip of phi(a u) and of its square, without column `skip`.
+
+    The branches follow `Kernel.leaf` in `kstest.kernels.radial`. The code is looked at once
+    per strip, not once per value. Values are left in `out`.
+    """
+    if code == 0:
+        for j in range(width):
+            out[j] = exp_minus(a * u[j])
+    elif code == 1:
+        for j in range(width):
+            out[j] = f32(1) / np.sqrt(f32(1) + a * u[j])
+    elif code == 2:
+        for j in range(width):
+            out[j] = f32(1) / (f32(1) + a * u[j])
+    elif code == 3:
+        for j in range(width):
+            v = np.sqrt(a * u[j])
+            out[j] = (f32(1) + v) * exp_minus(v)
+    elif code == 4:
+        for j in range(width):
+            v = np.sqrt(a * u[j])
+            out[j] = (f32(1) + v + a * u[j] * f32(1 / 3)) * exp_minus(v)
+    else:
+        for j in range(width):
+            out[j] = -np.sqrt(a * u[j])
+    if skip >= 0:
+        out[skip] = f32(0)
+    s = f32(0)
+    q = f32(0)
+    for j in range(width):
+        e = out[j]
+        s += e
+        q += e * e
+    return s, q
+
+
+@inline
+def strip_sums(
+    u: Any,
+    width: Any,
+    code: Any,
+    factors: Any,
+    squaring: Any,
+    want_squares: Any,
+    skip: Any,
+    out: Any,
+    sums: Any,
+    squares: Any,
+) -> None:
+    """Add one strip's kernel sums, and sums of squares, for all bandwidths.
+
+    u : distances of one row to a strip (overwritten); out : scratch of the same width
+    skip : position of the row itself in the strip, or -1
+    """
+    rungs = len(factors)
+    if not squaring:
+        for j in range(width):
+            u[j] = max(u[j], f32(0))
+        for l in range(rungs):
+            s, q = profile_sum(u, width, code, factors[l], skip, out)
+            sums[l] += s
+            squares[l] += q
+        return
+    a = factors[0]
+    s = f32(0)
+    for j in range(width):
+        e = exp_minus(a * max(u[j], f32(0)))
+        u[j] = e
+        s += e
+    if skip >= 0:
+        u[skip] = f32(0)
+        s = f32(0)
+        for j in range(width):
+            s += u[j]
+    sums[0] += s
+    # Four rungs per pass: the strip is loaded and stored once for four of them.
+    l = 1
+    while l + 4 <= rungs:
+        s1 = f32(0)
+        s2 = f32(0)
+        s3 = f32(0)
+        s4 = f32(0)
+        for j in range(width):
+            e1 = u[j] * u[j]
+            e2 = e1 * e1
+            e3 = e2 * e2
+            e4 = e3 * e3
+            u[j] = e4
+            s1 += e1
+            s2 += e2
+            s3 += e3
+            s4 += e4
+        sums[l] += s1
+        sums[l + 1] += s2
+        sums[l + 2] += s3
+        sums[l + 3] += s4
+        l += 4
+    while l < rungs:
+        s = f32(0)
+        for j in range(width):
+            e = u[j] * u[j]
+            u[j] = e
+            s += e
+        sums[l] += s
+        l += 1
+    if want_squares:
+        s = f32(0)
+        for j in range(width):
+            s += u[j] * u[j]
+        squares[rungs - 1] += s
+
+
+@leaf
+def block_row(
+    X: Any,
+    XT: Any,
+    norms: Any,
+    starts: Any,
+    a: Any,
+    b_first: Any,
+    b_last: Any,
+    cityblock: Any,
+    code: Any,
+    factors: Any,
+    squaring: Any,
+    want_squares: Any,
+    sums: Any,
+    squares: Any,
+) -> None:
+    """Kernel sums of block a against the blocks b_first <= b < b_last, all b >= a.
+
+    Parameters
+    ----------
+    X, XT : float32 (N, d) and (d, N)
+        Rows, and the same transposed.
+    norms : float32 (N,)
+        |x|^2 (Euclidean geometry only).
+    starts : int64 (G + 1,)
+        Block g holds the rows starts[g] <= i < starts[g + 1].
+    cityblock, squaring : bool
+    code : int
+        Kernel, see `profile_sum`.
+    factors : float32 (L,)
+        a of u = a D, per bandwidth.
+    sums : float64 (L, G, G)
+        Entries [:, a, b] and [:, b, a] are set; the pairs i = i are left out.
+    squares : float64 (L,)
+        The sums of squared kernel values over unordered pairs are added.
+    """
+    d = X.shape[1]
+    rungs = len(factors)
+    buf = np.empty((4, STRIP), f32)
+    out = np.empty(STRIP, f32)
+    acc = np.empty(rungs)
+    acc2 = np.empty(rungs)
+    i_first, i_last = starts[a], starts[a + 1]
+    for b in range(b_first, b_last):
+        acc[:] = 0.0
+        acc2[:] = 0.0
+        for j0 in range(starts[b], starts[b + 1], STRIP):
+            width = min(STRIP, starts[b + 1] - j0)
+            for i in range(i_first, i_last, 4):
+                rows = min(4, i_last - i)
+                i1 = min(i + 1, i_last - 1)
+                i2 = min(i + 2, i_last - 1)
+                i3 = min(i + 3, i_last - 1)
+                u0 = buf[0]
+                u1 = buf[1]
+                u2 = buf[2]
+                u3 = buf[3]
+                if cityblock:
+                    for j in range(width):
+                        u0[j] = f32(0)
+                        u1[j] = f32(0)
+                        u2[j] = f32(0)
+                        u3[j] = f32(0)
+                    for c in range(d):
+                        y = XT[c, j0 : j0 + width]
+                        x0 = X[i, c]
+                        x1 = X[i1, c]
+                        x2 = X[i2, c]
+                        x3 = X[i3, c]
+                        for j in range(width):
+                            v = y[j]
+                            u0[j] += abs(x0 - v)
+                            u1[j] += abs(x1 - v)
+                            u2[j] += abs(x2 - v)
+                            u3[j] += abs(x3 - v)
+                else:
+                    y = norms[j0 : j0 + width]
+                    for j in range(width):
+                        v = y[j]
+                        u0[j] = norms[i] + v
+                        u1[j] = norms[i1] + v
+                        u2[j] = norms[i2] + v
+                        u3[j] = norms[i3] + v
+                    for c in range(d):
+                        y = XT[c, j0 : j0 + width]
+                        x0 = f32(-2) * X[i, c]
+                        x1 = f32(-2) * X[i1, c]
+                        x2 = f32(-2) * X[i2, c]
+                        x3 = f32(-2) * X[i3, c]
+                        for j in range(width):
+                            v = y[j]
+                            u0[j] += x0 * v
+                            u1[j] += x1 * v
+                            u2[j] += x2 * v
+                            u3[j] += x3 * v
+                for r in range(rows):
+                    u = buf[r]
+                    skip = i + r - j0 if a == b and j0 <= i + r < j0 + width else -1
+                    strip_sums(
+                        u, width, code, factors, squaring, want_squares, skip, out, acc, acc2
+                    )
+        for l in range(rungs):
+            sums[l, a, b] = acc[l]
+            sums[l, b, a] = acc[l]
+            squares[l] += acc2[l] * (0.5 if a == b else 1.0)
+
+
+@leaf
+def product_tile(
+    products: Any,
+    row_norms: Any,
+    column_norms: Any,
+    diagonal: Any,
+    own: Any,
+    code: Any,
+    factors: Any,
+    squaring: Any,
+    want_squares: Any,
+    sums: Any,
+    squares: Any,
+) -> None:
+    """Kernel sums of one tile whose inner products a matrix product has already made.
+
+    For many columns this beats `block_row`, whose strips then no longer fit the cache.
+
+    Parameters
+    ----------
+    products : float32 (rows, width <= STRIP)
+        x_i . y_j (overwritten).
+    row_norms, column_norms : float32
+    diagonal, own : int, bool
+        If own, row i meets itself in column diagonal + i.
+    sums, squares : float64 (L,)
+        Added to; sums over ordered pairs as they stand in the tile.
+    """
+    rows, width = products.shape
+    out = np.empty(STRIP, f32)
+    for i in range(rows):
+        u = products[i]
+        xx = row_norms[i]
+        for j in range(width):
+            u[j] = xx + column_norms[j] - f32(2) * u[j]
+        skip = diagonal + i if own and 0 <= diagonal + i < width else -1
+        strip_sums(u, width, code, factors, squaring, want_squares, skip, out, sums, squares)

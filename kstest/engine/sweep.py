@@ -1,0 +1,60 @@
+"""Calls the compiled leaves for one task. Importing this module imports numba."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import KERNELS, Bank
+from .leaves import STRIP, block_row, product_tile
+from .tiles import TILE_ROWS, Points
+
+
+def sweep(
+    product: bool,
+    points: Points,
+    starts: NDArray[np.int64],
+    a: int,
+    b_first: int,
+    b_last: int,
+    bank: Bank,
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
+) -> None:
+    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`."""
+    # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
+    factors = bank.factors.astype(np.float32)
+    cityblock = bank.kernel.geometry == "cityblock"
+    code = bank.kernel.leaf
+    if not product:
+        block_row(
+            points.rows, points.columns, points.norms, starts, a, b_first, b_last,
+            cityblock, code, factors, bank.squaring, True, sums, squares,
+        )  # fmt: skip
+        return
+    buffer = np.empty(TILE_ROWS * STRIP, np.float32)
+    for b in range(b_first, b_last):
+        acc, acc2 = np.zeros(len(bank)), np.zeros(len(bank))
+        for j in range(starts[b], starts[b + 1], STRIP):
+            j_last = min(j + STRIP, starts[b + 1])
+            for i in range(starts[a], starts[a + 1], TILE_ROWS):
+                i_last = min(i + TILE_ROWS, starts[a + 1])
+                # Contiguous whatever its shape: another layout would be another compilation.
+                shape = (i_last - i, j_last - j)
+                part = buffer[: shape[0] * shape[1]].reshape(shape)
+                np.matmul(points.rows[i:i_last], points.columns[:, j:j_last], out=part)
+                product_tile(
+                    part, points.norms[i:i_last], points.norms[j:j_last], i - j, a == b,
+                    code, factors, bank.squaring, True, acc, acc2,
+                )  # fmt: skip
+        sums[:, a, b] = sums[:, b, a] = acc
+        squares += acc2 * (0.5 if a == b else 1.0)
+
+
+def warm() -> None:
+    """Compile both leaves, or load them from the disk cache, on the smallest input."""
+    points = Points.of(np.zeros((2, 1)), np.float32)
+    starts = np.array([0, 1, 2])
+    bank = Bank(KERNELS["gaussian"], (1.0,), squaring=True)
+    for product in (False, True):
+        sweep(product, points, starts, 0, 0, 2, bank, np.zeros((1, 2, 2)), np.zeros(1))

@@ -1,0 +1,88 @@
+"""Kernel values of a rectangle of pairs, in NumPy: any kernel, any precision.
+
+The plain counterpart of `leaves`: it serves small inputs, kernels that have no compiled branch,
+and the row-wise labellings of `forms`, where a matrix product dominates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import Bank
+
+Array = NDArray[np.floating[Any]]
+
+# Rows of a tile: with a few hundred columns it fits the second-level cache.
+TILE_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Points:
+    """Rows ready for distances.
+
+    Attributes
+    ----------
+    rows : ndarray (N, d)
+        float32 or float64, C-contiguous, centred: the matrix-product form of the distance
+        |x|^2 + |y|^2 - 2 x.y loses digits with the distance from the origin.
+    columns : ndarray (d, N)
+        The same, transposed and C-contiguous.
+    norms : ndarray (N,)
+        |x|^2.
+    """
+
+    rows: Array
+    columns: Array
+    norms: Array
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64], dtype: Any = np.float64) -> Points:
+        centred = np.ascontiguousarray(rows - rows.mean(axis=0), dtype=dtype)
+        return cls(
+            centred,
+            np.ascontiguousarray(centred.T),
+            np.einsum("ij,ij->i", centred, centred),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def distances(points: Points, i: slice, j: slice, geometry: str) -> Array:
+    """Squared Euclidean or city-block distances of rows i to rows j; shape (len i, len j)."""
+    if geometry == "cityblock":
+        out = np.zeros((i.stop - i.start, j.stop - j.start), dtype=points.rows.dtype)
+        for c in range(len(points.columns)):
+            out += np.abs(points.rows[i, c, None] - points.columns[c, None, j])
+        return out
+    product = points.rows[i] @ points.columns[:, j]
+    product *= -2
+    product += points.norms[i, None]
+    product += points.norms[None, j]
+    return np.maximum(product, 0, out=product)
+
+
+def tile_values(points: Points, i: slice, j: slice, bank: Bank) -> Iterator[Array]:
+    """Yield the kernel values of rows i against rows j, one array per bandwidth.
+
+    The pair of a row with itself is 0, as every sum here is over i != j. The array may be reused
+    for the next bandwidth: use it before asking for the next.
+    """
+    base = distances(points, i, j, bank.kernel.geometry)
+    first, last = max(i.start, j.start), min(i.stop, j.stop)
+    own = np.arange(first, max(first, last))
+    values = base
+    for l, factor in enumerate(bank.factors):
+        if bank.squaring and l:
+            np.multiply(values, values, out=values)
+        else:
+            values = base if bank.squaring else base.copy()
+            values *= factor
+            bank.kernel.profile(values)
+        values[own - i.start, own - j.start] = 0
+        yield values

@@ -1,0 +1,77 @@
+"""Work: how much of the machine a run may use, and whom it tells how far it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+
+def available_threads() -> int:
+    """Processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """Threads and listeners of a run.
+
+    Attributes
+    ----------
+    threads : int
+        Tasks that run at the same time. The result does not depend on it.
+    progress : callable
+        Called with the share done, 0 to 1, from the thread that started the run.
+    notify : callable
+        Called with a line for the user, for example before a compilation.
+    """
+
+    threads: int = field(default_factory=available_threads)
+    progress: Callable[[float], None] = lambda share: None
+    notify: Callable[[str], None] = lambda line: None
+
+
+@contextmanager
+def single_blas() -> Iterator[None]:
+    """Keep matrix products on the calling thread: our threads are one level above them."""
+    import threadpoolctl
+
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def run_tasks(tasks: Sequence[Callable[[], None]], costs: Sequence[float], work: Work) -> None:
+    """Run all tasks, largest share of cost reported as progress; the order of tasks is kept.
+
+    An exception, Ctrl-C included, cancels what has not started.
+    """
+    total, done = float(sum(costs)) or 1.0, 0.0
+    if work.threads <= 1 or len(tasks) == 1:
+        for task, cost in zip(tasks, costs, strict=True):
+            task()
+            done += cost
+            work.progress(done / total)
+        return
+    with ThreadPoolExecutor(work.threads) as pool:
+        running: dict[Future[None], float] = {}
+        pending = iter(zip(tasks, costs, strict=True))
+        try:
+            # Only a few tasks are handed over at a time: a million futures cost memory.
+            for task, cost in islice(pending, 2 * work.threads):
+                running[pool.submit(task)] = cost
+            while running:
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                    done += running.pop(future)
+                for task, cost in islice(pending, len(finished)):
+                    running[pool.submit(task)] = cost
+                work.progress(done / total)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,23 @@
+"""Kernels: how similar two rows are, as a profile of a distance.
+
+A kernel is one entry in `radial.KERNELS`: a geometry (which distance) and a profile phi(u) of the
+scaled distance u. Every test uses it from there. The room also holds what surrounds a kernel:
+`scaling` gives columns comparable units, `bandwidths` chooses the widths to try.
+
+Nothing here walks over all pairs of rows; that is the engine's work.
+"""
+
+from .bandwidths import Bank, choose, ladder, pair_distances
+from .radial import KERNELS, Kernel
+from .scaling import SCALES, scale_columns
+
+__all__ = [
+    "KERNELS",
+    "SCALES",
+    "Bank",
+    "Kernel",
+    "choose",
+    "ladder",
+    "pair_distances",
+    "scale_columns",
+]

@@ -1,0 +1,156 @@
+"""The kernels, one entry each.
+
+To add one, append a `Kernel` to `_ALL`: every test, the help text and the contract tests pick it
+up. It then runs at NumPy's speed. For the speed of the compiled engine give it a `leaf` number
+and the matching branch in `kstest/engine/leaves.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel k(x, y) = phi(u), where u is a scaled distance of x and y.
+
+    Attributes
+    ----------
+    name : str
+    geometry : {'euclidean', 'cityblock'}
+        The distance D is |x - y|^2 (squared, Euclidean) or the sum of |x_c - y_c|.
+    scale : callable
+        Bandwidth h to the factor a in u = a D.
+    profile : callable
+        phi, applied in place to an array of u >= 0.
+    formula : str
+        For the help text; r is the distance, h the bandwidth.
+    rung : float or None
+        If set, the kernel with bandwidth h / rung is the square of the kernel with bandwidth h,
+        so a ladder of bandwidths costs one evaluation of phi and one multiplication per rung.
+    leaf : int or None
+        Number of the branch in the compiled engine; None means NumPy only.
+    has_bandwidth : bool
+    """
+
+    name: str
+    geometry: str
+    scale: Callable[[float], float]
+    profile: Callable[[Array], None]
+    formula: str
+    rung: float | None = None
+    leaf: int | None = None
+    has_bandwidth: bool = True
+
+
+def _exponential(u: Array) -> None:
+    np.negative(u, out=u)
+    np.exp(u, out=u)
+
+
+def _inverse_multiquadric(u: Array) -> None:
+    u += 1
+    np.sqrt(u, out=u)
+    np.reciprocal(u, out=u)
+
+
+def _rational_quadratic(u: Array) -> None:
+    u += 1
+    np.reciprocal(u, out=u)
+
+
+def _matern32(u: Array) -> None:
+    np.sqrt(u, out=u)
+    v = np.exp(-u)
+    u += 1
+    u *= v
+
+
+def _matern52(u: Array) -> None:
+    root = np.sqrt(u)
+    u /= 3
+    u += 1
+    u += root
+    np.negative(root, out=root)
+    np.exp(root, out=root)
+    u *= root
+
+
+def _negative_distance(u: Array) -> None:
+    np.sqrt(u, out=u)
+    np.negative(u, out=u)
+
+
+_ALL = (
+    Kernel(
+        "gaussian",
+        "euclidean",
+        lambda h: 0.5 / h**2,
+        _exponential,
+        "exp(-r^2 / (2 h^2))",
+        rung=math.sqrt(2),
+        leaf=0,
+    ),
+    Kernel(
+        "laplace",
+        "cityblock",
+        lambda h: 1 / h,
+        _exponential,
+        "exp(-r / h), r = sum of |x_c - y_c|",
+        rung=2.0,
+        leaf=0,
+    ),
+    Kernel(
+        "imq",
+        "euclidean",
+        lambda h: 1 / h**2,
+        _inverse_multiquadric,
+        "(1 + r^2 / h^2)^(-1/2)",
+        leaf=1,
+    ),
+    Kernel(
+        "rational-quadratic",
+        "euclidean",
+        lambda h: 0.5 / h**2,
+        _rational_quadratic,
+        "(1 + r^2 / (2 h^2))^(-1)",
+        leaf=2,
+    ),
+    Kernel(
+        "matern32",
+        "euclidean",
+        lambda h: 3 / h**2,
+        _matern32,
+        "(1 + v) exp(-v), v = sqrt(3) r / h",
+        leaf=3,
+    ),
+    Kernel(
+        "matern52",
+        "euclidean",
+        lambda h: 5 / h**2,
+        _matern52,
+        "(1 + v + v^2/3) exp(-v), v = sqrt(5) r / h",
+        leaf=4,
+    ),
+    # Energy distance: not bounded and only conditionally positive definite, which MMD allows
+    # (Sejdinovic, Sriperumbudur, Gretton, Fukumizu 2013, arXiv 1207.6076).
+    Kernel(
+        "energy",
+        "euclidean",
+        lambda h: 1.0,
+        _negative_distance,
+        "-r (no bandwidth)",
+        leaf=5,
+        has_bandwidth=False,
+    ),
+)
+
+KERNELS: dict[str, Kernel] = {k.name: k for k in _ALL}

@@ -1,0 +1,67 @@
+"""Options of a test, declared once.
+
+Each test has one frozen dataclass `Params` whose fields are made here. The command line, the
+Python API, the result's `params` and the documentation all read the same fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field, fields
+from typing import Any
+
+from .errors import UsageError
+
+
+def option(default: Any, help: str, choices: Sequence[str] = (), metavar: str = "") -> Any:
+    """Declare a field of a Params class: default, one sentence of help, accepted words."""
+    return field(default=default, metadata={"help": help, "choices": choices, "metavar": metavar})
+
+
+def alpha() -> Any:
+    return option(0.05, "Level of the test: the share of false alarms to accept.")
+
+
+def permutations() -> Any:
+    return option(999, "Permutations; p is at least 1 / (1 + permutations).")
+
+
+def seed() -> Any:
+    return option(0, "Seed of everything random; the same seed gives the same answer.")
+
+
+def option_name(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def check_common(params: Any) -> None:
+    """Check the fields that every permutation test has, and all fields with choices.
+
+    Raises
+    ------
+    UsageError
+        Naming the option, what was given and what is accepted.
+    """
+    for f in fields(params):
+        value, choices = getattr(params, f.name), f.metadata.get("choices")
+        if choices and value not in choices:
+            raise UsageError(f"{option_name(f.name)} {value!r}: choose from {', '.join(choices)}")
+    if not 0 < params.alpha < 1:
+        raise UsageError(f"--alpha {params.alpha}: give a number between 0 and 1, such as 0.05")
+    if params.seed < 0:
+        raise UsageError(f"--seed {params.seed}: give a whole number, 0 or larger")
+    needed = smallest_permutations(params.alpha)
+    if params.permutations < needed:
+        raise UsageError(
+            f"--permutations {params.permutations}: the smallest possible p-value would be "
+            f"{1 / (1 + max(params.permutations, 0)):.3g}, above --alpha {params.alpha}; "
+            f"give at least {needed}"
+        )
+
+
+def smallest_permutations(alpha: float) -> int:
+    """Smallest B with 1 / (1 + B) <= alpha."""
+    count = max(1, int(1 / alpha) - 1)
+    while 1 / (1 + count) > alpha * (1 + 1e-12):
+        count += 1
+    return count

@@ -1,0 +1,27 @@
+"""Every test kstest has: name, module, one line for the help.
+
+The command line, the Python API, the documentation and the contract tests go through this dict;
+a new test is its module and one line here. Nothing heavy is imported until a test is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A test: where it lives and what it answers, in one line of at most 55 characters."""
+
+    module: str
+    summary: str
+
+    def load(self) -> ModuleType:
+        return import_module(self.module)
+
+
+METHODS: dict[str, Entry] = {
+    "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
+}

@@ -1,0 +1,65 @@
+"""Runs a test and writes down where the answer came from."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .engine import Work
+from .registry import METHODS
+from .result import Notice, Result
+from .sample import Sample
+
+
+def execute(
+    name: str,
+    samples: Sequence[Sample],
+    params: Any,
+    notices: Sequence[Notice] = (),
+    work: Work | None = None,
+) -> Result:
+    """Run the test `name` and return its Result with inputs, parameters and provenance.
+
+    Parameters
+    ----------
+    name : str
+        A key of `kstest.registry.METHODS`.
+    samples : sequence of Sample
+        In the order of the method's SAMPLES.
+    params : Params of that method
+    notices : sequence of Notice
+        What the reading of the data had to say; put before the test's own warnings.
+    work : Work, optional
+    """
+    work = work or Work()
+    started, clock = datetime.now(UTC), time.perf_counter()
+    rng = np.random.default_rng(params.seed)
+    result: Result = METHODS[name].load().run(samples, params, rng, work)
+    return replace(
+        result,
+        warnings=(*notices, *result.warnings),
+        inputs=tuple(
+            {"sample": sample.name, **asdict(source)}
+            for sample in samples
+            for source in sample.inputs
+        ),
+        params=asdict(params),
+        provenance={
+            "kstest": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "numba": metadata.version("numba"),
+            "seed": params.seed,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 3),
+            "threads": work.threads,
+        },
+    )

@@ -1,0 +1,1 @@
+"""The shell's side of kstest: commands, output files, progress. No statistics here."""

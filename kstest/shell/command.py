@@ -1,0 +1,176 @@
+"""Builds the command of a test from its module: roles become files, Params become options."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from ..engine.work import Work, available_threads
+from ..params import option_name
+from ..registry import METHODS
+from ..report import FORMATS, render
+from . import output
+from .progress import progress
+
+INPUT_OPTIONS = [
+    click.Option(
+        ["--columns"],
+        metavar="LIST",
+        help="Columns to use: names, positions or patterns, such as a,b,3-5,'x*'. Default: all.",
+    ),
+    click.Option(["--exclude"], metavar="LIST", help="Columns to leave out, written the same way."),
+    click.Option(
+        ["--missing"],
+        type=click.Choice(["error", "drop"]),
+        default="error",
+        show_default=True,
+        help="Rows with missing or infinite values: refuse, or drop and count.",
+    ),
+    click.Option(
+        ["--input-format"],
+        type=click.Choice(["csv", "parquet", "arrow"]),
+        help="Format of the files. Default: by content; needed for a CSV from -.",
+    ),
+]
+
+OUTPUT_OPTIONS = [
+    click.Option(
+        ["--format", "form"],
+        type=click.Choice(list(FORMATS)),
+        default="text",
+        show_default=True,
+        help="Form of the answer.",
+    ),
+    click.Option(
+        ["--output", "-o"], metavar="FILE", help="Write the answer to FILE, whole or not at all."
+    ),
+    click.Option(
+        ["--quiet", "-q"],
+        is_flag=True,
+        help="No text report and no notes: the exit code is the answer.",
+    ),
+    click.Option(["--exit-zero"], is_flag=True, help="Exit 0 also when the test rejects."),
+    click.Option(
+        ["--threads"],
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="Threads. Default: all processors. The answer does not depend on it.",
+    ),
+    click.Option(["--cite"], is_flag=True, help="Print the references in BibTeX and exit."),
+    click.Option(["--debug"], is_flag=True, help="Show the traceback of an internal error."),
+]
+
+EPILOG = """\b
+Exit codes:
+  0  not rejected      2  could not run (message on stderr)
+  1  rejected          3  no verdict, for example too few rows"""
+
+
+def build(name: str) -> click.Command:
+    """Return the click command of the test `name`."""
+    module = METHODS[name].load()
+    roles: tuple[str, ...] = module.SAMPLES
+    files = click.Argument(
+        ["files"], nargs=-1, metavar=" ".join(f"[{role.upper()}]" for role in roles)
+    )
+    role_options = [
+        click.Option(
+            [f"--{role}", f"role_{role}"],
+            multiple=True,
+            metavar="FILE",
+            help=f"A file or glob of the {role}; may be repeated. - is standard input.",
+        )
+        for role in roles
+    ]
+    params = [_option(f) for f in fields(module.Params)]
+
+    def callback(**given: Any) -> int:
+        return _run(name, module, roles, given)
+
+    return click.Command(
+        name,
+        callback=callback,
+        params=[files, *role_options, *INPUT_OPTIONS, *params, *OUTPUT_OPTIONS],
+        help=f"{METHODS[name].summary}\n\n\b\nExample: {module.EXAMPLE}",
+        short_help=METHODS[name].summary,
+        epilog=EPILOG,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _option(f: Any) -> click.Option:
+    choices = f.metadata["choices"]
+    kind: Any = click.Choice(list(choices)) if choices else type(f.default)
+    metavar = f.metadata["metavar"] or None
+    return click.Option(
+        [option_name(f.name), f.name],
+        type=kind,
+        default=f.default,
+        show_default=True,
+        metavar=metavar,
+        help=f.metadata["help"],
+    )
+
+
+def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) -> int:
+    if given["cite"]:
+        output.write(module.REFERENCES, given["output"])
+        return 0
+    sides = _sides(name, roles, given)
+    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    output.check(given["output"])
+
+    from ..run import execute
+    from ..sources import ReadOptions, read_samples
+
+    reading = ReadOptions(
+        columns=given["columns"],
+        exclude=given["exclude"],
+        missing=given["missing"],
+        input_format=given["input_format"],
+    )
+    stdin = sys.stdin.buffer if sys.stdin else None
+    samples, notices = read_samples(sides, reading, stdin)
+    quiet = given["quiet"]
+    with progress(quiet) as show:
+        work = Work(
+            threads=given["threads"] or available_threads(),
+            progress=show,
+            notify=(lambda line: None) if quiet else note,
+        )
+        result = execute(name, samples, params, notices, work)
+    if not (quiet and given["form"] == "text" and given["output"] is None):
+        color = given["output"] is None and wants_color(sys.stdout)
+        output.write(render(result, given["form"], color), given["output"])
+    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+
+
+def _sides(name: str, roles: tuple[str, ...], given: dict[str, Any]) -> dict[str, list[str]]:
+    """Files of each role: from its option, else the next positional argument."""
+    sides: dict[str, list[str]] = {role: list(given[f"role_{role}"]) for role in roles}
+    free = [role for role in roles if not sides[role]]
+    files = list(given["files"])
+    if len(files) != len(free):
+        wanted = " and ".join(free) if free else "no further file: all are given by options"
+        hint = "; several files of one side: --{0} FILE --{0} FILE".format((free or roles)[-1])
+        raise click.UsageError(
+            f"expected {len(free)} file{'s' * (len(free) != 1)} ({wanted}), found {len(files)}"
+            + (hint if len(files) > len(free) else "")
+        )
+    for role, file in zip(free, files, strict=True):
+        sides[role] = [file]
+    return sides
+
+
+def note(line: str) -> None:
+    click.echo(f"kstest: {line}", err=True)
+
+
+def wants_color(stream: Any) -> bool:
+    import os
+
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return bool(stream and stream.isatty() and not plain)

@@ -1,0 +1,103 @@
+"""Where the payload goes: standard output, or a file that is whole or untouched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import OutputError
+
+
+def check(path: str | None) -> None:
+    """Refuse an output path that cannot work before the computation, not after it."""
+    if path is None:
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"--output {path}: is a directory; give a file name")
+    if target.exists():
+        if not os.access(target, os.W_OK):
+            raise OutputError(f"--output {path}: no permission to write")
+        if not _regular(target):
+            return
+    parent = target.resolve().parent
+    if not parent.is_dir():
+        raise OutputError(f"--output {path}: the directory {parent} does not exist")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"--output {path}: no permission to write in {parent}")
+
+
+def write(text: str, path: str | None) -> None:
+    """Write the payload to a file, or to standard output if `path` is None.
+
+    A regular file is written under a temporary name beside it, flushed to disk and renamed; a
+    device or pipe is written in place. A reader that has closed its end of a pipe has seen what
+    it wanted: that is no error.
+
+    Raises
+    ------
+    OutputError
+        If anything else goes wrong, a full disk for example.
+    """
+    try:
+        if path is None:
+            _write_stdout(text)
+        elif _regular(Path(path)):
+            _replace(text, Path(path).resolve())
+        else:
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(text)
+    except BrokenPipeError:
+        silence_stdout()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        where = "standard output" if path is None else f"--output {path}"
+        if path is None:
+            silence_stdout()
+        raise OutputError(f"{where}: cannot be written: {reason}") from error
+
+
+def silence_stdout() -> None:
+    """Point standard output at nothing, so that Python's flush at exit cannot fail again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_stdout(text: str) -> None:
+    if sys.stdout is None:
+        raise OutputError("standard output: is closed; use --output FILE or --quiet")
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+def _regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def _replace(text: str, target: Path) -> None:
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
