@@ -94,31 +94,24 @@ def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, w
     def task(number: int) -> None:
         i = spans[number]
         left = signs[i].astype(np.float32)
-        for first in range(i.start, n, TILE_COLUMNS):
-            # The first tile is cut at the diagonal block, which is visited whole.
-            for j in _cuts(i, first, min(first + TILE_COLUMNS, n)):
-                own = j == i
-                right = left if own else signs[j].astype(np.float32)
-                for l, values in enumerate(tile_values(points, i, j, bank)):
-                    product = values @ right
-                    product *= left
-                    weight = 1 if own else 2
-                    quadratic[number, l] += weight * product.sum(axis=0, dtype=np.float64)
-                    across = values.sum(axis=0, dtype=np.float64)
-                    linear[number, l] += across @ right
-                    if not own:
-                        linear[number, l] += values.sum(axis=1, dtype=np.float64) @ left
-                    total[number, l] += weight * across.sum()
-                    flat = values.ravel()
-                    squares[number, l] += weight * float(flat @ flat)
+        rest = range(i.stop, n, TILE_COLUMNS)
+        for j in (i, *(slice(c, min(c + TILE_COLUMNS, n)) for c in rest)):
+            own = j is i
+            right = left if own else signs[j].astype(np.float32)
+            weight = 1 if own else 2
+            for l, values in enumerate(tile_values(points, i, j, bank)):
+                product = values @ right
+                product *= left
+                quadratic[number, l] += weight * product.sum(axis=0, dtype=np.float64)
+                across = values.sum(axis=0, dtype=np.float64)
+                linear[number, l] += across @ right
+                if not own:
+                    linear[number, l] += values.sum(axis=1, dtype=np.float64) @ left
+                total[number, l] += weight * across.sum()
+                flat = values.ravel()
+                squares[number, l] += weight * float(flat @ flat)
 
     tasks: list[Callable[[], None]] = [lambda k=k: task(k) for k in range(len(spans))]  # type: ignore[misc]
     with single_blas():
         run_tasks(tasks, [n - i.start for i in spans], work)
     return Forms(*(part.sum(axis=0) for part in (quadratic, linear, total, squares)))
-
-
-def _cuts(i: slice, first: int, last: int) -> list[slice]:
-    if first > i.start:
-        return [slice(first, last)]
-    return [i] if last <= i.stop else [i, slice(i.stop, last)]

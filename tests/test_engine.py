@@ -1,0 +1,133 @@
+"""Block sums and quadratic forms against their naive twins, in every way they can be computed."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import pytest
+
+from kstest.engine import Work, block_sums, blocks, forms, quadratic_forms
+from kstest.kernels import KERNELS, Bank, ladder, pair_distances
+
+# Odd sizes around the strip, the four-row step and the tile.
+CUTS = [[0, 1], [0, 1, 2], [0, 3, 6, 7], [0, 4, 8, 13], [0, 5, 5, 9]]
+
+
+def cut(sizes):
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+@pytest.fixture(params=["numpy", "compiled", "compiled product"])
+def way(request, monkeypatch):
+    """Force one of the three sweeps, whatever the size."""
+    monkeypatch.setattr(blocks, "NUMPY_STEPS", np.inf if request.param == "numpy" else 0)
+    columns = 1 if request.param == "compiled product" else 10**9
+    monkeypatch.setattr(blocks, "PRODUCT_COLUMNS", columns)
+    return request.param
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 1, 2), (4, 4, 5), (2, 7)])
+def test_block_sums_equal_double_loop(way, name, sizes, rng):
+    rows = rng.normal(size=(sum(sizes), 3))
+    bank = (
+        Bank(KERNELS[name], (2.0, 0.7))
+        if KERNELS[name].has_bandwidth
+        else Bank(KERNELS[name], (1.0,))
+    )
+    found = block_sums(rows, cut(sizes), [bank], Work(threads=2))
+    for l, h in enumerate(bank.bandwidths):
+        K = naive.kernel_matrix(rows, name, h)
+        np.testing.assert_allclose(found.blocks[l], naive.block_sums(K, cut(sizes)), rtol=3e-6)
+        np.testing.assert_allclose(found.squares[l], (K**2).sum() / 2, rtol=3e-6)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "laplace"])
+@pytest.mark.parametrize("rungs", [1, 2, 5, 6, 9])
+def test_ladder_by_squaring_equals_each_bandwidth(way, name, rungs, rng):
+    rows = rng.normal(size=(12, 2))
+    step = KERNELS[name].rung
+    widths = tuple(3.0 / step**i for i in range(rungs))
+    starts = cut([5, 1, 6])
+    one_by_one = [
+        block_sums(rows, starts, [Bank(KERNELS[name], (h,))], Work(threads=1)) for h in widths
+    ]
+    squared = block_sums(rows, starts, [Bank(KERNELS[name], widths, True)], Work(threads=1))
+    # Each squaring doubles the relative error of the float32 value.
+    tolerance = 1e-12 if way == "numpy" else 2e-7 * 2**rungs
+    np.testing.assert_allclose(
+        squared.blocks, np.concatenate([s.blocks for s in one_by_one]), rtol=tolerance, atol=1e-30
+    )
+    np.testing.assert_allclose(
+        squared.squares, np.concatenate([s.squares for s in one_by_one]), rtol=tolerance
+    )
+
+
+@pytest.mark.parametrize("size", [255, 256, 257, 511, 512, 513, 1025])
+def test_compiled_equals_numpy_around_tile_edges(size, monkeypatch, rng):
+    rows = rng.normal(size=(size + 130, 3))
+    starts = cut([size, 64, 63, 3])
+    bank = ladder(KERNELS["gaussian"], pair_distances(rows[:50], "euclidean"))
+    reference = block_sums(rows, starts, [bank], Work(threads=1))
+    monkeypatch.setattr(blocks, "NUMPY_STEPS", 0)
+    for columns in (1, 10**9):
+        monkeypatch.setattr(blocks, "PRODUCT_COLUMNS", columns)
+        found = block_sums(rows, starts, [bank], Work(threads=2))
+        np.testing.assert_allclose(found.blocks[:6], reference.blocks[:6], rtol=2e-5)
+        np.testing.assert_allclose(found.squares[:6], reference.squares[:6], rtol=2e-5)
+
+
+def test_result_does_not_depend_on_threads_or_on_the_size_of_a_call(way, monkeypatch, rng):
+    rows = rng.normal(size=(700, 4))
+    starts = cut([100] * 7)
+    bank = Bank(KERNELS["gaussian"], (1.0, 2**-0.5), True)
+    one = block_sums(rows, starts, [bank], Work(threads=1))
+    monkeypatch.setattr(blocks, "CALL_STEPS", 1)
+    many = block_sums(rows, starts, [bank], Work(threads=3))
+    np.testing.assert_array_equal(one.blocks, many.blocks)
+    np.testing.assert_allclose(one.squares, many.squares, rtol=1e-13)
+
+
+def test_exponential_is_accurate_over_its_whole_range():
+    from kstest.engine.leaves import exp_minus
+
+    u = np.concatenate([np.geomspace(1e-12, 80, 1_000), [0.0]]).astype(np.float32)
+    found = np.array([exp_minus(v) for v in u], dtype=np.float64)
+    exact = np.exp(-u.astype(np.float64))
+    assert (np.abs(found / exact - 1) <= 3e-7 + 1e-7 * u).all()
+    assert exp_minus(np.float32(1e30)) < 1e-37
+
+
+@pytest.mark.parametrize("name", ["gaussian", "laplace", "imq"])
+@pytest.mark.parametrize("n", [5, 256, 257, 600])
+def test_forms_from_rows_equal_forms_from_block_sums(name, n, monkeypatch, rng):
+    rows, starts = rng.normal(size=(n, 3)), np.arange(n + 1)
+    signs = rng.choice(np.array([-1, 1], np.int8), size=(n, 12))
+    bank = Bank(KERNELS[name], (2.0, 2.0 / (KERNELS[name].rung or 2)), bool(KERNELS[name].rung))
+    stored = quadratic_forms(rows, starts, signs, [bank], Work(threads=1))
+    monkeypatch.setattr(forms, "MOST_STORED", 1)
+    monkeypatch.setattr(forms, "TILE_COLUMNS", 100)
+    streamed = quadratic_forms(rows, starts, signs, [bank], Work(threads=2))
+    for part in ("quadratic", "linear", "total", "squares"):
+        a, b = getattr(stored, part), getattr(streamed, part)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(stored.total).max())
+
+
+def test_forms_equal_their_definition(rng):
+    rows = rng.normal(size=(9, 2))
+    signs = rng.choice(np.array([-1, 1], np.int8), size=(9, 4))
+    bank = Bank(KERNELS["imq"], (1.3,))
+    found = quadratic_forms(rows, np.arange(10), signs, [bank], Work(threads=1))
+    K, v = naive.kernel_matrix(rows, "imq", 1.3), signs.astype(float)
+    np.testing.assert_allclose(found.quadratic[0], [x @ K @ x for x in v.T])
+    np.testing.assert_allclose(found.linear[0], K.sum(axis=0) @ v)
+    np.testing.assert_allclose(found.total[0], K.sum())
+    np.testing.assert_allclose(found.squares[0], (K**2).sum())
+
+
+def test_width_far_below_the_spread_is_computed_in_double_precision(rng):
+    # Two tight clusters far from each other: float32 could not tell rows of a cluster apart.
+    rows = np.concatenate([rng.normal(size=(400, 2)), 1e5 + rng.normal(size=(400, 2))])
+    bank = Bank(KERNELS["gaussian"], (1.0,))
+    assert not blocks._suits_compiled(np.repeat(rows - rows.mean(axis=0), 20, axis=0), bank)
+    assert blocks._suits_compiled(rng.normal(size=(20_000, 2)), bank)
