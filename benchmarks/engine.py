@@ -1,0 +1,100 @@
+"""How close the engine is to the yardstick, and what a second thread brings.
+
+    python3 benchmarks/engine.py [--n 16384] [--repeat 3]
+
+Prints giga-pairs per CPU second on one thread for the yardstick and for the engine's block sums
+(of 32 blocks, squares included), their ratio, and the wall-clock gain of two threads; then the
+whole test `mmd` at n = m = 16,384, d = 10, 999 permutations, against the yardstick for as many
+rungs; then row permutations at n = m = 2,000; then growth in n and d. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import yardstick
+
+import kstest
+from kstest.engine import Work, block_sums, blocks
+from kstest.kernels import KERNELS, Bank
+
+
+def engine_seconds(n, d, rungs, threads, repeat, clock):
+    rows = np.random.default_rng(0).normal(size=(n, d))
+    widths = tuple(3.0 * np.sqrt(d) / 2 ** (i / 2) for i in range(rungs))
+    bank = Bank(KERNELS["gaussian"], widths, squaring=True)
+    starts = np.arange(0, n + 1, n // 32)
+    return yardstick.best(
+        lambda: block_sums(rows, starts, [bank], Work(threads=threads)), repeat, clock
+    )
+
+
+def sweep_table(n, repeat):
+    print("giga-pairs per CPU second, one thread; bar: ratio >= 0.80, two threads >= 1.8")
+    print(f"{'d':>5} {'rungs':>6} {'yardstick':>10} {'engine':>8} {'ratio':>6} {'2 threads':>10}")
+    for d in (2, 10, 50):
+        for rungs in (1, 10):
+            pairs = n**2 / 2 / 1e9
+            limit = yardstick.seconds(n, d, rungs, repeat=repeat)
+            one = engine_seconds(n, d, rungs, 1, repeat, time.process_time)
+            wall = [
+                engine_seconds(n, d, rungs, threads, repeat, time.perf_counter)
+                for threads in (1, 2)
+            ]
+            print(
+                f"{d:5d} {rungs:6d} {pairs / limit:10.3f} {pairs / one:8.3f} "
+                f"{limit / one:6.2f} {wall[0] / wall[1]:9.2f}x"
+            )
+
+
+def mmd_seconds(n, d, repeat, threads, clock, **options):
+    rng = np.random.default_rng([2024, n, d])
+    X, Y = rng.normal(size=(n, d)), rng.normal(size=(n, d))
+    Y[:, 0] += 0.15
+    results = []
+
+    def run():
+        results.append(kstest.mmd(X, Y, threads=threads, **options))
+
+    took = yardstick.best(run, repeat, clock)
+    return took, len(results[0].kernel["bandwidths"])
+
+
+def whole_tests(repeat):
+    took, rungs = mmd_seconds(16_384, 10, repeat, 1, time.process_time)
+    limit = yardstick.seconds(32_768, 10, rungs, repeat=repeat)
+    print("\nwhole test, n = m = 16,384, d = 10, 999 permutations; bar: at most 2x")
+    print(f"{took:.2f} s against {limit:.2f} s for {rungs} rungs: {took / limit:.2f}x (CPU)")
+    print("\nrow permutations, n = m = 2,000, d = 10, 999 permutations (wall, all threads)")
+    for bandwidth, bar in (("median", 0.3), ("aggregate", 2.0)):
+        took, rungs = mmd_seconds(
+            2_000, 10, repeat, None, time.perf_counter, permute="rows", bandwidth=bandwidth
+        )
+        print(f"{bandwidth:>10}: {took:.2f} s for {rungs} bandwidths; bar: under {bar} s")
+
+
+def growth(repeat):
+    print("\ngrowth (wall, all threads, default statistic)")
+    print(f"{'n = m':>8} {'d':>6} {'rungs':>6} {'seconds':>8}")
+    for n, d in ((500, 10), (2_000, 10), (8_000, 10), (32_000, 10), (8_000, 1), (8_000, 50),
+                 (8_000, 200), (1_000, 10_000)):  # fmt: skip
+        took, rungs = mmd_seconds(n, d, repeat, None, time.perf_counter)
+        print(f"{n:8,d} {d:6,d} {rungs:6d} {took:8.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=int, default=16_384)
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    blocks.NUMPY_STEPS = 0  # measure the compiled sweep at every size
+    sweep_table(options.n, options.repeat)
+    blocks.NUMPY_STEPS = 4e8
+    whole_tests(options.repeat)
+    growth(options.repeat)
+
+
+if __name__ == "__main__":
+    main()

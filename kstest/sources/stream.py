@@ -1,0 +1,227 @@
+"""Opening a file, standard input or a pipe: exactly once, hashed on the way, decompressed.
+
+Knows nothing of formats; see `formats` for what happens next.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import io
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from kstest.errors import DataError, UsageError
+from kstest.sources.wording import label, one_line
+
+CHUNK_BYTES = 1 << 20
+SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
+_CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+class Readable(Protocol):
+    """The one thing asked of a source of bytes."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+
+class Stream(io.RawIOBase):
+    """Bytes that can be peeked at, and whose digest is known in the end.
+
+    A pipe cannot seek, yet header and types must be seen before the rows are read.
+    """
+
+    def __init__(self, source: Readable, *, hashed: bool) -> None:
+        super().__init__()
+        self._source = source
+        self._head = b""
+        self._sha = hashlib.sha256() if hashed else None
+        self.at_end = False
+
+    def _take(self, size: int) -> bytes:
+        # Pipes return less than asked for, which pyarrow may take for the end.
+        parts: list[bytes] = []
+        while size > 0 and not self.at_end:
+            part = self._source.read(size) or b""
+            self.at_end = not part
+            size -= len(part)
+            parts.append(part)
+            if self._sha is not None:
+                self._sha.update(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def peek(self, size: int) -> bytes:
+        """Return the next `size` bytes (fewer at the end) without consuming them."""
+        if len(self._head) < size:
+            self._head += self._take(size - len(self._head))
+        return self._head
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
+        head, self._head = self._head[:size], self._head[size:]
+        return head + self._take(size - len(head)) if len(head) < size else head
+
+    def digest(self) -> str | None:
+        """Read what is left and return the SHA-256 of all bytes of the source."""
+        while not self.at_end:
+            self._take(CHUNK_BYTES)
+        return None if self._sha is None else self._sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open source of bytes.
+
+    Attributes
+    ----------
+    path, label : str
+        As written, and made safe for messages.
+    stream : Stream
+        Decompressed content.
+    digest, close : callable
+        See `kstest.sources.table.Table`.
+    regular : BinaryIO or None
+        The file itself where it can seek and is not compressed.
+    identity : tuple of int or None
+        Device and inode of a regular file.
+    """
+
+    path: str
+    label: str
+    stream: Stream
+    digest: Callable[[], str | None]
+    close: Callable[[], None]
+    regular: BinaryIO | None = None
+    identity: tuple[int, int] | None = None
+
+
+def expand(pattern: str, option: str) -> list[str]:
+    """Expand a glob, sorted. An existing file whose name holds glob characters wins."""
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        return [pattern]
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        raise DataError(
+            f"{option}: no file matches {label(pattern)}. Check the folder and the spelling."
+        )
+    return found
+
+
+def open_path(path: str, stdin: BinaryIO | None) -> Opened:
+    """Open a file, or standard input for ``-``."""
+    name = "standard input" if path == "-" else label(path)
+    with converting(name):
+        if path == "-":
+            return _decompressed(path, name, _checked_stdin(stdin), lambda: None, None)
+        try:
+            raw = open(path, "rb", buffering=0)  # noqa: SIM115  (closed through Table.close)
+        except FileNotFoundError:
+            raise DataError(f"{name}: no such file. Check the folder and the spelling.") from None
+        except IsADirectoryError:
+            raise DataError(
+                f"{name}: is a directory; a file is accepted. Its files are {name.rstrip('/')}/*."
+            ) from None
+        except PermissionError:
+            raise DataError(f"{name}: no permission to read this file (try ls -l).") from None
+        except ValueError as error:  # a NUL character in the name
+            raise DataError(f"{name}: {one_line(error)}.") from None
+        try:
+            status = os.fstat(raw.fileno())
+            identity = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+            return _decompressed(path, name, raw, raw.close, identity)
+        except BaseException:
+            raw.close()
+            raise
+
+
+def _checked_stdin(stdin: BinaryIO | None) -> BinaryIO:
+    if stdin is None or stdin.closed:
+        raise UsageError("-: standard input is closed. Pipe data into it, or name a file.")
+    if stdin.isatty():
+        raise UsageError("-: standard input is a terminal. Pipe data into it, or name a file.")
+    return stdin
+
+
+def _decompressed(
+    path: str,
+    name: str,
+    raw: Readable,
+    close: Callable[[], None],
+    identity: tuple[int, int] | None,
+) -> Opened:
+    outer = Stream(raw, hashed=True)
+    head = outer.peek(4)
+    codec = next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
+    if codec is None:
+        regular = raw if isinstance(raw, io.FileIO) and identity is not None else None
+        return Opened(path, name, outer, outer.digest, close, regular, identity)  # type: ignore[arg-type]
+    import pyarrow as pa
+
+    if not pa.Codec.is_available(codec):
+        raise DataError(f"{name}: is compressed with {codec}, which this pyarrow cannot read.")
+    inner = pa.CompressedInputStream(pa.PythonFile(outer, mode="r"), codec)
+    return Opened(path, name, Stream(inner, hashed=False), outer.digest, close, None, identity)
+
+
+def seekable(opened: Opened) -> tuple[BinaryIO, Callable[[], str | None], Callable[[], None]]:
+    """Return the content as a file that can seek, with its digest and close functions."""
+    file = opened.regular
+    if file is not None:
+        file.seek(0)
+        return file, lambda: _file_digest(file), opened.close
+    spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
+    for chunk in iter(lambda: opened.stream.read(CHUNK_BYTES), b""):
+        spool.write(chunk)
+    spool.seek(0)
+
+    def close() -> None:
+        spool.close()
+        opened.close()
+
+    return spool, opened.digest, close  # type: ignore[return-value]
+
+
+def _file_digest(file: BinaryIO) -> str:
+    file.seek(0)
+    sha = hashlib.sha256()
+    for chunk in iter(lambda: file.read(CHUNK_BYTES), b""):
+        sha.update(chunk)
+    return sha.hexdigest()
+
+
+@contextmanager
+def converting(name: str, hint: str = "") -> Iterator[None]:
+    """Turn the errors of pyarrow and of the system into a DataError about `name`."""
+    try:
+        yield
+    except (DataError, UsageError):
+        raise
+    except (OSError, EOFError, MemoryError, UnicodeError) as error:
+        raise DataError(f"{name}: cannot be read: {_reason(error)}.{hint}") from error
+    except Exception as error:
+        # Asked only here, so that plain files do not import pyarrow for it.
+        import pyarrow as pa
+
+        if not isinstance(error, pa.ArrowException):
+            raise
+        raise DataError(f"{name}: cannot be read: {_reason(error)}.{hint}") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return one_line(error).rstrip(".")
+
+
+def expand_all(paths: Sequence[str], option: str) -> list[str]:
+    """Expand every glob of one side, in the order written."""
+    return [file for pattern in paths for file in ([pattern] if pattern == "-" else expand(pattern, option))]
