@@ -176,6 +176,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     first, second = _canonical(samples)
     m, n = len(first), len(second)
+    # Sorted data would meet the same shuffles in every data set, and the level would be that of
+    # one set of permutations; so the pooled rows, which know no labels, enter the seed.
+    rng = np.random.default_rng([params.seed, _fingerprint(first) + _fingerprint(second)])
     cut = _partition(m, n, params, rng)
     if cut.distinct < 1 / params.alpha:
         return _refused(base, _too_few_labellings(cut, m, n, params))
@@ -232,6 +235,16 @@ def _canonical(samples: Sequence[Sample]) -> tuple[NDArray[np.float64], NDArray[
         return (a, b) if len(a) < len(b) else (b, a)
     different = np.argmax((a != b).ravel())
     return (a, b) if a.ravel()[different] <= b.ravel()[different] else (b, a)
+
+
+def _fingerprint(rows: NDArray[np.float64]) -> int:
+    """Return a number that depends on the rows but not on their order."""
+    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
+    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
+    mixed = (words ^ (words >> np.uint64(29))) * odd
+    mixed ^= mixed >> np.uint64(32)
+    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
+    return int(np.add.reduce(hashes ^ (hashes >> np.uint64(29))))
 
 
 def _partition(m: int, n: int, params: Params, rng: np.random.Generator) -> Partition:

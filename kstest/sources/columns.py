@@ -136,9 +136,7 @@ def no_match(item: str, names: Sequence[str], option: str) -> UsageError:
     )
 
 
-def _matched(
-    item: str, names: Sequence[str], known: frozenset[str], option: str
-) -> Sequence[str]:
+def _matched(item: str, names: Sequence[str], known: frozenset[str], option: str) -> Sequence[str]:
     if item in known:
         return (item,)
     position = _positions(item, names, option)

@@ -163,7 +163,7 @@ def _decompressed(
     codec = next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
     if codec is None:
         regular = raw if isinstance(raw, io.FileIO) and identity is not None else None
-        return Opened(path, name, outer, outer.digest, close, regular, identity)  # type: ignore[arg-type]
+        return Opened(path, name, outer, outer.digest, close, regular, identity)
     import pyarrow as pa
 
     if not pa.Codec.is_available(codec):
@@ -224,4 +224,8 @@ def _reason(error: BaseException) -> str:
 
 def expand_all(paths: Sequence[str], option: str) -> list[str]:
     """Expand every glob of one side, in the order written."""
-    return [file for pattern in paths for file in ([pattern] if pattern == "-" else expand(pattern, option))]
+    return [
+        file
+        for pattern in paths
+        for file in ([pattern] if pattern == "-" else expand(pattern, option))
+    ]

@@ -1,0 +1,130 @@
+"""Parquet and Arrow IPC: the types are known, only the selected columns are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from kstest.errors import DataError
+from kstest.sources.convert import BLOCK_ROWS, refusal, to_block
+from kstest.sources.stream import Opened, converting, seekable
+from kstest.sources.table import Block, Table, require_unique
+from kstest.sources.wording import option_value, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK_CELLS = 1 << 19  # 4 MB as float64
+_BROKEN = " Is the file complete?"
+
+Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
+
+
+def open_parquet(opened: Opened) -> Table:
+    """Open a Parquet file: read its footer."""
+    import pyarrow.parquet as pq
+
+    with converting(opened.label, _BROKEN):
+        file, digest, close = seekable(opened)
+        # A buffer size makes pyarrow stream the column chunks; without, it loads them whole.
+        parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+        schema = parquet.schema_arrow
+
+    def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // len(names)))
+        yield from parquet.iter_batches(rows, columns=list(names), use_threads=False)
+
+    return _table(opened, schema, batches, digest, close)
+
+
+def open_arrow_file(opened: Opened) -> Table:
+    """Open an Arrow IPC file (Feather version 2)."""
+    import pyarrow as pa
+
+    with converting(opened.label, _BROKEN):
+        file, digest, close = seekable(opened)
+        schema = pa.ipc.open_file(_arrow(file)).schema
+
+    def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        fields = [schema.get_field_index(name) for name in names]
+        options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+        file.seek(0)
+        reader = pa.ipc.open_file(_arrow(file), options=options)
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)
+
+    return _table(opened, schema, batches, digest, close)
+
+
+def open_arrow_stream(opened: Opened) -> Table:
+    """Open an Arrow IPC stream. Every column travels through memory, a batch at a time."""
+    import pyarrow as pa
+
+    with converting(opened.label, _BROKEN):
+        reader = pa.ipc.open_stream(_arrow(opened.stream))
+        schema = reader.schema
+    return _table(opened, schema, lambda names: reader, opened.digest, opened.close)
+
+
+def blocks_of(
+    schema: pa.Schema, batches: Batches, picked: Sequence[int], where: str, hint: str = ""
+) -> Iterator[Block]:
+    """Yield the selected columns of record batches, types checked first."""
+    names = [schema.names[j] for j in picked]
+    with converting(where, hint):
+        refused = [name for name in names if refusal(schema.field(name).type)]
+        if refused:
+            raise _refused(schema, batches, refused, where)
+        for batch in batches(names):
+            for start in range(0, batch.num_rows, BLOCK_ROWS):
+                part = batch.slice(start, BLOCK_ROWS)
+                yield to_block([part.column(name) for name in names])
+
+
+def _table(
+    opened: Opened,
+    schema: pa.Schema,
+    batches: Batches,
+    digest: Callable[[], str | None],
+    close: Callable[[], None],
+) -> Table:
+    with converting(opened.label, _BROKEN):
+        names = tuple(schema.names)  # here, since a damaged file may hold names that are no UTF-8
+    require_unique(names, opened.label)
+
+    def blocks(picked: Sequence[int]) -> Iterator[Block]:
+        return blocks_of(schema, batches, picked, opened.label, _BROKEN)
+
+    return Table(
+        opened.path, opened.label, names, blocks, digest, close, identity=opened.identity
+    )
+
+
+def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str) -> DataError:
+    name = refused[0]
+    row, value = _first_value(batches([name]), name)
+    found = f" (row {row:,}: {shown(value)})" if row else ""
+    more = f" So do {len(refused) - 1:,} other columns." if len(refused) > 1 else ""
+    return DataError(
+        f"{where}: column {shown(name)} holds {refusal(schema.field(name).type)}{found}; accepted: "
+        f"numbers, true/false, dates and times.{more} Leave it out with --exclude "
+        f"{option_value(refused)}; text columns come with --categorical in a later version."
+    )
+
+
+def _first_value(batches: Iterable[Any], name: str) -> tuple[int, object]:
+    """Find a value to show: (row from 1, value), or (0, None) where the first batches have none."""
+    row = 0
+    for _, batch in zip(range(4), batches, strict=False):
+        column = batch.column(name)
+        for i in range(min(len(column), 1000)):
+            if column[i].is_valid:
+                return row + i + 1, column[i].as_py()
+        row += len(column)
+    return 0, None
+
+
+def _arrow(file: BinaryIO | Any) -> Any:
+    import pyarrow as pa
+
+    return pa.PythonFile(file, mode="r")

@@ -1,0 +1,110 @@
+"""The first line of a CSV: delimiter, names and where the rows begin.
+
+The rows themselves are parsed by pyarrow (`csv_table`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass
+
+from kstest.errors import DataError
+from kstest.sources.stream import CHUNK_BYTES, Stream
+from kstest.sources.table import require_unique
+
+DELIMITERS = ",;\t"
+LONGEST_HEADER = 64 << 20
+_BOM = codecs.BOM_UTF8
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first line says.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Column names as written.
+    delimiter : str
+        The one of comma, semicolon and tab that makes most columns.
+    size : int
+        Bytes up to the first row, the byte order mark included.
+    """
+
+    names: tuple[str, ...]
+    delimiter: str
+    size: int
+
+
+def read_header(stream: Stream, where: str, size: int = CHUNK_BYTES) -> Header:
+    """Read the header of a CSV without consuming it; `size` bytes are looked at."""
+    while True:
+        head = stream.peek(size)
+        text = _decoded(head, where, final=len(head) < size)
+        header = _parsed(text, where, complete=len(head) < size)
+        if header is not None:
+            break
+        if size >= LONGEST_HEADER:
+            raise DataError(
+                f"{where}: the header does not end within {size >> 20} MB. "
+                "Is a quote not closed, or is this no CSV file?"
+            )
+        size *= 4
+    require_unique(header.names, where)
+    return header
+
+
+def _decoded(head: bytes, where: str, *, final: bool) -> str:
+    try:
+        # Incremental, since the last character may be cut by the end of the peek.
+        return codecs.getincrementaldecoder("utf-8")().decode(head, final)
+    except UnicodeDecodeError as error:
+        line = head.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{where}: line {line} is not UTF-8 text (byte 0x{head[error.start]:02x}). Only UTF-8 "
+            "is read in this version; --encoding comes with a later one. Convert the file first, "
+            "for example: iconv -f latin1 -t utf8 FILE"
+        ) from None
+
+
+def _parsed(text: str, where: str, *, complete: bool) -> Header | None:
+    """Split the header; None when `text` stops before its end."""
+    body = text.removeprefix("\ufeff")
+    found: tuple[list[str], str, str] | None = None
+    for delimiter in DELIMITERS:
+        lines: list[str] = []
+
+        def consumed(into: list[str] = lines) -> io.StringIO:
+            return _Recorded(body, into)
+
+        try:
+            record = next((r for r in csv.reader(consumed(), delimiter=delimiter) if r), None)
+        except csv.Error as error:
+            raise DataError(f"{where}: the header cannot be read: {error}.") from None
+        if record is None:
+            if complete:
+                raise DataError(f"{where}: holds no header, only blank lines.")
+            return None
+        if found is None or len(record) > len(found[0]):
+            found = record, delimiter, "".join(lines)
+    assert found is not None
+    names, delimiter, raw = found
+    if not complete and not (raw.endswith(("\n", "\r")) and len(raw) < len(body)):
+        return None
+    bom = len(_BOM) if body is not text else 0
+    return Header(tuple(names), delimiter, bom + len(raw.encode()))
+
+
+class _Recorded(io.StringIO):
+    """Lines as they are, keeping those that were taken."""
+
+    def __init__(self, text: str, taken: list[str]) -> None:
+        super().__init__(text, newline="")
+        self._taken = taken
+
+    def __next__(self) -> str:
+        line = super().__next__()
+        self._taken.append(line)
+        return line

@@ -1,0 +1,127 @@
+"""Which format a file has: by its first bytes, then held against its name and --input-format."""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+from kstest.errors import DataError
+from kstest.sources.stream import Opened, open_path
+from kstest.sources.table import Table
+from kstest.sources.wording import shown
+
+_PEEK = 1 << 14
+_TITLES = {"csv": "CSV", "parquet": "Parquet", "arrow": "Arrow IPC"}
+_MAGIC = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow stream",
+}
+_FOREIGN = {
+    b"PARE": "an encrypted Parquet file",
+    b"FEA1": "a Feather version 1 file",
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy file",
+    b"SQLite format 3": "an SQLite database",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"root": "a ROOT file",
+    b"BZh": "bzip2-compressed data",
+    b"\xfd7zXZ": "xz-compressed data",
+    b"\x04\x22\x4d\x18": "lz4-compressed data",
+    b"%PDF": "a PDF document",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+_EXTENSIONS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+
+
+def open_table(path: str, input_format: str | None, stdin: BinaryIO | None) -> Table:
+    """Open `path` with the reader that its content asks for."""
+    opened = open_path(path, stdin)
+    try:
+        return _table(opened, input_format)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _table(opened: Opened, input_format: str | None) -> Table:
+    head = opened.stream.peek(_PEEK)
+    if not head:
+        raise DataError(f"{opened.label}: is empty. A header and at least one row are needed.")
+    kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
+    found = (kind or "csv").partition(" ")[0]
+    if kind is None:
+        _require_text(head, opened.label)
+    _require_agreement(opened, found, input_format)
+    if kind == "parquet":
+        from kstest.sources.columnar import open_parquet
+
+        return open_parquet(opened)
+    if kind == "arrow":
+        from kstest.sources.columnar import open_arrow_file
+
+        return open_arrow_file(opened)
+    if kind == "arrow stream":
+        from kstest.sources.columnar import open_arrow_stream
+
+        return open_arrow_stream(opened)
+    from kstest.sources.csv_table import open_csv
+
+    return open_csv(opened)
+
+
+def _require_text(head: bytes, where: str) -> None:
+    accepted = "accepted: CSV in UTF-8, Parquet, Arrow IPC, each also compressed by gzip or zstd"
+    foreign = next((what for magic, what in _FOREIGN.items() if _starts(head, magic)), None)
+    if foreign == "UTF-16 text":
+        raise DataError(
+            f"{where}: is UTF-16 text. Only UTF-8 is read in this version; --encoding comes with "
+            "a later one. Convert the file first, for example: iconv -f utf16 -t utf8 FILE"
+        )
+    if foreign is not None:
+        raise DataError(f"{where}: is {foreign}; {accepted}. Convert or unpack it first.")
+    if b"\0" in head:
+        raise DataError(
+            f"{where}: is binary data (it starts with the bytes {head[:8].hex(' ')}); {accepted}."
+        )
+
+
+def _starts(head: bytes, magic: bytes) -> bool:
+    # Letters alone could begin a header ("root,leaf"): such a file must hold a NUL as well.
+    return head.startswith(magic) and (not magic.isalnum() or b"\0" in head)
+
+
+def _require_agreement(opened: Opened, found: str, input_format: str | None) -> None:
+    if input_format is not None and input_format != found:
+        raise DataError(
+            f"{opened.label}: --input-format {input_format} was given, but the content is "
+            f"{_found(opened, found)}. Leave the option out: the content decides."
+        )
+    stem, extension = os.path.splitext(opened.path)
+    if extension.lower() in (".gz", ".zst"):
+        extension = os.path.splitext(stem)[1]
+    named = _EXTENSIONS.get(extension.lower())
+    if input_format is None and named is not None and named != found:
+        raise DataError(
+            f"{opened.label}: the name says {_TITLES[named]}, but the content is "
+            f"{_found(opened, found)}. Is it the right file? Rename it, or say "
+            f"--input-format {found}."
+        )
+
+
+def _found(opened: Opened, found: str) -> str:
+    if found != "csv":
+        return _TITLES[found]
+    start = opened.stream.peek(_PEEK)[:60].decode("utf-8", "replace")
+    return f"text that starts with {shown(start, 30)}"
