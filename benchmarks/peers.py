@@ -8,20 +8,18 @@ Set up the peers once, each in an environment of its own, then print the table:
 One line per peer and n (rows a side). How to read the columns:
 
 cpu s, wall s   the whole process, start and imports included; CPU of all its threads
-import s        wall time of the peer's imports; a file-to-verdict tool has no such split
+import s        wall time of the peer's imports; kstest, timed from file to verdict, has no split
 test s          wall time of the test call alone, data in memory
 peak MB         peak resident memory: the larger of the kernel's figure for one process and the
-                sum over its process tree, looked at every 50 ms
-p               the p-value. The peers compute different statistics and bandwidths: p-values need
-                not agree. hyppo, alibi-detect and scikit-learn use Gaussian kernels near the median
-                bandwidth, frouros gets that bandwidth, dcor the energy distance; goodpoints permutes
-                bins of a compressed sample. kstest aggregates over a ladder of bandwidths.
+                sum over the process tree, looked at every 50 ms
+p               the p-value. Statistics and bandwidths differ, so p-values need not agree: Gaussian
+                kernels near the median bandwidth, but the energy distance in dcor, permuted bins of
+                a compressed sample in goodpoints, and a ladder of bandwidths in kstest.
 
-"failed" names the limit that was hit, or the last line of the error; larger n are not tried then.
+"failed" names the limit that was hit or the last line of the error; larger n are not tried then.
+Every peer first runs once untimed on 50 rows, so that compiled code is cached where it can be.
 All threads are allowed; --threads 1 compares work instead of cores.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -31,21 +29,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 SIZES = (500, 1000, 2000, 5000, 10000, 20000)
 
-# Packages in the order of installation, one pip call each. The CPU build of torch comes first, so
-# that nothing pulls in a GPU build; alibi-detect holds numpy and numba back, hence one environment
-# per peer.
-PACKAGES: dict[str, tuple[str, ...]] = {
-    "hyppo": ("hyppo",),
-    "alibi-detect": ("torch==2.13.0", "alibi-detect"),
-    "frouros": ("frouros",),
-    "dcor": ("dcor",),
-    "goodpoints": ("goodpoints",),
-    "scikit-learn": ("scikit-learn",),
-}
+# In the order of installation, one pip call each: torch's CPU build first, so that nothing pulls in
+# a GPU build. alibi-detect holds numpy and numba back, hence one environment per peer.
+PEERS = ("hyppo", "alibi-detect", "frouros", "dcor", "goodpoints", "scikit-learn")
+PACKAGES = {peer: (peer,) for peer in PEERS} | {"alibi-detect": ("torch==2.13.0", "alibi-detect")}
 
 # (imports, test): the test sees X, Y (n, d), B, h (median bandwidth), np and leaves p behind.
 SNIPPETS: dict[str, tuple[str, str]] = {
@@ -99,9 +91,10 @@ p = (1 + (T[1:] >= T[0] * (1 - 1e-12)).sum()) / (1 + B)
 }
 
 CHILD = """
-import json, sys, time
+import json, time
 import numpy as np
-X, Y, B, h, JOBS = np.load(sys.argv[1]), np.load(sys.argv[2]), {B}, {h!r}, {jobs}
+here = __file__.removesuffix("cell.py")
+X, Y, B, h, JOBS = np.load(here + "X.npy"), np.load(here + "Y.npy"), {B}, {h!r}, {jobs}
 if __name__ == "__main__":
     start = time.perf_counter()
     exec({imports!r}, globals())
@@ -109,7 +102,7 @@ if __name__ == "__main__":
     exec({test!r}, globals())
     done = time.perf_counter()
     print()
-    print(json.dumps(dict(imports=ready - start, test=done - ready, p_value=float(p))))
+    print(json.dumps(dict(import_s=ready - start, test_s=done - ready, p_value=float(p))))
 """
 
 
@@ -148,22 +141,19 @@ def measure(command: list[str], folder: Path, args: argparse.Namespace) -> dict[
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     env = {**os.environ, **dict.fromkeys(threads, str(args.threads))}
     out, err = folder / "stdout", folder / "stderr"
-    with out.open("w") as stdout, err.open("w") as stderr:
-        start, failed, peak = time.perf_counter(), "", 0
-        child = subprocess.Popen(
-            command, stdout=stdout, stderr=stderr, env=env, cwd=folder, start_new_session=True
-        )
+    start, failed, peak = time.perf_counter(), "", 0
+    with out.open("w") as o, err.open("w") as e:
+        child = subprocess.Popen(command, stdout=o, stderr=e, env=env, start_new_session=True)
         try:
             while True:
                 pid, status, usage = os.wait4(child.pid, os.WNOHANG)
                 if pid:
                     break
                 peak = max(peak, tree_bytes(child.pid))
-                if time.perf_counter() - start > args.time_limit:
-                    failed = failed or f"over {args.time_limit:g} s"
-                if peak > args.memory_limit * 1e9:
-                    failed = failed or f"over {args.memory_limit:g} GB"
-                if failed:
+                late = time.perf_counter() - start > args.time_limit
+                if late or peak > args.memory_limit * 1e9:
+                    limit = f"{args.time_limit:g} s" if late else f"{args.memory_limit:g} GB"
+                    failed = failed or f"over {limit}"
                     os.killpg(child.pid, signal.SIGKILL)
                 time.sleep(0.05)
         except BaseException:
@@ -176,32 +166,34 @@ def measure(command: list[str], folder: Path, args: argparse.Namespace) -> dict[
         "peak_mb": max(peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)) / 1e6,
     }
     try:
-        cell.update(json.loads(out.read_text().strip().splitlines()[-1]))
-    except (IndexError, ValueError, TypeError):
+        text = "\n" + out.read_text()
+        cell |= json.loads(text[text.rindex("\n{") :])  # the last object, after any chatter
+    except ValueError:
         message = err.read_text().strip().splitlines() or [f"exit code {child.returncode}"]
         cell["failed"] = failed or message[-1][:60]
     return cell
 
 
-def run_cell(peer: str, n: int, folder: Path, h: float, args: argparse.Namespace) -> dict:
+def run_cell(peer: str, n: int, args: argparse.Namespace) -> dict[str, object]:
     """Measure one peer at one n."""
-    if peer == "kstest":
-        # kstest exits 1 when it rejects, which is no failure: the JSON decides.
-        files = [str(folder / "X.parquet"), str(folder / "Y.parquet")]
-        options = ["--permutations", str(args.permutations), "--format", "json"]
-        cell = measure([sys.executable, "-m", "kstest", "mmd", *files, *options], folder, args)
-        return {
-            k: cell[k] for k in ("cpu_s", "wall_s", "peak_mb", "p_value", "failed") if k in cell
-        }
-    python = args.peers / peer / "bin" / "python"
-    if not (args.peers / peer / "ready").exists():
+    if peer != "kstest" and not (args.peers / peer / "ready").exists():
         return {"failed": "not installed"}
-    imports, test = SNIPPETS[peer]
-    script = folder / "cell.py"
-    jobs = args.threads
-    script.write_text(CHILD.format(B=args.permutations, h=h, jobs=jobs, imports=imports, test=test))
-    files = [str(folder / "X.npy"), str(folder / "Y.npy")]
-    return measure([str(python), str(script), *files], folder, args)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # Written by another process: a child's peak memory starts from what its parent holds.
+        with ProcessPoolExecutor(1) as pool:
+            h = pool.submit(write_data, n, args.columns, folder).result()
+        if peer == "kstest":
+            # kstest exits with 1 when it rejects, which is no failure: the JSON decides.
+            command = [sys.executable, "-m", "kstest", "mmd"]
+            command += [str(folder / "X.parquet"), str(folder / "Y.parquet"), "--format", "json"]
+            command += ["--permutations", str(args.permutations), "--threads", str(args.threads)]
+        else:
+            imports, test = SNIPPETS[peer]
+            values = {"B": args.permutations, "h": h, "jobs": args.threads}
+            (folder / "cell.py").write_text(CHILD.format(imports=imports, test=test, **values))
+            command = [str(args.peers / peer / "bin" / "python"), str(folder / "cell.py")]
+        return measure(command, folder, args)
 
 
 def set_up(folder: Path, peers: list[str]) -> None:
@@ -212,21 +204,20 @@ def set_up(folder: Path, peers: list[str]) -> None:
         commands = [[sys.executable, "-m", "venv", str(home)]]
         pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
         commands += [[*pip, package] for package in PACKAGES[peer]]
-        if all(subprocess.run(c, check=False).returncode == 0 for c in commands):
+        ready = all(subprocess.run(c, check=False).returncode == 0 for c in commands)
+        if ready:
             (home / "ready").touch()
-        print(peer, "ready" if (home / "ready").exists() else "could not be installed", flush=True)
+        print(peer, "ready" if ready else "could not be installed", flush=True)
 
 
 def main() -> None:
     """Parse the options, then set up the peers or print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--setup", type=Path, metavar="DIR", help="create the environments here")
     where.add_argument("--peers", type=Path, metavar="DIR", help="environments made by --setup")
-    names = ("kstest", *PACKAGES)
-    parser.add_argument("--only", nargs="+", choices=names, default=list(names), metavar="PEER")
+    parser.add_argument("--only", nargs="+", choices=("kstest", *PEERS), metavar="PEER")
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), metavar="N")
     parser.add_argument("--columns", type=int, default=10, metavar="D")
     parser.add_argument("--permutations", type=int, default=200, metavar="B")
@@ -235,34 +226,27 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the cells here")
     args = parser.parse_args()
+    peers = args.only or ["kstest", *PEERS]
     if args.setup:
-        set_up(args.setup.absolute(), [peer for peer in args.only if peer in PACKAGES])
-        return
+        return set_up(args.setup.absolute(), [peer for peer in peers if peer in PEERS])
     args.peers = args.peers.absolute()
     shape = "{:<13}{:>7}{:>9}{:>9}{:>10}{:>9}{:>9}{:>8}  {}"
     print(shape.format("peer", "n", "cpu s", "wall s", "import s", "test s", "peak MB", "p", ""))
-    cells: list[dict] = []
-    done = set()
-    for n in sorted(args.sizes):
-        with tempfile.TemporaryDirectory() as name:
-            h = write_data(n, args.columns, Path(name))
-            for peer in args.only:
-                if peer in done:
-                    continue
-                cell = run_cell(peer, n, Path(name), h, args)
-                cells.append({"peer": peer, "n": n, **cell})
-                keys = ("cpu_s", "wall_s", "imports", "test", "peak_mb", "p_value")
-                digits = (2, 2, 2, 2, 0, 3)
-                texts = [
-                    f"{cell[k]:.{r}f}" if k in cell else "-"
-                    for k, r in zip(keys, digits, strict=True)
-                ]
-                failed = f"failed: {cell['failed']}" if "failed" in cell else ""
-                print(shape.format(peer, n, *texts, failed), flush=True)
-                if failed:
-                    done.add(peer)
+    digits = {"cpu_s": 2, "wall_s": 2, "import_s": 2, "test_s": 2, "peak_mb": 0, "p_value": 3}
+    cells: list[dict[str, object]] = []
+    for peer in peers:
+        run_cell(peer, 50, args)
+        for n in sorted(args.sizes):
+            cell = run_cell(peer, n, args)
+            cell = {k: cell[k] for k in (*digits, "failed") if cell.get(k) is not None}
+            cells.append({"peer": peer, "n": n, **cell})
+            texts = [f"{cell[k]:.{r}f}" if k in cell else "-" for k, r in digits.items()]
+            reason = f"failed: {cell['failed']}" if "failed" in cell else ""
+            print(shape.format(peer, n, *texts, reason), flush=True)
+            if reason:
+                break
     if args.json:
-        args.json.write_text(json.dumps({"cells": cells}, indent=1) + "\n")
+        args.json.write_text(json.dumps(cells, indent=1) + "\n")
 
 
 if __name__ == "__main__":

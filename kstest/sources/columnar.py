@@ -95,9 +95,7 @@ def _table(
     def blocks(picked: Sequence[int]) -> Iterator[Block]:
         return blocks_of(schema, batches, picked, opened.label, _BROKEN)
 
-    return Table(
-        opened.path, opened.label, names, blocks, digest, close, identity=opened.identity
-    )
+    return Table(opened.path, opened.label, names, blocks, digest, close, identity=opened.identity)
 
 
 def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str) -> DataError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kstest.errors import DataError
@@ -16,7 +17,6 @@ from kstest.sources.table import require_unique
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER = 64 << 20
-_BOM = codecs.BOM_UTF8
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,13 @@ def _decoded(head: bytes, where: str, *, final: bool) -> str:
 
 def _parsed(text: str, where: str, *, complete: bool) -> Header | None:
     """Split the header; None when `text` stops before its end."""
-    body = text.removeprefix("\ufeff")
+    body = text.removeprefix("\ufeff")  # byte order mark
     found: tuple[list[str], str, str] | None = None
     for delimiter in DELIMITERS:
         lines: list[str] = []
-
-        def consumed(into: list[str] = lines) -> io.StringIO:
-            return _Recorded(body, into)
-
         try:
-            record = next((r for r in csv.reader(consumed(), delimiter=delimiter) if r), None)
+            rows = csv.reader(_recorded(body, lines), delimiter=delimiter)
+            record = next((row for row in rows if row), None)
         except csv.Error as error:
             raise DataError(f"{where}: the header cannot be read: {error}.") from None
         if record is None:
@@ -93,18 +90,12 @@ def _parsed(text: str, where: str, *, complete: bool) -> Header | None:
     names, delimiter, raw = found
     if not complete and not (raw.endswith(("\n", "\r")) and len(raw) < len(body)):
         return None
-    bom = len(_BOM) if body is not text else 0
+    bom = len(text[: len(text) - len(body)].encode())
     return Header(tuple(names), delimiter, bom + len(raw.encode()))
 
 
-class _Recorded(io.StringIO):
-    """Lines as they are, keeping those that were taken."""
-
-    def __init__(self, text: str, taken: list[str]) -> None:
-        super().__init__(text, newline="")
-        self._taken = taken
-
-    def __next__(self) -> str:
-        line = super().__next__()
-        self._taken.append(line)
-        return line
+def _recorded(text: str, taken: list[str]) -> Iterator[str]:
+    """Yield lines with their endings, keeping those that were taken."""
+    for line in io.StringIO(text, newline=""):
+        taken.append(line)
+        yield line

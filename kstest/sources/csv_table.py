@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, to_block
 from kstest.sources.csv_header import Header, read_header
@@ -178,9 +176,9 @@ def _explained(error: DataError, cause: str, layout: _Layout) -> DataError:
     if layout.ragged:
         row = layout.ragged[0]
         return DataError(
-            f"{where}: row {row.number:,} has {row.actual_columns:,} cells, the header has "
-            f"{row.expected_columns:,}: {shown(row.text)}. Every row needs as many cells as the "
-            "header; quote cells that hold the delimiter."
+            f"{where}: row {row.number:,}: Expected {row.expected_columns:,} columns as in the "
+            f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
+            "cells as the header; quote cells that hold the delimiter."
         )
     if "straddling" in cause:
         return DataError(

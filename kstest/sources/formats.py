@@ -6,7 +6,7 @@ import os
 from typing import BinaryIO
 
 from kstest.errors import DataError
-from kstest.sources.stream import Opened, open_path
+from kstest.sources.stream import Opened, converting, open_path
 from kstest.sources.table import Table
 from kstest.sources.wording import shown
 
@@ -49,7 +49,8 @@ def open_table(path: str, input_format: str | None, stdin: BinaryIO | None) -> T
     """Open `path` with the reader that its content asks for."""
     opened = open_path(path, stdin)
     try:
-        return _table(opened, input_format)
+        with converting(opened.label):
+            return _table(opened, input_format)
     except BaseException:
         opened.close()
         raise

@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -220,12 +220,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return one_line(error).rstrip(".")
-
-
-def expand_all(paths: Sequence[str], option: str) -> list[str]:
-    """Expand every glob of one side, in the order written."""
-    return [
-        file
-        for pattern in paths
-        for file in ([pattern] if pattern == "-" else expand(pattern, option))
-    ]
