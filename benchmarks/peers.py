@@ -228,7 +228,8 @@ def main() -> None:
     args = parser.parse_args()
     peers = args.only or ["kstest", *PEERS]
     if args.setup:
-        return set_up(args.setup.absolute(), [peer for peer in peers if peer in PEERS])
+        set_up(args.setup.absolute(), [peer for peer in peers if peer in PEERS])
+        return
     args.peers = args.peers.absolute()
     shape = "{:<13}{:>7}{:>9}{:>9}{:>10}{:>9}{:>9}{:>8}  {}"
     print(shape.format("peer", "n", "cpu s", "wall s", "import s", "test s", "peak MB", "p", ""))
