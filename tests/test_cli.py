@@ -68,7 +68,7 @@ BAD = {
     "text": (b"a,b\n1,2\n1,cat\n", "row 2"),
     "all text": (b"a,b\nx,2\ny,3\n", "text"),
     "duplicate header": (b"a,a\n1,2\n", "same name"),
-    "ragged": (b"a,b\n1,2\n1\n", "row 2 has 1 cells"),
+    "ragged": (b"a,b\n1,2\n1\n", "row 2"),
     "binary": (bytes(range(256)) * 20, "binary"),
     "latin-1": ("a,b\n1,\xe9\n".encode("latin-1"), "--encoding"),
     "missing": (b"a,b\n1,\n2,3\n", "--missing drop"),
