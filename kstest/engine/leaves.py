@@ -87,7 +87,6 @@ def strip_sums(
     code: Any,
     factors: Any,
     squaring: Any,
-    want_squares: Any,
     skip: Any,
     out: Any,
     sums: Any,
@@ -108,6 +107,16 @@ def strip_sums(
             squares[l] += q
         return
     a = factors[0]
+    if rungs == 1 and skip < 0:  # nothing to store: value and square in one pass
+        s = f32(0)
+        q = f32(0)
+        for j in range(width):
+            e = exp_minus(a * max(u[j], f32(0)))
+            s += e
+            q += e * e
+        sums[0] += s
+        squares[0] += q
+        return
     s = f32(0)
     for j in range(width):
         e = exp_minus(a * max(u[j], f32(0)))
@@ -149,11 +158,10 @@ def strip_sums(
             s += e
         sums[l] += s
         l += 1
-    if want_squares:
-        s = f32(0)
-        for j in range(width):
-            s += u[j] * u[j]
-        squares[rungs - 1] += s
+    s = f32(0)
+    for j in range(width):
+        s += u[j] * u[j]
+    squares[rungs - 1] += s
 
 
 @leaf
@@ -169,7 +177,6 @@ def block_row(
     code: Any,
     factors: Any,
     squaring: Any,
-    want_squares: Any,
     sums: Any,
     squares: Any,
 ) -> None:
@@ -255,9 +262,7 @@ def block_row(
                 for r in range(rows):
                     u = buf[r]
                     skip = i + r - j0 if a == b and j0 <= i + r < j0 + width else -1
-                    strip_sums(
-                        u, width, code, factors, squaring, want_squares, skip, out, acc, acc2
-                    )
+                    strip_sums(u, width, code, factors, squaring, skip, out, acc, acc2)
         for l in range(rungs):
             sums[l, a, b] = acc[l]
             sums[l, b, a] = acc[l]
@@ -274,7 +279,6 @@ def product_tile(
     code: Any,
     factors: Any,
     squaring: Any,
-    want_squares: Any,
     sums: Any,
     squares: Any,
 ) -> None:
@@ -300,4 +304,4 @@ def product_tile(
         for j in range(width):
             u[j] = xx + column_norms[j] - f32(2) * u[j]
         skip = diagonal + i if own and 0 <= diagonal + i < width else -1
-        strip_sums(u, width, code, factors, squaring, want_squares, skip, out, sums, squares)
+        strip_sums(u, width, code, factors, squaring, skip, out, sums, squares)

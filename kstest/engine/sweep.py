@@ -29,7 +29,7 @@ def sweep(
     if not product:
         block_row(
             points.rows, points.columns, points.norms, starts, a, b_first, b_last,
-            cityblock, code, factors, bank.squaring, True, sums, squares,
+            cityblock, code, factors, bank.squaring, sums, squares,
         )  # fmt: skip
         return
     buffer = np.empty(TILE_ROWS * STRIP, np.float32)
@@ -45,7 +45,7 @@ def sweep(
                 np.matmul(points.rows[i:i_last], points.columns[:, j:j_last], out=part)
                 product_tile(
                     part, points.norms[i:i_last], points.norms[j:j_last], i - j, a == b,
-                    code, factors, bank.squaring, True, acc, acc2,
+                    code, factors, bank.squaring, acc, acc2,
                 )  # fmt: skip
         sums[:, a, b] = sums[:, b, a] = acc
         squares += acc2 * (0.5 if a == b else 1.0)

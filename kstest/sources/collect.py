@@ -15,7 +15,7 @@ from kstest.sample import Input, Sample
 from kstest.sources.match import Selection, locate, name_by_place, select
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import Table
-from kstest.sources.wording import LISTED_NAMES, listed, option_value, shown
+from kstest.sources.wording import LISTED_NAMES, listed, option_value
 
 NOTABLE_SHARE = 0.05  # of the rows of a side, dropped
 LISTED_FILES = 5
@@ -144,7 +144,8 @@ def _missing_report(parts: list[Part], names: tuple[str, ...]) -> str:
     lines = []
     for part in parts[:LISTED_FILES]:
         at = np.flatnonzero(part.missing)
-        counts = ", ".join(f"{shown(names[j])} {part.missing[j]:,}" for j in at[:LISTED_NAMES])
+        # The name is cut before the count is joined to it, or a long name would hide its count.
+        counts = listed([f"{names[j][:30]}: {part.missing[j]:,}" for j in at[:LISTED_NAMES]])
         more = f" and {at.size - LISTED_NAMES:,} more columns" if at.size > LISTED_NAMES else ""
         lines.append(
             f"{part.label}: {part.bad_rows:,} of {part.input.rows_read:,} rows have missing or "

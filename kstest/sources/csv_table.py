@@ -122,47 +122,61 @@ def _blocks(opened: Opened, header: Header, picked: Sequence[int]) -> Iterator[B
 def _infer(head: bytes, ended: bool, header: Header, picked: Sequence[int]) -> Types:
     """Guess the types of the selected columns from the first rows."""
     import pyarrow as pa
-    import pyarrow.csv as pc
 
     if not ended:  # the last row is cut: a half date would read as text
         end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         head = head[:end] if end else head
-    number = pa.float64()
-    names = [str(j) for j in range(len(header.names))]
     try:
-        table = pc.read_csv(
-            pa.BufferReader(head),
-            pc.ReadOptions(use_threads=False, block_size=len(head) + 1, column_names=names),
-            pc.ParseOptions(
-                delimiter=header.delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=lambda row: "skip",
-            ),
-            pc.ConvertOptions(include_columns=[names[j] for j in picked]),
-        )
+        kinds = _seen(head, header, picked)
+        text = tuple(j for j in picked if _base(kinds[j]) in ("string", "binary"))
+        if text:
+            # One bad cell turns a column of dates into text. The first row says what was meant,
+            # so that the bad cell is named and not the first date.
+            first_row = head.lstrip(b"\r\n").splitlines(keepends=True)[0]
+            kinds |= _seen(first_row, header, text)
     except pa.ArrowException:
         # The reading proper meets the same trouble and knows its row.
-        return Types(dict.fromkeys(picked, number))
-    declared: dict[int, pa.DataType] = {}
-    whole: set[int] = set()
-    text: list[int] = []
-    for j, kind in zip(picked, table.schema.types, strict=True):
-        base = str(kind).partition("[")[0]
-        if base == "timestamp" or base == "date32":
-            # Wider than what was seen: fractions or a time of day may follow, and
-            # nanoseconds would end in 2262.
-            fine = base == "timestamp" and kind.unit == "ns"
-            zone = kind.tz if base == "timestamp" else None
-            declared[j] = pa.timestamp("ns" if fine else "us", zone)
-        elif base in ("bool", "time32"):
-            declared[j] = kind
-        else:
-            declared[j] = number
-            if base == "int64":
-                whole.add(j)
-            elif base == "string" or base == "binary":
-                text.append(j)
-    return Types(declared, frozenset(whole), tuple(text))
+        return Types(dict.fromkeys(picked, pa.float64()))
+    whole = frozenset(j for j in picked if _base(kinds[j]) == "int64")
+    return Types({j: _widened(kind) for j, kind in kinds.items()}, whole, text)
+
+
+def _seen(data: bytes, header: Header, picked: Sequence[int]) -> dict[int, pa.DataType]:
+    """Let pyarrow infer the types of some columns from a few rows."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    names = [str(j) for j in range(len(header.names))]
+    table = pc.read_csv(
+        pa.BufferReader(data),
+        pc.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
+        pc.ParseOptions(
+            delimiter=header.delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=lambda row: "skip",
+        ),
+        pc.ConvertOptions(include_columns=[names[j] for j in picked]),
+    )
+    return dict(zip(picked, table.schema.types, strict=True))
+
+
+def _base(kind: pa.DataType) -> str:
+    return str(kind).partition("[")[0]
+
+
+def _widened(kind: pa.DataType) -> pa.DataType:
+    """Choose the type to declare for a column whose first rows read as `kind`."""
+    import pyarrow as pa
+
+    base = _base(kind)
+    if base in ("bool", "time32"):
+        return kind
+    if base == "date32":
+        return pa.timestamp("us")  # a time of day may follow
+    if base == "timestamp":
+        # Fractions may follow; only what needs nanoseconds gets them, since they end in 2262.
+        return pa.timestamp("ns" if kind.unit == "ns" else "us", kind.tz)
+    return pa.float64()
 
 
 def _block_size(head: bytes) -> int:
