@@ -73,20 +73,26 @@ def _parsed(text: str, where: str, *, complete: bool) -> Header | None:
     """Split the header; None when `text` stops before its end."""
     body = text.removeprefix("\ufeff")  # byte order mark
     found: tuple[list[str], str, str] | None = None
+    trouble = ""
     for delimiter in DELIMITERS:
         lines: list[str] = []
         try:
-            rows = csv.reader(_recorded(body, lines), delimiter=delimiter)
+            # Strict: in "a;b";"c,d" the comma must not split, since text would follow a quote.
+            rows = csv.reader(_recorded(body, lines), delimiter=delimiter, strict=True)
             record = next((row for row in rows if row), None)
         except csv.Error as error:
-            raise DataError(f"{where}: the header cannot be read: {error}.") from None
+            trouble = str(error)
+            continue
         if record is None:
-            if complete:
-                raise DataError(f"{where}: holds no header, only blank lines.")
-            return None
+            break
         if found is None or len(record) > len(found[0]):
             found = record, delimiter, "".join(lines)
-    assert found is not None
+    if found is None:
+        if not complete:
+            return None
+        if trouble:
+            raise DataError(f"{where}: the header cannot be read: {trouble}.")
+        raise DataError(f"{where}: holds no header, only blank lines.")
     names, delimiter, raw = found
     if not complete and not (raw.endswith(("\n", "\r")) and len(raw) < len(body)):
         return None
