@@ -19,7 +19,7 @@ FALSE_WARNINGS = 1e-3
 CUT = 3.0
 
 
-def serial_dependence(samples: Sequence[Sample], scale: str) -> tuple[Notice, ...]:
+def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
     """Warn when rows look like their neighbours in the file.
 
     The sign: the lag-1 autocorrelation of a column, in file order, above 0.1 and beyond what

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,12 +178,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     m, n = len(first), len(second)
     # Sorted data would meet the same shuffles in every data set, and the level would be that of
     # one set of permutations; so the pooled rows, which know no labels, enter the seed.
-    rng = np.random.default_rng([params.seed, _fingerprint(first) + _fingerprint(second)])
+    drawn = int(rng.integers(2**63))
+    rng = np.random.default_rng([drawn, _fingerprint(first) + _fingerprint(second)])
     cut = _partition(m, n, params, rng)
     if cut.distinct < 1 / params.alpha:
         return _refused(base, _too_few_labellings(cut, m, n, params))
     rows = scale_columns(np.concatenate([first, second]), params.scale)
-    dependent = serial_dependence(samples, params.scale)
+    dependent = serial_dependence(samples)
     rows = rows[cut.order]
 
     banks = _banks(rows, params, rng)
@@ -203,7 +204,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         else aggregate(T[keep], size[keep], params.aggregate, min(m, n))
     )
     p = p_value(combined)
-    return _replace(
+    return replace(
         base,
         verdict="rejected" if p <= params.alpha else "not rejected",
         statistic=float(combined[0]),
@@ -336,7 +337,7 @@ def _too_few_labellings(cut: Partition, m: int, n: int, params: Params) -> str:
 
 def _refused(base: Result, why: str) -> Result:
     explanation = {"summary": "too few rows to decide"}
-    return _replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
 
 
 def _constant(
@@ -347,7 +348,7 @@ def _constant(
     notices: tuple[Notice, ...],
 ) -> Result:
     """No labelling differs from another: p = 1, which is exact, and a word about it."""
-    return _replace(
+    return replace(
         base,
         verdict="not rejected",
         statistic=0.0,
@@ -399,9 +400,3 @@ def _explanation(
         if z is not None and z > best_z:
             best, best_z = l, z
     return {"strongest": rows[best], "kernels": rows}
-
-
-def _replace(base: Result, **changes: object) -> Result:
-    from dataclasses import replace
-
-    return replace(base, **changes)  # type: ignore[arg-type]
