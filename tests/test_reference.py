@@ -73,12 +73,15 @@ def fixed_labellings(count):
 
 
 def statistics(banks, count):
-    """T of the engine, and the root mean square of the kernels."""
-    rows, total = np.concatenate(fixed_rows()), M + N
-    found = quadratic_forms(
-        rows, np.arange(total + 1), fixed_labellings(count), banks, Work(threads=2)
-    )
-    return mmd.unbiased_mmd(found, M, N), np.sqrt(found.squares / (total * (total - 1)))
+    """T of the engine, and the root mean square of the kernels from the naive matrix."""
+    rows, starts = np.concatenate(fixed_rows()), np.arange(M + N + 1)
+    found = quadratic_forms(rows, starts, fixed_labellings(count), banks, Work(threads=2))
+    return mmd.unbiased_mmd(found, M, N), root_mean_squares(rows, banks)
+
+
+def root_mean_squares(rows, banks):
+    kernels = [naive.kernel_matrix(rows, b.kernel.name, h) for b in banks for h in b.bandwidths]
+    return np.sqrt([(K**2).sum() / (len(K) * (len(K) - 1)) for K in kernels])
 
 
 @pytest.fixture(params=["numpy", "streamed", "compiled", "compiled product"])
@@ -178,11 +181,9 @@ def test_whole_test_equals_direct_formulas_on_its_own_labellings(rule, options, 
     [(rows, starts, signs, banks)] = seen
     assert len(starts) - 1 == (23 if options["permute"] == "rows" else 12)
     V = np.repeat(signs, np.diff(starts), axis=0)
-    kernels = [
-        naive.kernel_matrix(rows, bank.kernel.name, h) for bank in banks for h in bank.bandwidths
-    ]
+    kernels = [naive.kernel_matrix(rows, b.kernel.name, h) for b in banks for h in b.bandwidths]
     T = np.array([[naive_statistic(K, v, m, n) for v in V.T] for K in kernels])
-    size = np.sqrt([(K**2).sum() / (23 * 22) for K in kernels])
+    size = root_mean_squares(rows, banks)
     direct = DIRECT.get(rule) or (lambda T, size, n: aggregate(T, size, rule, n))
     expected = np.asarray(direct(T, size, m))
     assert result.statistic == pytest.approx(expected[0], rel=1e-9)
