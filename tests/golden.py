@@ -136,10 +136,9 @@ def produce(name: str, folder: Path) -> str:
         if done.stderr or (name.endswith("l") and done.stdout.count("\n") != 1):
             raise AssertionError(f"{name}: {done.stderr or done.stdout}")
         return json.dumps(normal_json(json.loads(done.stdout)), indent=2) + "\n"
-    stdout = normal_text(done.stdout)
-    return (
-        f"$ kstest {' '.join(arguments)}\n{stdout}--- stderr\n{done.stderr}--- exit code {code}\n"
-    )
+    stderr = done.stderr.replace(str(folder.resolve()), "FOLDER")
+    streams = f"{normal_text(done.stdout)}--- stderr\n{stderr}"
+    return f"$ kstest {' '.join(arguments)}\n{streams}--- exit code {code}\n"
 
 
 def normal_text(text: str) -> str:

@@ -28,7 +28,8 @@ def test_text_fits_80_columns_and_errors_are_one_paragraph(name):
     cut = lines.index("--- stderr")
     report, errors = lines[:cut], lines[cut + 1 : -1]
     assert command.startswith("$ kstest")
-    assert max(map(len, report), default=0) <= 80
+    if name != "cite.txt":  # BibTeX, for programs
+        assert max(map(len, report), default=0) <= 80
     if name.startswith("error"):
         assert not report
         # Messages stay on one line, so that logs can be searched; click's own have a usage line.
