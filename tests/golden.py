@@ -12,15 +12,17 @@ judge.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
-ROOT = Path(__file__).parent.parent
+from kstest.cli import run
+
 GOLDEN = Path(__file__).parent / "golden"
 
 ONE = ["--bandwidth", "median", "--permute", "rows"]
@@ -120,25 +122,26 @@ def write_data(folder: Path) -> None:
 def produce(name: str, folder: Path) -> str:
     """Run a case in `folder` and return the normalised content of its golden file."""
     arguments, code = CASES[name]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("_KSTEST")}
-    environment |= {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "kstest", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != code:
-        raise AssertionError(f"{name}: exit code {done.returncode}, not {code}: {done.stderr}")
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+        mock.patch.dict(os.environ, COLUMNS="80", NO_COLOR="1"),
+    ):
+        found = run(arguments)
+    for stream in streams:
+        stream.flush()
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in streams)
+    if found != code:
+        raise AssertionError(f"{name}: exit code {found}, not {code}: {stderr}")
     if not name.endswith(".txt"):
-        if done.stderr or (name.endswith("l") and done.stdout.count("\n") != 1):
-            raise AssertionError(f"{name}: {done.stderr or done.stdout}")
-        return json.dumps(normal_json(json.loads(done.stdout)), indent=2) + "\n"
-    stderr = done.stderr.replace(str(folder.resolve()), "FOLDER")
-    streams = f"{normal_text(done.stdout)}--- stderr\n{stderr}"
-    return f"$ kstest {' '.join(arguments)}\n{streams}--- exit code {code}\n"
+        if stderr or (name.endswith("l") and stdout.count("\n") != 1):
+            raise AssertionError(f"{name}: {stderr or stdout}")
+        return json.dumps(normal_json(json.loads(stdout)), indent=2) + "\n"
+    stderr = stderr.replace(str(folder.resolve()), "FOLDER")
+    both = f"{normal_text(stdout)}--- stderr\n{stderr}"
+    return f"$ kstest {' '.join(arguments)}\n{both}--- exit code {code}\n"
 
 
 def normal_text(text: str) -> str:
