@@ -12,29 +12,9 @@ from ..engine.work import Work, available_threads
 from ..params import option_name
 from ..registry import METHODS
 from ..report import FORMATS, render
+from ..sources import ReadOptions, read_samples
 from . import output
 from .progress import progress
-
-INPUT_OPTIONS = [
-    click.Option(
-        ["--columns"],
-        metavar="LIST",
-        help="Columns to use: names, positions or patterns, such as a,b,3-5,'x*'. Default: all.",
-    ),
-    click.Option(["--exclude"], metavar="LIST", help="Columns to leave out, written the same way."),
-    click.Option(
-        ["--missing"],
-        type=click.Choice(["error", "drop"]),
-        default="error",
-        show_default=True,
-        help="Rows with missing or infinite values: refuse, or drop and count.",
-    ),
-    click.Option(
-        ["--input-format"],
-        type=click.Choice(["csv", "parquet", "arrow"]),
-        help="Format of the files. Default: by content; needed for a CSV from -.",
-    ),
-]
 
 OUTPUT_OPTIONS = [
     click.Option(
@@ -85,6 +65,7 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
+    reading = [_option(f) for f in fields(ReadOptions)]
     params = [_option(f) for f in fields(module.Params)]
 
     def callback(**given: Any) -> int:
@@ -93,7 +74,7 @@ def build(name: str) -> click.Command:
     return click.Command(
         name,
         callback=callback,
-        params=[files, *role_options, *INPUT_OPTIONS, *params, *OUTPUT_OPTIONS],
+        params=[files, *role_options, *reading, *params, *OUTPUT_OPTIONS],
         help=f"{METHODS[name].summary}\n\n\b\nExample: {module.EXAMPLE}",
         short_help=METHODS[name].summary,
         epilog=EPILOG,
@@ -103,13 +84,14 @@ def build(name: str) -> click.Command:
 
 def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
-    kind: Any = click.Choice(list(choices)) if choices else type(f.default)
+    plain = str if f.default is None else type(f.default)
+    kind: Any = click.Choice(list(choices)) if choices else plain
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
         type=kind,
         default=f.default,
-        show_default=True,
+        show_default=f.default is not None,
         metavar=metavar,
         help=f.metadata["help"],
     )
@@ -124,14 +106,8 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
     output.check(given["output"])
 
     from ..run import execute
-    from ..sources import ReadOptions, read_samples
 
-    reading = ReadOptions(
-        columns=given["columns"],
-        exclude=given["exclude"],
-        missing=given["missing"],
-        input_format=given["input_format"],
-    )
+    reading = ReadOptions(**{f.name: given[f.name] for f in fields(ReadOptions)})
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)
     quiet = given["quiet"]

@@ -2,19 +2,20 @@
 
 This room reads CSV, Parquet and Arrow IPC (plain, gzip or zstd; files, pipes, standard input),
 arrays, DataFrames and anything with the Arrow C stream interface. It selects and matches columns,
-refuses or drops missing values, and notes what may weaken a verdict. After it nobody checks data
-again.
+tells numbers from categories, refuses, drops or marks missing values, and notes what may weaken a
+verdict. After it nobody checks data again.
 
-It is not for statistics: no scaling, no weights, no minimum number of rows.
+It is not for statistics: no scaling, no use of weights, no minimum number of rows.
 
 ::
 
-    open_path -> formats -> csv_table | columnar ->  Table  -> match -> collect -> Sample
-                                         objects ->    "
+    path -> formats -> csv_table | columnar ->  Table  -> match -> plan -> rows -> join -> Sample
+                                         objects ->    "      (collect calls these in turn)
 
 `table` says what a reader must give; add a format as one reader and one line in `formats`.
-`columns` is the language of --columns, `convert` the way from Arrow to float64. pyarrow is
-imported where it is used, pandas never (a DataFrame comes with its own).
+`columns` is the language of --columns, `convert` the way from Arrow to float64 and codes, `levels`
+what makes two categories the same. pyarrow is imported where it is used, pandas never (a DataFrame
+comes with its own).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.formats import open_table
 from kstest.sources.objects import open_object
-from kstest.sources.options import ReadOptions
+from kstest.sources.options import FILES_ONLY, ReadOptions
 from kstest.sources.stream import expand
 
-__all__ = ["ReadOptions", "read_samples", "samples_from_objects"]
+__all__ = ["FILES_ONLY", "ReadOptions", "read_samples", "samples_from_objects"]
 
 
 def read_samples(
@@ -55,7 +56,7 @@ def read_samples(
     samples : tuple of Sample
         In the order of `sides`.
     notices : tuple of Notice
-        ``same-file``, ``same-content``, ``rows-dropped``, ``rounded``.
+        ``same-file``, ``same-content``, ``missing-values``, ``rows-dropped``, ``rounded``.
 
     Raises
     ------

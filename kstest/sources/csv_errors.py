@@ -1,0 +1,67 @@
+"""What stopped pyarrow in a CSV, in the user's terms."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kstest.errors import DataError
+from kstest.sources.csv_header import Header
+from kstest.sources.csv_types import DECIMAL_COMMA, Types
+from kstest.sources.wording import one_line, option_value, shown
+
+_CONVERSION = re.compile(
+    r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL
+)
+_VALUE = re.compile(r"'(.*)'", re.DOTALL)
+
+
+def ragged_row(where: str, row: Any) -> DataError:
+    """Refuse a row that has more or fewer cells than the header."""
+    return DataError(
+        f"{where}: row {row.number:,}: Expected {row.expected_columns:,} columns as in the "
+        f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
+        "cells as the header; quote cells that hold the delimiter."
+    )
+
+
+def explained(error: DataError, where: str, header: Header, types: Types) -> DataError:
+    """Rewrite the error of a cell that cannot be converted; return others as they are."""
+    found = _CONVERSION.search(str(error.__cause__))
+    if found is None:
+        return error
+    j, kind, detail = int(found[1]), found[3], found[4]
+    value = _VALUE.search(detail)
+    cell = value[1] if value else one_line(ValueError(detail))
+    row = f", row {int(found[2]):,}" if found[2] else ""
+    return DataError(
+        f"{where}: column {shown(header.names[j])}{row}: found {shown(cell)}; accepted: "
+        f"{_accepted(kind)}.{_advice(j, cell, header, types)}"
+    )
+
+
+def _accepted(kind: str) -> str:
+    if kind.startswith("timestamp"):
+        zone = " with a zone such as Z" if "tz=" in kind else ", without a zone"
+        return f"dates and times such as 2024-05-01 12:30:00{zone}, as in the first rows"
+    if kind.startswith("time"):
+        return "times of day such as 12:30:00, as in the first rows"
+    if kind == "bool":
+        return "true and false, as in the first rows"
+    if kind.startswith(("dictionary", "string")):
+        return "text in UTF-8"
+    return "numbers (or true/false, dates and times throughout)"
+
+
+def _advice(j: int, cell: str, header: Header, types: Types) -> str:
+    if DECIMAL_COMMA.fullmatch(cell):
+        return " Decimal commas are not read in this version: write 1.5 for 1,5."
+    if "\n" in cell:
+        return " Is a quote not closed?"
+    bad = sorted(types.bad)
+    names = [header.names[k] for k in (bad if j in bad else (j,))]
+    others = f" So do {len(bad) - 1:,} other columns." if j in bad and len(bad) > 1 else ""
+    return (
+        f"{others} Mend the cell, read its column as categories with --categorical "
+        f"{option_value(names)}, or leave it out with --exclude {option_value(names)}."
+    )
