@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
@@ -17,7 +18,8 @@ from kstest.sources.notices import no_value, notices, refuse_missing
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan, make_plan, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
-from kstest.sources.table import Table
+from kstest.sources.table import Block, Table
+from kstest.sources.where import Cells, holds
 
 Opener = Callable[[], Table]
 
@@ -45,7 +47,7 @@ def collect(
         for table in firsts.values():
             require_columns(table, selection)
         plan = make_plan(tuple(firsts.values()), selection)
-        levels = [Levels() for _ in plan.texts]
+        levels = [Levels() for _ in plan.coded]
         parts: dict[str, list[Part]] = {side: [] for side in sides}
         chunks: dict[str, list[Chunk]] = {side: [] for side in sides}
         for side, openers in sides.items():
@@ -82,17 +84,27 @@ def _read(
     rows = Rows(table, plan, levels, policy)
     start = 0
     for block in table.blocks(plan.wanted(table)):
-        rows.add(block, start)
+        rows.add(block, start, chosen(block, plan))
         start += block.rows
     if not start:
         raise DataError(f"{table.label}: has columns but no rows. At least one row is needed.")
     return rows.finish()
 
 
+def chosen(block: Block, plan: Plan) -> NDArray[np.bool_] | None:
+    """The rows that fulfil --where; None for all."""
+    if plan.where is None:
+        return None
+    columns: dict[str, Cells] = dict(zip(plan.texts, block.texts, strict=True))
+    # numbers last: a column that is read as both is compared as what it holds
+    columns |= {name: block.values[:, k] for k, name in enumerate(plan.numbers)}
+    return holds(plan.where, columns)
+
+
 def _require_values(parts: Sequence[Part], plan: Plan) -> None:
     """Refuse a column that is empty everywhere: even an indicator of it says nothing."""
     counts = np.sum([part.missing for part in parts], axis=0)
-    rows = sum(part.input.rows_read for part in parts)
+    rows = sum(part.rows for part in parts)
     empty = [name for name, k in zip(plan.all_names, counts, strict=True) if k == rows]
     if empty:
         raise no_value(empty)

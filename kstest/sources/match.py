@@ -12,6 +12,8 @@ from kstest.errors import DataError, UsageError
 from kstest.sources.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import Table
+from kstest.sources.where_parse import Condition, parse
+from kstest.sources.where_parse import names as names_in
 from kstest.sources.wording import listed, nearest, option_value, shown
 
 
@@ -34,6 +36,8 @@ class Selection:
     roles : dict of str to str
         Columns with another part to play, by option: ``{"--group": "run"}``. They are not
         tested.
+    where : Condition or None
+        Which rows to use; its columns may be tested or not.
     """
 
     names: tuple[str, ...]
@@ -42,6 +46,12 @@ class Selection:
     first: Table
     by_value: frozenset[str] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)
+    where: Condition | None = None
+
+    @property
+    def where_names(self) -> tuple[str, ...]:
+        """The columns of --where."""
+        return () if self.where is None else tuple(dict.fromkeys(names_in(self.where)))
 
 
 def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
@@ -73,7 +83,13 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
         items = parse_items(options.categorical, "--categorical")
         categorical = resolve(items, first.names, "--categorical")
     return Selection(
-        names, excluded, options.columns is not None, first, frozenset(categorical), roles
+        names,
+        excluded,
+        options.columns is not None,
+        first,
+        frozenset(categorical),
+        roles,
+        None if options.where is None else parse(options.where),
     )
 
 
@@ -93,7 +109,8 @@ def require_columns(table: Table, selection: Selection) -> None:
     """Refuse a table that lacks a column of the run, or has others that were not mentioned."""
     first = selection.first
     place = frozenset(table.names)
-    for option, name in selection.roles.items():
+    needed = [*selection.roles.items(), *(("--where", name) for name in selection.where_names)]
+    for option, name in needed:
         if name not in place:
             raise DataError(
                 f"{table.label}: has no column {shown(name)}, which {option} names; it has "

@@ -23,6 +23,11 @@ def refuse_missing(parts: Sequence[Part], names: Sequence[str], policy: str) -> 
 
 def nothing_left(side: str, parts: Sequence[Part], names: Sequence[str]) -> DataError:
     """Say why a side has no row."""
+    if not any(part.rows for part in parts):
+        files = listed([part.label for part in parts], LISTED_FILES)
+        return DataError(
+            f"{side}: no row of {files} fulfils --where. Look at the values of its columns."
+        )
     return DataError(
         f"{side}: no row is left after --missing drop. {_report(parts, names)} "
         f"{_advice(parts, names, 'drop')}"
@@ -42,7 +47,7 @@ def _report(parts: Sequence[Part], names: Sequence[str]) -> str:
     for part in parts[:LISTED_FILES]:
         counts = _by_column({n: int(k) for n, k in zip(names, part.missing, strict=True) if k})
         lines.append(
-            f"{part.label}: {part.bad_rows:,} of {part.input.rows_read:,} rows have missing or "
+            f"{part.label}: {part.bad_rows:,} of {part.rows:,} rows have missing or "
             f"infinite values, by column: {counts}."
         )
     if len(parts) > LISTED_FILES:
@@ -61,7 +66,7 @@ def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:
     empty = [
         name
         for j, name in enumerate(names)
-        if any(part.missing[j] == part.input.rows_read for part in parts)
+        if any(part.rows and part.missing[j] == part.rows for part in parts)
     ]
     if empty:
         return (

@@ -51,6 +51,12 @@ class ReadOptions:
     weights: str | None = option(
         None, "Column with the weights of the rows; not tested itself.", metavar="COLUMN"
     )
+    where: str | None = option(
+        None,
+        "Rows to use, such as \"dom == 9 and 0 < tot < 200 and kind in ('a', 'b') and `x y` is not "
+        'null".',
+        metavar="CONDITION",
+    )
     input_format: str | None = option(
         None,
         "Format of the files. Default: by content; needed for a CSV from -.",

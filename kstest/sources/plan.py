@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from kstest.errors import DataError
 from kstest.sources.match import Selection
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
+from kstest.sources.where import bind
+from kstest.sources.where_parse import Condition
 from kstest.sources.wording import option_value, shown
 
 
@@ -32,6 +34,8 @@ class Plan:
         What the columns of the first tables hold.
     weights, group : int or None
         Their position in `numbers` and `texts`.
+    where : Condition or None
+        Bound to what the columns hold.
     first : Table
         Named in messages.
     """
@@ -46,6 +50,12 @@ class Plan:
     first: Table
     weights: int | None = None
     group: int | None = None
+    where: Condition | None = None
+
+    @property
+    def coded(self) -> tuple[str, ...]:
+        """The first of `texts`, those that go into the Sample: the tested ones and the group."""
+        return self.texts[: len(self.categorical) + (self.group is not None)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,7 +81,7 @@ class Plan:
 
 def make_plan(tables: Sequence[Table], selection: Selection) -> Plan:
     """Look at what the columns of the first tables hold, and decide."""
-    read = tuple(dict.fromkeys([*selection.names, *selection.roles.values()]))
+    read = _unique(selection.names, [*selection.roles.values(), *selection.where_names])
     found = [kinds(table, read) for table in tables]
     agreed: dict[str, str] = {}
     group, weights = (selection.roles.get(option) for option in ("--group", "--weights"))
@@ -83,6 +93,8 @@ def make_plan(tables: Sequence[Table], selection: Selection) -> Plan:
             for table, kind in known:
                 _require_numbers(table, name, kind)
         if name in selection.by_value or name in (group, weights):
+            if len({_family(kind) for _, kind in telling}) > 1:
+                agreed[name] = TEXT
             continue
         for table, kind in telling[1:]:
             _require_agreement(name, telling[0], (table, kind))
@@ -94,14 +106,15 @@ def make_plan(tables: Sequence[Table], selection: Selection) -> Plan:
     return Plan(
         columns,
         categorical,
-        numbers,
-        texts,
+        _unique(numbers, [name for name in selection.where_names if agreed[name] != TEXT]),
+        _unique(texts, [name for name in selection.where_names if agreed[name] == TEXT]),
         selection.by_value | ({group} if group is not None else frozenset()),
         selection.by_value,
         agreed,
         selection.first,
         None if weights is None else numbers.index(weights),
         None if group is None else texts.index(group),
+        None if selection.where is None else bind(selection.where, agreed),
     )
 
 

@@ -26,7 +26,7 @@ class Chunk:
     groups: NDArray[np.int32] | None
     weights: NDArray[np.float64] | None
 
-    def kept(self, rows: NDArray[np.bool_]) -> Chunk:
+    def kept(self, rows: NDArray[np.int64]) -> Chunk:
         """Keep some rows."""
         return Chunk(
             self.values[rows],
@@ -62,6 +62,11 @@ class Part:
     identity: tuple[int, int] | None
     kept: NDArray[np.int64] | None
 
+    @property
+    def rows(self) -> int:
+        """Rows that were looked at: used or dropped."""
+        return self.input.rows_read - self.input.rows_filtered
+
 
 class Rows:
     """Gathers the rows of `table` under a policy: error, drop or indicator."""
@@ -72,27 +77,38 @@ class Rows:
         self._missing = np.zeros(len(plan.names) + roles, np.int64)
         self._rounded: set[str] = set()
         self._chunks: list[Chunk] = []
-        self._kept: list[tuple[int, int, NDArray[np.bool_] | None]] = []
+        self._kept: list[tuple[int, int, NDArray[np.int64] | None]] = []
         self._read = self._filtered = self._bad = self._refused = self._used = 0
 
-    def add(self, block: Block, start: int) -> None:
-        """Take a block whose first row is row `start` (from 0) of the file."""
+    def add(self, block: Block, start: int, chosen: NDArray[np.bool_] | None = None) -> None:
+        """Take a block whose first row is row `start` (from 0) of the file.
+
+        Of `chosen` rows only, if given; the others are counted as filtered.
+        """
+        self._read += block.rows
+        index: NDArray[np.int64] | None = None  # of the used rows in the block, None for all
+        if chosen is not None and not chosen.all():
+            index = np.flatnonzero(chosen)
+            self._filtered += block.rows - index.size
+            if not index.size:
+                self._kept.append((start, 0, index))
+                return
+            block = block.take(index)
         plan = self._plan
         chunk = self._chunk(block)
         if chunk.weights is not None:
-            self._check_weights(chunk.weights, start)
+            self._check_weights(chunk.weights, start, index)
         self._rounded.update(plan.columns[k] for k in block.rounded if k < len(plan.columns))
-        self._read += block.rows
         holes = self._holes(chunk)
-        keep: NDArray[np.bool_] | None = None
         if holes is not None:
             tested = len(plan.names)
             self._missing += np.count_nonzero(holes, axis=0)
             bad = np.asarray(holes.any(axis=1))
             self._bad += int(np.count_nonzero(bad))
             if self._policy == "drop":
-                keep = ~bad
+                keep = np.flatnonzero(~bad)
                 chunk = chunk.kept(keep)
+                index = keep if index is None else index[keep]
             else:
                 fatal = bad if self._policy == "error" else holes[:, tested:].any(axis=1)
                 self._refused += int(np.count_nonzero(fatal))
@@ -104,7 +120,7 @@ class Rows:
             self._chunks.clear()  # the run ends with an error: only the counts matter
             return
         self._used += chunk.values.shape[0]
-        self._kept.append((start, block.rows, keep))
+        self._kept.append((start, block.rows, index))
         self._chunks.append(chunk)
 
     def finish(self) -> tuple[Part, list[Chunk]]:
@@ -116,6 +132,7 @@ class Rows:
             self._used,
             self._bad if self._policy == "drop" else 0,
             table.digest(),
+            self._filtered,
         )
         part = Part(
             table.label,
@@ -133,7 +150,7 @@ class Rows:
         plan = self._plan
         d, c = len(plan.columns), len(plan.categorical)
         values = block.values if block.values.shape[1] == d else block.values[:, :d]
-        coded = [known.add(text) for known, text in zip(self._levels, block.texts, strict=True)]
+        coded = [known.add(text) for known, text in zip(self._levels, block.texts, strict=False)]
         codes = np.column_stack(coded[:c]) if c else None
         groups = None if plan.group is None else coded[plan.group]
         weights = None if plan.weights is None else block.values[:, plan.weights]
@@ -154,22 +171,25 @@ class Rows:
             return None
         return np.hstack([~finite, *others])
 
-    def _check_weights(self, weights: NDArray[np.float64], start: int) -> None:
+    def _check_weights(
+        self, weights: NDArray[np.float64], start: int, index: NDArray[np.int64] | None
+    ) -> None:
         wrong = np.flatnonzero((weights < 0) | np.isinf(weights))
         if wrong.size:
-            row = int(wrong[0])
+            at = int(wrong[0])
+            row = start + 1 + (at if index is None else int(index[at]))
             name = self._plan.numbers[self._plan.weights or 0]
             raise DataError(
-                f"{self._table.label}: --weights: column {shown(name)}, row {start + row + 1:,}: "
-                f"found {weights[row]:g}; accepted: finite numbers, none of them negative."
+                f"{self._table.label}: --weights: column {shown(name)}, row {row:,}: "
+                f"found {weights[at]:g}; accepted: finite numbers, none of them negative."
             )
 
     def _numbers(self) -> NDArray[np.int64] | None:
-        if all(keep is None for _, _, keep in self._kept):
+        if all(index is None for _, _, index in self._kept):
             return None
         return np.concatenate(
             [
-                start + 1 + (np.arange(rows) if keep is None else np.flatnonzero(keep))
-                for start, rows, keep in self._kept
+                start + 1 + (np.arange(rows) if index is None else index)
+                for start, rows, index in self._kept
             ]
         )

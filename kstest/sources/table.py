@@ -75,6 +75,11 @@ class Block:
     def rows(self) -> int:
         return int(self.values.shape[0])
 
+    def take(self, rows: NDArray[np.int64]) -> Block:
+        """Keep some rows, by position."""
+        texts = tuple(Coded(text.codes[rows], text.levels) for text in self.texts)
+        return Block(self.values[rows], self.rounded, texts)
+
 
 @dataclass(frozen=True)
 class Table:
