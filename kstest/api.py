@@ -9,7 +9,7 @@ from typing import Any
 
 from .registry import METHODS
 from .result import Result
-from .sources import FILES_ONLY, ReadOptions, samples_from_objects
+from .sources import FILES_ONLY, OPTIONS, read_options, samples_from_objects
 
 
 @cache
@@ -18,21 +18,26 @@ def function(name: str) -> Callable[..., Result]:
     module = METHODS[name].load()
     roles: tuple[str, ...] = module.SAMPLES
     options = {f.name for f in fields(module.Params)}
-    reading = {f.name for f in fields(ReadOptions)} - FILES_ONLY
+    reading = {f.name for f in OPTIONS} - FILES_ONLY
+    if len(roles) > 1:
+        reading |= {f"{role}_values" for role in roles}
+    else:
+        reading.remove("sample_column")
 
     def test(*data: Any, threads: int | None = None, **given: Any) -> Result:
         from .engine import Work
         from .run import execute
 
-        if len(data) != len(roles):
-            raise TypeError(f"kstest.{name} takes {len(roles)} samples: {', '.join(roles)}")
+        sides = roles if given.get("sample_column") is None else ("table",)
+        if len(data) != len(sides):
+            raise TypeError(f"kstest.{name} takes {len(sides)} samples: {', '.join(sides)}")
         unknown = sorted(set(given) - options - reading)
         if unknown:
-            accepted = ", ".join(sorted(options | reading | {"threads"}))
+            accepted = ", ".join(sorted({*options, *reading, "threads"}))
             raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
         params = module.Params(**{k: v for k, v in given.items() if k in options})
-        how = ReadOptions(**{k: v for k, v in given.items() if k in reading})
-        samples, notices = samples_from_objects(dict(zip(roles, data, strict=True)), how)
+        how = read_options(roles, {k: v for k, v in given.items() if k in reading})
+        samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)
         work = Work() if threads is None else Work(threads=threads)
         return execute(name, samples, params, notices, work)
 

@@ -107,6 +107,7 @@ def test_columns_by_any_name_and_texts_with_anything_in_them():
         ("i == 2 3", ["cannot be read"]),
         ("i == 'a", ["cannot be read"]),
         ("i == `a", ["` is not accepted"]),
+        ("i`f` == 1", ["cannot be read", "character 2"]),
         ("i > 1 # 2", ["# is not accepted"]),
         ("i > 1; i", ["; is not accepted"]),
         ("i > 1 \\", ["is not accepted"]),

@@ -12,7 +12,7 @@ from ..engine.work import Work, available_threads
 from ..params import option_name
 from ..registry import METHODS
 from ..report import FORMATS, render
-from ..sources import ReadOptions, read_samples
+from ..sources import OPTIONS, read_options, read_samples
 from . import output
 from .progress import progress
 
@@ -65,7 +65,18 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
-    reading = [_option(f) for f in fields(ReadOptions)]
+    reading = [_option(f) for f in OPTIONS if len(roles) > 1 or f.name != "sample_column"]
+    values = [
+        click.Option(
+            [f"--{role}-values"],
+            metavar="LIST",
+            help=f"Values of --sample-column that make the {role}, such as 0-4,7 or a,b.",
+        )
+        for role in roles
+        if len(roles) > 1
+    ]
+    after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
+    reading[after:after] = values
     params = [_option(f) for f in fields(module.Params)]
 
     def callback(**given: Any) -> int:
@@ -101,13 +112,13 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
     if given["cite"]:
         output.write(module.REFERENCES, given["output"])
         return 0
-    sides = _sides(name, roles, given)
+    sides = _sides(roles, given)
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
     output.check(given["output"])
 
     from ..run import execute
 
-    reading = ReadOptions(**{f.name: given[f.name] for f in fields(ReadOptions)})
+    reading = read_options(roles, given)
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)
     quiet = given["quiet"]
@@ -124,8 +135,15 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 
-def _sides(name: str, roles: tuple[str, ...], given: dict[str, Any]) -> dict[str, list[str]]:
+def _sides(roles: tuple[str, ...], given: dict[str, Any]) -> dict[str, list[str]]:
     """Files of each role: from its option, else the next positional argument."""
+    if given.get("sample_column") is not None:
+        if not given["files"] or any(given[f"role_{role}"] for role in roles):
+            raise click.UsageError(
+                "with --sample-column all sides are in the same files: name them without "
+                f"{' and '.join(f'--{role}' for role in roles)}"
+            )
+        return {"table": list(given["files"])}
     sides: dict[str, list[str]] = {role: list(given[f"role_{role}"]) for role in roles}
     free = [role for role in roles if not sides[role]]
     files = list(given["files"])

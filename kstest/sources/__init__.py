@@ -30,10 +30,17 @@ from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.formats import open_table
 from kstest.sources.objects import open_object
-from kstest.sources.options import FILES_ONLY, ReadOptions
+from kstest.sources.options import FILES_ONLY, OPTIONS, ReadOptions, read_options
 from kstest.sources.stream import expand
 
-__all__ = ["FILES_ONLY", "ReadOptions", "read_samples", "samples_from_objects"]
+__all__ = [
+    "FILES_ONLY",
+    "OPTIONS",
+    "ReadOptions",
+    "read_options",
+    "read_samples",
+    "samples_from_objects",
+]
 
 
 def read_samples(
@@ -46,6 +53,7 @@ def read_samples(
     sides : mapping of str to sequence of str
         Paths and globs by side, for example ``{"reference": ["a.csv"], "sample": ["-"]}``. The
         order of the sides is kept; the first file of the first side rules the column order.
+        With `options.sample_column` one entry of any name: its files are split.
     options : ReadOptions
         Column selection, missing values, format.
     stdin : binary file, optional
@@ -54,9 +62,10 @@ def read_samples(
     Returns
     -------
     samples : tuple of Sample
-        In the order of `sides`.
+        In the order of `sides`, or of `options.values`.
     notices : tuple of Notice
-        ``same-file``, ``same-content``, ``missing-values``, ``rows-dropped``, ``rounded``.
+        ``same-file``, ``same-content``, ``missing-values``, ``rows-dropped``,
+        ``rows-unassigned``, ``rounded``.
 
     Raises
     ------
@@ -85,8 +94,9 @@ def samples_from_objects(
     Parameters
     ----------
     objects : mapping of str to object
-        By side. One-dimensional arrays are one column. The columns of an array are named
-        ``1``, ``2``, ... unless another side has names: then they match by position.
+        By side (one, of any name, with `options.sample_column`). One-dimensional arrays are one
+        column. The columns of an array are named ``1``, ``2``, ... unless another side has names:
+        then they match by position.
     options : ReadOptions
         As for files.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
@@ -18,7 +17,8 @@ from kstest.sources.notices import no_value, notices, refuse_missing
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan, make_plan, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
-from kstest.sources.table import Block, Table
+from kstest.sources.split import assigned
+from kstest.sources.table import Table
 from kstest.sources.where import Cells, holds
 
 Opener = Callable[[], Table]
@@ -46,26 +46,28 @@ def collect(
             selection.excluded.require_matches(tuple(seen))
         for table in firsts.values():
             require_columns(table, selection)
-        plan = make_plan(tuple(firsts.values()), selection)
+        plan = make_plan(tuple(firsts.values()), selection, options.values)
         levels = [Levels() for _ in plan.coded]
-        parts: dict[str, list[Part]] = {side: [] for side in sides}
-        chunks: dict[str, list[Chunk]] = {side: [] for side in sides}
+        targets = {side: tuple(plan.split) or (side,) for side in sides}
+        parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
+        chunks: dict[str, list[Chunk]] = {side: [] for side in parts}
         for side, openers in sides.items():
             for table in _each(firsts[side], openers[1:]):
                 seen.update(dict.fromkeys(table.names))
                 if table is not firsts[side]:
                     require_columns(table, selection)
                     require_kinds(table, plan)
-                part, rows = _read(table, plan, levels, options.missing)
-                parts[side].append(part)
-                chunks[side].extend(rows)
+                found = _read(table, plan, levels, options.missing, targets[side])
+                for target, (part, rows) in found.items():
+                    parts[target].append(part)
+                    chunks[target].extend(rows)
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
     refuse_missing(every, plan.all_names, options.missing)
     if options.missing == "indicator":
         _require_values(every, plan)
     samples = join(chunks, parts, plan, levels)
-    return samples, notices(samples, parts)
+    return samples, notices(samples, parts, split=bool(plan.split))
 
 
 def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:
@@ -79,26 +81,30 @@ def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:
 
 
 def _read(
-    table: Table, plan: Plan, levels: Sequence[Levels], policy: str
-) -> tuple[Part, list[Chunk]]:
-    rows = Rows(table, plan, levels, policy)
+    table: Table, plan: Plan, levels: Sequence[Levels], policy: str, sides: Sequence[str]
+) -> dict[str, tuple[Part, list[Chunk]]]:
+    """Read a table once, for one side or, with --sample-column, for all of them."""
+    gathered = {side: Rows(table, plan, levels, policy) for side in sides}
     start = 0
     for block in table.blocks(plan.wanted(table)):
-        rows.add(block, start, chosen(block, plan))
+        # numbers last: a column that is read as both is compared as what it holds
+        columns: dict[str, Cells] = dict(zip(plan.texts, block.texts, strict=True))
+        columns |= {name: block.values[:, k] for k, name in enumerate(plan.numbers)}
+        chosen = None if plan.where is None else holds(plan.where, columns)
+        if plan.split:
+            for side, rows in assigned(plan.split, columns, table.label, start).items():
+                kept = rows if chosen is None else rows[chosen[rows]]
+                gathered[side].add(block, start, kept, rows.size - kept.size)
+        elif chosen is None or chosen.all():
+            gathered[sides[0]].add(block, start)
+        else:
+            kept = np.flatnonzero(chosen)
+            gathered[sides[0]].add(block, start, kept, block.rows - kept.size)
         start += block.rows
     if not start:
         raise DataError(f"{table.label}: has columns but no rows. At least one row is needed.")
-    return rows.finish()
-
-
-def chosen(block: Block, plan: Plan) -> NDArray[np.bool_] | None:
-    """The rows that fulfil --where; None for all."""
-    if plan.where is None:
-        return None
-    columns: dict[str, Cells] = dict(zip(plan.texts, block.texts, strict=True))
-    # numbers last: a column that is read as both is compared as what it holds
-    columns |= {name: block.values[:, k] for k, name in enumerate(plan.numbers)}
-    return holds(plan.where, columns)
+    digest = table.digest()
+    return {side: rows.finish(digest, start) for side, rows in gathered.items()}
 
 
 def _require_values(parts: Sequence[Part], plan: Plan) -> None:

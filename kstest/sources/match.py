@@ -64,6 +64,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
         items = parse_items(options.columns, "--columns")
         chosen = resolve(items, first.names, "--columns")
     given = {"--group": options.group, "--weights": options.weights}
+    given["--sample-column"] = options.sample_column
     roles = {o: _one(text, first.names, o) for o, text in given.items() if text is not None}
     apart = frozenset(roles.values())
     names = tuple(name for name in chosen if excluded.keeps(name) and name not in apart)

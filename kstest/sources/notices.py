@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kstest.errors import DataError
+from kstest.params import option_name
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.rows import Part
@@ -25,9 +26,9 @@ def nothing_left(side: str, parts: Sequence[Part], names: Sequence[str]) -> Data
     """Say why a side has no row."""
     if not any(part.rows for part in parts):
         files = listed([part.label for part in parts], LISTED_FILES)
-        return DataError(
-            f"{side}: no row of {files} fulfils --where. Look at the values of its columns."
-        )
+        held = any(part.input.rows_read for part in parts)
+        why = "fulfils --where" if held else f"holds one of {option_name(side + '_values')}"
+        return DataError(f"{side}: no row of {files} {why}. Look at the values of its columns.")
     return DataError(
         f"{side}: no row is left after --missing drop. {_report(parts, names)} "
         f"{_advice(parts, names, 'drop')}"
@@ -86,9 +87,18 @@ def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:
     )
 
 
-def notices(samples: Sequence[Sample], parts: Mapping[str, Sequence[Part]]) -> tuple[Notice, ...]:
-    """Collect all notices of a run."""
-    return (*_repeated(parts), *_missing(samples), *_dropped(samples), *_rounded(parts))
+def notices(
+    samples: Sequence[Sample], parts: Mapping[str, Sequence[Part]], *, split: bool
+) -> tuple[Notice, ...]:
+    """Collect all notices of a run; `split` where the sides come from the same files."""
+    apart = dict(list(parts.items())[:1]) if split else parts
+    return (
+        *_repeated(apart),
+        *_missing(samples),
+        *_dropped(samples),
+        *(_unassigned(parts) if split else ()),
+        *_rounded(parts),
+    )
 
 
 def _repeated(parts: Mapping[str, Sequence[Part]]) -> Iterator[Notice]:
@@ -135,6 +145,17 @@ def _dropped(samples: Sequence[Sample]) -> Iterator[Notice]:
                 f"({sample.n_dropped / total:.0%}) were dropped for missing or infinite values; "
                 "the verdict is about the complete rows only.",
             )
+
+
+def _unassigned(parts: Mapping[str, Sequence[Part]]) -> Iterator[Notice]:
+    total = sum(part.total for part in next(iter(parts.values())))
+    used = sum(part.input.rows_read for some in parts.values() for part in some)
+    if used < total:
+        yield Notice(
+            "rows-unassigned",
+            f"{total - used:,} of {total:,} rows hold a value of --sample-column that is of no "
+            "side, or none at all; they are not used.",
+        )
 
 
 def _rounded(parts: Mapping[str, Sequence[Part]]) -> Iterator[Notice]:

@@ -6,7 +6,9 @@ of a test.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from kstest.errors import UsageError
 from kstest.params import option, option_name
@@ -19,6 +21,9 @@ MISSING = ("error", "drop", "indicator")
 @dataclass(frozen=True)
 class ReadOptions:
     """How to read files and objects; see the help of each field.
+
+    `values` says which values of `sample_column` make which side, for example
+    ``{"reference": "0-4", "sample": "5-9,12"}``.
 
     The column lists (`columns`, `exclude`, `categorical`) are written ``a,b,3-5,x*``: exact names,
     positions counted from 1, globs. Quote a name that holds a comma.
@@ -57,6 +62,12 @@ class ReadOptions:
         'null".',
         metavar="CONDITION",
     )
+    sample_column: str | None = option(
+        None,
+        "Column that tells the sides apart when they are in one table; not tested itself.",
+        metavar="COLUMN",
+    )
+    values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
     input_format: str | None = option(
         None,
         "Format of the files. Default: by content; needed for a CSV from -.",
@@ -64,7 +75,7 @@ class ReadOptions:
     )
 
     def __post_init__(self) -> None:
-        for f in fields(self):
+        for f in OPTIONS:
             value, choices = getattr(self, f.name), f.metadata["choices"]
             if choices and value is not f.default and value not in choices:
                 raise UsageError(
@@ -72,5 +83,39 @@ class ReadOptions:
                 )
 
 
+# The fields that become options by themselves.
+OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
 # Options that say how the bytes of a file are to be taken: nothing for Python objects.
 FILES_ONLY = frozenset({"input_format"})
+
+
+def values_option(role: str) -> str:
+    """The option with the values of --sample-column that make a role."""
+    return option_name(f"{role}_values")
+
+
+def read_options(roles: Sequence[str], given: Mapping[str, Any]) -> ReadOptions:
+    """Make ReadOptions of options by their Python names, among them ``ROLE_values``.
+
+    Raises
+    ------
+    UsageError
+        For --sample-column without the values of every role, or values without it, too.
+    """
+    lists = {role: given.get(f"{role}_values") for role in roles}
+    values = {role: text for role, text in lists.items() if text is not None}
+    options = ReadOptions(
+        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values
+    )
+    if options.sample_column is None and values:
+        raise UsageError(
+            f"{values_option(next(iter(values)))}: needs --sample-column, the column with these "
+            "values."
+        )
+    absent = [values_option(role) for role in roles if role not in values]
+    if options.sample_column is not None and absent:
+        raise UsageError(
+            f"--sample-column: needs {' and '.join(absent)}: which values of the column make which "
+            "side, for example 0-4 or a,b."
+        )
+    return options

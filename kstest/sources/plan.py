@@ -6,10 +6,11 @@ Decided once from the first table of every side, before any row is read; later f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kstest.errors import DataError
 from kstest.sources.match import Selection
+from kstest.sources.split import conditions
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from kstest.sources.where import bind
 from kstest.sources.where_parse import Condition
@@ -36,6 +37,8 @@ class Plan:
         Their position in `numbers` and `texts`.
     where : Condition or None
         Bound to what the columns hold.
+    split : mapping of str to Condition
+        Which rows belong to which side, with --sample-column.
     first : Table
         Named in messages.
     """
@@ -51,6 +54,7 @@ class Plan:
     weights: int | None = None
     group: int | None = None
     where: Condition | None = None
+    split: Mapping[str, Condition] = field(default_factory=dict)
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -79,8 +83,11 @@ class Plan:
         )
 
 
-def make_plan(tables: Sequence[Table], selection: Selection) -> Plan:
-    """Look at what the columns of the first tables hold, and decide."""
+def make_plan(tables: Sequence[Table], selection: Selection, values: Mapping[str, str]) -> Plan:
+    """Look at what the columns of the first tables hold, and decide.
+
+    `values` are those of --sample-column, by side.
+    """
     read = _unique(selection.names, [*selection.roles.values(), *selection.where_names])
     found = [kinds(table, read) for table in tables]
     agreed: dict[str, str] = {}
@@ -102,12 +109,14 @@ def make_plan(tables: Sequence[Table], selection: Selection) -> Plan:
     columns = tuple(n for n in selection.names if not is_category[n])
     categorical = tuple(n for n in selection.names if is_category[n])
     numbers = _unique(columns, [weights])
+    apart = selection.roles.get("--sample-column")
+    chosen_by = _unique(selection.where_names, [apart])
     texts = _unique(categorical, [group])
     return Plan(
         columns,
         categorical,
-        _unique(numbers, [name for name in selection.where_names if agreed[name] != TEXT]),
-        _unique(texts, [name for name in selection.where_names if agreed[name] == TEXT]),
+        _unique(numbers, [name for name in chosen_by if agreed[name] != TEXT]),
+        _unique(texts, [name for name in chosen_by if agreed[name] == TEXT]),
         selection.by_value | ({group} if group is not None else frozenset()),
         selection.by_value,
         agreed,
@@ -115,6 +124,7 @@ def make_plan(tables: Sequence[Table], selection: Selection) -> Plan:
         None if weights is None else numbers.index(weights),
         None if group is None else texts.index(group),
         None if selection.where is None else bind(selection.where, agreed),
+        {} if apart is None else conditions(apart, agreed[apart], values),
     )
 
 

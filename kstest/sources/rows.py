@@ -51,6 +51,8 @@ class Part:
         Those of them that end the run.
     kept : ndarray of int64, or None
         Numbers of the used rows, None where all are used.
+    total : int
+        Rows of the file, those of other sides included.
     """
 
     label: str
@@ -61,6 +63,7 @@ class Part:
     rounded: frozenset[str]
     identity: tuple[int, int] | None
     kept: NDArray[np.int64] | None
+    total: int
 
     @property
     def rows(self) -> int:
@@ -80,16 +83,16 @@ class Rows:
         self._kept: list[tuple[int, int, NDArray[np.int64] | None]] = []
         self._read = self._filtered = self._bad = self._refused = self._used = 0
 
-    def add(self, block: Block, start: int, chosen: NDArray[np.bool_] | None = None) -> None:
+    def add(
+        self, block: Block, start: int, index: NDArray[np.int64] | None = None, filtered: int = 0
+    ) -> None:
         """Take a block whose first row is row `start` (from 0) of the file.
 
-        Of `chosen` rows only, if given; the others are counted as filtered.
+        Of it the rows `index` (None: all), where `filtered` more would be of this side.
         """
-        self._read += block.rows
-        index: NDArray[np.int64] | None = None  # of the used rows in the block, None for all
-        if chosen is not None and not chosen.all():
-            index = np.flatnonzero(chosen)
-            self._filtered += block.rows - index.size
+        self._read += filtered + (block.rows if index is None else index.size)
+        self._filtered += filtered
+        if index is not None:
             if not index.size:
                 self._kept.append((start, 0, index))
                 return
@@ -123,15 +126,15 @@ class Rows:
         self._kept.append((start, block.rows, index))
         self._chunks.append(chunk)
 
-    def finish(self) -> tuple[Part, list[Chunk]]:
-        """Return what was found and the rows, once the last block was added."""
+    def finish(self, digest: str | None, total: int) -> tuple[Part, list[Chunk]]:
+        """Return what was found and the rows, once the last of `total` rows was added."""
         table = self._table
         source = Input(
             table.path,
             self._read,
             self._used,
             self._bad if self._policy == "drop" else 0,
-            table.digest(),
+            digest,
             self._filtered,
         )
         part = Part(
@@ -143,6 +146,7 @@ class Rows:
             frozenset(self._rounded),
             table.identity,
             self._numbers(),
+            total,
         )
         return part, self._chunks
 

@@ -188,6 +188,9 @@ class _Reader:
                 token = self._placeholder(found["quoted"].replace("``", "`"))
             elif kind == "word":
                 token = _KEYWORDS.get(token) or self._placeholder(token)
+            if kind in ("quoted", "word", "number") and out and out[-1][-1].isalnum():
+                out.append(" ")  # a`b` is two names, not one
+                size += 1
             self._starts.append((size, found.start()))
             out.append(token)
             size += len(token)
