@@ -91,7 +91,8 @@ def assigned(
         both = np.flatnonzero(first & second)
         if both.size:
             raise DataError(
-                f"{where}: row {start + int(both[0]) + 1:,} belongs to two sides: {values_option(one)} "
-                f"and {values_option(other)} overlap. Give every value to one side only."
+                f"{where}: row {start + int(both[0]) + 1:,} belongs to two sides: "
+                f"{values_option(one)} and {values_option(other)} overlap. Give every value to one "
+                "side only."
             )
     return {side: np.flatnonzero(mask) for side, mask in masks.items()}
