@@ -53,6 +53,7 @@ def read(write):
 def tiny_blocks(monkeypatch):
     monkeypatch.setattr(csv_table, "PEEK_BYTES", 48)
     monkeypatch.setattr(csv_table, "BLOCK_BYTES", 48)
+    monkeypatch.setattr(csv_table, "QUOTED_BYTES", 48)
     monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
 
 
@@ -100,7 +101,8 @@ def test_zstd_and_quoted_header_with_delimiter(read):
         (b"x,y\na,2\n", ["'x' holds text in", "numbers in", "ok.csv", "--categorical x"]),
         (b"x,y\n2020-01-01,2\n", ["'x' holds dates in", "numbers in"]),
         (b"x,y\n1,2\na,b\n", ["'a'", "1 other", "--categorical x,y", "--exclude x,y"]),
-        (b"x;y\n1,5;2\n", ["Decimal commas"]),
+        (b"x;y\n1,5;2\n", ["--decimal ,"]),
+        (b'x,y\n1,"2\n3,4\n', ["a quote opens in line 2", "not closed", "'2\\n3,4"]),
         (b"x,y\n1,2\n1,\x1b[2J" + b"z" * 500 + b"\n", ["\\x1b[2J", "…"]),
         (b"x,y\n1,caf\xe9\n", ["line 2", "0xe9", "--encoding"]),
         ("x,y\n".encode("utf-16"), ["UTF-16", "--encoding"]),
@@ -159,8 +161,8 @@ def test_bad_cell_in_a_late_block_has_its_row(read, tiny_blocks):
         read(f"x,y\n{rows}7,x\n{rows}".encode())
     with pytest.raises(DataError, match=r"row 101: Expected 2"):
         read(f"x,y\n{rows}7\n{rows}".encode())
-    with pytest.raises(DataError, match="longer than a block"):
-        read(f'x,y\n{rows}7,"{rows}'.encode())
+    with pytest.raises(DataError, match=r"a row is longer than .* kB"):
+        read(f"x,y\n{rows}7,{'z' * 5000}\n".encode(), exclude="y", other=b"x\n1\n")
 
 
 def test_header_longer_than_the_peek(read, tiny_blocks):

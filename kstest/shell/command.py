@@ -95,6 +95,8 @@ def build(name: str) -> click.Command:
 
 def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
+    if f.default is False:
+        return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
     plain = str if f.default is None else type(f.default)
     kind: Any = click.Choice(list(choices)) if choices else plain
     metavar = f.metadata["metavar"] or None

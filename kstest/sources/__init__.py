@@ -28,6 +28,7 @@ from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
+from kstest.sources.dialect import dialect
 from kstest.sources.formats import open_table
 from kstest.sources.objects import open_object
 from kstest.sources.options import FILES_ONLY, OPTIONS, ReadOptions, read_options
@@ -77,9 +78,10 @@ def read_samples(
     }
     if sum(paths.count("-") for paths in files.values()) > 1:
         raise UsageError("-: standard input was named more than once; it can be read only once.")
+    how = dialect(options)
     return collect(
         {
-            side: [partial(open_table, path, options.input_format, stdin) for path in paths]
+            side: [partial(open_table, path, options.input_format, how, stdin) for path in paths]
             for side, paths in files.items()
         },
         options,

@@ -12,7 +12,7 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.join import join
 from kstest.sources.levels import Levels
-from kstest.sources.match import name_by_place, require_columns, select
+from kstest.sources.match import name_by_place, named_like, require_columns, select
 from kstest.sources.notices import no_value, notices, refuse_missing
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan, make_plan, require_kinds
@@ -52,9 +52,10 @@ def collect(
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
         chunks: dict[str, list[Chunk]] = {side: [] for side in parts}
         for side, openers in sides.items():
-            for table in _each(firsts[side], openers[1:]):
+            for opened in _each(firsts[side], openers[1:]):
+                table = named_like(opened, firsts[side])
                 seen.update(dict.fromkeys(table.names))
-                if table is not firsts[side]:
+                if opened is not firsts[side]:
                     require_columns(table, selection)
                     require_kinds(table, plan)
                 found = _read(table, plan, levels, options.missing, targets[side])

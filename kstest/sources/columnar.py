@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK_CELLS = 1 << 19  # 4 MB as float64
 _STRINGS = ("string", "large_string")
+_INDEX = re.compile(r"__index_level_\d+__")
 _BROKEN = " Is the file complete?"
 
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
@@ -75,6 +78,23 @@ def open_arrow_stream(opened: Opened) -> Table:
     return _table(opened, schema, lambda names: reader, opened.digest, opened.close)
 
 
+def without_index(schema: pa.Schema) -> pa.Schema:
+    """Leave out the columns in which pandas stores an index that has no name."""
+    about = (schema.metadata or {}).get(b"pandas")
+    if about is None:
+        return schema
+    try:
+        stored = json.loads(about).get("index_columns", ())
+    except (ValueError, AttributeError, RecursionError):
+        return schema
+    unnamed = [n for n in stored if isinstance(n, str) and _INDEX.fullmatch(n)]
+    for place in sorted(
+        (schema.names.index(n) for n in unnamed if n in schema.names), reverse=True
+    ):
+        schema = schema.remove(place)
+    return schema
+
+
 def kinds_of(
     schema: pa.Schema, batches: Batches, picked: Sequence[int], where: str, hint: str = ""
 ) -> dict[int, str]:
@@ -111,6 +131,7 @@ def _table(
     close: Callable[[], None],
 ) -> Table:
     with converting(opened.label, _BROKEN):
+        schema = without_index(schema)
         names = tuple(schema.names)  # here, since a damaged file may hold names that are no UTF-8
     require_unique(names, opened.label)
 

@@ -21,7 +21,7 @@ def ragged_row(where: str, row: Any) -> DataError:
     return DataError(
         f"{where}: row {row.number:,}: Expected {row.expected_columns:,} columns as in the "
         f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
-        "cells as the header; quote cells that hold the delimiter."
+        f"cells as the header; quote cells that hold the delimiter.{_unclosed(str(row.text))}"
     )
 
 
@@ -33,11 +33,20 @@ def explained(error: DataError, where: str, header: Header, types: Types) -> Dat
     j, kind, detail = int(found[1]), found[3], found[4]
     value = _VALUE.search(detail)
     cell = value[1] if value else one_line(ValueError(detail))
+    if detail.startswith("invalid UTF8"):
+        return DataError(
+            f"{where}: column {shown(header.names[j])}, row {found[2]}: is not UTF-8 text. Say "
+            "which encoding it is, for example --encoding latin-1 or --encoding cp1252."
+        )
     row = f", row {int(found[2]):,}" if found[2] else ""
     return DataError(
         f"{where}: column {shown(header.names[j])}{row}: found {shown(cell)}; accepted: "
         f"{_accepted(kind)}.{_advice(j, cell, header, types)}"
     )
+
+
+def _unclosed(text: str) -> str:
+    return " A quote is not closed, or closed too late." if "\n" in text else ""
 
 
 def _accepted(kind: str) -> str:
@@ -55,13 +64,14 @@ def _accepted(kind: str) -> str:
 
 def _advice(j: int, cell: str, header: Header, types: Types) -> str:
     if DECIMAL_COMMA.fullmatch(cell):
-        return " Decimal commas are not read in this version: write 1.5 for 1,5."
+        return " Is the comma a decimal sign? Then say --decimal ,"
     if "\n" in cell:
         return " Is a quote not closed?"
     bad = sorted(types.bad)
     names = [header.names[k] for k in (bad if j in bad else (j,))]
     others = f" So do {len(bad) - 1:,} other columns." if j in bad and len(bad) > 1 else ""
     return (
-        f"{others} Mend the cell, read its column as categories with --categorical "
-        f"{option_value(names)}, or leave it out with --exclude {option_value(names)}."
+        f"{others} Mend the cell; or name it in --null-values if it means missing; or read the "
+        f"column as categories with --categorical {option_value(names)}, or leave it out with "
+        f"--exclude {option_value(names)}."
     )

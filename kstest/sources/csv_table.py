@@ -11,7 +11,9 @@ from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, to_coded, to_float64
 from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_header import Header, read_header
+from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
+from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.levels import recoded
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
 from kstest.sources.table import Block, Coded, Table, Wanted
@@ -21,20 +23,21 @@ if TYPE_CHECKING:
 
 PEEK_BYTES = CHUNK_BYTES  # what types are inferred from
 BLOCK_BYTES = CHUNK_BYTES
+QUOTED_BYTES = 16 * CHUNK_BYTES
 BLOCK_ROWS = 128  # at least about so many rows a block: a wide file pays per column and block
 LARGEST_BLOCK = 64 << 20
 
 
-def open_csv(opened: Opened) -> Table:
+def open_csv(opened: Opened, how: Dialect) -> Table:
     """Open a CSV: read its header and leave the rows for later."""
-    header = read_header(opened.stream, opened.label, PEEK_BYTES)
+    header = read_header(opened.stream, opened.label, how, PEEK_BYTES)
     with converting(opened.label):
         opened.stream.read(header.size)
     known: dict[int, Types] = {}
 
     def types(picked: Sequence[int]) -> Types:
         with converting(opened.label):
-            return infer(_whole_rows(opened), header, picked)
+            return infer(_first_rows(opened, header), header, how, picked)
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
         known[0] = types(picked)
@@ -42,7 +45,7 @@ def open_csv(opened: Opened) -> Table:
 
     def blocks(wanted: Wanted) -> Iterator[Block]:
         picked = [*wanted.numbers, *wanted.texts]
-        return _blocks(opened, header, wanted, known.get(0) or types(picked))
+        return _blocks(opened, header, how, wanted, known.get(0) or types(picked))
 
     return Table(
         opened.path,
@@ -52,20 +55,31 @@ def open_csv(opened: Opened) -> Table:
         blocks,
         opened.digest,
         opened.close,
+        named=how.named,
         identity=opened.identity,
     )
 
 
-def _whole_rows(opened: Opened) -> bytes:
+def _first_rows(opened: Opened, header: Header) -> bytes:
     """The first rows. The last one is cut off: a half date would read as text."""
     head = opened.stream.peek(PEEK_BYTES)
+    quotes = _quotes(opened, header)
+    if head:
+        quotes.watch(head)
     if len(head) < PEEK_BYTES:
+        quotes.end()
         return head
     end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
     return head[:end] if end else head
 
 
-def _blocks(opened: Opened, header: Header, wanted: Wanted, types: Types) -> Iterator[Block]:
+def _quotes(opened: Opened, header: Header) -> Quotes:
+    return Quotes(opened.label, header.delimiter, len(header.names), header.lines + 1)
+
+
+def _blocks(
+    opened: Opened, header: Header, how: Dialect, wanted: Wanted, types: Types
+) -> Iterator[Block]:
     import pyarrow as pa
     import pyarrow.csv as pc
 
@@ -88,61 +102,61 @@ def _blocks(opened: Opened, header: Header, wanted: Wanted, types: Types) -> Ite
     try:
         with converting(where):
             reader = pc.open_csv(
-                stream,
+                Guarded(stream, _quotes(opened, header)),
                 pc.ReadOptions(
                     use_threads=False,  # then errors carry row numbers
                     block_size=_block_size(head),
                     column_names=names,
                 ),
-                pc.ParseOptions(
-                    delimiter=header.delimiter,
-                    newlines_in_values=True,
-                    invalid_row_handler=ragged,
-                ),
-                pc.ConvertOptions(
-                    include_columns=[names[j] for j in picked],
-                    column_types={
-                        names[j]: words if j in texts else types.declared[j] for j in picked
-                    },
-                    strings_can_be_null=True,
+                parse_options(header.delimiter, ragged),
+                convert_options(
+                    how,
+                    [names[j] for j in picked],
+                    {names[j]: words if j in texts else types.declared[j] for j in picked},
                 ),
             )
             for batch in reader:
-                yield _block(dict(zip(picked, batch.columns, strict=True)), wanted, types)
+                yield _block(
+                    dict(zip(picked, batch.columns, strict=True)), wanted, types, how.decimal
+                )
     except DataError as error:
         if uneven:
             raise ragged_row(where, uneven[0]) from error.__cause__
         if "straddling" in str(error.__cause__):
             raise DataError(
-                f"{where}: a row is longer than a block of {BLOCK_BYTES >> 10:,} kB. "
-                "Is a quote not closed?"
+                f"{where}: a row is longer than {_block_size(head) >> 10:,} kB, which is the most "
+                "for this file (16 MB where the first rows have quotes). Is a quote not closed?"
             ) from error.__cause__
         if error.__cause__ is None:
             raise
         raise explained(error, where, header, types) from error.__cause__
 
 
-def _block(columns: dict[int, Any], wanted: Wanted, types: Types) -> Block:
+def _block(columns: dict[int, Any], wanted: Wanted, types: Types, decimal: str) -> Block:
     words = {j: to_coded(columns[j]) for j in wanted.texts}
     values = np.empty((len(next(iter(columns.values()))), len(wanted.numbers)))
     rounded = []
     for k, j in enumerate(wanted.numbers):
         both = words.get(j)
-        values[:, k] = _numbers(both, types.declared[j]) if both else to_float64(columns[j])
+        values[:, k] = (
+            _numbers(both, types.declared[j], decimal) if both else to_float64(columns[j])
+        )
         if j in types.whole and beyond_exact(values[:, k]):
             rounded.append(k)
-    texts = (recoded(words[j]) if j in wanted.by_value else words[j] for j in wanted.texts)
+    texts = (recoded(words[j], decimal) if j in wanted.by_value else words[j] for j in wanted.texts)
     return Block(values, tuple(rounded), tuple(texts))
 
 
-def _numbers(words: Coded, kind: pa.DataType) -> Any:
+def _numbers(words: Coded, kind: pa.DataType, decimal: str) -> Any:
     """Read words as numbers: the column is wanted as both."""
     import pyarrow as pa
 
-    levels = to_float64(pa.array(words.levels, pa.string()).cast(kind))
-    return np.append(levels, np.nan)[words.codes]
+    levels = [level.replace(decimal, ".") for level in words.levels]
+    return np.append(to_float64(pa.array(levels, pa.string()).cast(kind)), np.nan)[words.codes]
 
 
 def _block_size(head: bytes) -> int:
+    """Bytes of a block: no row may be longer. Quoted text may hold long cells further on."""
     rows = head.count(b"\n") or head.count(b"\r") or 1
-    return max(BLOCK_BYTES, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // rows + 1)))
+    least = QUOTED_BYTES if b'"' in head else BLOCK_BYTES
+    return max(least, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // rows + 1)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from kstest.sources.convert import base_name, kind_of, to_coded
 from kstest.sources.csv_header import Header
+from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.table import EMPTY, NUMBER, TEXT
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 _NUMBER = re.compile(
-    r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity|nan)\s*",
+    r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity)\s*",
     re.ASCII | re.IGNORECASE,
 )
 _TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d.*|\d\d:\d\d(:\d\d.*)?)", re.ASCII | re.DOTALL)
@@ -54,16 +55,18 @@ class Types:
     bad: frozenset[int] = frozenset()
 
 
-def infer(head: bytes, header: Header, picked: Sequence[int]) -> Types:
+def infer(head: bytes, header: Header, how: Dialect, picked: Sequence[int]) -> Types:
     """Guess what the `picked` columns hold from `head`, some whole rows."""
     import pyarrow as pa
 
     if not picked or not head.strip():
         return _all(picked, EMPTY)
     try:
-        seen = _read(head, header, picked, None)
+        seen = _read(head, header, how, picked, None)
         texts = [j for j in picked if base_name(seen[j].type) in ("string", "binary")]
-        words = _read(head, header, texts, pa.dictionary(pa.int32(), pa.string())) if texts else {}
+        words = (
+            _read(head, header, how, texts, pa.dictionary(pa.int32(), pa.string())) if texts else {}
+        )
     except pa.ArrowException:
         # The reading proper meets the same trouble and knows its row.
         return _all(picked, NUMBER)
@@ -74,7 +77,7 @@ def infer(head: bytes, header: Header, picked: Sequence[int]) -> Types:
         if cell is not None:
             meant[j] = cell
     if meant:
-        types |= _types_of_cells(meant)
+        types |= _types_of_cells(meant, how)
     return Types(
         {j: TEXT if j in texts and j not in meant else _kind(types[j]) for j in picked},
         {j: _widened(types[j]) for j in picked},
@@ -94,26 +97,19 @@ def _kind(kind: pa.DataType) -> str:
 
 
 def _read(
-    data: bytes, header: Header, picked: Sequence[int], kind: pa.DataType | None
+    data: bytes, header: Header, how: Dialect, picked: Sequence[int], kind: pa.DataType | None
 ) -> dict[int, Any]:
     """Let pyarrow read some columns of a few rows, of a given type or of its own guess."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
     names = [str(j) for j in range(len(header.names))]
+    wanted = [names[j] for j in picked]
     table = pc.read_csv(
         pa.BufferReader(data),
         pc.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
-        pc.ParseOptions(
-            delimiter=header.delimiter,
-            newlines_in_values=True,
-            invalid_row_handler=lambda row: "skip",
-        ),
-        pc.ConvertOptions(
-            include_columns=[names[j] for j in picked],
-            column_types={} if kind is None else {names[j]: kind for j in picked},
-            strings_can_be_null=True,
-        ),
+        parse_options(header.delimiter, lambda row: "skip"),
+        convert_options(how, wanted, {} if kind is None else dict.fromkeys(wanted, kind)),
     )
     return dict(zip(picked, table.columns, strict=True))
 
@@ -133,17 +129,19 @@ def _meant_as_number(column: Any) -> str | None:
     return example if alike and alike >= MEANT_AS_NUMBERS * cells else None
 
 
-def _types_of_cells(cells: dict[int, str]) -> dict[int, pa.DataType]:
+def _types_of_cells(cells: dict[int, str], how: Dialect) -> dict[int, pa.DataType]:
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    # One column per cell; a cell with a comma is a decimal comma, which no type has.
+    # One column per cell. A decimal comma where a point is the sign fits no type.
     names = [str(j) for j in cells]
-    line = ";".join('""' if "," in cell else f'"{cell}"' for cell in cells.values())
+    wrong = "," if how.decimal == "." else "."
+    line = ";".join(f'"{"" if wrong in cell else cell}"' for cell in cells.values())
     table = pc.read_csv(
         pa.BufferReader(line.encode()),
         pc.ReadOptions(use_threads=False, column_names=names),
         pc.ParseOptions(delimiter=";"),
+        pc.ConvertOptions(decimal_point=how.decimal),
     )
     return dict(zip(cells, table.schema.types, strict=True))
 

@@ -65,9 +65,14 @@ def by_value(text: str) -> str:
     return _TRUTH.get(text, text)
 
 
-def recoded(column: Coded) -> Coded:
-    """Apply `by_value` to the categories of a block."""
-    return coded([by_value(level) for level in column.levels], column.codes)
+def recoded(column: Coded, decimal: str = ".") -> Coded:
+    """Apply `by_value` to the categories of a block, written with a decimal sign."""
+    return coded([_recoded(level, decimal) for level in column.levels], column.codes)
+
+
+def _recoded(text: str, decimal: str) -> str:
+    plain = text.replace(decimal, ".")
+    return by_value(plain) if decimal == "." or _NUMBER.fullmatch(plain) else by_value(text)
 
 
 def coded(texts: Sequence[str | None], indices: NDArray[np.integer[Any]]) -> Coded:

@@ -138,18 +138,25 @@ def require_columns(table: Table, selection: Selection) -> None:
 
 
 def name_by_place(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Give arrays the names of the DataFrame beside them; widths must agree."""
+    """Give tables without names (arrays, --no-header) those of a table beside them, if any."""
     bare = [table for table in tables.values() if not table.named]
     if not bare:
         return dict(tables)
     widths = {side: len(table.names) for side, table in tables.items()}
     if len(set(widths.values())) > 1:
         found = ", ".join(f"{side} has {width:,}" for side, width in widths.items())
-        raise DataError(
-            f"Arrays match by position and need as many columns on every side; {found}."
-        )
+        raise DataError(f"Columns without names match by position, as many on every side; {found}.")
     model = next((table for table in tables.values() if table.named), bare[0])
-    return {
-        side: table if table.named else replace(table, names=model.names)
-        for side, table in tables.items()
-    }
+    return {side: named_like(table, model) for side, table in tables.items()}
+
+
+def named_like(table: Table, model: Table) -> Table:
+    """Give a table without names those of `model`, by position; widths must agree."""
+    if table.named:
+        return table
+    if len(table.names) != len(model.names):
+        raise DataError(
+            f"{table.label}: has {len(table.names):,} columns, {model.label} has "
+            f"{len(model.names):,}. Columns without names match by position."
+        )
+    return replace(table, names=model.names)

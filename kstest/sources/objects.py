@@ -149,12 +149,12 @@ def _frame(frame: Any, side: str) -> Table:
 def _arrow_stream(obj: object, side: str) -> Table:
     import pyarrow as pa
 
-    from kstest.sources.columnar import blocks_of, kinds_of
+    from kstest.sources.columnar import blocks_of, kinds_of, without_index
 
     try:
         with converting(side):
             reader = pa.RecordBatchReader.from_stream(obj)
-            schema = reader.schema
+            schema = without_index(reader.schema)
     except DataError as error:
         raise DataError(f"{error} ({_ACCEPTED}.)") from error
     require_unique(schema.names, side)

@@ -73,6 +73,29 @@ class ReadOptions:
         "Format of the files. Default: by content; needed for a CSV from -.",
         choices=FORMATS,
     )
+    delimiter: str | None = option(
+        None,
+        "CSV: the character between cells, or tab. Default: comma, semicolon or tab, from line 1.",
+        metavar="CHAR",
+    )
+    null_values: str | None = option(
+        None,
+        "CSV: cells that are missing, such as -999,'?', besides empty ones and instead of NA, NaN, "
+        "null and the like.",
+        metavar="LIST",
+    )
+    no_header: bool = option(
+        False, "CSV: the first line is a row already; the columns are called 1, 2, ..."
+    )
+    comment: str | None = option(
+        None, "CSV: lines that start with this character are skipped.", metavar="CHAR"
+    )
+    decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","))
+    encoding: str | None = option(
+        None,
+        "CSV: encoding of the text, such as latin-1 or utf-16. Default: utf-8.",
+        metavar="NAME",
+    )
 
     def __post_init__(self) -> None:
         for f in OPTIONS:
@@ -86,7 +109,9 @@ class ReadOptions:
 # The fields that become options by themselves.
 OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
 # Options that say how the bytes of a file are to be taken: nothing for Python objects.
-FILES_ONLY = frozenset({"input_format"})
+FILES_ONLY = frozenset(
+    {"input_format", "delimiter", "null_values", "no_header", "comment", "decimal", "encoding"}
+)
 
 
 def values_option(role: str) -> str:
