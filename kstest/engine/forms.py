@@ -32,14 +32,15 @@ class Forms:
         1' K0 v
     total : ndarray (L,)
         1' K0 1
-    squares : ndarray (L,)
-        Sum of k(x_i, x_j)^2 over ordered pairs i != j.
+    size : ndarray (L,)
+        Root mean square of k(x_i, x_j) over pairs i != j; for a single kernel, whose size is
+        only the scale of its rounding errors, possibly the mean of k in absolute value.
     """
 
     quadratic: NDArray[np.float64]
     linear: NDArray[np.float64]
     total: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    size: NDArray[np.float64]
 
 
 def quadratic_forms(
@@ -69,12 +70,15 @@ def quadratic_forms(
         return Forms(
             *(np.concatenate([getattr(p, f) for p in parts]) for f in Forms.__dataclass_fields__)
         )
-    sums = block_sums(rows, starts, banks, work)
+    several = sum(map(len, banks)) > 1
+    sums = block_sums(rows, starts, banks, work, squares=several)
     v = signs.astype(np.float64)
     with single_blas():
         quadratic = np.array([np.einsum("gb,gb->b", v, block @ v) for block in sums.blocks])
         linear = sums.blocks.sum(axis=1) @ v
-    return Forms(quadratic, linear, sums.blocks.sum(axis=(1, 2)), 2 * sums.squares)
+    total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
+    size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
+    return Forms(quadratic, linear, total, size)
 
 
 def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, work: Work) -> Forms:
@@ -114,4 +118,5 @@ def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, w
     tasks: list[Callable[[], None]] = [lambda k=k: task(k) for k in range(len(spans))]  # type: ignore[misc]
     with single_blas():
         run_tasks(tasks, [n - i.start for i in spans], work)
-    return Forms(*(part.sum(axis=0) for part in (quadratic, linear, total, squares)))
+    size = np.sqrt(squares.sum(axis=0) / (n * (n - 1)))
+    return Forms(quadratic.sum(axis=0), linear.sum(axis=0), total.sum(axis=0), size)

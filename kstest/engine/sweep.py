@@ -21,7 +21,10 @@ def sweep(
     sums: NDArray[np.float64],
     squares: NDArray[np.float64],
 ) -> None:
-    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`."""
+    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`.
+
+    `squares` has one entry per bandwidth, or none if they are not wanted.
+    """
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
     factors = bank.factors.astype(np.float32)
     cityblock = bank.kernel.geometry == "cityblock"
@@ -34,7 +37,7 @@ def sweep(
         return
     buffer = np.empty(TILE_ROWS * STRIP, np.float32)
     for b in range(b_first, b_last):
-        acc, acc2 = np.zeros(len(bank)), np.zeros(len(bank))
+        acc, acc2 = np.zeros(len(bank)), np.zeros(len(squares))
         for j in range(starts[b], starts[b + 1], STRIP):
             j_last = min(j + STRIP, starts[b + 1])
             for i in range(starts[a], starts[a + 1], TILE_ROWS):

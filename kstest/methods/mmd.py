@@ -146,8 +146,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     bandwidths and the choice of informative kernels use the pooled rows without their labels.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so.
 
-    Rows are sorted by value before they are shuffled with the seed, so the answer does not
-    depend on their order in the file, nor on which sample is called the reference.
+    Rows are sorted by value, and columns by name, before rows are shuffled with the seed, so the
+    answer does not depend on their order in the file, nor on which sample is called the
+    reference, nor (up to rounding, and unless bandwidths are given as numbers in unscaled units)
+    on the units and the origin of the columns.
 
     References
     ----------
@@ -176,14 +178,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     first, second = _canonical(samples)
     m, n = len(first), len(second)
+    pooled = np.concatenate([first, second])
     # Sorted data would meet the same shuffles in every data set, and the level would be that of
     # one set of permutations; so the pooled rows, which know no labels, enter the seed.
     drawn = int(rng.integers(2**63))
-    rng = np.random.default_rng([drawn, _fingerprint(first) + _fingerprint(second)])
+    rng = np.random.default_rng([drawn, _fingerprint(pooled)])
     cut = _partition(m, n, params, rng)
     if cut.distinct < 1 / params.alpha:
         return _refused(base, _too_few_labellings(cut, m, n, params))
-    rows = scale_columns(np.concatenate([first, second]), params.scale)
+    rows = scale_columns(pooled, params.scale)
     dependent = serial_dependence(samples)
     rows = rows[cut.order]
 
@@ -192,16 +195,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     signs = labellings(cut, params.permutations * (2 if published_mmdagg else 1), rng)
     forms = quadratic_forms(rows, cut.starts, signs, banks, work)
     T = unbiased_mmd(forms, m, n)
-    size = np.sqrt(forms.squares / ((m + n) * (m + n - 1)))
 
     kernels = [(bank.kernel.name, h) for bank in banks for h in bank.bandwidths]
-    keep = informative(T, size)
+    keep = informative(T, forms.size)
     if not keep.any():
         return _constant(base, cut, params, kernels, dependent)
     combined = (
         T[keep][0]
         if len(kernels) == 1
-        else aggregate(T[keep], size[keep], params.aggregate, min(m, n))
+        else aggregate(T[keep], forms.size[keep], params.aggregate, min(m, n))
     )
     p = p_value(combined)
     return replace(
@@ -230,8 +232,13 @@ def unbiased_mmd(forms: Forms, m: int, n: int) -> NDArray[np.float64]:
 
 
 def _canonical(samples: Sequence[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both samples' rows in sorted order, the smaller (or, tied, the lesser) sample first."""
-    a, b = (s.values[np.lexsort(s.values.T[::-1])] for s in samples)
+    """Both samples' rows in sorted order, the smaller (or, tied, the lesser) sample first.
+
+    Columns come in order of their names, so that files may list them as they like.
+    """
+    columns = sorted(range(len(samples[0].columns)), key=samples[0].columns.__getitem__)
+    orders = [np.lexsort([s.values[:, c] for c in reversed(columns)]) for s in samples]
+    a, b = (s.values[order[:, None], columns] for s, order in zip(samples, orders, strict=True))
     if len(a) != len(b):
         return (a, b) if len(a) < len(b) else (b, a)
     different = np.argmax((a != b).ravel())
@@ -239,13 +246,21 @@ def _canonical(samples: Sequence[Sample]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _fingerprint(rows: NDArray[np.float64]) -> int:
-    """Return a number that depends on the rows but not on their order."""
-    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
-    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
-    mixed = (words ^ (words >> np.uint64(29))) * odd
-    mixed ^= mixed >> np.uint64(32)
-    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
-    return int(np.add.reduce(hashes ^ (hashes >> np.uint64(29))))
+    """Return a number that depends on the rows, but not on their order, units or origin.
+
+    Values enter in robust units, in steps of 1/1024. The offset keeps round numbers, such as the
+    median itself, away from the edges of the steps, where rounding would decide.
+    """
+    keys = np.random.default_rng(0)
+    total = np.zeros(len(rows), np.uint64)
+    for c in range(rows.shape[1]):
+        x = scale_columns(rows[:, c : c + 1], "robust")[:, 0]
+        words = np.rint(1024 * x + 0.1234).astype(np.int64).view(np.uint64)
+        odd = np.uint64(2 * int(keys.integers(2**63)) + 1)
+        mixed = (words ^ (words >> np.uint64(29))) * odd
+        total += mixed ^ (mixed >> np.uint64(32))
+    total *= np.uint64(0x9E3779B97F4A7C15)
+    return int(np.add.reduce(total ^ (total >> np.uint64(29))))
 
 
 def _partition(m: int, n: int, params: Params, rng: np.random.Generator) -> Partition:
