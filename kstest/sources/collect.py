@@ -10,7 +10,7 @@ import numpy as np
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.join import join
+from kstest.sources.join import join, require_few
 from kstest.sources.levels import Levels
 from kstest.sources.match import name_by_place, named_like, require_columns, select
 from kstest.sources.notices import no_value, notices, refuse_missing
@@ -102,6 +102,7 @@ def _read(
             kept = np.flatnonzero(chosen)
             gathered[sides[0]].add(block, start, kept, block.rows - kept.size)
         start += block.rows
+        require_few(plan, levels, start)
     if not start:
         raise DataError(f"{table.label}: has columns but no rows. At least one row is needed.")
     digest = table.digest()

@@ -19,6 +19,7 @@ from kstest.sources.wording import option_value, shown
 # A text column with more categories than this, and than half of its rows, is an identifier.
 MOST_LEVELS = 1000
 MOST_DISTINCT = 0.5
+MANY_LEVELS = 1 << 20  # from here on it is asked while reading, too
 
 Recode = tuple[tuple[str, ...], NDArray[np.int32]]
 
@@ -63,11 +64,19 @@ def _rows(chunks: Sequence[Chunk]) -> int:
     return sum(chunk.values.shape[0] for chunk in chunks)
 
 
+def require_few(plan: Plan, levels: Sequence[Levels], rows: int) -> None:
+    """Stop before the words of an identifier fill the memory; the exact rule comes at the end."""
+    for name, known in zip(plan.coded, levels, strict=True):
+        if len(known) > MANY_LEVELS:
+            _require_repeats(len(known), rows, "", name, plan)
+
+
 def _require_repeats(count: int, rows: int, side: str, name: str, plan: Plan) -> None:
     if name in plan.by_value or count <= MOST_LEVELS or count <= MOST_DISTINCT * rows:
         return
+    where = f"{side}: " if side else ""
     raise DataError(
-        f"{side}: text column {shown(name)} has {count:,} different values in {rows:,} rows: it "
+        f"{where}text column {shown(name)} has {count:,} different values in {rows:,} rows: it "
         "looks like an identifier, not like a category. Leave it out with --exclude "
         f"{option_value([name])}; to test it all the same, name it in --categorical."
     )

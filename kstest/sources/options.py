@@ -70,7 +70,7 @@ class ReadOptions:
     values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
     input_format: str | None = option(
         None,
-        "Format of the files. Default: by content; needed for a CSV from -.",
+        "Format of the files. Default: by content.",
         choices=FORMATS,
     )
     delimiter: str | None = option(
