@@ -50,6 +50,7 @@ def words(sample, column=0):
         (b"x\ty\n1\t2\n5\t6\n", {"delimiter": "\t"}),
         (b"x;y\n1,0;2\n5;6,00\n", {"decimal": ","}),
         (b"#a,b,c,d\nx,y\n#\n1,2\n# 3,4\n5,6\n#", {"comment": "#"}),
+        (b"\xef\xbb\xbf#a\nx,y\n1,2\n5,6\n", {"comment": "#"}),
         (b"#a\r\nx,y\r\n1,2\r\n#b\r\n5,6\r\n", {"comment": "#"}),
         (b"#a\rx,y\r1,2\r#b\r5,6\r", {"comment": "#"}),
         (b"1,2\n5,6\n", {"no_header": True}),
@@ -252,6 +253,25 @@ def test_the_unnamed_index_of_pandas_is_no_column(tmp_path):
     assert c.columns == ("x",)
     bare = pa.table({"__index_level_0__": [1.0]})  # without the word of pandas: a column
     assert samples_from_objects({"r": bare}, ReadOptions())[0][0].columns == ("__index_level_0__",)
+
+
+def test_categories_of_numbers_come_back_from_pandas_files(tmp_path):
+    frame = pd.DataFrame({"k": pd.Categorical([3, 1]), "x": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    (a,), _ = read_samples({"r": [str(tmp_path / "a.parquet")]}, ReadOptions())
+    assert (a.columns, words(a)) == (("x",), ["3", "1"])
+    for nonsense in (
+        b"{",
+        b"[]",
+        b'{"columns": 1, "index_columns": [{}]}',
+        b'{"columns": [1, {"name": [], "pandas_type": "categorical"}]}',
+    ):
+        table = pa.table({"x": [1.0]}).replace_schema_metadata({b"pandas": nonsense})
+        assert samples_from_objects({"r": table}, ReadOptions())[0][0].columns == ("x",)
+
+
+def test_long_cells_of_digits_cost_no_time(read):
+    assert words(read(b"c\na\n" + b"1" * 300_000 + b"x\n"))[0] == "a"
 
 
 def test_wide_files_and_long_texts(read):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from kstest.errors import DataError
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
-from kstest.sources.table import Block, Table, Wanted, require_unique
+from kstest.sources.table import TEXT, Block, Table, Wanted, require_unique
 from kstest.sources.wording import option_value, shown
 
 if TYPE_CHECKING:
@@ -80,19 +80,27 @@ def open_arrow_stream(opened: Opened) -> Table:
 
 def without_index(schema: pa.Schema) -> pa.Schema:
     """Leave out the columns in which pandas stores an index that has no name."""
-    about = (schema.metadata or {}).get(b"pandas")
-    if about is None:
-        return schema
-    try:
-        stored = json.loads(about).get("index_columns", ())
-    except (ValueError, AttributeError, RecursionError):
-        return schema
-    unnamed = [n for n in stored if isinstance(n, str) and _INDEX.fullmatch(n)]
-    for place in sorted(
-        (schema.names.index(n) for n in unnamed if n in schema.names), reverse=True
-    ):
-        schema = schema.remove(place)
+    stored = _pandas(schema, "index_columns")
+    for name in stored:
+        if isinstance(name, str) and _INDEX.fullmatch(name) and name in schema.names:
+            schema = schema.remove(schema.names.index(name))
     return schema
+
+
+def _pandas(schema: pa.Schema, key: str) -> list[Any]:
+    """What pandas wrote into a schema, such as ``index_columns``; anybody may write nonsense."""
+    try:
+        stored = json.loads((schema.metadata or {})[b"pandas"])[key]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
+    return stored if isinstance(stored, list) else []
+
+
+def _categories(schema: pa.Schema) -> frozenset[str]:
+    """Columns that were categories in pandas; Parquet gives those of numbers back as numbers."""
+    columns = [c for c in _pandas(schema, "columns") if isinstance(c, dict)]
+    names = [c.get("name") for c in columns if c.get("pandas_type") == "categorical"]
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def kinds_of(
@@ -103,7 +111,9 @@ def kinds_of(
     `batches` gives rows of which the message shows one.
     """
     with converting(where, hint):
+        categories = _categories(schema)
         kinds = {j: kind_of(schema.field(j).type) for j in picked}
+        kinds |= {j: TEXT for j in picked if kinds[j] and schema.names[j] in categories}
         refused = [schema.names[j] for j, kind in kinds.items() if kind is None]
         if refused:
             raise _refused(schema, batches, refused, where)

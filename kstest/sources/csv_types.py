@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 _NUMBER = re.compile(
-    r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity)\s*",
+    r"\s*[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|inf|infinity)\s*",
     re.ASCII | re.IGNORECASE,
 )
 _TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d.*|\d\d:\d\d(:\d\d.*)?)", re.ASCII | re.DOTALL)

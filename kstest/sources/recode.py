@@ -58,7 +58,7 @@ class Uncommented:
         self._mark = character.encode()
         self._rest = b""  # filtered
         self._open = b""  # the last line of the chunk before, not yet filtered
-        self._ended = False
+        self._ended = self._begun = False
 
     def read(self, size: int, /) -> bytes:
         while len(self._rest) < size and not self._ended:
@@ -73,6 +73,8 @@ class Uncommented:
             if len(self._open) > 64 * CHUNK_BYTES:
                 raise DataError(f"{self._where}: a line is longer than 64 MB. Is this a CSV file?")
             whole = whole[:end]
+            if not self._begun and whole:
+                whole, self._begun = whole.removeprefix(codecs.BOM_UTF8), True
             self._rest += self._line.sub(b"", whole) if self._mark in whole else whole
         out, self._rest = self._rest[:size], self._rest[size:]
         return out

@@ -21,7 +21,7 @@ from kstest.sources.where import Cells, bind, holds
 from kstest.sources.where_parse import All, Any, Column, Comparison, Condition, Constant, Membership
 from kstest.sources.wording import shown
 
-_VALUE = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_VALUE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_VALUE})(?:(?:-|\.\.)({_VALUE}))?", re.ASCII)
 _TRUTH = {"true": 1.0, "false": 0.0, "True": 1.0, "False": 0.0}
 
