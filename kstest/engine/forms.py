@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import Bank, Rows
 from .blocks import block_sums
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
@@ -32,18 +32,19 @@ class Forms:
         1' K0 v
     total : ndarray (L,)
         1' K0 1
-    squares : ndarray (L,)
-        Sum of k(x_i, x_j)^2 over ordered pairs i != j.
+    size : ndarray (L,)
+        Root mean square of k(x_i, x_j) over pairs i != j; for a single kernel, whose size is
+        only the scale of its rounding errors, possibly the mean of k in absolute value.
     """
 
     quadratic: NDArray[np.float64]
     linear: NDArray[np.float64]
     total: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    size: NDArray[np.float64]
 
 
 def quadratic_forms(
-    rows: NDArray[np.float64],
+    rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
     signs: NDArray[np.int8],
     banks: Sequence[Bank],
@@ -53,7 +54,7 @@ def quadratic_forms(
 
     Parameters
     ----------
-    rows : ndarray (N, d)
+    rows : Rows, or ndarray (N, d)
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
     signs : ndarray of int8 (G, B + 1)
@@ -69,15 +70,20 @@ def quadratic_forms(
         return Forms(
             *(np.concatenate([getattr(p, f) for p in parts]) for f in Forms.__dataclass_fields__)
         )
-    sums = block_sums(rows, starts, banks, work)
+    several = sum(map(len, banks)) > 1
+    sums = block_sums(rows, starts, banks, work, squares=several)
     v = signs.astype(np.float64)
     with single_blas():
         quadratic = np.array([np.einsum("gb,gb->b", v, block @ v) for block in sums.blocks])
         linear = sums.blocks.sum(axis=1) @ v
-    return Forms(quadratic, linear, sums.blocks.sum(axis=(1, 2)), 2 * sums.squares)
+    total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
+    size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
+    return Forms(quadratic, linear, total, size)
 
 
-def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, work: Work) -> Forms:
+def _from_rows(
+    rows: Rows | NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, work: Work
+) -> Forms:
     """Row labellings: each tile of K meets all sign vectors in one float32 matrix product.
 
     Only the upper triangle is visited, so a tile off the diagonal counts twice.
@@ -114,4 +120,5 @@ def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, w
     tasks: list[Callable[[], None]] = [lambda k=k: task(k) for k in range(len(spans))]  # type: ignore[misc]
     with single_blas():
         run_tasks(tasks, [n - i.start for i in spans], work)
-    return Forms(*(part.sum(axis=0) for part in (quadratic, linear, total, squares)))
+    size = np.sqrt(squares.sum(axis=0) / (n * (n - 1)))
+    return Forms(quadratic.sum(axis=0), linear.sum(axis=0), total.sum(axis=0), size)

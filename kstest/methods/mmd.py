@@ -94,7 +94,7 @@ class Params:
         metavar="aggregate|median|NUMBER[,NUMBER...]",
     )
     aggregate: str = option(
-        "studentised", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
+        "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
     )
     scale: str = option(
         "robust",
@@ -195,16 +195,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     signs = labellings(cut, params.permutations * (2 if published_mmdagg else 1), rng)
     forms = quadratic_forms(rows, cut.starts, signs, banks, work)
     T = unbiased_mmd(forms, m, n)
-    size = np.sqrt(forms.squares / ((m + n) * (m + n - 1)))
 
     kernels = [(bank.kernel.name, h) for bank in banks for h in bank.bandwidths]
-    keep = informative(T, size)
+    keep = informative(T, forms.size)
     if not keep.any():
         return _constant(base, cut, params, kernels, dependent)
     combined = (
         T[keep][0]
         if len(kernels) == 1
-        else aggregate(T[keep], size[keep], params.aggregate, min(m, n))
+        else aggregate(T[keep], forms.size[keep], params.aggregate, min(m, n))
     )
     p = p_value(combined)
     return replace(

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from ..result import Result
+from ..sources.wording import printable
 
 WIDTH = 80
 LABEL = 12
@@ -36,7 +37,9 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "kernel", _kernel(result)
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
-    yield "rows", f"{counts}" + (f"; {dropped:,} dropped" if dropped else "")
+    filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
+    apart = f"; {dropped:,} dropped" * (dropped > 0) + f"; {filtered:,} filtered" * (filtered > 0)
+    yield "rows", counts + apart
     names = ", ".join(printable(c) for c in result.columns[:8])
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
@@ -68,8 +71,3 @@ def _entry(label: str, text: str) -> list[str]:
 
 def number(value: float) -> str:
     return f"{value:.4g}"
-
-
-def printable(text: str) -> str:
-    """Escape control characters: column names come from files, and a terminal obeys them."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
