@@ -4,9 +4,11 @@
 
 Comparisons (also chained) of columns with numbers, texts, true, false or other columns; ``in``,
 ``not in``, ``is null``, ``is not null``; ``and``, ``or``, ``not``, parentheses. A name with odd
-characters stands in backquotes. Python's grammar does the parsing (`ast`), nothing is ever
-evaluated by Python: each node is translated to one of the classes below or refused. `where` reads
-the result over the rows.
+characters stands in backquotes. Dates and times are texts in ISO 8601, in UTC unless they name a
+zone: ``day >= '2024-05-01'``.
+
+Python's grammar does the parsing (`ast`), nothing is ever evaluated by Python: each node is
+translated to one of the classes below or refused. `where` reads the result over the rows.
 """
 
 from __future__ import annotations
