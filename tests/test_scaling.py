@@ -34,3 +34,23 @@ def test_far_values_keep_their_order_and_their_squares_fit_single_precision(how,
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e300])
 def test_constant_column_becomes_zero(how, value):
     assert not scale_columns(np.full((7, 1), value), how).any()
+
+
+@pytest.mark.parametrize("how", SCALES)
+def test_missing_cells_take_no_part_and_become_the_centre(how, rng):
+    rows = rng.normal(5, 2, size=(40, 3))
+    missing = np.zeros((40, 3), bool)
+    missing[:9, 1] = True
+    missing[:, 2] = True
+    found = scale_columns(np.where(missing, 0, rows), how, missing)
+    assert not found[missing].any()
+    np.testing.assert_allclose(found[9:, 1:2], scale_columns(rows[9:, 1:2], how))
+    np.testing.assert_array_equal(found[:, :1], scale_columns(rows[:, :1], how))
+
+
+def test_many_columns_are_scaled_as_each_alone(rng, monkeypatch):
+    rows = rng.normal(size=(30, 7))
+    rows[:, 3] = 4.0
+    alone = np.hstack([scale_columns(rows[:, c : c + 1]) for c in range(7)])
+    monkeypatch.setattr("kstest.kernels.scaling.BLOCK_VALUES", 60)
+    np.testing.assert_array_equal(scale_columns(rows), alone)

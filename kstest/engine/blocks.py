@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import Bank, Rows
 from . import jit
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
@@ -45,7 +45,7 @@ class Sums:
 
 
 def block_sums(
-    rows: NDArray[np.float64],
+    rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
     banks: Sequence[Bank],
     work: Work,
@@ -55,7 +55,7 @@ def block_sums(
 
     Parameters
     ----------
-    rows : ndarray (N, d)
+    rows : Rows, or ndarray (N, d)
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
         Block g holds the rows starts[g] <= i < starts[g + 1].
@@ -69,7 +69,7 @@ def block_sums(
     Memory: the rows three times in float32, L G^2 numbers, and a tile per thread. Time: N^2 / 2
     pairs times d plus the number of bandwidths.
     """
-    parts = []
+    parts, rows = [], Rows.of(rows)
     with single_blas():
         for bank in banks:
             sweep = _compiled if _suits_compiled(rows, bank) else _numpy
@@ -80,12 +80,12 @@ def block_sums(
     )
 
 
-def _suits_compiled(rows: NDArray[np.float64], bank: Bank) -> bool:
-    if bank.kernel.leaf is None or _steps(len(rows), rows.shape[1], len(bank)) < NUMPY_STEPS:
+def _suits_compiled(rows: Rows, bank: Bank) -> bool:
+    if bank.kernel.leaf is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
         return False
     if bank.kernel.geometry == "cityblock":
         return True
-    norms = np.einsum("ij,ij->i", rows, rows)
+    norms = np.einsum("ij,ij->i", rows.values, rows.values)
     typical = np.partition(norms, int(0.9 * len(norms)))[int(0.9 * len(norms))]
     return bool(SINGLE_ROUNDING * typical * bank.factors.max() < ARGUMENT_ERROR)
 
@@ -96,7 +96,7 @@ def _steps(pairs_side: int, d: int, rungs: int) -> float:
 
 
 def _numpy(
-    rows: NDArray[np.float64],
+    rows: Rows,
     starts: NDArray[np.int64],
     bank: Bank,
     work: Work,
@@ -134,18 +134,18 @@ def _cut(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int6
 
 
 def _compiled(
-    rows: NDArray[np.float64],
+    rows: Rows,
     starts: NDArray[np.int64],
     bank: Bank,
     work: Work,
     count_squares: bool,
 ) -> Sums:
     points = Points.of(rows, np.float32)
-    groups, d = len(starts) - 1, rows.shape[1]
+    groups, d = len(starts) - 1, rows.values.shape[1]
     out = np.zeros((len(bank), groups, groups))
     sweep = load_leaves(work)
     product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS
-    per_pair = 2 * _steps(1, d, len(bank))
+    per_pair = 2 * _steps(1, rows.width, len(bank))
     tasks: list[Callable[[], None]] = []
     costs: list[float] = []
     partial: list[NDArray[np.float64]] = []

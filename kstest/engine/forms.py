@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import Bank, Rows
 from .blocks import block_sums
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
@@ -44,7 +44,7 @@ class Forms:
 
 
 def quadratic_forms(
-    rows: NDArray[np.float64],
+    rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
     signs: NDArray[np.int8],
     banks: Sequence[Bank],
@@ -54,7 +54,7 @@ def quadratic_forms(
 
     Parameters
     ----------
-    rows : ndarray (N, d)
+    rows : Rows, or ndarray (N, d)
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
     signs : ndarray of int8 (G, B + 1)
@@ -81,7 +81,9 @@ def quadratic_forms(
     return Forms(quadratic, linear, total, size)
 
 
-def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, work: Work) -> Forms:
+def _from_rows(
+    rows: Rows | NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, work: Work
+) -> Forms:
     """Row labellings: each tile of K meets all sign vectors in one float32 matrix product.
 
     Only the upper triangle is visited, so a tile off the diagonal counts twice.

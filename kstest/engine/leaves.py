@@ -183,6 +183,9 @@ def block_row(
     X: Any,
     XT: Any,
     norms: Any,
+    codes: Any,
+    codesT: Any,
+    apart: Any,
     starts: Any,
     a: Any,
     b_first: Any,
@@ -202,6 +205,10 @@ def block_row(
         Rows, and the same transposed.
     norms : float32 (N,)
         |x|^2 (Euclidean geometry only).
+    codes, codesT : int32 (N, c) and (c, N)
+        Categorical columns, and the same transposed.
+    apart : float32
+        Added to the distance for every categorical column in which rows differ.
     starts : int64 (G + 1,)
         Block g holds the rows starts[g] <= i < starts[g + 1].
     cityblock, squaring : bool
@@ -273,6 +280,18 @@ def block_row(
                             u1[j] += x1 * v
                             u2[j] += x2 * v
                             u3[j] += x3 * v
+                for c in range(codes.shape[1]):
+                    level = codesT[c, j0 : j0 + width]
+                    l0 = codes[i, c]
+                    l1 = codes[i1, c]
+                    l2 = codes[i2, c]
+                    l3 = codes[i3, c]
+                    for j in range(width):
+                        v = level[j]
+                        u0[j] += apart if l0 != v else f32(0)
+                        u1[j] += apart if l1 != v else f32(0)
+                        u2[j] += apart if l2 != v else f32(0)
+                        u3[j] += apart if l3 != v else f32(0)
                 for r in range(rows):
                     u = buf[r]
                     skip = i + r - j0 if a == b and j0 <= i + r < j0 + width else -1
@@ -289,6 +308,9 @@ def product_tile(
     products: Any,
     row_norms: Any,
     column_norms: Any,
+    codes: Any,
+    codesT: Any,
+    apart: Any,
     diagonal: Any,
     own: Any,
     code: Any,
@@ -306,6 +328,8 @@ def product_tile(
     products : float32 (rows, width <= STRIP)
         x_i . y_j (overwritten).
     row_norms, column_norms : float32
+    codes, codesT, apart
+        As in `block_row`: the codes of the tile's rows (rows, c) and of its columns (c, width).
     diagonal, own : int, bool
         If own, row i meets itself in column diagonal + i.
     sums, squares : float64 (L,)
@@ -318,5 +342,10 @@ def product_tile(
         xx = row_norms[i]
         for j in range(width):
             u[j] = xx + column_norms[j] - f32(2) * u[j]
+        for c in range(codes.shape[1]):
+            level = codesT[c]
+            own_level = codes[i, c]
+            for j in range(width):
+                u[j] += apart if own_level != level[j] else f32(0)
         skip = diagonal + i if own and 0 <= diagonal + i < width else -1
         strip_sums(u, width, code, factors, squaring, skip, out, sums, squares)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import KERNELS, Bank
+from ..kernels import KERNELS, MISMATCH, Bank
 from .leaves import STRIP, block_row, product_tile
 from .tiles import TILE_ROWS, Points
 
@@ -27,11 +27,13 @@ def sweep(
     """
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
     factors = bank.factors.astype(np.float32)
+    apart = np.float32(MISMATCH[bank.kernel.geometry])
     cityblock = bank.kernel.geometry == "cityblock"
     code = bank.kernel.leaf
     if not product:
         block_row(
-            points.rows, points.columns, points.norms, starts, a, b_first, b_last,
+            points.rows, points.columns, points.norms, points.codes, points.code_columns,
+            apart, starts, a, b_first, b_last,
             cityblock, code, factors, bank.squaring, sums, squares,
         )  # fmt: skip
         return
@@ -47,7 +49,8 @@ def sweep(
                 part = buffer[: shape[0] * shape[1]].reshape(shape)
                 np.matmul(points.rows[i:i_last], points.columns[:, j:j_last], out=part)
                 product_tile(
-                    part, points.norms[i:i_last], points.norms[j:j_last], i - j, a == b,
+                    part, points.norms[i:i_last], points.norms[j:j_last], points.codes[i:i_last],
+                    points.code_columns[:, j:j_last], apart, i - j, a == b,
                     code, factors, bank.squaring, acc, acc2,
                 )  # fmt: skip
         sums[:, a, b] = sums[:, b, a] = acc

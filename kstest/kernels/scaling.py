@@ -6,12 +6,11 @@ belongs to which sample and a permutation test stays exact.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-Column = NDArray[np.float64]
 
 SCALES = ("robust", "standard", "none")
 
@@ -21,9 +20,13 @@ SCALES = ("robust", "standard", "none")
 FAR = 1e6
 # Without scaling, spreads above this would still overflow; all values are compressed then.
 WIDEST = 1e12
+# Columns are scaled a few at a time: as many as hold this many values.
+BLOCK_VALUES = 1 << 18
 
 
-def scale_columns(pooled: NDArray[np.float64], how: str = "robust") -> NDArray[np.float64]:
+def scale_columns(
+    pooled: NDArray[np.float64], how: str = "robust", missing: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Return the pooled rows with each column centred and in units of its spread.
 
     Parameters
@@ -36,6 +39,8 @@ def scale_columns(pooled: NDArray[np.float64], how: str = "robust") -> NDArray[n
         standard deviation. ``standard``: mean and standard deviation. ``none``: the median is
         subtracted, which no distance sees, and the units stay; far values are those beyond
         10^6 times the widest column's spread.
+    missing : ndarray of bool, shape (N, d), optional
+        Cells to leave out of centre and spread; they become 0, the centre.
 
     Returns
     -------
@@ -44,28 +49,45 @@ def scale_columns(pooled: NDArray[np.float64], how: str = "robust") -> NDArray[n
     """
     far = FAR
     if how == "none":
-        widest = max((_spread(column) for column in pooled.T), default=0.0)
+        spreads = (_centred(block, how)[1:] for _, block in _present(pooled, missing))
+        widest = max((float((s * m).max()) for s, m in spreads), default=0.0)
         far = FAR * min(widest or 1.0, WIDEST)
-    out = np.empty(pooled.shape, dtype=np.float64)
-    for c in range(pooled.shape[1]):
-        out[:, c] = _scale_one(pooled[:, c], how, far)
+    out = np.zeros(pooled.shape, dtype=np.float64)
+    for place, block in _present(pooled, missing):
+        out[place] = _scale(block, how, far).T
     return out
 
 
-def _scale_one(column: Column, how: str, far: float) -> Column:
-    magnitude = _magnitude(column)
-    if magnitude == 0:
-        return np.zeros(len(column))
-    x = column / magnitude
-    centre = float(np.mean(x)) if how == "standard" else float(np.median(x))
-    x -= centre
-    spread = float(np.std(x)) if how == "standard" else _robust(x)
-    unit = 1 / magnitude if how == "none" else spread
-    # Rounding of the centre leaves noise of this size in a constant column.
-    if spread <= 4 * np.finfo(float).eps * abs(centre):
-        return np.zeros(len(column))
+def _present(
+    pooled: NDArray[np.float64], missing: NDArray[np.bool_] | None
+) -> Iterator[tuple[Any, NDArray[np.float64]]]:
+    """Columns a few at a time, as rows of a contiguous copy, and their place in `pooled`.
+
+    A column with missing cells comes alone and without them.
+    """
+    n, d = pooled.shape
+    holes = np.zeros(d, bool) if missing is None else missing.any(axis=0)
+    whole = np.flatnonzero(~holes)
+    step = max(1, BLOCK_VALUES // max(n, 1))
+    for first in range(0, len(whole), step):
+        columns = whole[first : first + step]
+        if n:
+            place = (slice(None), columns) if len(whole) < d else np.s_[:, first : first + step]
+            yield place, np.ascontiguousarray(pooled[:, columns].T)
+    for c in np.flatnonzero(holes):
+        there = ~missing[:, c] if missing is not None else np.ones(n, bool)
+        if there.any():
+            yield (there, slice(c, c + 1)), pooled[there, c][None, :]
+
+
+def _scale(columns: NDArray[np.float64], how: str, far: float) -> NDArray[np.float64]:
+    """Scale columns that are given as rows (k, n); n > 0."""
+    x, spread, magnitude = _centred(columns, how)
+    constant = spread == 0
+    unit = 1 / magnitude if how == "none" else np.where(constant, 1, spread)
     with np.errstate(over="ignore"):
-        x /= unit
+        x /= unit[:, None]
+    x[constant] = 0
     size = np.abs(x)
     if size.max() > far:
         beyond = size > far
@@ -74,24 +96,21 @@ def _scale_one(column: Column, how: str, far: float) -> Column:
     return x
 
 
-def _spread(column: Column) -> float:
-    """Robust spread of a column, in its own unit."""
-    magnitude = _magnitude(column)
-    if magnitude == 0:
-        return 0.0
-    x = column / magnitude
-    return _robust(x - np.median(x)) * magnitude
+def _centred(
+    columns: NDArray[np.float64], how: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Centred columns in units of their magnitude, their spread in that unit, the magnitude.
 
-
-def _magnitude(column: Column) -> float:
-    """Power of two at the largest value, 0 if all are 0.
-
-    Values are first divided by it, without rounding: sums of squares of 1e300 would overflow.
+    The magnitude is the power of two at the largest value, so dividing by it rounds nothing;
+    without it sums of squares of 1e300 would overflow. The spread of a constant column is 0.
     """
-    largest = float(np.max(np.abs(column), initial=0.0))
-    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 0.0
-
-
-def _robust(centred: Column) -> float:
-    """Median absolute deviation times 1.4826; the standard deviation where that is 0."""
-    return 1.4826 * float(np.median(np.abs(centred))) or float(np.std(centred))
+    largest = np.abs(columns).max(axis=1)
+    magnitude = np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
+    x = columns / magnitude[:, None]
+    centre = x.mean(axis=1) if how == "standard" else np.median(x, axis=1)
+    x -= centre[:, None]
+    spread = np.zeros(len(x)) if how == "standard" else 1.4826 * np.median(np.abs(x), axis=1)
+    spread[spread == 0] = x[spread == 0].std(axis=1)
+    # Rounding of the centre leaves noise of this size in a constant column.
+    spread[spread <= 4 * np.finfo(float).eps * np.abs(centre)] = 0
+    return x, spread, magnitude

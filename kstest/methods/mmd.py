@@ -94,7 +94,7 @@ class Params:
         metavar="aggregate|median|NUMBER[,NUMBER...]",
     )
     aggregate: str = option(
-        "studentised", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
+        "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
     )
     scale: str = option(
         "robust",
