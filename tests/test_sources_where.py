@@ -19,7 +19,8 @@ from kstest.sources import (
     read_samples,
     samples_from_objects,
 )
-from kstest.sources.where_parse import names, parse
+from kstest.sources.where_parse import parse
+from kstest.sources.where_tree import names
 
 FRAME = pd.DataFrame(
     {
