@@ -76,7 +76,7 @@ def _location(a: Array, b: Array) -> str:
     name = "median"
     if middle[0] == middle[1]:
         middle, name = (a.mean(), b.mean()), "mean"
-    return f"{word}: {name} {_number(middle[0])} -> {_number(middle[1])}"
+    return f"{word}: {name} {_change(*middle)}"
 
 
 def _spread(a: Array, b: Array) -> str:
@@ -85,7 +85,7 @@ def _spread(a: Array, b: Array) -> str:
     if wide[0] == wide[1] or 0 in wide:
         wide, name = [float(x.std()) for x in (a, b)], "standard deviation"
     word = "wider" if _shift(*_apart(a, b)) > 0 else "narrower"
-    return f"{word}: {name} {_number(wide[0])} -> {_number(wide[1])}"
+    return f"{word}: {name} {_change(*wide)}"
 
 
 def _present(sample: Sample, place: int) -> Array:
@@ -99,6 +99,14 @@ def _share(values: NDArray[np.generic], value: object) -> float:
 
 def _percent(before: float, after: float) -> str:
     return f"{100 * before:.3g} % -> {100 * after:.3g} %"
+
+
+def _change(before: float, after: float) -> str:
+    """Both numbers with as many digits as it takes to tell them apart."""
+    digits = 4
+    while digits < 9 and f"{before:.{digits}g}" == f"{after:.{digits}g}":
+        digits += 1
+    return f"{before:.{digits}g} -> {after:.{digits}g}"
 
 
 def _number(value: float) -> str:

@@ -109,8 +109,7 @@ def pair_tests(
         T.append(
             unbiased_mmd(quadratic_forms(part, cut.starts, signs, [bank], work, weights), pairs)[0]
         )
-    ranks = tie_ranks(np.array(T))
-    adjusted = step_down(ranks)
+    ranks, adjusted = tie_ranks(np.array(T)), step_down(np.array(T))
     order = sorted(range(len(sets)), key=lambda k: (adjusted[k], ranks[k, 0], len(sets[k])))
     return [
         {
