@@ -33,6 +33,15 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms
 from .tiles import mean_similarity
-from .work import Work
+from .work import Work, single_blas
 
-__all__ = ["Forms", "Sums", "Work", "block_sums", "mean_similarity", "quadratic_forms", "warm"]
+__all__ = [
+    "Forms",
+    "Sums",
+    "Work",
+    "block_sums",
+    "mean_similarity",
+    "quadratic_forms",
+    "single_blas",
+    "warm",
+]
