@@ -111,6 +111,10 @@ def test_bytes_that_are_no_text_name_their_place(read, monkeypatch):
         read(ascii_and_more, encoding="ascii")
     with pytest.raises(DataError, match=r"is UTF-16 text.*--encoding utf-16"):
         read("x\n1\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"--encoding utf-16-le"):
+        read("x,y\n1,2\n".encode("utf-16-le"))
+    with pytest.raises(DataError, match=r"--encoding utf-16-be"):
+        read("x,y\n1,2\n".encode("utf-16-be"))
     with pytest.raises(DataError, match="utf-16"):
         read("x\n1\n".encode("utf-16")[:-1], encoding="utf-16")
     for name in ("PEEK_BYTES", "BLOCK_BYTES", "QUOTED_BYTES"):

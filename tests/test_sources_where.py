@@ -12,8 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError, KstestError, UsageError
-from kstest.sources import ReadOptions, read_samples, samples_from_objects
-from kstest.sources.where_parse import names, parse
+from kstest.sources import (
+    ReadOptions,
+    csv_table,
+    read_options,
+    read_samples,
+    samples_from_objects,
+)
+from kstest.sources.where_parse import parse
+from kstest.sources.where_tree import names
 
 FRAME = pd.DataFrame(
     {
@@ -313,6 +320,30 @@ def test_rows_left_out_are_counted_apart_and_categories_of_theirs_are_none(tmp_p
     assert "50 of 150 rows" in notices[0].message
     with pytest.raises(DataError, match="'w', row 3: found -1"):
         read_samples(sides, ReadOptions(columns="y", where="x > 2", weights="w"))
+
+
+def test_blocks_do_not_matter(tmp_path, monkeypatch, rng):
+    n = 300
+    frame = pd.DataFrame(
+        {"x": rng.integers(0, 9, n), "c": rng.choice(list("abc"), n), "k": range(n)}
+    )
+    frame.loc[rng.random(n) < 0.2, "c"] = None
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    sides = {"t": [str(tmp_path / "a.csv")]}
+    given = {"where": "x > 2 or c is null", "missing": "drop", "columns": "k,c"}
+    given |= {"sample_column": "x", "reference_values": "0-4", "sample_values": "5-9"}
+    options = read_options(("reference", "sample"), given)
+    whole = read_samples(sides, options)[0]
+    for name in ("PEEK_BYTES", "BLOCK_BYTES"):
+        monkeypatch.setattr(csv_table, name, 50)
+    monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
+    for one, other, side in zip(whole, read_samples(sides, options)[0], (True, False), strict=True):
+        kept = frame[((frame.x <= 4) == side) & (frame.x > 2) & frame.c.notna()]
+        for sample in (one, other):
+            assert sample.values[:, 0].tolist() == kept.k.tolist()
+            assert (sample.row_numbers == kept.k + 1).all()
+            assert [sample.levels[0][j] for (j,) in sample.codes] == kept.c.tolist()
+            assert sample.n_filtered == ((frame.x <= 2) & frame.c.notna()).sum() * side
 
 
 def test_a_column_as_category_group_and_condition(tmp_path):

@@ -32,6 +32,7 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 
 from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms
+from .tiles import mean_similarity
 from .work import Work
 
-__all__ = ["Forms", "Sums", "Work", "block_sums", "quadratic_forms", "warm"]
+__all__ = ["Forms", "Sums", "Work", "block_sums", "mean_similarity", "quadratic_forms", "warm"]

@@ -50,6 +50,7 @@ def block_sums(
     banks: Sequence[Bank],
     work: Work,
     squares: bool = True,
+    weights: NDArray[np.float64] | None = None,
 ) -> Sums:
     """Sum the kernels of all banks over all pairs of blocks.
 
@@ -63,6 +64,8 @@ def block_sums(
     work : Work
     squares : bool
         Whether the sums of squares are wanted; a single bandwidth is faster without.
+    weights : ndarray (N,), optional
+        The sums are then of w_i w_j k(x_i, x_j), by NumPy; the squares stay unweighted.
 
     Notes
     -----
@@ -72,8 +75,10 @@ def block_sums(
     parts, rows = [], Rows.of(rows)
     with single_blas():
         for bank in banks:
-            sweep = _compiled if _suits_compiled(rows, bank) else _numpy
-            parts.append(sweep(rows, starts, bank, work, squares))
+            if weights is None and _suits_compiled(rows, bank):
+                parts.append(_compiled(rows, starts, bank, work, squares))
+            else:
+                parts.append(_numpy(rows, starts, bank, work, squares, weights))
     counted = [p.squares for p in parts if p.squares is not None]
     return Sums(
         np.concatenate([p.blocks for p in parts]), np.concatenate(counted) if squares else None
@@ -101,6 +106,7 @@ def _numpy(
     bank: Bank,
     work: Work,
     count_squares: bool,
+    weights: NDArray[np.float64] | None,
 ) -> Sums:
     points = Points.of(rows)
     n, groups = len(points), len(starts) - 1
@@ -114,7 +120,11 @@ def _numpy(
                 continue
             j_cut = _cut(starts, j)
             for l, values in enumerate(tile_values(points, i, j, bank)):
-                part = np.add.reduceat(values, j_cut[1], axis=1)
+                if weights is None:
+                    part = np.add.reduceat(values, j_cut[1], axis=1)
+                else:
+                    part = np.add.reduceat(values * weights[j], j_cut[1], axis=1)
+                    part *= weights[i, None]
                 part = np.add.reduceat(part, i_cut[1], axis=0)
                 out[l, i_cut[0], j_cut[0]] += part
                 if j is not i:

@@ -100,3 +100,15 @@ def tile_values(points: Points, i: slice, j: slice, bank: Bank) -> Iterator[Arra
             bank.kernel.profile(values)
         values[own - i.start, own - j.start] = 0
         yield values
+
+
+def mean_similarity(at: Rows, rows: Rows, bank: Bank) -> NDArray[np.float64]:
+    """Mean of k(x, z) over the rows z, at every row x of `at`; for the first kernel of a bank."""
+    both = Rows(np.concatenate([at.values, rows.values]), np.concatenate([at.codes, rows.codes]))
+    points, n = Points.of(both), len(at)
+    out = np.empty(n)
+    for first in range(0, n, TILE_ROWS):
+        i = slice(first, min(first + TILE_ROWS, n))
+        values = next(tile_values(points, i, slice(n, len(both)), bank))
+        out[i] = values.mean(axis=1)
+    return out

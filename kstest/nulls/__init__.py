@@ -1,25 +1,35 @@
 """Null laws: what the statistic would do if the null hypothesis were true.
 
 - `partition`: which rows move together, and the labellings drawn;
+- `blocks`: the same where the data say what moves together: groups, stretches of time;
 - `aggregate`: one statistic out of many kernels, from the labellings that are there anyway;
+- `several`: many tests from the same labellings, corrected for their number;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 
 Convention of the whole room: column 0 is the observed statistic, the columns 1..B its replicates.
 """
 
 from .aggregate import AGGREGATES, aggregate, informative
+from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold
 from .partition import BINS, Partition, bin_size, labellings, partition
+from .several import CORRECTIONS, holm, step_down, tie_ranks
 
 __all__ = [
     "AGGREGATES",
     "BINS",
+    "CORRECTIONS",
     "Partition",
     "aggregate",
     "bin_size",
+    "group_partition",
+    "holm",
     "informative",
     "labellings",
     "p_value",
     "partition",
+    "step_down",
     "threshold",
+    "tie_ranks",
+    "time_partition",
 ]

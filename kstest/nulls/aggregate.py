@@ -73,20 +73,24 @@ def _studentised(T: Statistics, size: NDArray[np.float64], smaller: int) -> Stat
 
 
 def _mahalanobis(T: Statistics, size: NDArray[np.float64], smaller: int) -> Statistics:
-    """S(M_b) + S(max_k w_kb) / 4, M_b the distance of the z_kb from their mean over labellings.
+    """S(+-M_b) + S(max_k w_kb) / 4, M_b the distance of the z_kb from their mean over labellings.
 
-    M_b = sum_i (v_i' z_b)^2 / (l_i + RIDGE l_1), with l_i, v_i the eigenvalues (largest first) and
-    eigenvectors of the correlation of the kernels' statistics over the labellings. Statistics of
-    neighbouring bandwidths are nearly equal under the null, so a contrast between them is a
-    sensitive sign, which no maximum sees: a change of scale, for example, raises narrow kernels
-    and not wide ones. The small share of max w (see `_studentised`) adds power against narrow
-    bumps. Mahalanobis aggregation of kernels: Chatterjee and Bhattacharya (2023, arXiv
+    |M_b| = sum_i (v_i' z_b)^2 / (l_i + RIDGE l_1), with l_i, v_i the eigenvalues (largest first)
+    and eigenvectors of the correlation of the kernels' statistics over the labellings; M_b is
+    positive if some z_kb is, else negative: samples that agree more closely than draws of one law
+    would, such as a file and its copy, are no evidence of a difference.
+
+    Statistics of neighbouring bandwidths are nearly equal under the null, so a contrast between
+    them is a sensitive sign, which no maximum sees: a change of scale, for example, raises narrow
+    kernels and not wide ones. The small share of max w (see `_studentised`) adds power against
+    narrow bumps. Mahalanobis aggregation of kernels: Chatterjee and Bhattacharya (2023, arXiv
     2302.13024), with an asymptotic covariance; here the labellings give it, so the test is exact.
     """
     z = _studentise(T)
     values, vectors = np.linalg.eigh(z @ z.T / z.shape[1])
     along = vectors.T @ z
     distance = np.einsum("ib,ib,i->b", along, along, 1 / (values + RIDGE * values[-1]))
+    distance[z.max(axis=0) <= 0] *= -1
     w = T / size[:, None]
     return _standardise(distance) + _standardise(w.max(axis=0)) / 4
 

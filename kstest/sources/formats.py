@@ -105,6 +105,12 @@ def _require_text(head: bytes, where: str) -> None:
         )
     if foreign is not None:
         raise DataError(f"{where}: is {foreign}; {accepted}. Convert or unpack it first.")
+    for start, order in ((1, "le"), (0, "be")):
+        if head[start::2].count(0) > len(head) // 4 > 0:
+            raise DataError(
+                f"{where}: every second byte is zero, as in UTF-16 text. If it is, say --encoding "
+                f"utf-16-{order}; {accepted}."
+            )
     if b"\0" in head:
         raise DataError(
             f"{where}: is binary data (it starts with the bytes {head[:8].hex(' ')}); {accepted}."

@@ -12,8 +12,9 @@ from kstest.errors import DataError, UsageError
 from kstest.sources.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import Table
-from kstest.sources.where_parse import Condition, parse
-from kstest.sources.where_parse import names as names_in
+from kstest.sources.where_parse import parse
+from kstest.sources.where_tree import Condition
+from kstest.sources.where_tree import names as names_in
 from kstest.sources.wording import listed, nearest, option_value, shown
 
 

@@ -59,7 +59,7 @@ def _array(obj: object, side: str) -> Table:
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiubmM":
         raise DataError(
             f"{side}: found {array.ndim} dimensions of {array.dtype} ({type(obj).__name__}); "
-            f"{_ACCEPTED}, of numbers, true/false or times."
+            f"{_ACCEPTED}. Arrays hold numbers, true/false or times; text needs a DataFrame."
         )
     matrix = array[:, None] if array.ndim == 1 else array
     whole = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8

@@ -13,7 +13,7 @@ from kstest.sources.match import Selection
 from kstest.sources.split import conditions
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from kstest.sources.where import bind
-from kstest.sources.where_parse import Condition
+from kstest.sources.where_tree import Condition
 from kstest.sources.wording import option_value, shown
 
 

@@ -18,7 +18,7 @@ from kstest.sources.columns import parse_items
 from kstest.sources.options import values_option
 from kstest.sources.table import BOOLEAN, DATE, NUMBER, TEXT, TIME
 from kstest.sources.where import Cells, bind, holds
-from kstest.sources.where_parse import All, Any, Column, Comparison, Condition, Constant, Membership
+from kstest.sources.where_tree import All, Any, Column, Comparison, Condition, Constant, Membership
 from kstest.sources.wording import shown
 
 _VALUE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources import where_parse as p
+from kstest.sources import where_tree as tree
 from kstest.sources.table import BOOLEAN, DATE, EMPTY, NUMBER, TEXT, TIME, Coded
 from kstest.sources.wording import shown
 
@@ -33,7 +33,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _FAMILY = {BOOLEAN: NUMBER, EMPTY: NUMBER}
 
 
-def bind(condition: p.Condition, kinds: Mapping[str, str]) -> p.Condition:
+def bind(condition: tree.Condition, kinds: Mapping[str, str]) -> tree.Condition:
     """Hold a condition against what its columns hold, and turn texts of dates into seconds.
 
     Raises
@@ -41,39 +41,39 @@ def bind(condition: p.Condition, kinds: Mapping[str, str]) -> p.Condition:
     DataError
         Where a column is compared with something of another kind.
     """
-    if isinstance(condition, p.Not):
-        return p.Not(bind(condition.part, kinds))
-    if isinstance(condition, p.All | p.Any):
+    if isinstance(condition, tree.Not):
+        return tree.Not(bind(condition.part, kinds))
+    if isinstance(condition, tree.All | tree.Any):
         return type(condition)(tuple(bind(part, kinds) for part in condition.parts))
-    if isinstance(condition, p.Membership):
+    if isinstance(condition, tree.Membership):
         values = tuple(_bound(condition.column, v, kinds) for v in condition.values)
-        return p.Membership(condition.column, values, condition.negated)
-    if isinstance(condition, p.Truth):
+        return tree.Membership(condition.column, values, condition.negated)
+    if isinstance(condition, tree.Truth):
         kind = kinds[condition.column.name]
         if kind not in (BOOLEAN, EMPTY):
             raise _clash(condition.column, kind, "a truth value", "compare it with something")
         return condition
-    if isinstance(condition, p.Null):
+    if isinstance(condition, tree.Null):
         return condition
     return _bound_comparison(condition, kinds)
 
 
-def holds(condition: p.Condition, columns: Mapping[str, Cells]) -> Mask:
+def holds(condition: tree.Condition, columns: Mapping[str, Cells]) -> Mask:
     """Tell for each row whether a bound condition holds."""
-    if isinstance(condition, p.Not):
+    if isinstance(condition, tree.Not):
         return ~holds(condition.part, columns)
-    if isinstance(condition, p.All | p.Any):
-        join = np.logical_and if isinstance(condition, p.All) else np.logical_or
+    if isinstance(condition, tree.All | tree.Any):
+        join = np.logical_and if isinstance(condition, tree.All) else np.logical_or
         out = holds(condition.parts[0], columns)
         for part in condition.parts[1:]:
             out = join(out, holds(part, columns))
         return out
-    if isinstance(condition, p.Comparison):
+    if isinstance(condition, tree.Comparison):
         return _compared(condition, columns)
     cells = columns[condition.column.name]
-    if isinstance(condition, p.Null):
+    if isinstance(condition, tree.Null):
         return np.asarray(_missing(cells) != condition.negated)
-    if isinstance(condition, p.Truth):
+    if isinstance(condition, tree.Truth):
         return np.asarray(cells == 1.0)
     values = [constant.value for constant in condition.values]
     if isinstance(cells, Coded):
@@ -83,14 +83,14 @@ def holds(condition: p.Condition, columns: Mapping[str, Cells]) -> Mask:
     return np.asarray((found != condition.negated) & ~_missing(cells))
 
 
-def _compared(condition: p.Comparison, columns: Mapping[str, Cells]) -> Mask:
+def _compared(condition: tree.Comparison, columns: Mapping[str, Cells]) -> Mask:
     left, right, name = condition.left, condition.right, condition.operator
-    if isinstance(left, p.Constant):
+    if isinstance(left, tree.Constant):
         left, right, name = right, left, _MIRRORED.get(name, name)
-    assert isinstance(left, p.Column)  # the parser lets no two constants through
+    assert isinstance(left, tree.Column)  # the parser lets no two constants through
     compare = _COMPARE[name]
     cells = columns[left.name]
-    if isinstance(right, p.Constant):
+    if isinstance(right, tree.Constant):
         value = right.value
         if isinstance(cells, Coded):
             return _by_level(cells, lambda level: bool(compare(level, value)))
@@ -121,25 +121,25 @@ def _ranks(one: Coded, other: Coded) -> Sequence[Anything]:
     ]
 
 
-def _bound_comparison(condition: p.Comparison, kinds: Mapping[str, str]) -> p.Comparison:
+def _bound_comparison(condition: tree.Comparison, kinds: Mapping[str, str]) -> tree.Comparison:
     left, right = condition.left, condition.right
-    if isinstance(left, p.Column) and isinstance(right, p.Column):
+    if isinstance(left, tree.Column) and isinstance(right, tree.Column):
         one, other = kinds[left.name], kinds[right.name]
         if EMPTY not in (one, other) and _FAMILY.get(one, one) != _FAMILY.get(other, other):
             raise _clash(left, one, f"column {shown(right.name)}, which holds {other}")
-    elif isinstance(left, p.Column) and isinstance(right, p.Constant):
+    elif isinstance(left, tree.Column) and isinstance(right, tree.Constant):
         right = _bound(left, right, kinds)
-    elif isinstance(left, p.Constant) and isinstance(right, p.Column):
+    elif isinstance(left, tree.Constant) and isinstance(right, tree.Column):
         left = _bound(right, left, kinds)
-    return p.Comparison(left, condition.operator, right)
+    return tree.Comparison(left, condition.operator, right)
 
 
-def _bound(column: p.Column, constant: p.Constant, kinds: Mapping[str, str]) -> p.Constant:
+def _bound(column: tree.Column, constant: tree.Constant, kinds: Mapping[str, str]) -> tree.Constant:
     """Check a constant against the kind of its column; dates and times become seconds."""
     kind, value = kinds[column.name], constant.value
     if isinstance(value, bool):
         if kind == BOOLEAN:
-            return p.Constant(float(value))
+            return tree.Constant(float(value))
         raise _clash(column, kind, "true or false", "write 1 or 0 for numbers")
     if isinstance(value, float):
         if kind == TEXT:
@@ -148,11 +148,11 @@ def _bound(column: p.Column, constant: p.Constant, kinds: Mapping[str, str]) -> 
             raise _clash(column, kind, f"the number {value:g}", "write for example '2024-05-01'")
         return constant
     if kind in (TEXT, EMPTY):
-        return constant if kind == TEXT else p.Constant(float("nan"))
+        return constant if kind == TEXT else tree.Constant(float("nan"))
     if kind in (DATE, TIME):
         seconds = _seconds(value, kind)
         if seconds is not None:
-            return p.Constant(seconds)
+            return tree.Constant(seconds)
     raise _clash(column, kind, f"the text {shown(value)}", "numbers stand without quotes")
 
 
@@ -168,7 +168,7 @@ def _seconds(text: str, kind: str) -> float | None:
     return (day if day.tzinfo else day.replace(tzinfo=datetime.UTC)).timestamp()
 
 
-def _clash(column: p.Column, kind: str, other: str, hint: str = "") -> DataError:
+def _clash(column: tree.Column, kind: str, other: str, hint: str = "") -> DataError:
     more = f"; {hint}" if hint else ""
     return DataError(
         f"--where: column {shown(column.name)} holds {kind} and is compared with {other}{more}."

@@ -4,9 +4,11 @@
 
 Comparisons (also chained) of columns with numbers, texts, true, false or other columns; ``in``,
 ``not in``, ``is null``, ``is not null``; ``and``, ``or``, ``not``, parentheses. A name with odd
-characters stands in backquotes. Python's grammar does the parsing (`ast`), nothing is ever
-evaluated by Python: each node is translated to one of the classes below or refused. `where` reads
-the result over the rows.
+characters stands in backquotes. Dates and times are texts in ISO 8601, in UTC unless they name a
+zone: ``day >= '2024-05-01'``.
+
+Python's grammar does the parsing (`ast`), nothing is ever evaluated by Python: each node is
+translated to one of the classes of `where_tree` or refused. `where` reads the result over the rows.
 """
 
 from __future__ import annotations
@@ -15,10 +17,20 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from kstest.errors import UsageError
+from kstest.sources.where_tree import (
+    All,
+    Any,
+    Column,
+    Comparison,
+    Condition,
+    Constant,
+    Membership,
+    Not,
+    Null,
+    Truth,
+)
 from kstest.sources.wording import one_line, shown
 
 LONGEST = 4000  # characters
@@ -50,71 +62,6 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column by name."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A number, text or truth value."""
-
-    value: float | str | bool
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """``left operator right``; at least one of them is a column."""
-
-    left: Column | Constant
-    operator: str
-    right: Column | Constant
-
-
-@dataclass(frozen=True)
-class Membership:
-    """``column in values``, or ``not in``."""
-
-    column: Column
-    values: tuple[Constant, ...]
-    negated: bool
-
-
-@dataclass(frozen=True)
-class Null:
-    """``column is null``, or ``is not null``."""
-
-    column: Column
-    negated: bool
-
-
-@dataclass(frozen=True)
-class Truth:
-    """A true/false column by itself."""
-
-    column: Column
-
-
-@dataclass(frozen=True)
-class Not:
-    part: Condition
-
-
-@dataclass(frozen=True)
-class All:
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Any:
-    parts: tuple[Condition, ...]
-
-
-Condition = Comparison | Membership | Null | Truth | Not | All | Any
-
-
 def parse(text: str) -> Condition:
     """Read the text of --where.
 
@@ -130,20 +77,6 @@ def parse(text: str) -> Condition:
     if not text.strip():
         raise UsageError(f"--where: is empty; {_ACCEPTED}.")
     return _Reader(text).condition()
-
-
-def names(condition: Condition) -> Iterator[str]:
-    """Yield the columns of a condition."""
-    if isinstance(condition, Comparison):
-        sides = (condition.left, condition.right)
-        yield from (side.name for side in sides if isinstance(side, Column))
-    elif isinstance(condition, Membership | Null | Truth):
-        yield condition.column.name
-    elif isinstance(condition, Not):
-        yield from names(condition.part)
-    else:
-        for part in condition.parts:
-            yield from names(part)
 
 
 class _Reader:
