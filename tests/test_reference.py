@@ -75,8 +75,11 @@ def fixed_labellings(count):
 def statistics(banks, count):
     """T of the engine, and the root mean square of the kernels from the naive matrix."""
     rows, starts = np.concatenate(fixed_rows()), np.arange(M + N + 1)
-    found = quadratic_forms(rows, starts, fixed_labellings(count), banks, Work(threads=2))
-    return mmd.unbiased_mmd(found, M, N), root_mean_squares(rows, banks)
+    signs = fixed_labellings(count)
+    found = quadratic_forms(rows, starts, signs, banks, Work(threads=2))
+    return mmd.unbiased_mmd(found, mmd.Pairs.of(starts, signs, None)), root_mean_squares(
+        rows, banks
+    )
 
 
 def root_mean_squares(rows, banks):
