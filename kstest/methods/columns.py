@@ -50,7 +50,7 @@ def column_tests(
     signs: NDArray[np.int8],
     correction: str,
 ) -> list[ColumnTest]:
-    """Test every column, the most different one first.
+    """Test every column, the strongest evidence first and then the largest difference.
 
     Parameters
     ----------
@@ -82,13 +82,11 @@ def column_tests(
     # Chi-squared-like laws of any number of cells become alike by their cube root (Wilson and
     # Hilferty 1931), so that no column is favoured.
     adjusted = CORRECTIONS[correction](np.cbrt(statistics))
-    spread = statistics.std(axis=1)
-    z = np.divide(statistics[:, 0] - statistics.mean(axis=1), spread, where=spread > 0,
-                  out=np.zeros(len(spread)))  # fmt: skip
     # A missing cell is a level of the column that holds it.
     labels = [*pooled.names[: d + len(samples[0].categorical)]]
     labels += [f"{name} missing" for name in pooled.names[len(labels) :]]
-    order = sorted(range(len(labels)), key=lambda c: (adjusted[c], ranks[c, 0], -z[c]))
+    # Equal p-values, as at the resolution of the labellings: the larger difference first.
+    order = sorted(range(len(labels)), key=lambda c: (adjusted[c], ranks[c, 0], -distances[c]))
     return [
         ColumnTest(
             labels[c],
