@@ -31,7 +31,7 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Notice, Result
 from ..sample import Sample
 from .columns import column_tests
-from .common import bandwidth_numbers, banks, kernel_names
+from .common import bandwidth_numbers, banks, kernel_names, missingness
 from .mmd_effect import (
     Pairs,
     check_tolerance,
@@ -44,7 +44,6 @@ from .mmd_explain import explanations, pair_tests, strange_rows
 from .two_sample import (
     check_design,
     design,
-    missingness,
     pool,
     refusal,
     refused_for_labellings,
