@@ -37,7 +37,8 @@ def function(name: str) -> Callable[..., Result]:
             accepted = ", ".join(sorted(options | {"columns", "exclude", "missing", "threads"}))
             raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
         checked = module.Params(**params)
-        reading = ReadOptions(columns=columns, exclude=exclude, missing=missing)
+        choose = module.columns(checked) if hasattr(module, "columns") else None
+        reading = ReadOptions(columns=columns, exclude=exclude, missing=missing, choose=choose)
         samples, notices = samples_from_objects(dict(zip(roles, data, strict=True)), reading)
         work = Work() if threads is None else Work(threads=threads)
         return execute(name, samples, checked, notices, work)

@@ -7,17 +7,20 @@ scaled distance u. Every test uses it from there. The room also holds what surro
 Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
-from .bandwidths import Bank, choose, ladder, pair_distances
+from .bandwidths import Bank, choose, ladder, pair_distances, stein_bandwidths
 from .radial import KERNELS, Kernel
-from .scaling import SCALES, scale_columns
+from .scaling import SCALES, Whitening, scale_columns, whitening
 
 __all__ = [
     "KERNELS",
     "SCALES",
     "Bank",
     "Kernel",
+    "Whitening",
     "choose",
     "ladder",
     "pair_distances",
     "scale_columns",
+    "stein_bandwidths",
+    "whitening",
 ]

@@ -34,15 +34,32 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         )
     if result.kernel:
         yield "kernel", _kernel(result)
+    if result.explanation.get("target"):
+        yield "target", str(result.explanation["target"])
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
     yield "rows", f"{counts}" + (f"; {dropped:,} dropped" if dropped else "")
     names = ", ".join(printable(c) for c in result.columns[:8])
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
+    yield from _drivers(result)
     for notice in result.warnings:
         label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
         yield label or "warning", notice.message
+
+
+def _drivers(result: Result) -> Iterator[tuple[str, str]]:
+    """Which columns and which places carry a rejection, where the test says so."""
+    shares = [c for c in result.explanation.get("columns", ()) if c["share"] >= 0.005]
+    if len(result.columns) > 1 and shares:
+        listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
+        yield "driven by", listed
+    for place in result.explanation.get("places", ())[:1]:
+        yield (
+            "most at",
+            f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
+            f"the target has more of its mass {place['target_has_more']} than the data",
+        )
 
 
 def _kernel(result: Result) -> str:

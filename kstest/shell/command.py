@@ -103,13 +103,15 @@ def build(name: str) -> click.Command:
 
 def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
-    kind: Any = click.Choice(list(choices)) if choices else type(f.default)
+    several = isinstance(f.default, tuple)
+    kind: Any = click.Choice(list(choices)) if choices else str if several else type(f.default)
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
         type=kind,
         default=f.default,
-        show_default=True,
+        multiple=several,
+        show_default=bool(f.default) or f.default == 0,
         metavar=metavar,
         help=f.metadata["help"],
     )
@@ -131,6 +133,7 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
         exclude=given["exclude"],
         missing=given["missing"],
         input_format=given["input_format"],
+        choose=module.columns(params) if hasattr(module, "columns") else None,
     )
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)

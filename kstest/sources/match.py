@@ -46,6 +46,8 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     if options.columns is not None:
         items = parse_items(options.columns, "--columns")
         chosen = resolve(items, first.names, "--columns")
+    elif options.choose is not None:
+        chosen = options.choose(first.names)
     names = tuple(name for name in chosen if excluded.keeps(name))
     if not names:
         raise UsageError(
@@ -58,7 +60,8 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
             f"{first.label}: column {place} has no name in the header (pandas and R write row "
             f"names so). Name it, or leave it out with --exclude {place}."
         )
-    return Selection(names, excluded, options.columns is not None, first)
+    explicit = options.columns is not None or options.choose is not None
+    return Selection(names, excluded, explicit, first)
 
 
 def locate(table: Table, selection: Selection) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kstest.errors import UsageError
@@ -24,12 +25,16 @@ class ReadOptions:
         What to do with rows that hold a missing or infinite value.
     input_format : {'csv', 'parquet', 'arrow'} or None
         None goes by the content.
+    choose : callable or None
+        From all columns of the first table to those that are used where `columns` is None; other
+        columns then need not be readable, nor be in every file.
     """
 
     columns: str | None = None
     exclude: str | None = None
     missing: str = "error"
     input_format: str | None = None
+    choose: Callable[[Sequence[str]], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING:
