@@ -74,9 +74,9 @@ class SteinPoints:
             self.radius,
         )
 
-    def embedded(self, index: NDArray[np.int64]) -> Array:
+    def embedded(self) -> Array:
         """Return rows whose Euclidean distances are those of the kernel, angles on circles."""
-        rows, flat = self.rows[index], np.isinf(self.radius)
+        rows, flat = self.rows, np.isinf(self.radius)
         if flat.all():
             return rows
         angles, radius = rows[:, ~flat] / self.radius[~flat], self.radius[~flat]
@@ -84,13 +84,14 @@ class SteinPoints:
             [rows[:, flat], radius * np.cos(angles), radius * np.sin(angles)], axis=1
         )
 
-    def diagonal(self, bank: Bank, l: int) -> Array:
-        """Return u(x, x) of every row at bandwidth l: |s|^2 phi(0) - 2 d phi'(0)."""
-        jet = bank.kernel.jet
+    def diagonals(self, bank: Bank) -> Array:
+        """Return sum_i u(x_i, x_i) per bandwidth: |s|^2 phi(0) - 2 d phi'(0) added up."""
+        jet, (n, d) = bank.kernel.jet, self.rows.shape
         assert jet is not None
-        phi, first, _ = jet(np.zeros(1), float(bank.factors[l]))
-        own = np.einsum("ij,ij->i", self.scores, self.scores)
-        return np.asarray(own * phi[0] + self.rows.shape[1] * first[0])
+        own = float(np.einsum("ij,ij->", self.scores, self.scores))
+        zero = np.zeros(1)
+        jets = [jet(zero, float(a)) for a in bank.factors]
+        return np.array([own * phi[0] + n * d * first[0] for phi, first, _ in jets])
 
 
 @dataclass(frozen=True)

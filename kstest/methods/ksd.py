@@ -8,31 +8,25 @@ kernel once, signs or simulated samples, one statistic out of all bandwidths, ca
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import SteinPoints, Work, signed_sums, stein_sums, stein_totals
-from ..errors import DataError, UsageError
-from ..kernels import KERNELS, Bank, stein_bandwidths, whitening
-from ..nulls import (
-    aggregate,
-    independent_signs,
-    informative,
-    markov_signs,
-    p_value,
-    sign_bins,
-    threshold,
-)
+from ..engine import Work
+from ..errors import UsageError
+from ..kernels import KERNELS, Bank
+from ..nulls import aggregate, informative, p_value, threshold
 from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from ..targets import FAMILIES, Chart, Target, chosen_columns, paired, resolve
-from .common import bandwidth_numbers, fingerprint, strongest_lag
+from ..targets import FAMILIES, Target, chosen_columns
+from .common import bandwidth_numbers, fingerprint
+from .stein_data import coordinates, given_data, oddities, outside_support
 from .stein_explanation import explain
+from .stein_statistic import parametric, setup, wild
 
 Array = NDArray[np.float64]
 
@@ -70,14 +64,8 @@ _SENTENCES = {
     False: "no evidence at this level against the target",
 }
 STEIN_KERNELS = tuple(k.name for k in KERNELS.values() if k.jet and k.name in ("imq", "gaussian"))
-# Rows whose pairwise distances give the bandwidths.
-DISTANCE_ROWS = 100
 # Below this the wild bootstrap's shape is off by a little, and simulating costs little.
 PARAMETRIC_ROWS = 200
-# Correlations of fewer rows than this many per column are noise; then columns are only scaled.
-ROWS_PER_COLUMN = 5
-# Share of rows with an equal row before them from which on a warning is given.
-TIES = 0.01
 
 
 @dataclass(frozen=True)
@@ -185,13 +173,17 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Notes
     -----
     ``parametric`` is exact: p <= alpha has probability at most alpha at every n and d, over data
-    and seed, because whitening, bandwidths and statistic of the data and of each simulated
-    sample are made alike. ``wild`` and ``markov`` are asymptotic in n: the signs copy the null
-    law of a degenerate statistic. Measured levels are printed by ``benchmarks/stein.py``.
+    and seed, because the statistics of the data and of the simulated samples are made alike.
+    With parameters fitted to the data it is a parametric bootstrap with refitting, asymptotic.
+    Coordinates and bandwidths come from rows simulated from the target, or from the data where
+    it cannot be sampled; the test is then timid while n is below about 20 d. ``wild`` and
+    ``markov`` are asymptotic in n: the signs copy the null law of a degenerate statistic.
+    Measured levels are printed by ``benchmarks/stein.py``.
 
     Coordinates with a bounded support are mapped to the line with their log-Jacobian; a row
     outside the support rejects at once, since under the null it has probability 0. The test is
-    blind to the weights of well separated modes and loses power as d grows.
+    blind to the weights of well separated modes and to a single row however far away, and loses
+    power as d grows.
 
     References
     ----------
@@ -209,7 +201,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     sample = samples[0]
-    given = _given(sample, params)
+    given = given_data(sample, params)
     base = Result(
         method="ksd",
         verdict="no verdict",
@@ -218,15 +210,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(given.columns),
         columns=given.columns,
     )
-    outside = _outside(given)
+    outside = outside_support(given)
     if outside:
         return _impossible(base, outside, params)
     law = _null(params, given.target, sample.n)
     if sample.n < 2 or (law != "parametric" and 2.0 ** (1 - sample.n) > params.alpha):
         return _too_few(base, params)
 
-    Y, S = _scores(given)
-    notices = _notices(Y, S, given, law)
+    Y, S = coordinates(given)
+    notices = oddities(Y, S, given, law)
     order = np.arange(len(Y))
     if law != "markov":
         # Sorted: the answer does not depend on the order in the file, see kstest.methods.mmd.
@@ -234,16 +226,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         drawn = int(rng.integers(2**63))
         rng = np.random.default_rng([drawn, fingerprint(Y[order])])
         order = order[rng.permutation(len(order))]
-    charts = given.charts
-    points = stein_points(Y[order], S[order], charts, params.scale)
-    bank = _bank(points, params, rng)
+    Y, S = Y[order], S[order]
+    made = setup(Y, given.target, params, rng)
+    points, bank = made.frame.points(Y, S), made.bank
 
-    if law == "parametric":
-        assert given.target is not None
-        T, size = _parametric(points, bank, given.target, params, rng, work)
+    if law == "parametric" and given.target is not None:
+        T, size = parametric(Y, S, made, given.target, params, rng, work)
         bins = sample.n
     else:
-        T, size, bins = _wild(points, bank, law, params, rng, work)
+        T, size, bins = wild(points, bank, law, params, rng, work)
     keep = informative(T, size)
     combined = np.zeros(2)
     if keep.any():
@@ -269,228 +260,20 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             "aggregate": params.aggregate if len(bank) > 1 else None,
             "scale": params.scale,
         },
-        null=_null_block(law, bins, params),
+        null=_null_block(law, bins, params, given.target),
         explanation={**summary, "target": given.name},
         warnings=notices,
     )
 
 
-# --- data and target -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Given:
-    """The tested columns in the data's units, with the target or the scores that came along."""
-
-    name: str
-    columns: tuple[str, ...]
-    X: Array
-    target: Target | None
-    scores: Array | None = None
-
-    @property
-    def charts(self) -> tuple[Chart, ...]:
-        return self.target.charts if self.target else (Chart(),) * len(self.columns)
-
-
-def _given(sample: Sample, params: Params) -> Given:
-    place = {name: c for c, name in enumerate(sample.columns)}
-    if params.score_prefix:
-        pairs = paired(sample.columns, params.score_prefix)
-        X = sample.values[:, [place[x] for x, _ in pairs]]
-        S = sample.values[:, [place[s] for _, s in pairs]]
-        names = tuple(x for x, _ in pairs)
-        return Given(f"scores in {params.score_prefix}*", names, X, None, S)
-    target = resolve(params.target, sample.columns, params.param)
-    X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
-    return Given(target.name, target.columns, X, target)
-
-
-def _outside(given: Given) -> str:
-    """Say where a value lies outside the support; empty if none does."""
-    if given.target is None:
-        return ""
-    found = given.target.find(given.X)
-    if found:
-        row, c = found
-        return (
-            f"row {row + 1} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the target's "
-            f"support {given.charts[c]}"
-        )
-    edge = given.target.find(given.X, edge=True)
-    if edge:
-        row, c = edge
-        raise DataError(
-            f"data: row {row + 1} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge of "
-            f"the target's support {given.charts[c]}, where its coordinate is infinite. If values "
-            "are rounded, add random digits below the rounding, or leave such rows out"
-        )
-    return ""
-
-
-def _scores(given: Given) -> tuple[Array, Array]:
-    """Coordinates on the line or circle and finite scores."""
-    if given.target is None:
-        assert given.scores is not None
-        Y, S = given.X, given.scores
-    else:
-        Y, S = given.target.unconstrain(given.X)
-    bad = ~(np.isfinite(S) & np.isfinite(Y)).all(axis=1)
-    # A square beyond this overflows when n^2 of them are added.
-    bad |= (np.abs(S) > 1e100).any(axis=1)
-    if bad.any():
-        row = int(np.argmax(bad))
-        c = int(np.argmax(~np.isfinite(S[row]) | (np.abs(S[row]) > 1e100)))
-        raise DataError(
-            f"data: the score of row {row + 1} is {S[row, c]:g} in column {given.columns[c]} "
-            f"(value {given.X[row, c]:.6g}); {int(bad.sum()):,} rows have no finite score. The "
-            "target's density vanishes or has no derivative there"
-        )
-    return Y, S
-
-
-def _notices(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
-    out = []
-    found = strongest_lag(S)
-    if found and law != "markov":
-        out.append(
-            Notice(
-                "serial-dependence",
-                f"neighbouring rows have alike scores (lag-1 autocorrelation {found[0]:.2f} for "
-                f"column {given.columns[found[1]]!r}). If the file is in order of time, false "
-                "alarms are likely: use --null markov; if it is only sorted, ignore this",
-            )
-        )
-    ties = 1 - len(np.unique(Y, axis=0)) / len(Y)
-    if ties > TIES:
-        out.append(
-            Notice(
-                "ties",
-                f"{ties:.0%} of the rows equal another row, which has probability 0 under a "
-                "density: repeated or rounded values can cause a rejection by themselves",
-            )
-        )
-    whole = [c for c in range(Y.shape[1]) if len(Y) >= 20 and (given.X[:, c] % 1 == 0).all()]
-    if whole and ties <= TIES:
-        out.append(
-            Notice(
-                "whole-numbers",
-                f"column {given.columns[whole[0]]!r} holds whole numbers only; a density says "
-                "that this has probability 0",
-            )
-        )
-    return tuple(out)
-
-
-# --- statistic -------------------------------------------------------------------------------
-
-
-def stein_points(Y: Array, S: Array, charts: Sequence[Chart], scale: str) -> SteinPoints:
-    """Whiten the coordinates and map the scores along.
-
-    Any invertible linear map leaves Stein's identity intact. Angles become arcs of a circle
-    whose radius is one over their spread.
-    """
-    angle = np.array([chart.angle for chart in charts])
-    rows, scores, radius = Y.copy(), S.copy(), np.full(Y.shape[1], np.inf)
-    line = np.flatnonzero(~angle)
-    if scale != "none" and len(line):
-        full = scale == "whiten" and len(Y) >= ROWS_PER_COLUMN * len(line)
-        map_ = whitening(Y[:, line], correlated=full)
-        rows[:, line] = (Y[:, line] - map_.centre) @ map_.forward
-        scores[:, line] = S[:, line] @ map_.backward
-    for c in np.flatnonzero(angle):
-        unit = 1.0
-        if scale != "none":
-            resultant = abs(np.mean(np.exp(1j * Y[:, c])))
-            unit = math.sqrt(max(2 * (1 - resultant), 1e-12))
-        radius[c] = 1 / unit
-        rows[:, c] = np.mod(Y[:, c], 2 * math.pi) / unit
-        scores[:, c] = S[:, c] * unit
-    return SteinPoints.of(rows, scores, radius)
-
-
-def _bank(points: SteinPoints, params: Params, rng: np.random.Generator) -> Bank:
-    kernel = KERNELS[params.kernel]
-    given = bandwidth_numbers(params.bandwidth)
-    if given:
-        return Bank(kernel, given)
-    index = np.arange(len(points))
-    if len(points) > DISTANCE_ROWS:
-        index = np.sort(rng.choice(index, DISTANCE_ROWS, replace=False))
-    return stein_bandwidths(kernel, points.embedded(index), params.bandwidth)
-
-
-def _wild(
-    points: SteinPoints,
-    bank: Bank,
-    law: str,
-    params: Params,
-    rng: np.random.Generator,
-    work: Work,
-) -> tuple[Array, Array, int]:
-    """Statistics (L, B + 1) under random signs, sizes (L,), number of bins."""
-    n = len(points)
-    starts = sign_bins(n)
-    sums = stein_sums(points, starts, bank, work)
-    groups = len(starts) - 1
-    signs = (
-        markov_signs(starts, params.draws, params.flip, rng)
-        if law == "markov"
-        else independent_signs(groups, params.draws, rng)
-    )
-    within = np.arange(groups)
-    sums.blocks[:, within, within] = 0  # pairs within a bin see no sign
-    pairs = n**2 - float((np.diff(starts) ** 2).sum())
-    T = signed_sums(sums.blocks, signs)
-    size = np.sqrt(2 * sums.squares / (n * (n - 1)))
-    return _normalised(T, points, bank, pairs, params), size, groups
-
-
-def _parametric(
-    points: SteinPoints,
-    bank: Bank,
-    target: Target,
-    params: Params,
-    rng: np.random.Generator,
-    work: Work,
-) -> tuple[Array, Array]:
-    """Statistics (L, B + 1) of the data and of samples simulated from the target, sizes (L,)."""
-    n, everything = len(points), params.draws + 1
-    made: list[tuple[SteinPoints, Bank]] = []
-
-    def samples() -> Iterator[tuple[SteinPoints, Bank]]:
-        yield points, bank
-        assert target.sample is not None
-        for _ in range(params.draws):
-            Y, S = target.unconstrain(target.sample(n, rng))
-            simulated = stein_points(Y, S, target.charts, params.scale)
-            made[:] = [(simulated, _bank(simulated, params, rng))]
-            yield made[0]
-
-    made.append((points, bank))
-    T, squares = np.empty((len(bank), everything)), np.zeros(len(bank))
-    for b, sums in enumerate(stein_totals(samples(), everything, work)):
-        T[:, b] = _normalised(sums.blocks[:, :, 0], *made[0], n * (n - 1.0), params)[:, 0]
-        squares += sums.squares
-    # The mean over all samples, the observed one among them, treats all alike.
-    return T, np.sqrt(2 * squares / everything / (n * (n - 1)))
-
-
-def _normalised(
-    totals: Array, points: SteinPoints, bank: Bank, pairs: float, params: Params
-) -> Array:
-    """Sums over pairs to U-statistics, or with the diagonal to V-statistics."""
-    if params.statistic == "u":
-        return totals / pairs
-    diagonal = np.array([points.diagonal(bank, l).sum() for l in range(len(bank))])
-    return np.asarray((totals + diagonal[:, None]) / (pairs + len(points)))
-
-
-# --- the answer in words ---------------------------------------------------------------------
-
-
 def _null(params: Params, target: Target | None, n: int) -> str:
+    if target is not None and target.fitted:
+        if params.null in ("wild", "markov"):
+            raise UsageError(
+                f"--null {params.null}: {target.name} is fitted to the tested data, which random "
+                "signs do not know about; use --null parametric"
+            )
+        return "parametric"
     able = target is not None and target.sample is not None
     if params.null == "parametric" and not able:
         raise UsageError(
@@ -501,16 +284,17 @@ def _null(params: Params, target: Target | None, n: int) -> str:
     return "parametric" if able and n < PARAMETRIC_ROWS else "wild"
 
 
-def _null_block(law: str, bins: int, params: Params) -> dict[str, object]:
+def _null_block(law: str, bins: int, params: Params, target: Target | None) -> dict[str, object]:
+    fitted = target is not None and bool(target.fitted)
     schemes = {
-        "parametric": "samples simulated from the target",
-        "wild": "random signs of rows" if law == "wild" else "",
+        "parametric": "samples simulated from the target" + ", refitted" * fitted,
+        "wild": "random signs of rows",
         "markov": f"persistent signs of rows (flip {params.flip:g})",
     }
     return {
         "scheme": schemes[law],
         "replicates": params.draws,
-        "exact": law == "parametric",
+        "exact": law == "parametric" and not fitted,
         "bins": bins,
     }
 

@@ -89,7 +89,7 @@ def _separated(points: SteinPoints, witness: Array, bandwidth: float) -> list[in
     """Rows of largest witness, none nearer than a bandwidth to one before it."""
     size = np.einsum("ij,ij->i", witness, witness)
     chosen: list[int] = []
-    places = points.embedded(np.arange(len(points)))
+    places = points.embedded()
     for i in np.argsort(-size, kind="stable"):
         near = [np.linalg.norm(places[i] - places[j]) < bandwidth for j in chosen]
         if not any(near):

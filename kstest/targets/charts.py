@@ -40,8 +40,10 @@ class Chart:
         return "angle" if self.angle else f"({self.low:g}, {self.high:g})"
 
     def forward(self, x: Array) -> Array:
-        """Return y: x, log(x - low), -log(high - x) or the logit."""
-        if self.angle or self.real:
+        """Return y: x (angles within one turn), log(x - low), -log(high - x) or the logit."""
+        if self.angle:
+            return np.mod(x, 2 * math.pi)
+        if self.real:
             return x
         if math.isinf(self.high):
             return np.log(x - self.low)

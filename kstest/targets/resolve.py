@@ -45,13 +45,15 @@ def resolve(given: Any, columns: Sequence[str], param: Any = ()) -> Target:
     wanted = _wanted(source, parameters)
     bare = columns == tuple(str(c + 1) for c in range(len(columns)))
     if wanted is not None and not set(wanted) <= set(columns):
-        if not bare or len(wanted) != len(columns):
+        placed = bare and len(wanted) == len(columns)
+        if not placed and isinstance(source, Spec):
             missing = ", ".join(repr(c) for c in wanted if c not in columns)
             raise DataError(
                 f"--target: the data have no column {missing}; they have {', '.join(columns[:10])}"
             )
-        target = _build(source, wanted, parameters, given)
-        return replace(target, columns=columns)
+        if placed:
+            target = _build(source, wanted, parameters, given)
+            return replace(target, columns=columns)
     return _build(source, columns, parameters, given)
 
 
