@@ -266,6 +266,21 @@ def test_verdicts_on_local_data(file, code):
     assert run(LOCAL / file, "--score-prefix", "score_").returncode == code
 
 
+def test_readme_commands_run():
+    import shlex
+
+    lines = [
+        line
+        for line in (DATA.parent / "README.md").read_text().splitlines()
+        if line.startswith("kstest ksd datasets/")
+    ]
+    assert len(lines) == 3
+    for line in lines:
+        _, _, file, *options = shlex.split(line)
+        done = run(DATA.parent / file, *options)
+        assert done.returncode == int("inflated" in file), done.stderr
+
+
 def test_explanation_names_the_column_that_is_wrong(rng):
     X = rng.normal(size=(500, 4)) * [1, 1, 1.5, 1]
     found = kstest.ksd(pd.DataFrame(X, columns=list("abcd")), target=NORMAL)
@@ -308,6 +323,20 @@ def test_expression_on_the_command_line(tmp_path, rng):
     assert done.returncode == 2
     assert "--param s=NUMBER" in done.stderr
     assert "@inproceedings{liu2016" in run("--cite").stdout
+
+
+def test_python_code_needs_permission(tmp_path, rng, monkeypatch):
+    (tmp_path / "mine.py").write_text("def score(X):\n    return -X\n")
+    pd.DataFrame(rng.normal(size=(99, 2))).to_csv(tmp_path / "d.csv", index=False)
+    monkeypatch.setenv("PYTHONPATH", str(DATA.parent))
+    monkeypatch.chdir(tmp_path)
+    refused = run("d.csv", "--target", "python:mine:score")
+    assert (refused.returncode, "--allow-python" in refused.stderr) == (2, True)
+    assert not (tmp_path / "__pycache__").exists()
+    assert run("d.csv", "--target", "python:mine:score", "--allow-python").returncode == 0
+    for name in ("python:mine:nothing", "python:nowhere:score", "python:mine"):
+        bad = run("d.csv", "--target", name, "--allow-python")
+        assert (bad.returncode, "Traceback" in bad.stderr) == (2, False)
 
 
 def test_a_thousand_rows_answer_at_once(rng):

@@ -136,6 +136,23 @@ def test_contributions_add_up_and_the_witness_is_the_mean_stein_feature(rng):
         if i != 4
     ]
     np.testing.assert_allclose(witness[4], np.mean(features, axis=0))
+    for c in range(3):  # the part of one coordinate, every other score and step left out
+        k = naive.PROFILES["gaussian"]
+        part = 0.0
+        for i in range(30):
+            for j in range(30):
+                r, u = X[i, c] - X[j, c], k(X[i], X[j], 1.1)
+                slope = (S[i, c] - S[j, c]) * r / 1.21 + 1 / 1.21 - r * r / 1.21**2
+                part += (i != j) * u * (S[i, c] * S[j, c] + slope)
+        assert parts[c] == pytest.approx(part / 870)
+
+
+def test_contributions_with_an_angle_add_up(rng):
+    arcs, S = rng.uniform(0, 6, (20, 2)), rng.normal(size=(20, 2))
+    points, bank = SteinPoints.of(arcs, S, np.array([1.3, np.inf])), Bank(KERNELS["imq"], (0.9,))
+    parts, _ = contributions(points, bank)
+    total = stein_sums(points, np.array([0, 20]), bank, Work(threads=1)).blocks[0, 0, 0]
+    assert parts.sum() == pytest.approx(total / 380)
 
 
 @pytest.mark.parametrize("correlated", [True, False])

@@ -90,6 +90,9 @@ class Params:
         "A parameter of 'logp: EXPRESSION'; may be repeated.",
         metavar="NAME=NUMBER",
     )
+    allow_python: bool = option(
+        False, "Let --target python:module:name import the module, which runs its code."
+    )
     alpha: float = alpha()
     draws: int = draws()
     seed: int = seed()

@@ -45,7 +45,7 @@ def given_data(sample: Sample, params: Any) -> Given:
         S = sample.values[:, [place[s] for _, s in pairs]]
         names = tuple(x for x, _ in pairs)
         return Given(f"scores in {params.score_prefix}*", names, X, None, S)
-    target = resolve(params.target, sample.columns, params.param)
+    target = resolve(params.target, sample.columns, params.param, params.allow_python)
     X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
         target = replace(target.refit(X), name=target.name)

@@ -111,6 +111,7 @@ def _option(f: Any) -> click.Option:
         type=kind,
         default=f.default,
         multiple=several,
+        is_flag=isinstance(f.default, bool),
         show_default=bool(f.default) or f.default == 0,
         metavar=metavar,
         help=f.metadata["help"],

@@ -11,14 +11,17 @@ from .build import build, own_columns
 from .expression import expression_target, names_in
 from .files import Expression, read_file
 from .language import Spec, read
-from .scores import from_object, paired
+from .scores import from_object, imported, paired
 from .target import Target
 
 _SUFFIXES = (".toml", ".json")
 _LOGP = "logp:"
+_PYTHON = "python:"
 
 
-def resolve(given: Any, columns: Sequence[str], param: Any = ()) -> Target:
+def resolve(
+    given: Any, columns: Sequence[str], param: Any = (), allow_python: bool = False
+) -> Target:
     """Return the Target for data with these columns.
 
     Parameters
@@ -29,6 +32,8 @@ def resolve(given: Any, columns: Sequence[str], param: Any = ()) -> Target:
         Of the data. Columns called 1, 2, ... (an array) take the target's names in its order.
     param : mapping, or sequence of 'NAME=NUMBER'
         Parameters of an expression.
+    allow_python : bool
+        Let ``python:module:name`` import a module.
 
     Raises
     ------
@@ -38,6 +43,8 @@ def resolve(given: Any, columns: Sequence[str], param: Any = ()) -> Target:
     columns = tuple(columns)
     if not isinstance(given, str):
         return from_object(given, columns)
+    if given.strip().startswith(_PYTHON):
+        return replace(from_object(imported(given, allow_python), columns), name=given.strip())
     source = _source(given)
     parameters = numbers(param)
     if parameters and not isinstance(source, Expression):
@@ -63,7 +70,7 @@ def chosen_columns(
     """Return a function from all columns of a file to those worth reading; None reads all."""
     if prefix:
         return lambda names: [name for pair in paired(names, prefix) for name in pair]
-    if not isinstance(given, str):
+    if not isinstance(given, str) or given.strip().startswith(_PYTHON):
         return None
     source = _source(given)
     wanted = _wanted(source, numbers(param))

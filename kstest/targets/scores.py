@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,6 +82,27 @@ def from_object(thing: Any, columns: tuple[str, ...]) -> Target:
         sample=sample if callable(draw) else None,
         normalised=False,
     )
+
+
+def imported(text: str, allowed: bool) -> Any:
+    """Return the object of ``python:module:name``; runs the module's code.
+
+    The module is looked for beside the working directory too, as `python3 -m` would.
+    """
+    if not allowed:
+        raise UsageError(
+            f"--target {text}: would run Python code; if you trust it, add --allow-python"
+        )
+    parts = text.strip().split(":")
+    if len(parts) != 3 or not all(part.strip() for part in parts):
+        raise UsageError(f"--target {text}: write python:module:name, for example python:my:score")
+    sys.path.insert(0, os.getcwd())
+    try:
+        return getattr(importlib.import_module(parts[1]), parts[2])
+    except Exception as error:  # whatever the user's module raises
+        raise UsageError(f"--target {text}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
 
 
 def _optional(thing: Any, name: str) -> Callable[[Array], Array] | None:
