@@ -325,7 +325,8 @@ def test_expression_on_the_command_line(tmp_path, rng):
     assert "@inproceedings{liu2016" in run("--cite").stdout
 
 
-def test_python_code_needs_permission(tmp_path, rng, monkeypatch):
+def test_python_code_needs_permission(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
     (tmp_path / "mine.py").write_text("def score(X):\n    return -X\n")
     pd.DataFrame(rng.normal(size=(99, 2))).to_csv(tmp_path / "d.csv", index=False)
     monkeypatch.setenv("PYTHONPATH", str(DATA.parent))

@@ -313,6 +313,7 @@ def stein_row(
     S: Any,
     XT: Any,
     ST: Any,
+    weights: Any,
     starts: Any,
     a_first: Any,
     a_last: Any,
@@ -331,6 +332,8 @@ def stein_row(
     ----------
     X, S, XT, ST : float64 (N, d) and (d, N)
         Rows and scores, and the same transposed.
+    weights : float64 (N,)
+        Every pair counts w_i w_j times.
     starts : int64 (G + 1,)
     code : int
         0 Gaussian, else inverse multiquadric, as `Kernel.leaf`.
@@ -369,7 +372,8 @@ def stein_row(
                             ss[j] += s * t[j]
                             cross[j] += (s - t[j]) * delta
                     skip = i - j0 if a == b and j0 <= i < j0 + width else -1
-                    stein_strip(r2, ss, cross, width, code, factors, skip, acc, acc2)
+                    w = weights[j0 : j0 + width]
+                    stein_strip(r2, ss, cross, w, weights[i], width, code, factors, skip, acc, acc2)
             for l in range(len(factors)):
                 sums[l, a, b] = acc[l]
                 sums[l, b, a] = acc[l]
@@ -381,6 +385,8 @@ def stein_strip(
     r2: Any,
     ss: Any,
     cross: Any,
+    weights: Any,
+    weight: Any,
     width: Any,
     code: Any,
     factors: Any,
@@ -392,6 +398,7 @@ def stein_strip(
 
     r2, ss : |x - y|^2 and s_x . s_y of one row against a strip
     cross : (s_x - s_y) . (x - y) + d
+    weights, weight : of the strip and of the row
     skip : position of the row itself in the strip, or -1
     """
     for l in range(len(factors)):
@@ -401,14 +408,14 @@ def stein_strip(
         if code == 0:
             for j in range(width):
                 k = np.exp(-a * r2[j])
-                u = k * (ss[j] + 2.0 * a * (cross[j] - 2.0 * a * r2[j]))
+                u = weights[j] * k * (ss[j] + 2.0 * a * (cross[j] - 2.0 * a * r2[j]))
                 total += u
                 square += u * u
         else:
             for j in range(width):
                 w = 1.0 / (1.0 + a * r2[j])
                 k = np.sqrt(w)
-                u = k * (ss[j] + a * w * (cross[j] - 3.0 * a * r2[j] * w))
+                u = weights[j] * k * (ss[j] + a * w * (cross[j] - 3.0 * a * r2[j] * w))
                 total += u
                 square += u * u
         if skip >= 0:
@@ -417,7 +424,8 @@ def stein_strip(
                 u += 2.0 * a * cross[skip]
             else:
                 u += a * cross[skip]
+            u *= weights[skip]
             total -= u
             square -= u * u
-        sums[l] += total
-        squares[l] += square
+        sums[l] += weight * total
+        squares[l] += weight * weight * square

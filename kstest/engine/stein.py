@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..kernels import Bank
 from .blocks import Sums, cut_blocks, load_leaves
+from .forms import TILE_COLUMNS
 from .tiles import TILE_ROWS
 from .work import Work, run_tasks, single_blas
 
@@ -50,11 +51,14 @@ class SteinPoints:
         Gradient of the log density with respect to `rows`.
     radius : ndarray (d,)
         Infinite for a coordinate on a line, the circle's radius for an angle.
+    weights : ndarray (n,) or None
+        Every pair counts w_i w_j times.
     """
 
     rows: Array
     scores: Array
     radius: Array
+    weights: Array | None = None
 
     @classmethod
     def of(cls, rows: Array, scores: Array, radius: Array | None = None) -> SteinPoints:
@@ -72,6 +76,7 @@ class SteinPoints:
             np.ascontiguousarray(self.rows[index]),
             np.ascontiguousarray(self.scores[index]),
             self.radius,
+            None if self.weights is None else self.weights[index],
         )
 
     def embedded(self) -> Array:
@@ -84,25 +89,29 @@ class SteinPoints:
             [rows[:, flat], radius * np.cos(angles), radius * np.sin(angles)], axis=1
         )
 
-    def diagonals(self, bank: Bank) -> Array:
-        """Return sum_i u(x_i, x_i) per bandwidth: |s|^2 phi(0) - 2 d phi'(0) added up."""
-        jet, (n, d) = bank.kernel.jet, self.rows.shape
+    def own(self, bank: Bank) -> Array:
+        """Return u(x, x) of all rows, (L, n): |s|^2 phi(0) - 2 d phi'(0), weighted."""
+        jet, d = bank.kernel.jet, self.rows.shape[1]
         assert jet is not None
-        own = float(np.einsum("ij,ij->", self.scores, self.scores))
-        zero = np.zeros(1)
-        jets = [jet(zero, float(a)) for a in bank.factors]
-        return np.array([own * phi[0] + n * d * first[0] for phi, first, _ in jets])
+        square = np.einsum("ij,ij->i", self.scores, self.scores)
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        jets = [jet(np.zeros(1), float(a)) for a in bank.factors]
+        return np.array([(square * phi + d * first) * weights**2 for phi, first, _ in jets])
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The numbers of a rectangle of pairs; each (len i, len j), `trace` may be the number d."""
+    """The numbers of a rectangle of pairs; each (len i, len j), `trace` may be the number d.
+
+    `last` is the factor of -4 phi'', r^2 but for angles; `weights` multiplies the whole.
+    """
 
     r2: Array
     scores: Array
     cross: Array
     trace: Array | float
     last: Array
+    weights: Array | None = None
 
     def stein(self, bank: Bank) -> Iterator[NDArray[np.floating[Any]]]:
         """Yield u of every pair, one array per bandwidth."""
@@ -117,6 +126,8 @@ class Pairs:
             second *= self.last
             phi += first
             phi -= second
+            if self.weights is not None:
+                phi *= self.weights
             yield phi
 
 
@@ -134,7 +145,12 @@ def pair_numbers(points: SteinPoints, i: slice, j: slice) -> Pairs:
     cross = np.einsum("ij,ij->i", s, x)[:, None] + np.einsum("ij,ij->i", t, y)
     cross -= s @ y.T
     cross -= x @ t.T
-    return Pairs(r2, s @ t.T, cross, float(x.shape[1]), r2)
+    return Pairs(r2, s @ t.T, cross, float(x.shape[1]), r2, _weights(points, i, j))
+
+
+def _weights(points: SteinPoints, i: slice, j: slice) -> Array | None:
+    w = points.weights
+    return None if w is None else np.outer(w[i], w[j])
 
 
 def _with_circles(points: SteinPoints, i: slice, j: slice) -> Pairs:
@@ -154,7 +170,8 @@ def _with_circles(points: SteinPoints, i: slice, j: slice) -> Pairs:
             last += (radius * sine) ** 2
             cross += difference * radius * sine
             trace += np.cos(delta / radius)
-    return Pairs(r2, points.scores[i] @ points.scores[j].T, cross, trace, last)
+    scores = points.scores[i] @ points.scores[j].T
+    return Pairs(r2, scores, cross, trace, last, _weights(points, i, j))
 
 
 def stein_sums(
@@ -162,8 +179,9 @@ def stein_sums(
     starts: NDArray[np.int64],
     bank: Bank,
     work: Work,
+    first: int | None = None,
 ) -> Sums:
-    """Sum the Stein kernel over all pairs of blocks of rows, for all bandwidths.
+    """Sum the Stein kernel over pairs of blocks of rows, for all bandwidths.
 
     Parameters
     ----------
@@ -174,6 +192,8 @@ def stein_sums(
     bank : Bank
         Of a kernel with derivatives.
     work : Work
+    first : int, optional
+        Only pairs of which one row is in the first so many blocks; the other cells stay 0.
 
     Returns
     -------
@@ -181,7 +201,7 @@ def stein_sums(
         Pairs of a row with itself are left out.
     """
     with single_blas():
-        return _sums(points, starts, bank, work, 1)
+        return _sums(points, starts, bank, work, 1, first)
 
 
 def stein_totals(
@@ -196,29 +216,36 @@ def stein_totals(
 
 
 def _sums(
-    points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, repeats: int
+    points: SteinPoints,
+    starts: NDArray[np.int64],
+    bank: Bank,
+    work: Work,
+    repeats: int,
+    first: int | None = None,
 ) -> Sums:
     n, d = points.rows.shape
-    steps = repeats * n**2 / 2 * (6 + d + 4 * len(bank))
+    first = len(starts) - 1 if first is None else first
+    side = int(starts[first])
+    steps = repeats * side * (n - side / 2) * (6 + d + 4 * len(bank))
     compiled = (
         bank.kernel.leaf is not None
         and steps >= NUMPY_STEPS
         and bool(np.isinf(points.radius).all())
     )
-    return (_compiled if compiled else _numpy)(points, starts, bank, work)
+    return (_compiled if compiled else _numpy)(points, starts, bank, work, first)
 
 
-def _numpy(points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work) -> Sums:
-    n, groups = len(points), len(starts) - 1
+def _numpy(
+    points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
+) -> Sums:
+    n, groups, side = len(points), len(starts) - 1, int(starts[first])
     single = groups == n
     out = np.zeros((len(bank), groups, groups))
     squares = np.zeros(len(bank))
-    for first in range(0, n, TILE_ROWS):
-        i = slice(first, min(first + TILE_ROWS, n))
+    for begin in range(0, side, TILE_ROWS):
+        i = slice(begin, min(begin + TILE_ROWS, side))
         i_cut = cut_blocks(starts, i)
-        for j in (i, slice(i.stop, n)):
-            if j.start == j.stop:
-                continue
+        for j in (i, *_strips(i.stop, n)):
             j_cut = cut_blocks(starts, j)
             for l, values in enumerate(pair_numbers(points, i, j).stein(bank)):
                 if j is i:
@@ -234,11 +261,17 @@ def _numpy(points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Wor
                 else:
                     out[l, j_cut[0], i_cut[0]] += part.T
                     squares[l] += flat @ flat
-        work.progress(1 - (1 - i.stop / n) ** 2)
+        work.progress(1 - (1 - i.stop / side) ** 2)
     return Sums(out, squares)
 
 
-def _compiled(points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work) -> Sums:
+def _strips(start: int, stop: int) -> list[slice]:
+    return [slice(j, min(j + TILE_COLUMNS, stop)) for j in range(start, stop, TILE_COLUMNS)]
+
+
+def _compiled(
+    points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
+) -> Sums:
     load_leaves(work)
     from .leaves import stein_row
 
@@ -247,31 +280,32 @@ def _compiled(points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: 
     columns = np.ascontiguousarray(points.rows.T)
     score_columns = np.ascontiguousarray(points.scores.T)
     factors, code = bank.factors, bank.kernel.leaf
+    weights = np.ones(len(points)) if points.weights is None else points.weights
     tasks: list[Callable[[], None]] = []
     costs: list[float] = []
     partial: list[Array] = []
     # Blocks of few rows are handed over several at a time; a call must be worth its overhead.
-    for first, last in _spans(starts, CALL_STEPS / (6 + d + 4 * len(bank))):
+    for begin, last in _spans(starts, first, CALL_STEPS / (6 + d + 4 * len(bank))):
         squares = np.zeros(len(bank))
         partial.append(squares)
         args = (
-            points.rows, points.scores, columns, score_columns, starts, first, last,
+            points.rows, points.scores, columns, score_columns, weights, starts, begin, last,
             code, factors, out, squares,
         )  # fmt: skip
         tasks.append(lambda args=args: stein_row(*args))  # type: ignore[misc]
-        costs.append(float(starts[last] - starts[first]) * float(starts[-1] - starts[first]))
+        costs.append(float(starts[last] - starts[begin]) * float(starts[-1] - starts[begin]))
     run_tasks(tasks, costs, work)
     return Sums(out, np.sum(partial, axis=0))
 
 
-def _spans(starts: NDArray[np.int64], pairs: float) -> Sequence[tuple[int, int]]:
-    """Ranges of blocks whose rows meet about this many pairs with what follows them."""
-    spans, first, groups = [], 0, len(starts) - 1
-    while first < groups:
-        rest = float(starts[-1] - starts[first])
+def _spans(starts: NDArray[np.int64], groups: int, pairs: float) -> Sequence[tuple[int, int]]:
+    """Ranges of the first `groups` blocks whose rows meet about this many pairs each."""
+    spans, begin = [], 0
+    while begin < groups:
+        rest = float(starts[-1] - starts[begin])
         rows = pairs / max(rest, 1.0)
-        last = int(np.searchsorted(starts, starts[first] + rows, side="right")) - 1
-        last = min(max(last, first + 1), groups)
-        spans.append((first, last))
-        first = last
+        last = int(np.searchsorted(starts, starts[begin] + rows, side="right")) - 1
+        last = min(max(last, begin + 1), groups)
+        spans.append((begin, last))
+        begin = last
     return spans

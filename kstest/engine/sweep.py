@@ -63,4 +63,5 @@ def warm() -> None:
         sweep(product, points, starts, 0, 0, 2, bank, np.zeros((1, 2, 2)), np.zeros(1))
     one = np.zeros((2, 1))
     two = np.zeros((1, 2))
-    stein_row(one, one, two, two, starts, 0, 2, 1, np.ones(1), np.zeros((1, 2, 2)), np.zeros(1))
+    out = np.zeros((1, 2, 2))
+    stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))

@@ -61,12 +61,17 @@ def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
 
 def fingerprint(rows: NDArray[np.float64]) -> int:
     """Return a number that depends on the rows but not on their order."""
+    return int(np.add.reduce(row_hashes(rows)))
+
+
+def row_hashes(rows: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return a number per row; equal rows have equal numbers."""
     words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
     odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
     mixed = (words ^ (words >> np.uint64(29))) * odd
     mixed ^= mixed >> np.uint64(32)
     hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
-    return int(np.add.reduce(hashes ^ (hashes >> np.uint64(29))))
+    return np.asarray(hashes ^ (hashes >> np.uint64(29)))
 
 
 def bandwidth_numbers(text: str) -> tuple[float, ...]:

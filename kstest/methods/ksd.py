@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Work
+from ..engine import SteinPoints, Work
 from ..errors import UsageError
 from ..kernels import KERNELS, Bank
 from ..nulls import aggregate, informative, p_value, threshold
@@ -23,10 +23,20 @@ from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import FAMILIES, Target, chosen_columns
-from .common import bandwidth_numbers, fingerprint
-from .stein_data import coordinates, given_data, oddities, outside_support
+from .common import bandwidth_numbers, row_hashes
+from .stein_data import Given, coordinates, given_data, oddities, outside_support
 from .stein_explanation import explain
-from .stein_statistic import parametric, setup, wild
+from .stein_robust import robust
+from .stein_statistic import (
+    LANDMARKS,
+    MANY_ROWS,
+    Setup,
+    by_features,
+    landmarks,
+    parametric,
+    setup,
+    wild,
+)
 
 Array = NDArray[np.float64]
 
@@ -75,8 +85,8 @@ class Params:
     target: Any = option(  # noqa: RUF009
         "",
         f"The density: a family ({', '.join(FAMILIES)}, multivariate_normal, gaussian_mixture, "
-        "product) such as 'gamma(shape=2, scale=3)'; a TOML or JSON file; or 'logp: EXPRESSION' "
-        "in column names.",
+        "product) such as 'gamma(shape=2, scale=3)'; a TOML or JSON file; 'logp: EXPRESSION' "
+        "in column names; or fit:gmm:K, fit:kde with --reference.",
         metavar="TARGET",
     )
     score_prefix: str = option(
@@ -84,6 +94,12 @@ class Params:
         "In place of --target: columns PREFIX + NAME hold the score (gradient of the log "
         "density) with respect to x_NAME, or else NAME.",
         metavar="PREFIX",
+    )
+    reference: Any = option(  # noqa: RUF009
+        "",
+        "A file that --target fit:gmm:K (Gaussian mixture) or fit:kde (kernel density) is fitted "
+        "to; the null law is simulated with refitting.",
+        metavar="FILE",
     )
     param: Any = option(  # noqa: RUF009
         (),
@@ -120,6 +136,12 @@ class Params:
         "Coordinates: unit variance without correlation, unit variance, or as they are.",
         choices=("whiten", "standard", "none"),
     )
+    features: str = option(
+        "auto",
+        "Sum over all pairs of rows (none), or over their features at so many landmark rows "
+        f"(Nystrom): auto takes {LANDMARKS} landmarks from {MANY_ROWS:,} rows on.",
+        metavar="auto|none|NUMBER",
+    )
     null: str = option(
         "auto",
         "Null law: samples simulated from the target (parametric), random signs for independent "
@@ -133,6 +155,17 @@ class Params:
         "one over the length of the dependence.",
     )
 
+    contamination: float = option(
+        0.0,
+        "Test whether the data are the target but for this share of rows, which may be anything: "
+        "at large n no model is exactly right. Uses one bandwidth.",
+    )
+    bound: float = option(
+        0.0,
+        "With --contamination: a bound of the tilted Stein kernel that you can prove; 0 derives "
+        "it, for normal laws and their mixtures.",
+    )
+
     def __post_init__(self) -> None:
         check_common(self)
         if bool(self.score_prefix) == (not isinstance(self.target, str) or bool(self.target)):
@@ -140,9 +173,21 @@ class Params:
                 "give either --target, for example --target 'normal(mean=0, sd=1)', or "
                 "--score-prefix, for example --score-prefix score_"
             )
+        if self.features not in ("auto", "none") and not self.features.isdigit():
+            raise UsageError(f"--features {self.features}: give auto, none or a number of rows")
         if not 0 < self.flip <= 0.5:
             raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
-        bandwidth_numbers(self.bandwidth)
+        numbers = bandwidth_numbers(self.bandwidth)
+        if not 0 <= self.contamination < 1 or self.bound < 0:
+            raise UsageError(
+                f"--contamination {self.contamination}, --bound {self.bound}: give a share from 0 "
+                "to 1, and a bound of at least 0"
+            )
+        if self.contamination and (len(numbers) > 1 or self.null in ("markov", "parametric")):
+            raise UsageError(
+                "--contamination: takes one bandwidth (--bandwidth median or a number) and "
+                "independent rows (--null wild)"
+            )
 
 
 def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
@@ -224,20 +269,28 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     notices = oddities(Y, S, given, law)
     order = np.arange(len(Y))
     if law != "markov":
-        # Sorted: the answer does not depend on the order in the file, see kstest.methods.mmd.
-        order = np.lexsort(np.concatenate([Y, S], axis=1).T[::-1])
+        # In an order that the rows alone decide: the answer does not depend on that of the file.
+        hashes = row_hashes(np.concatenate([Y, S], axis=1))
+        order = np.argsort(hashes, kind="stable")
         drawn = int(rng.integers(2**63))
-        rng = np.random.default_rng([drawn, fingerprint(Y[order])])
+        rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
         order = order[rng.permutation(len(order))]
     Y, S = Y[order], S[order]
     made = setup(Y, given.target, params, rng)
     points, bank = made.frame.points(Y, S), made.bank
 
+    if params.contamination:
+        return _robust(base, Y, points, made, given, params, rng, work, notices)
     if law == "parametric" and given.target is not None:
         T, size = parametric(Y, S, made, given.target, params, rng, work)
         bins = sample.n
     else:
-        T, size, bins = wild(points, bank, law, params, rng, work)
+        count = landmarks(params, sample.n, law)
+        T, size, bins = (
+            by_features(points, bank, count, params, rng, work)
+            if count
+            else wild(points, bank, law, params, rng, work)
+        )
     keep = informative(T, size)
     combined = np.zeros(2)
     if keep.any():
@@ -282,9 +335,47 @@ def _null(params: Params, target: Target | None, n: int) -> str:
         raise UsageError(
             "--null parametric: this target cannot be sampled from; use --null wild or markov"
         )
+    if params.contamination:
+        return "wild"
     if params.null != "auto":
         return params.null
     return "parametric" if able and n < PARAMETRIC_ROWS else "wild"
+
+
+def _robust(
+    base: Result,
+    Y: Array,
+    points: SteinPoints,
+    made: Setup,
+    given: Given,
+    params: Params,
+    rng: np.random.Generator,
+    work: Work,
+    notices: tuple[Notice, ...],
+) -> Result:
+    T, found, bins = robust(Y, points, made, given.target, params, rng, work)
+    p = p_value(T)
+    share = f"{params.contamination:.3g} of the rows"
+    sentences = {
+        True: f"the data do not fit the target, even if {share} may be anything",
+        False: f"no evidence at this level against the target, if {share} may be anything",
+    }
+    return replace(
+        base,
+        verdict="rejected" if p <= params.alpha else "not rejected",
+        statistic=float(T[0]),
+        p_value=p,
+        threshold=threshold(T, params.alpha),
+        kernel={
+            "name": f"tilted {params.kernel}",
+            "bandwidths": made.bank.bandwidths,
+            "aggregate": None,
+            "scale": params.scale,
+        },
+        null={**_null_block("wild", bins, params, given.target), "scheme": "centred random signs"},
+        explanation={"summary": sentences[p <= params.alpha], "target": given.name, **found},
+        warnings=notices,
+    )
 
 
 def _null_block(law: str, bins: int, params: Params, target: Target | None) -> dict[str, object]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..result import Notice
 from ..sample import Sample
+from ..sources import ReadOptions, read_samples, samples_from_objects
 from ..targets import Chart, Target, paired, resolve
-from .common import strongest_lag
+from .common import row_hashes, strongest_lag
 
 Array = NDArray[np.float64]
 
@@ -45,11 +46,28 @@ def given_data(sample: Sample, params: Any) -> Given:
         S = sample.values[:, [place[s] for _, s in pairs]]
         names = tuple(x for x, _ in pairs)
         return Given(f"scores in {params.score_prefix}*", names, X, None, S)
-    target = resolve(params.target, sample.columns, params.param, params.allow_python)
+    reference = _reference(params.reference, sample.columns)
+    target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
     X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
         target = replace(target.refit(X), name=target.name)
     return Given(target.name, target.columns, X, target)
+
+
+def _reference(given: Any, columns: tuple[str, ...]) -> Array | None:
+    """Rows of the file (or, in Python, the object) that a target is fitted to."""
+    if isinstance(given, str) and not given:
+        return None
+    options = ReadOptions(choose=lambda names: columns)
+    if isinstance(given, str):
+        samples, _ = read_samples({"reference": [given]}, options)
+    else:
+        options = ReadOptions()
+        samples, _ = samples_from_objects({"reference": given}, options)
+    values = samples[0].values
+    if values.shape[1] != len(columns):
+        raise DataError(f"reference: has {values.shape[1]} columns, the data have {len(columns)}")
+    return values
 
 
 def outside_support(given: Given) -> str:
@@ -108,7 +126,7 @@ def oddities(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
                 f"alarms are likely{advice}; if it is only sorted, ignore this",
             )
         )
-    ties = 1 - len(np.unique(Y, axis=0)) / len(Y)
+    ties = 1 - len(np.unique(row_hashes(Y))) / len(Y)
     if ties > TIES:
         out.append(
             Notice(

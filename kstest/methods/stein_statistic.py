@@ -25,6 +25,11 @@ DISTANCE_ROWS = 100
 REFERENCE_ROWS = 2000
 # Correlations of fewer rows than this many per column are noise; then columns are only scaled.
 ROWS_PER_COLUMN = 5
+# From this many rows on the sum over pairs is replaced by features at landmark rows.
+MANY_ROWS = 200_000
+LANDMARKS = 300
+# Features of eigenvalues below this share of the largest are rounding noise.
+FEATURE_RANK = 1e-10
 # Pairs of all simulated samples from which on the user is told that it takes long.
 MANY_PAIRS = 2e10
 
@@ -103,7 +108,8 @@ def setup(Y: Array, target: Target | None, params: Any, rng: np.random.Generator
         return Setup(frame, Bank(kernel, given))
     some = Y[np.linspace(0, len(Y) - 1, min(len(Y), DISTANCE_ROWS)).astype(np.int64)]
     points = frame.points(some, np.zeros_like(some))
-    return Setup(frame, stein_bandwidths(kernel, points.embedded(), params.bandwidth))
+    rule = "median" if params.contamination else params.bandwidth
+    return Setup(frame, stein_bandwidths(kernel, points.embedded(), rule))
 
 
 def wild(
@@ -124,8 +130,57 @@ def wild(
     pairs = n**2 - float((np.diff(starts) ** 2).sum())
     T = signed_sums(sums.blocks, signs)
     size = np.sqrt(2 * sums.squares / (n * (n - 1)))
-    diagonals = points.diagonals(bank)[:, None]
+    diagonals = points.own(bank).sum(axis=1)[:, None]
     return normalised(T, diagonals, n, pairs, params.statistic), size, groups
+
+
+def landmarks(params: Any, n: int, law: str) -> int:
+    """Return the number of landmark rows, 0 for the sum over all pairs."""
+    if params.features == "none" or (params.features == "auto" and n < MANY_ROWS):
+        return 0
+    count = LANDMARKS if params.features == "auto" else int(params.features)
+    if params.features != "auto" and not (5 <= count <= 2000 and 10 * count <= n):
+        raise UsageError(
+            f"--features {count}: give 5 to 2,000 landmarks, at most a tenth of the {n:,} rows"
+        )
+    if law != "wild" or params.statistic != "u":
+        if params.features == "auto":
+            return 0
+        raise UsageError("--features: takes --null wild and --statistic u")
+    return count
+
+
+def by_features(
+    points: SteinPoints,
+    bank: Bank,
+    count: int,
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> tuple[Array, Array, int]:
+    """As `wild`, with u(x, y) replaced by its projection on `count` landmark rows.
+
+    The first rows (they lie in random order) are the landmarks and are left out of the sums:
+    given them, the feature map K_mm^(-1/2) u(landmarks, x) is fixed and has mean 0 under the null
+    (Kalinke, Szabo, Sriperumbudur 2024, arXiv 2406.08401). Cost: rows times landmarks.
+    """
+    n = len(points) - count
+    bins = sign_bins(n)
+    starts = np.concatenate([np.arange(count), count + bins])
+    sums = stein_sums(points, starts, bank, work, first=count)
+    own = points.take(np.arange(count)).own(bank)
+    blocks = np.empty((len(bank), len(bins) - 1, len(bins) - 1))
+    for l, table in enumerate(sums.blocks):
+        inner = table[:count, :count] + np.diag(own[l])
+        values, vectors = np.linalg.eigh(inner)
+        sound = values > FEATURE_RANK * values.max()
+        feature = (table[:count, count:].T @ vectors[:, sound]) / np.sqrt(values[sound])
+        blocks[l] = feature @ feature.T
+        np.fill_diagonal(blocks[l], 0)  # pairs within a bin see no sign
+    signs = independent_signs(len(bins) - 1, params.draws, rng)
+    pairs = n**2 - float((np.diff(bins) ** 2).sum())
+    size = np.sqrt(sums.squares / (count * n + count * (count - 1) / 2))
+    return signed_sums(blocks, signs) / pairs, size, len(bins) - 1
 
 
 def parametric(
@@ -156,7 +211,7 @@ def parametric(
         for b in range(everything):
             if b:
                 now = _simulated(n, made, target, params, rng)
-            diagonals[:, b] = now[1].diagonals(now[0].bank)
+            diagonals[:, b] = now[1].own(now[0].bank).sum(axis=1)
             yield now[1], now[0].bank
 
     T, squares = np.empty((len(made.bank), everything)), np.zeros(len(made.bank))
@@ -171,11 +226,10 @@ def parametric(
 def _simulated(
     n: int, made: Setup, target: Target, params: Any, rng: np.random.Generator
 ) -> tuple[Setup, SteinPoints]:
-    assert target.sample is not None
-    X = target.sample(n, rng)
-    if target.refit is None:
-        return made, made.frame.points(*target.unconstrain(X))
-    again = target.refit(X)
+    if target.simulate is None:
+        assert target.sample is not None
+        return made, made.frame.points(*target.unconstrain(target.sample(n, rng)))
+    X, again = target.simulate(n, rng)
     Y, S = again.unconstrain(X)
     own = setup(Y, again, params, rng)
     return own, own.frame.points(Y, S)

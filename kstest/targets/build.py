@@ -79,7 +79,12 @@ def from_parameters(family: Family, values: dict[str, Any], columns: tuple[str, 
         logpdf=lambda X: np.asarray(family.logpdf(X, **values).sum(axis=1)),
         sample=lambda n, rng: inside(family.draw(rng, (n, len(columns)), **values), charts),
         modes=modes,
+        components=_normal(values) if family.name == "normal" else None,
     )
+
+
+def _normal(values: dict[str, Array]) -> tuple[Array, Array]:
+    return values["mean"][None], np.diag(values["sd"] ** 2)[None]
 
 
 def inside(X: Array, charts: Sequence[Chart]) -> Array:
@@ -150,7 +155,14 @@ def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
         for name in family.positive:
             values[name] = np.maximum(values[name], np.finfo(float).tiny)
         target = from_parameters(family, values, columns)
-        return replace(target, fitted=tuple(family.parameters), refit=refit)
+        draw = target.sample
+        assert draw is not None
+
+        def simulate(n: int, rng: np.random.Generator) -> tuple[Array, Target]:
+            drawn = draw(n, rng)
+            return drawn, refit(drawn)
+
+        return replace(target, fitted=tuple(family.parameters), refit=refit, simulate=simulate)
 
     return Target(
         name=family.name,

@@ -126,6 +126,7 @@ def gaussian_target(
         logpdf=logpdf,
         sample=sample,
         modes=means.copy(),
+        components=(means, covariances),
     )
 
 

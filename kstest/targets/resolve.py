@@ -6,21 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import DataError, UsageError
 from .build import build, own_columns
 from .expression import expression_target, names_in
 from .files import Expression, read_file
 from .language import Spec, read
+from .reference import fitted_target
 from .scores import from_object, imported, paired
 from .target import Target
 
 _SUFFIXES = (".toml", ".json")
 _LOGP = "logp:"
 _PYTHON = "python:"
+_FIT = "fit:"
 
 
 def resolve(
-    given: Any, columns: Sequence[str], param: Any = (), allow_python: bool = False
+    given: Any,
+    columns: Sequence[str],
+    param: Any = (),
+    allow_python: bool = False,
+    reference: NDArray[np.float64] | None = None,
 ) -> Target:
     """Return the Target for data with these columns.
 
@@ -34,6 +43,8 @@ def resolve(
         Parameters of an expression.
     allow_python : bool
         Let ``python:module:name`` import a module.
+    reference : ndarray (m, d), optional
+        Rows of the same columns, for ``fit:gmm:K`` and ``fit:kde``.
 
     Raises
     ------
@@ -43,6 +54,15 @@ def resolve(
     columns = tuple(columns)
     if not isinstance(given, str):
         return from_object(given, columns)
+    if given.strip().startswith(_FIT):
+        if reference is None:
+            raise UsageError(
+                f"--target {given}: needs the file to fit, --reference FILE; normal(fit) and "
+                "others fit the tested data"
+            )
+        return fitted_target(given, reference, columns, np.random.default_rng(0))
+    if reference is not None:
+        raise UsageError("--reference: only fit:gmm:K and fit:kde are fitted to a file")
     if given.strip().startswith(_PYTHON):
         return replace(from_object(imported(given, allow_python), columns), name=given.strip())
     source = _source(given)
@@ -70,7 +90,7 @@ def chosen_columns(
     """Return a function from all columns of a file to those worth reading; None reads all."""
     if prefix:
         return lambda names: [name for pair in paired(names, prefix) for name in pair]
-    if not isinstance(given, str) or given.strip().startswith(_PYTHON):
+    if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT)):
         return None
     source = _source(given)
     wanted = _wanted(source, numbers(param))

@@ -35,10 +35,15 @@ class Target:
         (n, rng) to n independent draws, (n, d).
     modes : ndarray (K, d) or None
         Where log p is largest locally, if that is known.
+    components : tuple of ndarray or None
+        Means (K, d) and covariances (K, d, d) where the law is a mixture of normal laws.
     fitted : tuple of str
         Names of the parameters that were estimated from the tested data themselves.
     refit : callable or None
-        Rows to the Target fitted to them; set where `fitted` is not empty.
+        Rows to the Target fitted to them; set where it is fitted to the tested data.
+    simulate : callable or None
+        Set where `fitted` is not empty: (n, rng) to n draws and the Target as it would have been
+        fitted beside them.
     """
 
     name: str
@@ -48,9 +53,11 @@ class Target:
     logpdf: Function | None = None
     sample: Callable[[int, np.random.Generator], Array] | None = None
     modes: Array | None = None
+    components: tuple[Array, Array] | None = None
     normalised: bool = True
     fitted: tuple[str, ...] = ()
     refit: Callable[[Array], Target] | None = None
+    simulate: Callable[[int, np.random.Generator], tuple[Array, Target]] | None = None
 
     @property
     def d(self) -> int:
