@@ -284,8 +284,8 @@ def test_readme_commands_run():
 def test_explanation_names_the_column_that_is_wrong(rng):
     X = rng.normal(size=(500, 4)) * [1, 1, 1.5, 1]
     found = kstest.ksd(pd.DataFrame(X, columns=list("abcd")), target=NORMAL)
-    assert found.explanation["columns"][0]["column"] == "c"
-    assert found.explanation["columns"][0]["share"] > 0.5
+    assert found.explanation["drivers"][0]["column"] == "c"
+    assert found.explanation["drivers"][0]["share"] > 0.5
     place = found.explanation["places"][0]
     assert place["column"] == "c"
     assert X[place["row"] - 1, 2] == place["value"]

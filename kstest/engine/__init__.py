@@ -35,6 +35,7 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms, signed_sums
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
+from .tiles import mean_similarity
 from .work import Work
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Sums",
     "Work",
     "block_sums",
+    "mean_similarity",
     "pair_numbers",
     "quadratic_forms",
     "signed_sums",

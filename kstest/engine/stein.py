@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import Bank
-from .blocks import Sums, cut_blocks, load_leaves
+from .blocks import cut_blocks, load_leaves
 from .forms import TILE_COLUMNS
 from .tiles import TILE_ROWS
 from .work import Work, run_tasks, single_blas
@@ -97,6 +97,22 @@ class SteinPoints:
         weights = np.ones(len(self)) if self.weights is None else self.weights
         jets = [jet(np.zeros(1), float(a)) for a in bank.factors]
         return np.array([(square * phi + d * first) * weights**2 for phi, first, _ in jets])
+
+
+@dataclass(frozen=True)
+class SteinSums:
+    """Sums of the Stein kernel at L bandwidths over G blocks.
+
+    Attributes
+    ----------
+    blocks : ndarray (L, G, G)
+        Over i in block a, j in block b, i != j; symmetric.
+    squares : ndarray (L,)
+        Of u(x_i, x_j)^2 over the unordered pairs i < j that were visited.
+    """
+
+    blocks: Array
+    squares: Array
 
 
 @dataclass(frozen=True)
@@ -180,7 +196,7 @@ def stein_sums(
     bank: Bank,
     work: Work,
     first: int | None = None,
-) -> Sums:
+) -> SteinSums:
     """Sum the Stein kernel over pairs of blocks of rows, for all bandwidths.
 
     Parameters
@@ -197,7 +213,7 @@ def stein_sums(
 
     Returns
     -------
-    Sums
+    SteinSums
         Pairs of a row with itself are left out.
     """
     with single_blas():
@@ -206,8 +222,8 @@ def stein_sums(
 
 def stein_totals(
     samples: Iterable[tuple[SteinPoints, Bank]], count: int, work: Work
-) -> Iterator[Sums]:
-    """Sum the Stein kernel over all pairs of each of `count` samples; G = 1 in every `Sums`."""
+) -> Iterator[SteinSums]:
+    """Sum the Stein kernel over all pairs of each of `count` samples, each a single block."""
     quiet = replace(work, progress=lambda share: None)
     with single_blas():
         for number, (points, bank) in enumerate(samples, 1):
@@ -222,7 +238,7 @@ def _sums(
     work: Work,
     repeats: int,
     first: int | None = None,
-) -> Sums:
+) -> SteinSums:
     n, d = points.rows.shape
     first = len(starts) - 1 if first is None else first
     side = int(starts[first])
@@ -237,7 +253,7 @@ def _sums(
 
 def _numpy(
     points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
-) -> Sums:
+) -> SteinSums:
     n, groups, side = len(points), len(starts) - 1, int(starts[first])
     single = groups == n
     out = np.zeros((len(bank), groups, groups))
@@ -262,7 +278,7 @@ def _numpy(
                     out[l, j_cut[0], i_cut[0]] += part.T
                     squares[l] += flat @ flat
         work.progress(1 - (1 - i.stop / side) ** 2)
-    return Sums(out, squares)
+    return SteinSums(out, squares)
 
 
 def _strips(start: int, stop: int) -> list[slice]:
@@ -271,7 +287,7 @@ def _strips(start: int, stop: int) -> list[slice]:
 
 def _compiled(
     points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
-) -> Sums:
+) -> SteinSums:
     load_leaves(work)
     from .leaves import stein_row
 
@@ -295,7 +311,7 @@ def _compiled(
         tasks.append(lambda args=args: stein_row(*args))  # type: ignore[misc]
         costs.append(float(starts[last] - starts[begin]) * float(starts[-1] - starts[begin]))
     run_tasks(tasks, costs, work)
-    return Sums(out, np.sum(partial, axis=0))
+    return SteinSums(out, np.sum(partial, axis=0))
 
 
 def _spans(starts: NDArray[np.int64], groups: int, pairs: float) -> Sequence[tuple[int, int]]:

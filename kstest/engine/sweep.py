@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import KERNELS, Bank
+from ..kernels import KERNELS, MISMATCH, Bank
 from .leaves import STRIP, block_row, product_tile, stein_row
 from .tiles import TILE_ROWS, Points
 
@@ -23,20 +23,25 @@ def sweep(
     sums: NDArray[np.float64],
     squares: NDArray[np.float64],
 ) -> None:
-    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`."""
+    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`.
+
+    `squares` has one entry per bandwidth, or none if they are not wanted.
+    """
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
     factors = bank.factors.astype(np.float32)
+    apart = np.float32(MISMATCH[bank.kernel.geometry])
     cityblock = bank.kernel.geometry == "cityblock"
     code = bank.kernel.leaf
     if not product:
         block_row(
-            points.rows, points.columns, points.norms, starts, a, b_first, b_last,
+            points.rows, points.columns, points.norms, points.codes, points.code_columns,
+            apart, starts, a, b_first, b_last,
             cityblock, code, factors, bank.squaring, sums, squares,
         )  # fmt: skip
         return
     buffer = np.empty(TILE_ROWS * STRIP, np.float32)
     for b in range(b_first, b_last):
-        acc, acc2 = np.zeros(len(bank)), np.zeros(len(bank))
+        acc, acc2 = np.zeros(len(bank)), np.zeros(len(squares))
         for j in range(starts[b], starts[b + 1], STRIP):
             j_last = min(j + STRIP, starts[b + 1])
             for i in range(starts[a], starts[a + 1], TILE_ROWS):
@@ -46,7 +51,8 @@ def sweep(
                 part = buffer[: shape[0] * shape[1]].reshape(shape)
                 np.matmul(points.rows[i:i_last], points.columns[:, j:j_last], out=part)
                 product_tile(
-                    part, points.norms[i:i_last], points.norms[j:j_last], i - j, a == b,
+                    part, points.norms[i:i_last], points.norms[j:j_last], points.codes[i:i_last],
+                    points.code_columns[:, j:j_last], apart, i - j, a == b,
                     code, factors, bank.squaring, acc, acc2,
                 )  # fmt: skip
         sums[:, a, b] = sums[:, b, a] = acc
@@ -61,7 +67,5 @@ def warm() -> None:
     bank = Bank(KERNELS["gaussian"], (1.0,), squaring=True)
     for product in (False, True):
         sweep(product, points, starts, 0, 0, 2, bank, np.zeros((1, 2, 2)), np.zeros(1))
-    one = np.zeros((2, 1))
-    two = np.zeros((1, 2))
-    out = np.zeros((1, 2, 2))
+    one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))
     stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))

@@ -2,20 +2,25 @@
 
 A kernel is one entry in `radial.KERNELS`: a geometry (which distance) and a profile phi(u) of the
 scaled distance u. Every test uses it from there. The room also holds what surrounds a kernel:
-`scaling` gives columns comparable units, `bandwidths` chooses the widths to try.
+`rows` puts numbers and categories side by side, `scaling` gives columns comparable units,
+`bandwidths` chooses the widths to try.
 
 Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
 from .bandwidths import Bank, choose, ladder, pair_distances, stein_bandwidths
 from .radial import KERNELS, Kernel
-from .scaling import SCALES, Whitening, scale_columns, whitening
+from .rows import MISMATCH, Rows
+from .scaling import SCALES, scale_columns
+from .whitening import Whitening, whitening
 
 __all__ = [
     "KERNELS",
+    "MISMATCH",
     "SCALES",
     "Bank",
     "Kernel",
+    "Rows",
     "Whitening",
     "choose",
     "ladder",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .radial import Kernel
+from .rows import MISMATCH, Rows
 
 # A ladder longer than this reaches widths at which single precision no longer tells neighbouring
 # rows apart, and costs more than its rungs find.
@@ -36,25 +37,31 @@ class Bank:
         return len(self.bandwidths)
 
 
-def pair_distances(rows: NDArray[np.float64], geometry: str) -> NDArray[np.float64]:
+def pair_distances(rows: Rows | NDArray[np.float64], geometry: str) -> NDArray[np.float64]:
     """Return the sorted positive distances of all pairs i < j of a few rows.
 
     Duplicates are left out: they say nothing about width, and would make a lower quantile 0.
     The distances are Euclidean (not squared) or city-block.
     """
+    rows = Rows.of(rows)
+    x, upper = rows.values, np.triu_indices(len(rows), 1)
     if geometry == "cityblock":
-        parts = [np.abs(rows[i + 1 :] - rows[i]).sum(axis=1) for i in range(len(rows) - 1)]
+        parts = [np.abs(x[i + 1 :] - x[i]).sum(axis=1) for i in range(len(x) - 1)]
         distances = np.concatenate(parts) if parts else np.empty(0)
     else:
-        centred = rows - rows.mean(axis=0)
+        centred = x - x.mean(axis=0)
         square = np.einsum("ij,ij->i", centred, centred)
         gram = square[:, None] + square[None, :]
         gram -= 2 * (centred @ centred.T)
-        upper = gram[np.triu_indices(len(rows), 1)]
+        distances = gram[upper]
         # The GEMM form leaves rounding noise where rows are equal.
         noise = 8 * np.finfo(float).eps * (square.max() if len(square) else 0.0)
-        distances = np.sqrt(upper[upper > noise])
+        distances[distances <= noise] = 0
+    for code in rows.codes.T:
+        distances += MISMATCH[geometry] * (code[upper[0]] != code[upper[1]])
     distances = distances[distances > 0]
+    if geometry != "cityblock":
+        distances = np.sqrt(distances)
     distances.sort()
     return distances
 

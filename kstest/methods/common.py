@@ -1,4 +1,4 @@
-"""What several tests say about their data and their options."""
+"""What several tests share: how they read their options and look at their rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..kernels import scale_columns
+from ..kernels import KERNELS, Bank, Rows, choose, pair_distances, scale_columns
 from ..result import Notice
 from ..sample import Sample
 
+Array = NDArray[np.float64]
+
+# Rows whose pairwise distances give the bandwidths; half a million pairs fix a quantile well.
+DISTANCE_ROWS = 1000
 # Autocorrelation below this does little harm even when it is significant.
 SMALLEST = 0.1
 # Share of independent data sets in which the warning may appear.
@@ -21,32 +25,43 @@ FALSE_WARNINGS = 1e-3
 CUT = 3.0
 
 
-def strongest_lag(values: NDArray[np.float64], comparisons: int = 1) -> tuple[float, int] | None:
+def strongest_lag(values: Array) -> tuple[float, int] | None:
     """Return lag-1 autocorrelation and column where rows are most like their neighbours.
 
-    None unless it is above 0.1 and beyond what independent rows show in one of 1,000 data sets
-    (normal tail bound, Bonferroni over columns and `comparisons`).
+    None unless it is beyond what independent rows show, see `serial_dependence`.
     """
     n, d = values.shape
     if n < 20:
         return None
-    bound = math.sqrt(2 * math.log(2 * d * comparisons / FALSE_WARNINGS))
     x = np.clip(scale_columns(values, "robust"), -CUT, CUT)
-    x -= x.mean(axis=0)
-    variance = np.einsum("ij,ij->j", x, x)
-    lagged = np.einsum("ij,ij->j", x[1:], x[:-1])
-    r = np.divide(lagged, variance, out=np.zeros_like(lagged), where=variance > 0)
+    r = autocorrelation(x - x.mean(axis=0), 1)
     c = int(np.argmax(np.abs(r)))
-    return (float(r[c]), c) if abs(r[c]) > max(SMALLEST, bound / math.sqrt(n)) else None
+    return (float(r[c]), c) if abs(r[c]) > notable(n, d) else None
 
 
-def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
-    """Warn when rows look like their neighbours in the file."""
+def notable(n: int, comparisons: int) -> float:
+    """Autocorrelation of n rows that is worth a warning, the largest of several."""
+    bound = math.sqrt(2 * math.log(2 * comparisons / FALSE_WARNINGS))
+    return max(SMALLEST, bound / math.sqrt(n))
+
+
+def serial_dependence(
+    samples: Sequence[Sample], remedy: str = "--block-length auto"
+) -> tuple[Notice, ...]:
+    """Warn when rows look like their neighbours in the file.
+
+    The sign: the lag-1 autocorrelation of a column, in file order, above 0.1 and beyond what
+    independent rows show in one of 1,000 data sets (normal tail bound, Bonferroni over columns).
+    """
     worst: tuple[float, str, str] | None = None
     for sample in samples:
-        found = strongest_lag(sample.values, len(samples))
-        if found and (worst is None or abs(found[0]) > abs(worst[0])):
-            worst = (found[0], sample.columns[found[1]], sample.name)
+        if sample.n < 20 or not sample.columns:
+            continue
+        r = autocorrelation(centred(sample), 1)
+        c = int(np.argmax(np.abs(r)))
+        strong = abs(r[c]) > notable(sample.n, len(sample.columns) * len(samples))
+        if strong and (worst is None or abs(r[c]) > abs(worst[0])):
+            worst = (float(r[c]), sample.columns[c], sample.name)
     if worst is None:
         return ()
     return (
@@ -54,17 +69,89 @@ def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
             "serial-dependence",
             f"neighbouring rows are alike (lag-1 autocorrelation {worst[0]:.2f} in column "
             f"{worst[1]!r} of the {worst[2]}). If the file is in order of time, rows are not "
-            "exchangeable and false alarms are likely; if it is only sorted, ignore this",
+            f"exchangeable and false alarms are likely: try {remedy}. If it is only sorted, "
+            "ignore this",
         ),
     )
 
 
-def fingerprint(rows: NDArray[np.float64]) -> int:
-    """Return a number that depends on the rows but not on their order."""
-    return int(np.add.reduce(row_hashes(rows)))
+def centred(sample: Sample) -> Array:
+    """Numeric columns in robust units, far values cut, mean 0."""
+    x = np.clip(scale_columns(sample.values, "robust", sample.missing), -CUT, CUT)
+    return np.asarray(x - x.mean(axis=0))
 
 
-def row_hashes(rows: NDArray[np.float64]) -> NDArray[np.uint64]:
+def autocorrelation(x: Array, lag: int) -> Array:
+    """Autocorrelation of centred columns at a lag; 0 for constant columns."""
+    variance = np.einsum("ij,ij->j", x, x)
+    lagged = np.einsum("ij,ij->j", x[lag:], x[:-lag])
+    found = np.divide(lagged, variance, out=np.zeros_like(lagged), where=variance > 0)
+    return np.asarray(found)
+
+
+def memory(x: Array) -> int:
+    """Lag after which the autocorrelation of every column is within its noise.
+
+    The rule of Politis and White (2004, Econometric Reviews 23): the smallest lag that is
+    followed by at least five insignificant ones, |r| < 2 sqrt(log10(n) / n).
+    """
+    n = len(x)
+    noise = 2 * math.sqrt(math.log10(max(n, 10)) / max(n, 1))
+    quiet = 0
+    for lag in range(1, n // 2):
+        quiet = quiet + 1 if (np.abs(autocorrelation(x, lag)) < noise).all() else 0
+        if quiet == 5:
+            return lag - 5
+    return n // 2
+
+
+def block_length(text: str, samples: Sequence[Sample]) -> int:
+    """Rows per block of time: as given, or four times the memory of the series.
+
+    Blocks as long as that are nearly independent of each other: dependence is left only between
+    their ends. The factor comes from the false alarms on autoregressive series
+    (benchmarks/level.py).
+    """
+    if text != "auto":
+        return int(text)
+    return max(1, *(4 * memory(centred(s)) for s in samples if s.columns and s.n > 1))
+
+
+def weights_differ(weights: Array, m: int) -> float:
+    """p-value of a Kolmogorov-Smirnov test of the first m weights against the others.
+
+    Asymptotic, and conservative where weights are tied.
+    """
+    from scipy.special import kolmogorov
+
+    a, b = np.sort(weights[:m]), np.sort(weights[m:])
+    both = np.concatenate([a, b])
+    share_a = np.searchsorted(a, both, side="right") / len(a)
+    share_b = np.searchsorted(b, both, side="right") / len(b)
+    distance = np.abs(share_a - share_b).max()
+    return float(kolmogorov(distance * math.sqrt(len(a) * len(b) / len(both))))
+
+
+def fingerprint(rows: Rows, robust: bool) -> int:
+    """Return a number that depends on the rows, but not on their order, units or origin.
+
+    Values enter in robust units (`robust` says that they are scaled so already), in steps of
+    1/1024. The offset keeps round numbers, such as the median itself, away from the edges of the
+    steps, where rounding would decide.
+    """
+    values = rows.values if robust else scale_columns(rows.values, "robust")
+    keys = np.random.default_rng(0)
+    total = np.zeros(len(rows), np.uint64)
+    for words in (*np.rint(1024 * values.T + 0.1234).astype(np.int64), *rows.codes.T):
+        odd = np.uint64(2 * int(keys.integers(2**63)) + 1)
+        word = words.astype(np.int64).view(np.uint64)
+        mixed = (word ^ (word >> np.uint64(29))) * odd
+        total += mixed ^ (mixed >> np.uint64(32))
+    total *= np.uint64(0x9E3779B97F4A7C15)
+    return int(np.add.reduce(total ^ (total >> np.uint64(29))))
+
+
+def row_hashes(rows: Array) -> NDArray[np.uint64]:
     """Return a number per row; equal rows have equal numbers."""
     words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
     odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
@@ -74,8 +161,42 @@ def row_hashes(rows: NDArray[np.float64]) -> NDArray[np.uint64]:
     return np.asarray(hashes ^ (hashes >> np.uint64(29)))
 
 
-def bandwidth_numbers(text: str) -> tuple[float, ...]:
-    """The numbers of --bandwidth, widest first; empty for the two words."""
+def banks(
+    rows: Rows, kernels: str, bandwidth: str, collection: str, rng: np.random.Generator
+) -> list[Bank]:
+    """Kernels and bandwidths of --kernel and --bandwidth.
+
+    Rows must be in an order that says nothing about their sample.
+    """
+    if len(rows) > DISTANCE_ROWS:
+        rows = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
+    found = []
+    for name in kernel_names(kernels):
+        kernel = KERNELS[name]
+        numbers = bandwidth_numbers(bandwidth)
+        if not kernel.has_bandwidth:
+            found.append(Bank(kernel, (1.0,)))
+        elif numbers:
+            found.append(Bank(kernel, numbers))
+        else:
+            distances = pair_distances(rows, kernel.geometry)
+            found.append(choose(kernel, distances, bandwidth, collection))
+    return found
+
+
+def kernel_names(text: str) -> tuple[str, ...]:
+    """Return the kernels that --kernel names."""
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if name not in KERNELS:
+            raise UsageError(f"--kernel {name!r}: choose from {', '.join(KERNELS)}")
+    if len(set(names)) < len(names):
+        raise UsageError(f"--kernel {text!r}: name each kernel once")
+    return names
+
+
+def bandwidth_numbers(text: str, name: str = "--bandwidth") -> tuple[float, ...]:
+    """Return the numbers of a bandwidth option, widest first; empty for its two words."""
     if text in ("aggregate", "median"):
         return ()
     try:
@@ -84,7 +205,7 @@ def bandwidth_numbers(text: str) -> tuple[float, ...]:
         numbers = (math.nan,)
     if not all(1e-12 <= h <= 1e12 for h in numbers):
         raise UsageError(
-            f"--bandwidth {text!r}: give aggregate, median, or positive numbers separated by "
+            f"{name} {text!r}: give aggregate, median, or positive numbers separated by "
             "commas, in units of the scaled columns"
         )
     return numbers

@@ -303,7 +303,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     summary = {"summary": _SENTENCES[p <= params.alpha], **_per_bandwidth(T, keep, bank)}
     if p <= params.alpha:
         narrow = Bank(bank.kernel, (bank.bandwidths[best],))
-        summary |= explain(points, order, narrow, given.X, given.columns)
+        summary |= explain(points, order, narrow, given.X, given.columns, sample.row_numbers)
     return replace(
         base,
         verdict="rejected" if p <= params.alpha else "not rejected",

@@ -31,7 +31,15 @@ class Given:
     columns: tuple[str, ...]
     X: Array
     target: Target | None
+    sample: Sample
     scores: Array | None = None
+
+    def row(self, i: int) -> str:
+        """Say which row of which file a row of the sample is."""
+        number = int(self.sample.row_numbers[i])
+        if len(self.sample.inputs) < 2:
+            return f"row {number}"
+        return f"row {number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -45,13 +53,13 @@ def given_data(sample: Sample, params: Any) -> Given:
         X = sample.values[:, [place[x] for x, _ in pairs]]
         S = sample.values[:, [place[s] for _, s in pairs]]
         names = tuple(x for x, _ in pairs)
-        return Given(f"scores in {params.score_prefix}*", names, X, None, S)
+        return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
     reference = _reference(params.reference, sample.columns)
     target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
     X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
         target = replace(target.refit(X), name=target.name)
-    return Given(target.name, target.columns, X, target)
+    return Given(target.name, target.columns, X, target, sample)
 
 
 def _reference(given: Any, columns: tuple[str, ...]) -> Array | None:
@@ -78,16 +86,16 @@ def outside_support(given: Given) -> str:
     if found:
         row, c = found
         return (
-            f"row {row + 1} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the target's "
-            f"support {given.charts[c]}"
+            f"{given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the "
+            f"target's support {given.charts[c]}"
         )
     edge = given.target.find(given.X, edge=True)
     if edge:
         row, c = edge
         raise DataError(
-            f"data: row {row + 1} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge of "
-            f"the target's support {given.charts[c]}, where its coordinate is infinite. If values "
-            "are rounded, add random digits below the rounding, or leave such rows out"
+            f"data: {given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge "
+            f"of the target's support {given.charts[c]}, where its coordinate is infinite. If "
+            "values are rounded, add random digits below the rounding, or leave such rows out"
         )
     return ""
 
@@ -105,7 +113,7 @@ def coordinates(given: Given) -> tuple[Array, Array]:
         row = int(np.argmax(bad))
         c = int(np.argmax(~np.isfinite(S[row]) | (np.abs(S[row]) > LARGEST_SCORE)))
         raise DataError(
-            f"data: the score of row {row + 1} is {S[row, c]:g} in column {given.columns[c]} "
+            f"data: the score of {given.row(row)} is {S[row, c]:g} in column {given.columns[c]} "
             f"(value {given.X[row, c]:.6g}); {int(bad.sum()):,} rows have no finite score. The "
             "target's density vanishes or has no derivative there"
         )

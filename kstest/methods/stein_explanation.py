@@ -22,6 +22,7 @@ def explain(
     bank: Bank,
     X: Array,
     columns: tuple[str, ...],
+    numbers: NDArray[np.int64],
 ) -> dict[str, object]:
     """Return the share of each column and the places where the witness is largest.
 
@@ -36,6 +37,8 @@ def explain(
     X : ndarray (n, d)
         The data in their own units.
     columns : tuple of str
+    numbers : ndarray of int (n,)
+        Number of each row of the data in its file.
 
     Notes
     -----
@@ -53,9 +56,9 @@ def explain(
     share = share / share.sum() if share.sum() > 0 else share
     ranked = np.argsort(-share, kind="stable")
     return {
-        "columns": [{"column": columns[c], "share": float(share[c])} for c in ranked],
+        "drivers": [{"column": columns[c], "share": float(share[c])} for c in ranked],
         "places": [
-            _place(i, witness, order, X, columns)
+            _place(i, witness, order, X, columns, numbers)
             for i in _separated(points, witness, bank.bandwidths[0])
         ],
     }
@@ -104,12 +107,17 @@ def _separated(points: SteinPoints, witness: Array, bandwidth: float) -> list[in
 
 
 def _place(
-    i: int, witness: Array, order: NDArray[np.int64], X: Array, columns: tuple[str, ...]
+    i: int,
+    witness: Array,
+    order: NDArray[np.int64],
+    X: Array,
+    columns: tuple[str, ...],
+    numbers: NDArray[np.int64],
 ) -> dict[str, object]:
     c = int(np.argmax(np.abs(witness[i])))
     row = int(order[i])
     return {
-        "row": row + 1,
+        "row": int(numbers[row]),
         "column": columns[c],
         "value": float(X[row, c]),
         "witness": float(witness[i, c]),

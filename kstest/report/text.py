@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..result import Result
+from ..result import Result, plain
+from ..sources.wording import printable
 
 WIDTH = 80
 LABEL = 12
+LISTED = 10
 COLORS = {"rejected": "31", "not rejected": "32", "no verdict": "33"}
 
 
@@ -38,19 +40,57 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "target", str(result.explanation["target"])
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
-    yield "rows", f"{counts}" + (f"; {dropped:,} dropped" if dropped else "")
+    filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
+    apart = f"; {dropped:,} dropped" * (dropped > 0) + f"; {filtered:,} filtered" * (filtered > 0)
+    yield "rows", counts + apart
     names = ", ".join(printable(c) for c in result.columns[:8])
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
+    yield from _explained(result)
     yield from _drivers(result)
     for notice in result.warnings:
         label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
         yield label or "warning", notice.message
 
 
+def _explained(result: Result) -> Iterator[tuple[str, str]]:
+    """Effect, columns, pairs and rows, whatever the test had to say."""
+    why = result.explanation
+    effect = why.get("effect")
+    if effect:
+        low, high = effect["interval"]
+        share = f"{100 * effect['confidence']:.3g} %"
+        yield (
+            "effect",
+            f"MMD {number(effect['mmd'])} at the strongest bandwidth, {share} interval "
+            f"{number(low)} to {number(high)}",
+        )
+    columns = [plain(c) for c in why.get("columns", ())]
+    differing = [c for c in columns if c["adjusted_p_value"] <= result.alpha]
+    for place, c in enumerate(differing[:LISTED]):
+        words = f", {c['words']}" if c["words"] else ""
+        yield (
+            "differ in" if place == 0 else "",
+            f"{c['column']} (p {number(c['adjusted_p_value'])}){words}",
+        )
+    if len(differing) > LISTED:
+        yield "", f"and {len(differing) - LISTED} more columns"
+    elif columns and not differing:
+        yield "differ in", "no column by itself; try --explain pairs"
+    for place, pair in enumerate(why.get("pairs", ())[:LISTED]):
+        names = " and ".join(pair["columns"])
+        yield "pairs" if place == 0 else "", f"{names} (p {number(pair['adjusted_p_value'])})"
+    for place, row in enumerate(why.get("rows", ())):
+        where = f" of {row['file']}" if row["file"] else ""
+        yield (
+            "rows" if place == 0 else "",
+            f"row {row['row']}{where} (witness {number(row['witness'])})",
+        )
+
+
 def _drivers(result: Result) -> Iterator[tuple[str, str]]:
-    """Which columns and which places carry a rejection, where the test says so."""
-    shares = [c for c in result.explanation.get("columns", ()) if c["share"] >= 0.005]
+    """Shares of the columns, and the place where a density misses the data most."""
+    shares = [c for c in result.explanation.get("drivers", ()) if c["share"] >= 0.005]
     if len(result.columns) > 1 and shares:
         listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
         yield "driven by", listed
@@ -85,8 +125,3 @@ def _entry(label: str, text: str) -> list[str]:
 
 def number(value: float) -> str:
     return f"{value:.4g}"
-
-
-def printable(text: str) -> str:
-    """Escape control characters: column names come from files, and a terminal obeys them."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

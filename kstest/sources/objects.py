@@ -14,11 +14,23 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact
+from kstest.sources.levels import coded, level_text
 from kstest.sources.stream import converting
-from kstest.sources.table import Block, Table, require_unique
+from kstest.sources.table import (
+    BOOLEAN,
+    DATE,
+    DURATION,
+    NUMBER,
+    Block,
+    Coded,
+    Table,
+    Wanted,
+    require_unique,
+)
 from kstest.sources.wording import one_line, shown
 
 PATH = "<array>"
+_KINDS = {"b": BOOLEAN, "M": DATE, "m": DURATION}
 _ACCEPTED = "accepted: arrays of one or two dimensions, DataFrames, Arrow tables"
 
 
@@ -47,22 +59,38 @@ def _array(obj: object, side: str) -> Table:
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiubmM":
         raise DataError(
             f"{side}: found {array.ndim} dimensions of {array.dtype} ({type(obj).__name__}); "
-            f"{_ACCEPTED}, of numbers, true/false or times."
+            f"{_ACCEPTED}. Arrays hold numbers, true/false or times; text needs a DataFrame."
         )
     matrix = array[:, None] if array.ndim == 1 else array
-    if masked is not None and masked.any():
-        matrix = np.where(masked.reshape(matrix.shape), np.nan, _numbers(matrix))
+    whole = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8
+    hidden = masked.reshape(matrix.shape) if masked is not None and masked.any() else None
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        d = matrix.shape[1]
-        chosen = matrix if list(picked) == list(range(d)) else matrix[:, list(picked)]
-        values = _numbers(chosen)
-        wide = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8
-        rounded = [k for k in range(values.shape[1]) if wide and beyond_exact(values[:, k])]
-        yield Block(values, tuple(rounded))
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        return dict.fromkeys(picked, _KINDS.get(matrix.dtype.kind, NUMBER))
+
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        picked = list(wanted.numbers)
+        every = picked == list(range(matrix.shape[1]))
+        values = _numbers(matrix if every else matrix[:, picked])
+        if hidden is not None:
+            values = np.where(hidden[:, picked], np.nan, values)
+        rounded = [k for k in range(len(picked)) if whole and beyond_exact(values[:, k])]
+        texts = [
+            _coded(matrix[:, j], None if hidden is None else hidden[:, j]) for j in wanted.texts
+        ]
+        yield Block(values, tuple(rounded), tuple(texts))
 
     names = tuple(str(j + 1) for j in range(matrix.shape[1]))
-    return Table(PATH, side, names, blocks, named=False)
+    return Table(PATH, side, names, kinds, blocks, named=False)
+
+
+def _coded(column: NDArray[Any], hidden: NDArray[np.bool_] | None) -> Coded:
+    found, indices = np.unique(column, return_inverse=True)
+    if hidden is not None:
+        indices = np.where(hidden, -1, indices)
+    if column.dtype.kind in "mM":
+        return coded([None if np.isnat(v) else str(v).replace("T", " ") for v in found], indices)
+    return coded([level_text(value) for value in found], indices)
 
 
 def _numbers(matrix: NDArray[Any]) -> NDArray[np.float64]:
@@ -79,36 +107,62 @@ def _frame(frame: Any, side: str) -> Table:
     names = tuple(str(name) for name in frame.columns)
     require_unique(names, side)
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
+    place = {name: j for j, name in enumerate(names)}
+    arrays: dict[int, Any] = {}  # converted once, for kinds and blocks
+
+    def column(j: int) -> Any:
         import pyarrow as pa
 
+        if j not in arrays:
+            with converting(f"{side}: column {shown(names[j])}"):
+                array = pa.array(frame.iloc[:, j], from_pandas=True)
+                arrays[j] = pa.chunked_array([array]) if isinstance(array, pa.Array) else array
+        return arrays[j]
+
+    def schema(picked: Sequence[int]) -> Any:
+        import pyarrow as pa
+
+        return pa.schema([(names[j], column(j).type) for j in picked])
+
+    def batches(wanted: Sequence[str]) -> Any:
+        import pyarrow as pa
+
+        return pa.table({name: column(place[name]) for name in wanted}).to_batches()
+
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        from kstest.sources.columnar import kinds_of
+
+        found = kinds_of(schema(picked), batches, range(len(picked)), side)
+        return {picked[k]: kind for k, kind in found.items()}
+
+    def blocks(wanted: Wanted) -> Iterator[Block]:
         from kstest.sources.columnar import blocks_of
 
-        chosen = frame.iloc[:, list(picked)].set_axis([names[j] for j in picked], axis=1)
-        with converting(side):
-            # The index is no column: from_pandas would add it for any but the default one.
-            table = pa.Table.from_pandas(chosen, preserve_index=False)
-        yield from blocks_of(
-            table.schema, lambda wanted: table.to_batches(), range(len(picked)), side
-        )
+        picked = list(dict.fromkeys([*wanted.numbers, *wanted.texts]))
+        at = {j: k for k, j in enumerate(picked)}
+        inner = Wanted(tuple(at[j] for j in wanted.numbers), tuple(at[j] for j in wanted.texts))
+        yield from blocks_of(schema(picked), batches, inner, side)
 
-    return Table(PATH, side, names, blocks)
+    return Table(PATH, side, names, kinds, blocks)
 
 
 def _arrow_stream(obj: object, side: str) -> Table:
     import pyarrow as pa
 
-    from kstest.sources.columnar import blocks_of
+    from kstest.sources.columnar import blocks_of, kinds_of, without_index
 
     try:
         with converting(side):
             reader = pa.RecordBatchReader.from_stream(obj)
-            schema = reader.schema
+            schema = without_index(reader.schema)
     except DataError as error:
         raise DataError(f"{error} ({_ACCEPTED}.)") from error
     require_unique(schema.names, side)
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        return blocks_of(schema, lambda wanted: reader, picked, side)
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        return kinds_of(schema, lambda wanted: reader, picked, side)
 
-    return Table(PATH, side, tuple(schema.names), blocks)
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        return blocks_of(schema, lambda names: reader, wanted, side)
+
+    return Table(PATH, side, tuple(schema.names), kinds, blocks)
