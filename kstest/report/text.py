@@ -36,6 +36,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         )
     if result.kernel:
         yield "kernel", _kernel(result)
+    if result.explanation.get("target"):
+        yield "target", str(result.explanation["target"])
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
     filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
@@ -45,6 +47,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
     yield from _explained(result)
+    yield from _drivers(result)
     for notice in result.warnings:
         label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
         yield label or "warning", notice.message
@@ -82,6 +85,20 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
         yield (
             "rows" if place == 0 else "",
             f"row {row['row']}{where} (witness {number(row['witness'])})",
+        )
+
+
+def _drivers(result: Result) -> Iterator[tuple[str, str]]:
+    """Shares of the columns, and the place where a density misses the data most."""
+    shares = [c for c in result.explanation.get("drivers", ()) if c["share"] >= 0.005]
+    if len(result.columns) > 1 and shares:
+        listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
+        yield "driven by", listed
+    for place in result.explanation.get("places", ())[:1]:
+        yield (
+            "most at",
+            f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
+            f"the target has more of its mass {place['target_has_more']} than the data",
         )
 
 
