@@ -65,7 +65,7 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
-    reading = [_option(f) for f in OPTIONS if len(roles) > 1 or f.name != "sample_column"]
+    reading = [_option(f) for f in OPTIONS if _offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -91,6 +91,15 @@ def build(name: str) -> click.Command:
         epilog=EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def _offered(name: str, module: Any) -> bool:
+    """Whether an option of reading makes sense for a test."""
+    needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
+    accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
+    if name == "sample_column":
+        return len(module.SAMPLES) > 1
+    return name not in needs or needs[name] in accepted
 
 
 def _option(f: Any) -> click.Option:
