@@ -15,8 +15,19 @@ from kstest.registry import METHODS
 from kstest.report import FORMATS, render
 
 PACKAGE = Path(kstest.__file__).parent
-LAYERS = ["sources", "kernels", "engine", "nulls", "methods", "run", "report", "shell", "cli"]
-EVERYWHERE = {"errors", "result", "sample", "params", "registry"}
+LAYERS = [
+    "sources",
+    "kernels",
+    "engine",
+    "nulls",
+    "methods",
+    "run",
+    "report",
+    "plot",
+    "shell",
+    "cli",
+]
+EVERYWHERE = {"errors", "result", "picture", "sample", "params", "registry"}
 
 
 @pytest.mark.parametrize("name", METHODS)
