@@ -89,7 +89,7 @@ CELLS = [
 def randomised_p(statistics, uniform):
     """Return the exactly uniform p-value; ties as `kstest.nulls.p_value` counts them."""
     observed, replicates = statistics[0], statistics[1:]
-    near = 100 * np.finfo(float).eps * max(abs(observed), np.std(statistics))
+    near = max(100 * np.finfo(float).eps * abs(observed), 1e-9 * np.std(statistics))
     above = np.count_nonzero(replicates > observed + near)
     tied = np.count_nonzero(np.abs(replicates - observed) <= near)
     return (above + uniform * (1 + tied)) / len(statistics)

@@ -24,4 +24,5 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
+    "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
 }

@@ -34,11 +34,11 @@ few = settings(max_examples=40, deadline=None)
 
 
 @st.composite
-def cases(draw, laws=tuple(LAWS), most=40):
+def cases(draw, laws=tuple(LAWS), least=4, most=40, columns=1):
     """Two samples and the options of a test."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    law, d = LAWS[draw(st.sampled_from(laws))], draw(st.integers(1, 4))
-    m, n = draw(st.integers(4, most)), draw(st.integers(4, most))
+    law, d = LAWS[draw(st.sampled_from(laws))], draw(st.integers(columns, 4))
+    m, n = draw(st.integers(least, most)), draw(st.integers(least, most))
     X, Y = law(rng, m, d), law(rng, n, d) * draw(st.sampled_from([1.0, 2.0]))
     options = {
         "kernel": draw(st.sampled_from([*KERNELS, "gaussian,laplace"])),
@@ -141,9 +141,15 @@ def test_number_of_threads(case, threads, compiled):
         assert same(one, answer(X, Y, options, threads=threads))
 
 
+# Single precision breaks exact ties between labellings. That is valid (see kstest.engine), but
+# another p-value; with two columns and a dozen rows there are none but equal and mirrored
+# labellings.
+generic = {"least": 12, "most": 90, "columns": 2}
+
+
 @settings(max_examples=15, deadline=None)
 @given(
-    cases(laws=["gaussian", "cauchy"], most=90),
+    cases(laws=["gaussian", "cauchy"], **generic),
     st.integers(1, 60),
     st.integers(1, 60),
     st.sampled_from([1, 1e3, 1e5]),
@@ -167,7 +173,7 @@ def test_size_of_chunks(case, tile_rows, tile_columns, call_steps):
 
 
 @settings(max_examples=30, deadline=None)
-@given(cases(laws=["gaussian"], most=90))
+@given(cases(laws=["gaussian"], **generic))
 def test_numpy_and_compiled_sums_agree(case):
     X, Y, options = case
     base = answer(X, Y, options)

@@ -17,6 +17,7 @@ from .work import Work, run_tasks, single_blas
 # From this many columns on, distances come from a matrix product (benchmarks/engine.py prints
 # both): with fewer, the direct sweep's strips stay in the first-level cache.
 PRODUCT_COLUMNS = 8
+PRODUCT_ROWS = 64  # of a block, on average
 # Below this many elementary steps NumPy has finished before numba is imported.
 NUMPY_STEPS = 4e8
 # One compiled call covers about this many steps (0.1 to 0.3 s), so that progress moves and
@@ -114,11 +115,11 @@ def _numpy(
     squares = np.zeros(len(bank))
     for first in range(0, n, TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, n))
-        i_cut = _cut(starts, i)
+        i_cut = cut_blocks(starts, i)
         for j in (i, slice(i.stop, n)):
             if j.start == j.stop:
                 continue
-            j_cut = _cut(starts, j)
+            j_cut = cut_blocks(starts, j)
             for l, values in enumerate(tile_values(points, i, j, bank)):
                 if weights is None:
                     part = np.add.reduceat(values, j_cut[1], axis=1)
@@ -136,7 +137,7 @@ def _numpy(
     return Sums(out, squares if count_squares else None)
 
 
-def _cut(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int64]]:
+def cut_blocks(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int64]]:
     """Blocks that a range of rows touches, and where each begins within the range."""
     first = int(np.searchsorted(starts, part.start, side="right")) - 1
     last = int(np.searchsorted(starts, part.stop, side="left"))
@@ -154,7 +155,9 @@ def _compiled(
     groups, d = len(starts) - 1, rows.values.shape[1]
     out = np.zeros((len(bank), groups, groups))
     sweep = load_leaves(work)
-    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS
+    # Small blocks would make small products: the call costs more than the sum.
+    wide = len(rows) >= PRODUCT_ROWS * groups
+    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and wide
     per_pair = 2 * _steps(1, rows.width, len(bank))
     tasks: list[Callable[[], None]] = []
     costs: list[float] = []

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine import single_blas
 from ..nulls import CORRECTIONS, Partition, tie_ranks
 from ..sample import Sample
 from .describe import describe
@@ -49,7 +50,7 @@ def column_tests(
     signs: NDArray[np.int8],
     correction: str,
 ) -> list[ColumnTest]:
-    """Test every column, the most different one first.
+    """Test every column, the strongest evidence first and then the largest difference.
 
     Parameters
     ----------
@@ -70,23 +71,22 @@ def column_tests(
     statistics = np.empty((pooled.rows.width, signs.shape[1]))
     distances = np.empty(len(statistics))
     sides = _Sides.of(pooled, cut, signs)
-    for c in range(len(statistics)):
-        if c < d:
-            cells = _quantile_cells(pooled.rows.values[:, c])
-        else:
-            cells = _level_cells(pooled.rows.codes[:, c - d])
-        statistics[c], distances[c] = _cell_statistics(cells[cut.order], sides, ordered=c < d)
+    with single_blas():  # small products, which threads only slow down
+        for c in range(len(statistics)):
+            if c < d:
+                cells = _quantile_cells(pooled.rows.values[:, c])
+            else:
+                cells = _level_cells(pooled.rows.codes[:, c - d])
+            statistics[c], distances[c] = _cell_statistics(cells[cut.order], sides, ordered=c < d)
     ranks = tie_ranks(statistics)
     # Chi-squared-like laws of any number of cells become alike by their cube root (Wilson and
     # Hilferty 1931), so that no column is favoured.
     adjusted = CORRECTIONS[correction](np.cbrt(statistics))
-    spread = statistics.std(axis=1)
-    z = np.divide(statistics[:, 0] - statistics.mean(axis=1), spread, where=spread > 0,
-                  out=np.zeros(len(spread)))  # fmt: skip
     # A missing cell is a level of the column that holds it.
     columns = d + len(samples[0].categorical)
     tested = labels(pooled.names[:columns], pooled.names[columns:])
-    order = sorted(range(len(tested)), key=lambda c: (adjusted[c], ranks[c, 0], -z[c]))
+    # Equal p-values, as at the resolution of the labellings: the larger difference first.
+    order = sorted(range(len(tested)), key=lambda c: (adjusted[c], ranks[c, 0], -distances[c]))
     return [
         ColumnTest(
             tested[c],
@@ -152,7 +152,7 @@ def _cell_statistics(cells: NDArray[np.int64], sides: _Sides, ordered: bool) -> 
     width = np.diff(p, prepend=0.0) if ordered else 1.0
     variance = p * (1 - p) if ordered else p
     use = np.divide(width, variance, out=np.zeros_like(p), where=variance > 1e-12)
-    statistics = use @ differ**2 if len(p) else np.zeros(len(x))
+    statistics = np.einsum("c,cb,cb->b", use, differ, differ)
     # The null spread of a difference of shares goes with 1 / (w_x (1 - w_x)).
     statistics = statistics * x * (1 - x)
     observed = np.abs(differ[:, 0])
@@ -163,10 +163,10 @@ def _cell_statistics(cells: NDArray[np.int64], sides: _Sides, ordered: bool) -> 
 
 def _quantile_cells(column: Array) -> NDArray[np.int64]:
     """Cell of each value: its own if there are few distinct values, else a pooled quantile bin."""
-    distinct, place = np.unique(column, return_inverse=True)
-    if len(distinct) <= CELLS:
-        return np.asarray(place, dtype=np.int64)
-    edges = np.unique(np.quantile(column, np.arange(1, CELLS) / CELLS))
+    ordered = np.sort(column)
+    edges = ordered[np.flatnonzero(np.diff(ordered))]
+    if len(edges) >= CELLS:
+        edges = np.unique(ordered[len(column) * np.arange(1, CELLS) // CELLS])
     return np.searchsorted(edges, column, side="left").astype(np.int64)
 
 

@@ -31,7 +31,7 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Notice, Result
 from ..sample import Sample
 from .columns import column_tests, labels
-from .common import bandwidth_numbers, banks, kernel_names
+from .common import bandwidth_numbers, banks, kernel_names, missingness
 from .mmd_effect import (
     Pairs,
     check_tolerance,
@@ -227,7 +227,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     two_stages = params.aggregate == "mmdagg" and sum(map(len, used)) > 1
     signs = labellings(cut, params.permutations * (2 if two_stages else 1), rng)
     forms = quadratic_forms(rows, cut.starts, signs, used, work, weights)
-    pairs = Pairs.of(cut, signs, weights)
+    pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
     kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
@@ -236,7 +236,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         base,
         kernel=_kernel_block(kernels, params),
         null=_null_block(cut, params),
-        warnings=notices,
+        warnings=(*missingness(samples), *notices),
     )
     if not keep.any():
         return _constant(base)

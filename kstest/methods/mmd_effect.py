@@ -42,9 +42,9 @@ class Pairs:
     first: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, cut: Partition, signs: NDArray[np.int8], weights: Array | None) -> Pairs:
-        w = np.ones(len(cut.order)) if weights is None else weights
-        blocks, squares = (np.add.reduceat(v, cut.starts[:-1]) for v in (w, w * w))
+    def of(cls, starts: NDArray[np.int64], signs: NDArray[np.int8], weights: Array | None) -> Pairs:
+        w = np.ones(starts[-1]) if weights is None else weights
+        blocks, squares = (np.add.reduceat(v, starts[:-1]) for v in (w, w * w))
         first = signs > 0
         x, xx = (v @ first.astype(np.float64) for v in (blocks, squares))
         y, yy = blocks.sum() - x, squares.sum() - xx

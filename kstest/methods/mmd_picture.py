@@ -239,7 +239,7 @@ def _notes(
             f"Bold: the column differs at level {result.alpha:g}; p-values are corrected for the "
             f"number of columns ({params.correction})."
             if some
-            else "No column differs by itself; --explain pairs looks at two at a time."
+            else "No column differs by itself." + " Try --explain pairs." * (result.d > 1)
         )
     else:
         why = (

@@ -103,7 +103,7 @@ def _limited(first: Blocks, second: Blocks, most: int) -> tuple[Blocks, Blocks, 
     small = min(len(first), len(second))
     larger = max(most - small, small)
     cuts = [min(len(side), larger) for side in (first, second)]
-    together = -(-sum(cuts) // most)
+    together = max(1, -(-sum(cuts) // most))
     cuts = [cut - cut % together for cut in cuts]
     merged = [
         [np.concatenate(side[i : i + together]) for i in range(0, cut, together)]

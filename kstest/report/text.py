@@ -20,7 +20,7 @@ def render(result: Result, color: bool = False) -> str:
         verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
     lines = textwrap.wrap(str(result.explanation.get("summary", "")), WIDTH - len(verdict) - 2)
     head = [f"{verdict}: {lines[0]}" if lines else verdict, *("  " + line for line in lines[1:])]
-    rows = (*facts(result), *_explained(result), *_warnings(result))
+    rows = (*facts(result), *_explained(result), *_drivers(result), *_warnings(result))
     body = [line for label, text in rows for line in _entry(label, text)]
     return "\n".join([*head, *body]) + "\n"
 
@@ -38,6 +38,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
         )
     if result.kernel:
         yield "kernel", _kernel(result)
+    if result.explanation.get("target"):
+        yield "target", str(result.explanation["target"])
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
     filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
@@ -86,6 +88,20 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
         yield (
             "rows" if place == 0 else "",
             f"row {row['row']}{where} (witness {number(row['witness'])})",
+        )
+
+
+def _drivers(result: Result) -> Iterator[tuple[str, str]]:
+    """Shares of the columns, and the place where a density misses the data most."""
+    shares = [c for c in result.explanation.get("drivers", ()) if c["share"] >= 0.005]
+    if len(result.columns) > 1 and shares:
+        listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
+        yield "driven by", listed
+    for place in result.explanation.get("places", ())[:1]:
+        yield (
+            "most at",
+            f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
+            f"the target has more of its mass {place['target_has_more']} than the data",
         )
 
 

@@ -15,7 +15,7 @@ from ..plot import check as check_plot
 from ..plot import draw
 from ..registry import METHODS
 from ..report import FORMATS, render
-from ..sources import OPTIONS, read_options, read_samples
+from ..sources import OPTIONS, columns_of, read_options, read_samples
 from . import output
 from .progress import progress
 
@@ -106,14 +106,16 @@ def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
     if f.default is False:
         return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
-    plain = str if f.default is None else type(f.default)
+    several = isinstance(f.default, tuple)
+    plain = str if f.default is None or several else type(f.default)
     kind: Any = click.Choice(list(choices)) if choices else plain
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
         type=kind,
         default=f.default,
-        show_default=f.default is not None,
+        multiple=several,
+        show_default=f.default not in (None, "", ()),
         metavar=metavar,
         help=f.metadata["help"],
     )
@@ -135,7 +137,7 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
 
     from ..run import execute, picture
 
-    reading = read_options(roles, given)
+    reading = read_options(roles, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)
     quiet = given["quiet"]
