@@ -15,6 +15,7 @@ import numpy as np
 from . import __version__
 from .engine import Work
 from .errors import UsageError
+from .picture import Picture
 from .registry import METHODS
 from .result import Notice, Result
 from .sample import Sample
@@ -65,6 +66,12 @@ def execute(
             "threads": work.threads,
         },
     )
+
+
+def picture(name: str, samples: Sequence[Sample], params: Any, result: Result) -> Picture:
+    """Return what there is to draw about the result of `execute`; see `kstest.picture`."""
+    found: Picture = METHODS[name].load().picture(samples, params, result)
+    return found
 
 
 def _require_accepted(name: str, samples: Sequence[Sample]) -> None:

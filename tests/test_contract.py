@@ -24,12 +24,13 @@ LAYERS = [
     "methods",
     "run",
     "report",
+    "plot",
     "shell",
     "cli",
 ]
 # What a test cannot do without, besides data.
 NEEDED = {"ksd": {"target": "normal()"}}
-EVERYWHERE = {"errors", "result", "sample", "params", "registry"}
+EVERYWHERE = {"errors", "result", "picture", "sample", "params", "registry"}
 
 
 @pytest.mark.parametrize("name", METHODS)
