@@ -9,7 +9,7 @@ from typing import Any
 
 from .registry import METHODS
 from .result import Result
-from .sources import FILES_ONLY, OPTIONS, read_options, samples_from_objects
+from .sources import FILES_ONLY, OPTIONS, columns_of, read_options, samples_from_objects
 
 
 @cache
@@ -36,7 +36,8 @@ def function(name: str) -> Callable[..., Result]:
             accepted = ", ".join(sorted({*options, *reading, "threads"}))
             raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
         params = module.Params(**{k: v for k, v in given.items() if k in options})
-        how = read_options(roles, {k: v for k, v in given.items() if k in reading})
+        kept = {k: v for k, v in given.items() if k in reading}
+        how = read_options(roles, kept, columns_of(module, params))
         samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)
         work = Work() if threads is None else Work(threads=threads)
         return execute(name, samples, params, notices, work)

@@ -16,6 +16,8 @@ The engine never holds that matrix and never repeats the sweep::
   sweeps, with direct distances (few columns) or from a matrix product (many columns).
 - `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
   forms v' K v of all labellings.
+- `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
+  block sums out, in float64.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
   `jit` the options and the disk cache of compiled code; `work` threads and progress.
 
@@ -31,17 +33,23 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 """
 
 from .blocks import Sums, block_sums, warm
-from .forms import Forms, quadratic_forms
+from .forms import Forms, quadratic_forms, signed_sums
+from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import mean_similarity
 from .work import Work, single_blas
 
 __all__ = [
     "Forms",
+    "SteinPoints",
     "Sums",
     "Work",
     "block_sums",
     "mean_similarity",
+    "pair_numbers",
     "quadratic_forms",
+    "signed_sums",
     "single_blas",
+    "stein_sums",
+    "stein_totals",
     "warm",
 ]

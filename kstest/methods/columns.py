@@ -79,7 +79,7 @@ def column_tests(
     correction: str,
     level: float,
 ) -> list[ColumnTest]:
-    """Test every column, the most different one first.
+    """Test every column, the strongest evidence first and then the largest difference.
 
     Parameters
     ----------
@@ -129,13 +129,13 @@ def ordered(
     """Correct the p-values of all columns together and put the most different column first."""
     statistics = np.array([e.statistics for e in evidence])
     ranks, adjusted = tie_ranks(statistics), CORRECTIONS[correction](statistics)
-    spread = statistics.std(axis=1)
-    z = np.divide(statistics[:, 0] - statistics.mean(axis=1), spread, where=spread > 0,
-                  out=np.zeros(len(spread)))  # fmt: skip
     # A missing cell is a level of the column that holds it.
     labels = [*pooled.names[: pooled.rows.values.shape[1] + len(samples[0].categorical)]]
     labels += [f"{name} missing" for name in pooled.names[len(labels) :]]
-    order = sorted(range(len(labels)), key=lambda c: (adjusted[c], ranks[c, 0], -z[c]))
+    # Equal p-values, as at the resolution of the labellings: the larger difference first.
+    order = sorted(
+        range(len(labels)), key=lambda c: (adjusted[c], ranks[c, 0], -evidence[c].distance)
+    )
     return [
         ColumnTest(
             labels[c],

@@ -23,6 +23,28 @@ SMALLEST = 0.1
 FALSE_WARNINGS = 1e-3
 # Values are cut here (in robust standard deviations), so that one outlier decides nothing.
 CUT = 3.0
+# A warning beside the verdict: rarer than the test's own false alarms.
+MISSINGNESS_LEVEL = 0.01
+
+
+def strongest_lag(values: Array) -> tuple[float, int] | None:
+    """Return lag-1 autocorrelation and column where rows are most like their neighbours.
+
+    None unless it is beyond what independent rows show, see `serial_dependence`.
+    """
+    n, d = values.shape
+    if n < 20:
+        return None
+    x = np.clip(scale_columns(values, "robust"), -CUT, CUT)
+    r = autocorrelation(x - x.mean(axis=0), 1)
+    c = int(np.argmax(np.abs(r)))
+    return (float(r[c]), c) if abs(r[c]) > notable(n, d) else None
+
+
+def notable(n: int, comparisons: int) -> float:
+    """Autocorrelation of n rows that is worth a warning, the largest of several."""
+    bound = math.sqrt(2 * math.log(2 * comparisons / FALSE_WARNINGS))
+    return max(SMALLEST, bound / math.sqrt(n))
 
 
 def serial_dependence(
@@ -37,10 +59,9 @@ def serial_dependence(
     for sample in samples:
         if sample.n < 20 or not sample.columns:
             continue
-        bound = math.sqrt(2 * math.log(2 * len(sample.columns) * len(samples) / FALSE_WARNINGS))
         r = autocorrelation(centred(sample), 1)
         c = int(np.argmax(np.abs(r)))
-        strong = abs(r[c]) > max(SMALLEST, bound / math.sqrt(sample.n))
+        strong = abs(r[c]) > notable(sample.n, len(sample.columns) * len(samples))
         if strong and (worst is None or abs(r[c]) > abs(worst[0])):
             worst = (float(r[c]), sample.columns[c], sample.name)
     if worst is None:
@@ -113,6 +134,43 @@ def weights_differ(weights: Array, m: int) -> float:
     return float(kolmogorov(distance * math.sqrt(len(a) * len(b) / len(both))))
 
 
+def missingness(samples: Sequence[Sample]) -> tuple[Notice, ...]:
+    """Warn when one sample misses more cells than the other, whatever the test makes of them.
+
+    Fisher's exact test per column that has missing cells, Bonferroni over these columns.
+    """
+    names = sorted(set().union(*(s.n_missing for s in samples)))
+    rows = [s.n + s.n_dropped for s in samples]
+    worst: tuple[float, str, list[int]] | None = None
+    for name in names:
+        missing = [s.n_missing.get(name, 0) for s in samples]
+        share = sum(missing) / sum(rows)
+        spread = math.sqrt(share * (1 - share) * (1 / rows[0] + 1 / rows[1]))
+        # scipy.stats takes a second to import: only for what might be worth a warning.
+        if abs(missing[0] / rows[0] - missing[1] / rows[1]) <= 2 * spread:
+            continue
+        from scipy.stats import fisher_exact
+
+        table = np.array([missing, np.subtract(rows, missing)])
+        p = min(1.0, len(names) * float(fisher_exact(table).pvalue))
+        if p <= MISSINGNESS_LEVEL and (worst is None or p < worst[0]):
+            worst = (p, name, missing)
+    if worst is None:
+        return ()
+    p, name, missing = worst
+    shares = " and ".join(
+        f"{100 * k / n:.3g} % of the {s.name}"
+        for k, n, s in zip(missing, rows, samples, strict=True)
+    )
+    return (
+        Notice(
+            "missingness-differs",
+            f"column {name!r} is missing in {shares} (p = {p:.2g}): the samples differ in what is "
+            "missing, apart from what their values say",
+        ),
+    )
+
+
 def fingerprint(rows: Rows, robust: bool) -> int:
     """Return a number that depends on the rows, but not on their order, units or origin.
 
@@ -130,6 +188,16 @@ def fingerprint(rows: Rows, robust: bool) -> int:
         total += mixed ^ (mixed >> np.uint64(32))
     total *= np.uint64(0x9E3779B97F4A7C15)
     return int(np.add.reduce(total ^ (total >> np.uint64(29))))
+
+
+def row_hashes(rows: Array) -> NDArray[np.uint64]:
+    """Return a number per row; equal rows have equal numbers."""
+    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
+    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
+    mixed = (words ^ (words >> np.uint64(29))) * odd
+    mixed ^= mixed >> np.uint64(32)
+    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray(hashes ^ (hashes >> np.uint64(29)))
 
 
 def banks(

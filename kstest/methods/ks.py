@@ -33,6 +33,7 @@ from .cell_statistics import (
 )
 from .cells import Cells, Layout, merged, value_cells
 from .columns import Evidence, categorical, correction, ordered
+from .common import missingness
 from .two_sample import (
     SENTENCES,
     Pooled,
@@ -40,7 +41,6 @@ from .two_sample import (
     check_design,
     constant,
     design,
-    missingness,
     pool,
     refusal,
     refused_for_labellings,

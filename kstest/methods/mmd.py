@@ -28,7 +28,7 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Result
 from ..sample import Sample
 from .columns import column_tests, correction
-from .common import bandwidth_numbers, banks, kernel_names
+from .common import bandwidth_numbers, banks, kernel_names, missingness
 from .mmd_effect import (
     Pairs,
     check_tolerance,
@@ -44,7 +44,6 @@ from .two_sample import (
     check_design,
     constant,
     design,
-    missingness,
     pool,
     refusal,
     refused_for_labellings,

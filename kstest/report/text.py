@@ -34,6 +34,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "statistic", _statistic(result)
     if result.kernel:
         yield "kernel", _kernel(result)
+    if result.explanation.get("target"):
+        yield "target", str(result.explanation["target"])
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
     filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
@@ -43,6 +45,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
     yield from _explained(result)
+    yield from _drivers(result)
     for notice in result.warnings:
         label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
         yield label or "warning", notice.message
@@ -90,6 +93,20 @@ def _statistic(result: Result) -> str:
         return f"{text} (rejects above {number(result.threshold)})"
     columns = [plain(c) for c in result.explanation.get("columns", ())]
     return f"{text} in column {columns[0]['column']}" if columns else text
+
+
+def _drivers(result: Result) -> Iterator[tuple[str, str]]:
+    """Shares of the columns, and the place where a density misses the data most."""
+    shares = [c for c in result.explanation.get("drivers", ()) if c["share"] >= 0.005]
+    if len(result.columns) > 1 and shares:
+        listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
+        yield "driven by", listed
+    for place in result.explanation.get("places", ())[:1]:
+        yield (
+            "most at",
+            f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
+            f"the target has more of its mass {place['target_has_more']} than the data",
+        )
 
 
 def _kernel(result: Result) -> str:

@@ -12,7 +12,7 @@ from ..engine.work import Work, available_threads
 from ..params import option_name
 from ..registry import METHODS
 from ..report import FORMATS, render
-from ..sources import OPTIONS, read_options, read_samples
+from ..sources import OPTIONS, columns_of, read_options, read_samples
 from . import output
 from .progress import progress
 
@@ -65,7 +65,7 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
-    reading = [_option(f) for f in OPTIONS if len(roles) > 1 or f.name != "sample_column"]
+    reading = [_option(f) for f in OPTIONS if _offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -101,18 +101,29 @@ def _description(module: Any) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
+def _offered(name: str, module: Any) -> bool:
+    """Whether an option of reading makes sense for a test."""
+    needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
+    accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
+    if name == "sample_column":
+        return len(module.SAMPLES) > 1
+    return name not in needs or needs[name] in accepted
+
+
 def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
     if f.default is False:
         return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
-    plain = str if f.default is None else type(f.default)
+    several = isinstance(f.default, tuple)
+    plain = str if f.default is None or several else type(f.default)
     kind: Any = click.Choice(list(choices)) if choices else plain
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
         type=kind,
         default=f.default,
-        show_default=f.default is not None,
+        multiple=several,
+        show_default=f.default not in (None, "", ()),
         metavar=metavar,
         help=f.metadata["help"],
     )
@@ -128,7 +139,7 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
 
     from ..run import execute
 
-    reading = read_options(roles, given)
+    reading = read_options(roles, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)
     quiet = given["quiet"]

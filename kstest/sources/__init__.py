@@ -31,13 +31,14 @@ from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import open_table
 from kstest.sources.objects import open_object
-from kstest.sources.options import FILES_ONLY, OPTIONS, ReadOptions, read_options
+from kstest.sources.options import FILES_ONLY, OPTIONS, ReadOptions, columns_of, read_options
 from kstest.sources.stream import expand
 
 __all__ = [
     "FILES_ONLY",
     "OPTIONS",
     "ReadOptions",
+    "columns_of",
     "read_options",
     "read_samples",
     "samples_from_objects",

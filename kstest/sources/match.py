@@ -64,6 +64,8 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     if options.columns is not None:
         items = parse_items(options.columns, "--columns")
         chosen = resolve(items, first.names, "--columns")
+    elif options.choose is not None:
+        chosen = options.choose(first.names)
     given = {"--group": options.group, "--weights": options.weights}
     given["--sample-column"] = options.sample_column
     roles = {o: _one(text, first.names, o) for o, text in given.items() if text is not None}
@@ -87,7 +89,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     return Selection(
         names,
         excluded,
-        options.columns is not None,
+        options.columns is not None or options.choose is not None,
         first,
         frozenset(categorical),
         roles,

@@ -6,7 +6,7 @@ of a test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -97,6 +97,10 @@ class ReadOptions:
         metavar="NAME",
     )
 
+    # From all columns of the first table to those that are used where `columns` is None; the
+    # others then need no mention.
+    choose: Callable[[Sequence[str]], Sequence[str]] | None = None
+
     def __post_init__(self) -> None:
         for f in OPTIONS:
             value, choices = getattr(self, f.name), f.metadata["choices"]
@@ -119,7 +123,16 @@ def values_option(role: str) -> str:
     return option_name(f"{role}_values")
 
 
-def read_options(roles: Sequence[str], given: Mapping[str, Any]) -> ReadOptions:
+def columns_of(module: Any, params: Any) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """Ask a test which columns of a file it wants, where it has an opinion."""
+    return module.columns(params) if hasattr(module, "columns") else None
+
+
+def read_options(
+    roles: Sequence[str],
+    given: Mapping[str, Any],
+    choose: Callable[[Sequence[str]], Sequence[str]] | None = None,
+) -> ReadOptions:
     """Make ReadOptions of options by their Python names, among them ``ROLE_values``.
 
     Raises
@@ -130,7 +143,7 @@ def read_options(roles: Sequence[str], given: Mapping[str, Any]) -> ReadOptions:
     lists = {role: given.get(f"{role}_values") for role in roles}
     values = {role: text for role, text in lists.items() if text is not None}
     options = ReadOptions(
-        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values
+        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values, choose=choose
     )
     if options.sample_column is None and values:
         raise UsageError(
