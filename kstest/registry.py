@@ -24,5 +24,6 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
+    "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
 }
