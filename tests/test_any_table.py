@@ -185,6 +185,15 @@ def test_missing_cells_are_a_difference_of_their_own(rng):
         assert "missingness-differs" in codes
 
 
+def test_missing_cells_do_not_make_the_values_differ(rng):
+    X, Y = table(rng, 300) + 2.0, table(rng, 300) + 2.0
+    Y.loc[:149, "x"] = np.nan
+    result = kstest.mmd(X, Y, missing="indicator").to_dict()
+    p = {c["column"]: c["adjusted_p_value"] for c in result["explanation"]["columns"]}
+    assert p["x missing"] <= 0.01
+    assert p["x"] > 0.05
+
+
 # --- tolerance
 
 

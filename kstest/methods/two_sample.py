@@ -50,6 +50,8 @@ class Pooled:
         Whether the m rows are those of the first sample given.
     scale : str
         One of `kstest.kernels.SCALES`: how `rows` were scaled.
+    missing : ndarray of bool (N, d) or None
+        Numeric cells that are marked as missing.
     """
 
     rows: Rows
@@ -61,6 +63,11 @@ class Pooled:
     names: tuple[str, ...]
     reference_first: bool
     scale: str
+    missing: NDArray[np.bool_] | None = None
+
+    def present(self, column: int) -> NDArray[np.bool_] | None:
+        """Rows where a numeric column has a value; None where it has one everywhere."""
+        return None if self.missing is None else ~self.missing[:, column]
 
 
 def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
@@ -99,8 +106,9 @@ def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
     def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate([parts[side][orders[side]] for side in sides])
 
+    marked = None if missing is None else joined(missing)
     rows = Rows(
-        scale_columns(joined(values), scale, None if missing is None else joined(missing)),
+        scale_columns(joined(values), scale, marked),
         np.ascontiguousarray(joined(codes)),
     )
     groups = [s.groups for s in samples if s.groups is not None]
@@ -115,6 +123,7 @@ def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
         tuple(names),
         first == 0,
         scale,
+        marked,
     )
 
 

@@ -77,7 +77,8 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
     if len(differing) > LISTED:
         yield "", f"and {len(differing) - LISTED} more columns"
     elif columns and not differing and result.reject:
-        yield "differ in", "no column by itself; try --explain pairs"
+        advice = "; try --explain pairs" if len(columns) > 1 and "pairs" not in why else ""
+        yield "differ in", f"no column by itself{advice}"
     for place, pair in enumerate(why.get("pairs", ())[:LISTED]):
         names = " and ".join(pair["columns"])
         yield "pairs" if place == 0 else "", f"{names} (p {number(pair['adjusted_p_value'])})"
