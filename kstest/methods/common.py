@@ -1,4 +1,4 @@
-"""What several tests say about their data."""
+"""What several tests share: how they read their options and look at their rows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..kernels import scale_columns
+from ..errors import UsageError
+from ..kernels import KERNELS, scale_columns
 from ..result import Notice
 from ..sample import Sample
 
+# Rows whose pairwise distances give the bandwidths; half a million pairs fix a quantile well.
+DISTANCE_ROWS = 1000
 # Autocorrelation below this does little harm even when it is significant.
 SMALLEST = 0.1
 # Share of independent data sets in which the warning may appear.
@@ -49,3 +53,40 @@ def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
             "exchangeable and false alarms are likely; if it is only sorted, ignore this",
         ),
     )
+
+
+def fingerprint(rows: NDArray[np.float64]) -> int:
+    """Return a number that depends on the rows but not on their order."""
+    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
+    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
+    mixed = (words ^ (words >> np.uint64(29))) * odd
+    mixed ^= mixed >> np.uint64(32)
+    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
+    return int(np.add.reduce(hashes ^ (hashes >> np.uint64(29))))
+
+
+def kernel_names(text: str) -> tuple[str, ...]:
+    """Return the kernels that --kernel names."""
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if name not in KERNELS:
+            raise UsageError(f"--kernel {name!r}: choose from {', '.join(KERNELS)}")
+    if len(set(names)) < len(names):
+        raise UsageError(f"--kernel {text!r}: name each kernel once")
+    return names
+
+
+def bandwidth_numbers(text: str, name: str) -> tuple[float, ...]:
+    """Return the numbers of a bandwidth option, widest first; empty for its two words."""
+    if text in ("aggregate", "median"):
+        return ()
+    try:
+        numbers = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
+    except ValueError:
+        numbers = (math.nan,)
+    if not all(1e-12 <= h <= 1e12 for h in numbers):
+        raise UsageError(
+            f"{name} {text!r}: give aggregate, median, or positive numbers separated by "
+            "commas, in units of the scaled columns"
+        )
+    return numbers

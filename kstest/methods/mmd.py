@@ -32,7 +32,13 @@ from ..nulls import (
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from .common import serial_dependence
+from .common import (
+    DISTANCE_ROWS,
+    bandwidth_numbers,
+    fingerprint,
+    kernel_names,
+    serial_dependence,
+)
 
 SAMPLES = ("reference", "sample")
 EXAMPLE = "kstest mmd reference.parquet batch.csv --columns 'temp,rate'"
@@ -70,9 +76,6 @@ _SENTENCES = {
     True: "the samples differ: they are not draws from one distribution",
     False: "no evidence at this level that the samples' distributions differ",
 }
-
-# Rows whose pairwise distances give the bandwidths; half a million pairs fix a quantile well.
-DISTANCE_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,8 @@ class Params:
         check_common(self)
         if not 2 <= self.bins <= BINS * 4:
             raise UsageError(f"--bins {self.bins}: give a whole number from 2 to {BINS * 4}")
-        _kernel_names(self.kernel)
-        _bandwidth_numbers(self.bandwidth)
+        kernel_names(self.kernel)
+        bandwidth_numbers(self.bandwidth, "--bandwidth")
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -179,7 +182,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     # Sorted data would meet the same shuffles in every data set, and the level would be that of
     # one set of permutations; so the pooled rows, which know no labels, enter the seed.
     drawn = int(rng.integers(2**63))
-    rng = np.random.default_rng([drawn, _fingerprint(first) + _fingerprint(second)])
+    rng = np.random.default_rng([drawn, fingerprint(first) + fingerprint(second)])
     cut = _partition(m, n, params, rng)
     if cut.distinct < 1 / params.alpha:
         return _refused(base, _too_few_labellings(cut, m, n, params))
@@ -238,16 +241,6 @@ def _canonical(samples: Sequence[Sample]) -> tuple[NDArray[np.float64], NDArray[
     return (a, b) if a.ravel()[different] <= b.ravel()[different] else (b, a)
 
 
-def _fingerprint(rows: NDArray[np.float64]) -> int:
-    """Return a number that depends on the rows but not on their order."""
-    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
-    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
-    mixed = (words ^ (words >> np.uint64(29))) * odd
-    mixed ^= mixed >> np.uint64(32)
-    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
-    return int(np.add.reduce(hashes ^ (hashes >> np.uint64(29))))
-
-
 def _partition(m: int, n: int, params: Params, rng: np.random.Generator) -> Partition:
     smaller = min(m, n)
     if params.permute == "rows":
@@ -261,9 +254,9 @@ def _banks(rows: NDArray[np.float64], params: Params, rng: np.random.Generator) 
     if len(rows) > DISTANCE_ROWS:
         rows = rows[rng.choice(len(rows), DISTANCE_ROWS, replace=False)]
     banks = []
-    for name in _kernel_names(params.kernel):
+    for name in kernel_names(params.kernel):
         kernel = KERNELS[name]
-        numbers = _bandwidth_numbers(params.bandwidth)
+        numbers = bandwidth_numbers(params.bandwidth, "--bandwidth")
         if not kernel.has_bandwidth:
             banks.append(Bank(kernel, (1.0,)))
         elif numbers:
@@ -272,32 +265,6 @@ def _banks(rows: NDArray[np.float64], params: Params, rng: np.random.Generator) 
             distances = pair_distances(rows, kernel.geometry)
             banks.append(choose(kernel, distances, params.bandwidth, params.aggregate))
     return banks
-
-
-def _kernel_names(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(","))
-    for name in names:
-        if name not in KERNELS:
-            raise UsageError(f"--kernel {name!r}: choose from {', '.join(KERNELS)}")
-    if len(set(names)) < len(names):
-        raise UsageError(f"--kernel {text!r}: name each kernel once")
-    return names
-
-
-def _bandwidth_numbers(text: str) -> tuple[float, ...]:
-    """The numbers of --bandwidth, widest first; empty for the two words."""
-    if text in ("aggregate", "median"):
-        return ()
-    try:
-        numbers = tuple(sorted({float(part) for part in text.split(",")}, reverse=True))
-    except ValueError:
-        numbers = (math.nan,)
-    if not all(1e-12 <= h <= 1e12 for h in numbers):
-        raise UsageError(
-            f"--bandwidth {text!r}: give aggregate, median, or positive numbers separated by "
-            "commas, in units of the scaled columns"
-        )
-    return numbers
 
 
 def _too_few(samples: Sequence[Sample], params: Params) -> str:
