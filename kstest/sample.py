@@ -47,12 +47,15 @@ class Sample:
         The d column names, in the order of `values`.
     inputs : tuple of Input
         Where the rows came from.
+    blocks : tuple of tuple of str
+        Column names by block, where the test was given blocks; together they are `columns`.
     """
 
     name: str
     values: NDArray[np.float64]
     columns: tuple[str, ...]
     inputs: tuple[Input, ...] = ()
+    blocks: tuple[tuple[str, ...], ...] = ()
 
     @property
     def n(self) -> int:

@@ -16,6 +16,9 @@ The engine never holds that matrix and never repeats the sweep::
   sweeps, with direct distances (few columns) or from a matrix product (many columns).
 - `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
   forms v' K v of all labellings.
+- `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
+  are permuted against those of another: centred kernel values strip by strip, and the sums of their
+  products for all permutations at once.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
   `jit` the options and the disk cache of compiled code; `work` threads and progress.
 
@@ -32,6 +35,19 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 
 from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms
+from .margins import Margin, margins
+from .products import grid_products, table_products
 from .work import Work
 
-__all__ = ["Forms", "Sums", "Work", "block_sums", "quadratic_forms", "warm"]
+__all__ = [
+    "Forms",
+    "Margin",
+    "Sums",
+    "Work",
+    "block_sums",
+    "grid_products",
+    "margins",
+    "quadratic_forms",
+    "table_products",
+    "warm",
+]

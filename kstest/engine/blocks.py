@@ -76,6 +76,11 @@ def block_sums(
 def _suits_compiled(rows: NDArray[np.float64], bank: Bank) -> bool:
     if bank.kernel.leaf is None or _steps(len(rows), rows.shape[1], len(bank)) < NUMPY_STEPS:
         return False
+    return single_suffices(rows, bank)
+
+
+def single_suffices(rows: NDArray[np.float64], bank: Bank) -> bool:
+    """Say whether float32 distances from a matrix product are exact enough for these widths."""
     if bank.kernel.geometry == "cityblock":
         return True
     norms = np.einsum("ij,ij->i", rows, rows)

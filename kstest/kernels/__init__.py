@@ -7,7 +7,7 @@ scaled distance u. Every test uses it from there. The room also holds what surro
 Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
-from .bandwidths import Bank, choose, ladder, pair_distances
+from .bandwidths import Bank, around_median, choose, ladder, pair_distances
 from .radial import KERNELS, Kernel
 from .scaling import SCALES, scale_columns
 
@@ -16,6 +16,7 @@ __all__ = [
     "SCALES",
     "Bank",
     "Kernel",
+    "around_median",
     "choose",
     "ladder",
     "pair_distances",

@@ -84,6 +84,17 @@ def ladder(kernel: Kernel, distances: NDArray[np.float64]) -> Bank:
     )
 
 
+def around_median(kernel: Kernel, distances: NDArray[np.float64], reach: int = 2) -> Bank:
+    """Return the bandwidths 2^i times the median distance, i = reach, ..., -reach.
+
+    The collection of HSICAgg (Schrab, Kim, Guedj, Gretton 2022, arXiv 2206.09194).
+    """
+    if not kernel.has_bandwidth:
+        return Bank(kernel, (1.0,))
+    median = quantile(distances, 0.5)
+    return Bank(kernel, tuple(median * 2.0**i for i in range(reach, -reach - 1, -1)))
+
+
 def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection: str) -> Bank:
     """Return the bandwidths of a rule: the median distance, or the collection of an aggregate.
 

@@ -103,13 +103,22 @@ def build(name: str) -> click.Command:
 
 def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
+    if isinstance(f.default, bool):
+        return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
+    if isinstance(f.default, tuple):
+        return click.Option(
+            [option_name(f.name), f.name],
+            multiple=True,
+            metavar=f.metadata["metavar"],
+            help=f.metadata["help"],
+        )
     kind: Any = click.Choice(list(choices)) if choices else type(f.default)
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
         type=kind,
         default=f.default,
-        show_default=True,
+        show_default=f.default != "",
         metavar=metavar,
         help=f.metadata["help"],
     )
@@ -131,6 +140,7 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
         exclude=given["exclude"],
         missing=given["missing"],
         input_format=given["input_format"],
+        blocks=module.blocks(params) if hasattr(module, "blocks") else (),
     )
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)

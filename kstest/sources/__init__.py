@@ -20,6 +20,7 @@ imported where it is used, pandas never (a DataFrame comes with its own).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -28,11 +29,11 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.formats import open_table
-from kstest.sources.objects import open_object
+from kstest.sources.objects import open_joined, open_object
 from kstest.sources.options import ReadOptions
 from kstest.sources.stream import expand
 
-__all__ = ["ReadOptions", "read_samples", "samples_from_objects"]
+__all__ = ["ReadOptions", "read_samples", "sample_from_blocks", "samples_from_objects"]
 
 
 def read_samples(
@@ -102,3 +103,32 @@ def samples_from_objects(
     return collect(
         {side: [partial(open_object, obj, side)] for side, obj in objects.items()}, options
     )
+
+
+def sample_from_blocks(
+    objects: Mapping[str, object], options: ReadOptions
+) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+    """Make one sample of several objects whose rows belong together, one block each.
+
+    Parameters
+    ----------
+    objects : mapping of str to object
+        Arrays, DataFrames or Arrow tables of equally many rows, by the name of the block.
+    options : ReadOptions
+        As for files, without columns.
+
+    Returns
+    -------
+    samples : tuple of one Sample
+        With `blocks`.
+    notices : tuple of Notice
+
+    Raises
+    ------
+    UsageError, DataError
+        With a message for the user.
+    """
+    table, names = open_joined(objects)
+    lists = (",".join("'" + n.replace("'", "''") + "'" for n in some) for some in names)
+    blocks = tuple(zip(objects, lists, strict=True))
+    return collect({"data": [lambda: table]}, replace(options, blocks=blocks))

@@ -71,7 +71,7 @@ def collect(
         _refuse_missing([p for some in parts.values() for p in some], selection.names)
     # pop: the blocks of one side go before those of the next are joined
     samples = tuple(
-        _sample(side, blocks.pop(side), some, selection.names) for side, some in parts.items()
+        _sample(side, blocks.pop(side), some, selection) for side, some in parts.items()
     )
     return samples, _notices(samples, parts)
 
@@ -122,16 +122,16 @@ def _read(table: Table, selection: Selection, drop: bool) -> tuple[Part, list[ND
 
 
 def _sample(
-    side: str, blocks: list[NDArray[np.float64]], parts: list[Part], names: tuple[str, ...]
+    side: str, blocks: list[NDArray[np.float64]], parts: list[Part], selection: Selection
 ) -> Sample:
-    inputs = tuple(part.input for part in parts)
+    inputs, names = tuple(part.input for part in parts), selection.names
     if not sum(i.rows_used for i in inputs):
         raise DataError(
             f"{side}: no row is left after --missing drop. {_missing_report(parts, names)} "
             f"{_missing_advice(parts, names, drop=True)}"
         )
     values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    return Sample(side, np.ascontiguousarray(values), names, inputs)
+    return Sample(side, np.ascontiguousarray(values), names, inputs, selection.blocks)
 
 
 def _refuse_missing(parts: list[Part], names: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from kstest.errors import DataError, UsageError
 from kstest.sources.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import Table
-from kstest.sources.wording import listed, option_value
+from kstest.sources.wording import listed, option_value, shown
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,15 @@ class Selection:
         True with --columns: then other columns need no mention.
     first : Table
         The table that everything is compared with.
+    blocks : tuple of tuple of str
+        The names by block, where blocks were asked for.
     """
 
     names: tuple[str, ...]
     excluded: Exclusion
     explicit: bool
     first: Table
+    blocks: tuple[tuple[str, ...], ...] = ()
 
 
 def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
@@ -43,7 +46,10 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     seen = tuple(dict.fromkeys(name for table in tables for name in table.names))
     excluded = exclusion(options.exclude, first.names, seen)
     chosen: Sequence[str] = first.names
-    if options.columns is not None:
+    blocks = _blocks(first, options, excluded)
+    if blocks:
+        chosen = [name for block in blocks for name in block]
+    elif options.columns is not None:
         items = parse_items(options.columns, "--columns")
         chosen = resolve(items, first.names, "--columns")
     names = tuple(name for name in chosen if excluded.keeps(name))
@@ -58,7 +64,31 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
             f"{first.label}: column {place} has no name in the header (pandas and R write row "
             f"names so). Name it, or leave it out with --exclude {place}."
         )
-    return Selection(names, excluded, options.columns is not None, first)
+    explicit = options.columns is not None or bool(blocks)
+    return Selection(names, excluded, explicit, first, blocks)
+
+
+def _blocks(
+    first: Table, options: ReadOptions, excluded: Exclusion
+) -> tuple[tuple[str, ...], ...]:
+    """Resolve the column list of every block; no column may be in two."""
+    owner: dict[str, int] = {}
+    found = []
+    for number, (option, text) in enumerate(options.blocks):
+        names = resolve(parse_items(text, option), first.names, option)
+        names = tuple(name for name in names if excluded.keeps(name))
+        if not names:
+            raise UsageError(f"{option} {shown(text)}: --exclude leaves no column of it.")
+        for name in names:
+            if name in owner:
+                other = " ".join(options.blocks[owner[name]])
+                raise UsageError(
+                    f"{option} {shown(text)}: column {shown(name)} is also in {shown(other)}; a "
+                    "column depends on itself. Name every column in one block only."
+                )
+            owner[name] = number
+        found.append(names)
+    return tuple(found)
 
 
 def locate(table: Table, selection: Selection) -> list[int]:

@@ -6,7 +6,8 @@ They then go the way of files: same column language, same rules on types and mis
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,43 @@ def open_object(obj: object, side: str) -> Table:
     if isinstance(obj, str | bytes) or hasattr(obj, "__fspath__"):
         raise DataError(f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}.")
     return _array(obj, side)
+
+
+def open_joined(objects: Mapping[str, object]) -> tuple[Table, tuple[tuple[str, ...], ...]]:
+    """Set several objects of equally many rows side by side; also return each one's columns.
+
+    A column keeps its name where that is unique; otherwise, and in arrays, it is named after its
+    side: ``x``, or ``x1``, ``x2``, ...
+    """
+    tables = {side: open_object(obj, side) for side, obj in objects.items()}
+    count = Counter(name for table in tables.values() if table.named for name in table.names)
+    names = []
+    for side, table in tables.items():
+        many = len(table.names) > 1
+        bare = [f"{side}{j + 1}" if many else side for j in range(len(table.names))]
+        full = [name if count[name] == 1 else f"{side}.{name}" for name in table.names]
+        names.append(tuple(full if table.named else bare))
+
+    def blocks(picked: Sequence[int]) -> Iterator[Block]:
+        parts, rounded, offset = [], [], 0
+        for table in tables.values():
+            read = list(table.blocks(range(len(table.names))))
+            parts.append(np.concatenate([block.values for block in read]))
+            rounded += [offset + k for block in read for k in block.rounded]
+            offset += len(table.names)
+        lengths = {side: len(part) for side, part in zip(tables, parts, strict=True)}
+        if len(set(lengths.values())) > 1:
+            found = ", ".join(f"{side} has {rows:,}" for side, rows in lengths.items())
+            raise DataError(f"Row i of every block belongs together, but {found} rows.")
+        places = {k: place for place, k in enumerate(picked)}
+        yield Block(
+            np.column_stack(parts)[:, list(picked)],
+            tuple(places[k] for k in dict.fromkeys(rounded) if k in places),
+        )
+
+    joined = tuple(name for some in names for name in some)
+    require_unique(joined, " and ".join(tables))
+    return Table(PATH, "data", joined, blocks), tuple(names)
 
 
 def _array(obj: object, side: str) -> Table:
