@@ -46,7 +46,9 @@ def function(name: str) -> Callable[..., Result]:
         reading = ReadOptions(columns=columns, exclude=exclude, missing=missing, blocks=blocks)
         if joined:
             if blocks:
-                raise TypeError(f"kstest.{name}: several arrays are blocks already; drop {blocks[0][0]}")
+                raise TypeError(
+                    f"kstest.{name}: several arrays are blocks already; drop {blocks[0][0]}"
+                )
             objects = dict(zip(block_names, data, strict=False))
             samples, notices = sample_from_blocks(objects, reading)
         else:

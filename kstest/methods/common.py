@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,34 +24,59 @@ FALSE_WARNINGS = 1e-3
 CUT = 3.0
 
 
-def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
-    """Warn when rows look like their neighbours in the file.
+@dataclass(frozen=True)
+class Autocorrelation:
+    """The strongest lag-1 autocorrelation of a sample, where it is beyond chance."""
 
-    The sign: the lag-1 autocorrelation of a column, in file order, above 0.1 and beyond what
-    independent rows show in one of 1,000 data sets (normal tail bound, Bonferroni over columns).
+    value: float
+    column: str
+
+
+def autocorrelation(sample: Sample, tests: int) -> Autocorrelation | None:
+    """Return the strongest lag-1 autocorrelation of the columns in file order, or None.
+
+    None unless it is above 0.1 and beyond what independent rows show in one of 1,000 data sets
+    (normal tail bound, Bonferroni over `tests` columns).
     """
-    worst: tuple[float, str, str] | None = None
+    if sample.n < 20:
+        return None
+    bound = math.sqrt(2 * math.log(2 * tests / FALSE_WARNINGS))
+    x = np.clip(scale_columns(sample.values, "robust"), -CUT, CUT)
+    x -= x.mean(axis=0)
+    variance = np.einsum("ij,ij->j", x, x)
+    lagged = np.einsum("ij,ij->j", x[1:], x[:-1])
+    r = np.divide(lagged, variance, out=np.zeros_like(lagged), where=variance > 0)
+    c = int(np.argmax(np.abs(r)))
+    if abs(r[c]) <= max(SMALLEST, bound / math.sqrt(sample.n)):
+        return None
+    return Autocorrelation(float(r[c]), sample.columns[c])
+
+
+def decorrelation_rows(blocks: Sequence[NDArray[np.float64]]) -> int:
+    """Rows after which blocks of a time series may be taken for independent of each other.
+
+    What inflates a statistic of independence is the product of the autocorrelations of two
+    blocks, so one block without memory is enough for 1. PLACEHOLDER
+    """
+    return 50
+
+
+def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
+    """Warn when rows look like their neighbours in the file (`autocorrelation`)."""
+    tests = len(samples[0].columns) * len(samples)
+    worst: tuple[Autocorrelation, str] | None = None
     for sample in samples:
-        if sample.n < 20:
-            continue
-        bound = math.sqrt(2 * math.log(2 * len(sample.columns) * len(samples) / FALSE_WARNINGS))
-        x = np.clip(scale_columns(sample.values, "robust"), -CUT, CUT)
-        x -= x.mean(axis=0)
-        variance = np.einsum("ij,ij->j", x, x)
-        lagged = np.einsum("ij,ij->j", x[1:], x[:-1])
-        r = np.divide(lagged, variance, out=np.zeros_like(lagged), where=variance > 0)
-        c = int(np.argmax(np.abs(r)))
-        strong = abs(r[c]) > max(SMALLEST, bound / math.sqrt(sample.n))
-        if strong and (worst is None or abs(r[c]) > abs(worst[0])):
-            worst = (float(r[c]), sample.columns[c], sample.name)
+        found = autocorrelation(sample, tests)
+        if found and (worst is None or abs(found.value) > abs(worst[0].value)):
+            worst = found, sample.name
     if worst is None:
         return ()
     return (
         Notice(
             "serial-dependence",
-            f"neighbouring rows are alike (lag-1 autocorrelation {worst[0]:.2f} in column "
-            f"{worst[1]!r} of the {worst[2]}). If the file is in order of time, rows are not "
-            "exchangeable and false alarms are likely; if it is only sorted, ignore this",
+            f"neighbouring rows are alike (lag-1 autocorrelation {worst[0].value:.2f} in column "
+            f"{worst[0].column!r} of the {worst[1]}). If the file is in order of time, rows are "
+            "not exchangeable and false alarms are likely; if it is only sorted, ignore this",
         ),
     )
 

@@ -68,9 +68,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     return Selection(names, excluded, explicit, first, blocks)
 
 
-def _blocks(
-    first: Table, options: ReadOptions, excluded: Exclusion
-) -> tuple[tuple[str, ...], ...]:
+def _blocks(first: Table, options: ReadOptions, excluded: Exclusion) -> tuple[tuple[str, ...], ...]:
     """Resolve the column list of every block; no column may be in two."""
     owner: dict[str, int] = {}
     found = []

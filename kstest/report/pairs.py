@@ -1,0 +1,52 @@
+"""The result of all pairs of columns: a matrix of adjusted p-values, then the dependent pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .wording import number, printable
+
+# A matrix of more columns than this would not fit in 80 characters.
+MOST_COLUMNS = 9
+NAME = 10
+CELL = 7
+LISTED = 20
+
+
+def pairs_table(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines of the matrix (where it fits) and of the list of dependent pairs."""
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair["x"], pair["y"])))
+    lines = ["", "  p-values after Holm's correction; * dependent"]
+    lines += _matrix(names, pairs) if len(names) <= MOST_COLUMNS else []
+    found = sorted((p for p in pairs if p["reject"]), key=lambda p: -(p["z"] or 0))
+    for pair in found[:LISTED]:
+        label = f"{_short(pair['x'], 18)} ~ {_short(pair['y'], 18)}"
+        kind = f"{pair['kind']} {pair['correlation']:+.2f}"
+        lines.append(f"* {label:<40} p {number(pair['p_adjusted']):<8} {kind}")
+    if len(found) > LISTED:
+        lines.append(f"  and {len(found) - LISTED} more dependent pairs; --format json has all")
+    return lines
+
+
+def _matrix(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    cells = {(p["y"], p["x"]): _cell(p) for p in pairs}
+    width = min(NAME, max(len(_short(name, NAME)) for name in names))
+    # A cell ends in a star or a blank, so names end one place earlier.
+    columns = "".join(f"{_short(name, CELL - 2):>{CELL - 1}} " for name in names[:-1])
+    rows = [
+        f"  {_short(row, width):<{width}}" + "".join(cells[row, c] for c in names[:k])
+        for k, row in enumerate(names)
+        if k
+    ]
+    return [(" " * (width + 2) + columns).rstrip(), *map(str.rstrip, rows)]
+
+
+def _cell(pair: Mapping[str, Any]) -> str:
+    mark = "*" if pair["reject"] else " "
+    return f"{pair['p_adjusted']:{CELL - 1}.3f}{mark}"
+
+
+def _short(name: str, width: int) -> str:
+    text = printable(name)
+    return text if len(text) <= width else text[: width - 1] + "…"
