@@ -53,12 +53,23 @@ def autocorrelation(sample: Sample, tests: int) -> Autocorrelation | None:
 
 
 def decorrelation_rows(blocks: Sequence[NDArray[np.float64]]) -> int:
-    """Rows after which blocks of a time series may be taken for independent of each other.
+    """Return a length after which stretches of a time series hardly depend on each other.
 
-    What inflates a statistic of independence is the product of the autocorrelations of two
-    blocks, so one block without memory is enough for 1. PLACEHOLDER
+    Twice the first lag at which the autocorrelation of a column is below 0.05 (or below two
+    standard errors), for the column with the longest memory; 1 if none has any.
     """
-    return 50
+    n = len(blocks[0])
+    limit = max(0.05, 2 / math.sqrt(n))
+    longest = 1
+    for block in blocks:
+        x = np.clip(scale_columns(block, "robust"), -CUT, CUT)
+        x -= x.mean(axis=0)
+        for column in x.T:
+            spectrum = np.fft.rfft(column, 2 * n)
+            r = np.fft.irfft((spectrum * spectrum.conj()).real)[:n]
+            if r[0] > 0:
+                longest = max(longest, int(np.argmax(r < limit * r[0])))
+    return 2 * longest if longest > 1 else 1
 
 
 def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:

@@ -184,6 +184,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Scaling, bandwidths and the choice of informative kernels use each block by itself. Rows that
     depend on their neighbours in time are not exchangeable; a warning says so.
 
+    With `block_length`, blocks of that many consecutive rows are permuted instead. That rests on
+    the blocks being nearly independent of each other and on stationary series, and is approximate
+    (``exact`` is false); a common trend over the record is dependence to it. ``auto`` takes twice
+    the lag at which the slowest column's autocorrelation has died out, and gives no verdict if
+    the record has fewer than 20 such blocks.
+
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.
 
@@ -214,7 +220,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         columns=data.columns,
     )
     how = plan(values, params)
-    if data.n < 4 or math.factorial(min(data.n // how.size, 20)) < 1 / params.alpha:
+    bins = data.n // how.size
+    if data.n < 4 or bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
         return _refused(base, data.n, how, params)
     base = replace(
         base, null=null_block(how, data.n, params), warnings=serial_notice(data, names, params)
@@ -263,14 +270,14 @@ def _blocks(data: Sample, params: Params) -> tuple[tuple[str, ...], ...]:
 
 
 def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:
-    needed = 4
+    needed = max(4, how.least)
     while math.factorial(needed) < 1 / params.alpha:
         needed += 1
     if how.consecutive:
         why = (
-            f"{n} rows are {n // how.size} blocks of {how.size} consecutive rows; at least "
-            f"{needed} are needed to reject at level {params.alpha}: take a longer series, or a "
-            "smaller --block-length"
+            f"{n:,} rows are {n // how.size} blocks of {how.size} consecutive rows, and at least "
+            f"{needed} are needed: take a longer series, or a smaller --block-length if its memory "
+            "is known to be shorter"
         )
     else:
         why = (

@@ -38,6 +38,8 @@ TABLE_NUMBERS = 3e7
 MOST_WHOLE_ROWS = 4096
 # Blocks of consecutive rows, at most: more would cost memory with their number.
 MOST_CONSECUTIVE = 256
+# A record of fewer independent stretches than this tells memory and dependence poorly apart.
+LEAST_AUTO = 20
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,13 @@ class Plan:
         Rows per bin; 1 permutes rows.
     consecutive : bool
         Bins are blocks of consecutive rows of the file, not random ones.
+    least : int
+        Bins without which there is no verdict.
     """
 
     size: int
     consecutive: bool = False
+    least: int = 0
 
 
 def plan(values: Sequence[Values], params: Any) -> Plan:
@@ -62,7 +67,8 @@ def plan(values: Sequence[Values], params: Any) -> Plan:
     if params.block_length:
         auto = params.block_length == "auto"
         length = decorrelation_rows(values) if auto else int(params.block_length)
-        return Plan(max(1, min(length, n), math.ceil(n / MOST_CONSECUTIVE)), True)
+        least = LEAST_AUTO if auto else 0
+        return Plan(max(1, min(length, n), math.ceil(n / MOST_CONSECUTIVE)), True, least)
     most = MOST_ROWS if params.all_pairs else MOST_WHOLE_ROWS
     if params.permute == "rows" and n > most:
         raise UsageError(
