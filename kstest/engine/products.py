@@ -32,8 +32,8 @@ STRIP_VALUES = 4_000_000
 CHUNK = 8192
 # Chunks whose products are held before they are added, in order.
 WAVE = 16
-# Tiles per task when values are made.
-TILES = 32
+# Kernel values made per task.
+TASK_VALUES = 100_000
 
 
 def table_products(
@@ -116,8 +116,9 @@ class _Tables:
             buffers.append(np.empty(shape, margin.rows.dtype))
             owns.append(np.empty((shape[0], self.count, *shape[2:]), margin.rows.dtype))
             tasks.append(partial(margin.values, rows, self.bins, True, owns[-1]))
-            for k in range(0, needed, TILES):
-                part = slice(k, min(k + TILES, needed))
+            step = max(1, TASK_VALUES // (rows.shape[1] * self.bins.shape[1]))
+            for k in range(0, needed, step):
+                part = slice(k, min(k + step, needed))
                 i, j = rows[self.a[part]], self.bins[self.b[part]]
                 tasks.append(partial(margin.values, i, j, False, buffers[-1][:, part]))
         run_tasks(tasks, [1.0] * len(tasks), work)
@@ -291,8 +292,9 @@ def _square(margin: Margin, bins: Index, strip: slice, work: Work) -> Array:
             tasks.append(partial(margin.values, columns[:, part], columns, True, out[:, :, part]))
     else:
         a, b = np.divmod(np.arange(count * count), count)
-        for k in range(0, count * count, TILES):
-            part = slice(k, k + TILES)
+        step = max(1, TASK_VALUES // (shape[2] * size))
+        for k in range(0, count * count, step):
+            part = slice(k, k + step)
             i, j = bins[a[part], strip], bins[b[part]]
             tasks.append(partial(margin.values, i, j, True, out[:, part]))
     run_tasks(tasks, [1.0] * len(tasks), replace_progress(work))
