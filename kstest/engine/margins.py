@@ -14,8 +14,9 @@ with r_i = sum_{j != i} k_ij and t = sum_i r_i, stored as k~_ij = k_ij - e_i - e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from ..kernels import Bank
 from .blocks import single_suffices
 from .tiles import Array
-from .work import Work, run_tasks, single_blas
+from .work import Work, run_tasks, silent, single_blas
 
 Index = NDArray[np.int64]
 
@@ -34,6 +35,8 @@ DIRECT_COLUMNS = 4
 # Up to this many rows everything is float64: it costs nothing there.
 DOUBLE_ROWS = 512
 SPAN = 256
+# Accumulators of the row sums.
+LANES = 8
 STRIP = 2048
 
 
@@ -54,7 +57,9 @@ class Margin:
     squares : ndarray of float64 (R, n)
         The same of its squared values.
     offsets : ndarray (R, n)
-        The e_i of the centring; 0 where values are not centred.
+        The e_i of the centring.
+    centred : bool
+        Whether values are centred.
     """
 
     rows: Array
@@ -63,6 +68,7 @@ class Margin:
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
     offsets: Array
+    centred: bool = False
 
     @property
     def mean_square(self) -> NDArray[np.float64]:
@@ -100,8 +106,9 @@ class Margin:
             part = out[r]
             np.multiply(distance, distance.dtype.type(factor), out=part)
             self.bank.kernel.profile(part)
-            part -= self.offsets[r][i][:, :, None]
-            part -= self.offsets[r][j][:, None, :]
+            if self.centred:
+                part -= self.offsets[r][i][:, :, None]
+                part -= self.offsets[r][j][:, None, :]
             if same is not None:
                 part[same] = 0
 
@@ -109,10 +116,12 @@ class Margin:
         x, y = self.rows[i], self.rows[j]
         cityblock = self.bank.kernel.geometry == "cityblock"
         if cityblock or x.shape[2] <= DIRECT_COLUMNS:
-            total = np.zeros((*i.shape, j.shape[1]), x.dtype)
+            total: Array | None = None
             for c in range(x.shape[2]):
                 step = x[:, :, None, c] - y[:, None, :, c]
-                total += np.abs(step, out=step) if cityblock else np.multiply(step, step, out=step)
+                step = np.abs(step, out=step) if cityblock else np.multiply(step, step, out=step)
+                total = step if total is None else np.add(total, step, out=total)
+            assert total is not None
             return total
         product: Array = x @ y.transpose(0, 2, 1)
         product *= -2
@@ -135,12 +144,9 @@ def margins(
     work : Work
     """
     found = [_bare(rows, bank) for rows, bank in blocks]
-    tasks: list[Callable[[], None]] = []
-    for margin in found:
-        for first in range(0, len(margin), SPAN):
-            tasks.append(lambda m=margin, f=first: _row_sums(m, f))  # type: ignore[misc]
     with single_blas():
-        run_tasks(tasks, [1.0] * len(tasks), work)
+        for margin in found:
+            _add_row_sums(margin, work)
     return [_centred(margin) for margin in found] if centred else found
 
 
@@ -153,21 +159,46 @@ def _bare(rows: NDArray[np.float64], bank: Bank) -> Margin:
     return Margin(x, norms, bank, np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype))
 
 
-def _row_sums(margin: Margin, first: int) -> None:
-    """Sum the rows first to first + SPAN: each task its own rows, so no order matters."""
+def _add_row_sums(margin: Margin, work: Work) -> None:
+    """Fill in the row sums from the upper triangle: a value counts for its row and its column.
+
+    Tasks of one wave add to accumulators of their own, which are joined in order at the end: the
+    answer does not depend on the number of threads.
+    """
     n = len(margin)
-    i = np.arange(first, min(first + SPAN, n))[None]
-    for start in range(0, n, STRIP):
-        j = np.arange(start, min(start + STRIP, n))[None]
+    lanes = np.zeros((min(LANES, -(-n // SPAN)), 2, len(margin.bank), n))
+    starts = range(0, n, SPAN)
+    for wave in range(0, len(starts), len(lanes)):
+        chosen = starts[wave : wave + len(lanes)]
+        tasks = [partial(_span, margin, s, lanes[k]) for k, s in enumerate(chosen)]
+        run_tasks(tasks, [1.0] * len(tasks), silent(work))
+        work.progress(1 - (1 - chosen[-1] / n) ** 2)
+    for lane in lanes:
+        np.add(margin.sums, lane[0], out=margin.sums)
+        np.add(margin.squares, lane[1], out=margin.squares)
+
+
+def _span(margin: Margin, first: int, lane: NDArray[np.float64]) -> None:
+    """Add the rows first to first + SPAN against themselves and all later rows."""
+    n = len(margin)
+    stop = min(first + SPAN, n)
+    i = np.arange(first, stop)[None]
+    for start in (first, *range(stop, n, STRIP)):
+        own = start == first
+        j = np.arange(start, stop if own else min(start + STRIP, n))[None]
         out = np.empty((len(margin.bank), 1, i.size, j.size), margin.rows.dtype)
-        margin.values(i, j, True, out)
+        margin.values(i, j, own, out)
         tile = out[:, 0]
-        margin.sums[:, i[0]] += tile.sum(axis=2, dtype=np.float64)
-        margin.squares[:, i[0]] += np.einsum("rij,rij->ri", tile, tile)
+        for kind in (0, 1):
+            if kind:
+                np.multiply(tile, tile, out=tile)
+            lane[kind][:, i[0]] += tile.sum(axis=2, dtype=np.float64)
+            if not own:
+                lane[kind][:, j[0]] += tile.sum(axis=1, dtype=np.float64)
 
 
 def _centred(margin: Margin) -> Margin:
     n = len(margin)
     total = margin.sums.sum(axis=1, keepdims=True)
     offsets = margin.sums / (n - 2) - total / (2 * (n - 1) * (n - 2))
-    return replace(margin, offsets=offsets.astype(margin.rows.dtype))
+    return replace(margin, offsets=offsets.astype(margin.rows.dtype), centred=True)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .margins import SPAN, Index, Margin
 from .tiles import Array
-from .work import Work, run_tasks, single_blas
+from .work import Work, run_tasks, silent, single_blas
 
 # Kernel values of a strip, over all margins: they stay in the last-level cache.
 STRIP_VALUES = 4_000_000
@@ -73,15 +73,10 @@ def table_products(
     with single_blas():
         for first in range(0, size, width):
             strip = slice(first, min(first + width, size))
-            tables.add_strip(strip, replace_progress(work))
+            tables.add_strip(strip, silent(work))
             work.progress(strip.stop / size)
         tables.add_fixed()
     return [tables.evaluate(k, p) for k, p in enumerate(permutations)]
-
-
-def replace_progress(work: Work) -> Work:
-    """Return the same work without its listener, for parts that are reported as a whole."""
-    return Work(threads=work.threads, notify=work.notify)
 
 
 class _Tables:
@@ -249,7 +244,7 @@ def grid_products(
             tasks = [
                 partial(product, values, c, pairs, p) for c, p in zip(wave, parts, strict=True)
             ]
-            run_tasks(tasks, [1.0] * len(tasks), replace_progress(work))
+            run_tasks(tasks, [1.0] * len(tasks), silent(work))
             for part in parts:  # in order: the sum does not depend on who finished first
                 np.add(total, part, out=total)
 
@@ -297,7 +292,7 @@ def _square(margin: Margin, bins: Index, strip: slice, work: Work) -> Array:
             part = slice(k, k + step)
             i, j = bins[a[part], strip], bins[b[part]]
             tasks.append(partial(margin.values, i, j, True, out[:, part]))
-    run_tasks(tasks, [1.0] * len(tasks), replace_progress(work))
+    run_tasks(tasks, [1.0] * len(tasks), silent(work))
     return out.reshape(len(out), count * count, -1)
 
 
