@@ -199,6 +199,7 @@ def test_readme_commands_are_true():
     set_up = re.findall(r"^python3 -m pip install .*$", text, flags=re.MULTILINE)
     assert len(set_up) == 2
     assert all(line in ci for line in set_up)
+    assert "kstest hsic datasets/module09.csv --x tot_ns --y pmt" in text
     for line in re.findall(r"kstest mmd datasets/\S+ datasets/\S+(?: --columns \w+)?", text):
         assert kstest(*line.split()[1:], cwd=ROOT).returncode in (0, 1)
 
@@ -233,6 +234,16 @@ def test_independence_of_columns_of_a_file(linked):
     done = kstest("hsic", "-", "--x=1", "--y=3", "--input-format=csv", input=linked.read_text())
     assert done.returncode == 1
     assert "@inproceedings{gretton2007kernel" in kstest("hsic", "--cite").stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [("module09.csv", 1), ("module09_without_tube23.csv", 0), ("module10_early.parquet", 0)],
+)
+def test_pulse_size_depends_on_the_tube_only_where_one_is_noisy(file, code):
+    done = kstest("hsic", DATA / file, "--x", "tot_ns", "--y", "pmt")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stderr == ""
 
 
 def test_all_pairs_of_columns_of_a_file(linked):

@@ -249,7 +249,7 @@ def test_level(law, form):
 
     def rejects(rng):
         data = [draws(law, rng, 43) for _ in range(blocks)]
-        return kstest.hsic(*data, permutations=99, permute=permute, threads=1).reject
+        return kstest.hsic(*data, permutations=39, permute=permute, threads=1).reject
 
     low, high = binom.ppf([0.0005, 0.9995], 1000, 0.05)
     assert low <= level(rejects) <= high
