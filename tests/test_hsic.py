@@ -218,7 +218,7 @@ def test_level_of_time_series_with_blocks(memory):
     def rejects(rng):
         x, y = walk(rng, 900, memory), walk(rng, 900, memory)
         options = {"bandwidth": "median", "permutations": 39, "threads": 1}
-        return kstest.hsic(x, y, block_length="auto", **options).reject
+        return kstest.hsic(x, y, block_length="auto", **options).verdict == "rejected"
 
     low, high = binom.ppf([0.0005, 0.9995], 300, 0.05)
     assert low <= level(rejects, 300) <= high
