@@ -27,7 +27,9 @@ def engine_seconds(n, d, rungs, threads, repeat, clock):
     bank = Bank(KERNELS["gaussian"], widths, squaring=True)
     starts = np.arange(0, n + 1, n // 32)
     return yardstick.best(
-        lambda: block_sums(rows, starts, [bank], Work(threads=threads)), repeat, clock
+        lambda: block_sums(rows, starts, [bank], Work(threads=threads), squares=rungs > 1),
+        repeat,
+        clock,
     )
 
 

@@ -9,6 +9,14 @@ from typing import Any
 
 from .registry import METHODS
 from .result import Result
+from .sources import (
+    FILES_ONLY,
+    OPTIONS,
+    columns_of,
+    join_objects,
+    read_options,
+    samples_from_objects,
+)
 
 
 @cache
@@ -16,45 +24,38 @@ def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     module = METHODS[name].load()
     roles: tuple[str, ...] = module.SAMPLES
-    # Tests of independence take one table with blocks of columns, or one array per block.
+    # Tests of blocks of columns take one table, or one object per block.
     block_names: tuple[str, ...] = getattr(module, "BLOCKS", ())
     options = {f.name for f in fields(module.Params)}
+    reading = {f.name for f in OPTIONS} - FILES_ONLY
+    if len(roles) > 1:
+        reading |= {f"{role}_values" for role in roles}
+    else:
+        reading.remove("sample_column")
 
-    def test(
-        *data: Any,
-        columns: str | None = None,
-        exclude: str | None = None,
-        missing: str = "error",
-        threads: int | None = None,
-        **params: Any,
-    ) -> Result:
+    def test(*data: Any, threads: int | None = None, **given: Any) -> Result:
         from .engine import Work
         from .run import execute
-        from .sources import ReadOptions, sample_from_blocks, samples_from_objects
 
+        sides = roles if given.get("sample_column") is None else ("table",)
         joined = 1 < len(data) <= len(block_names)
-        if len(data) != len(roles) and not joined:
-            what = f"{len(roles)} sample{'s' * (len(roles) != 1)}: {', '.join(roles)}"
+        if len(data) != len(sides) and not joined:
+            what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
             more = f", or 2 to {len(block_names)} blocks of columns" if block_names else ""
             raise TypeError(f"kstest.{name} takes {what}{more}")
-        unknown = sorted(set(params) - options)
+        unknown = sorted(set(given) - options - reading)
         if unknown:
-            accepted = ", ".join(sorted(options | {"columns", "exclude", "missing", "threads"}))
+            accepted = ", ".join(sorted({*options, *reading, "threads"}))
             raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
-        checked = module.Params(**params)
-        blocks = module.blocks(checked) if block_names else ()
-        reading = ReadOptions(columns=columns, exclude=exclude, missing=missing, blocks=blocks)
+        params = module.Params(**{k: v for k, v in given.items() if k in options})
         if joined:
-            if blocks:
-                raise TypeError(
-                    f"kstest.{name}: several arrays are blocks already; drop {blocks[0][0]}"
-                )
-            objects = dict(zip(block_names, data, strict=False))
-            samples, notices = sample_from_blocks(objects, reading)
-        else:
-            samples, notices = samples_from_objects(dict(zip(roles, data, strict=True)), reading)
+            whole, lists = join_objects(dict(zip(block_names, data, strict=False)))
+            params, data = module.with_blocks(params, lists), (whole,)
+        kept = {k: v for k, v in given.items() if k in reading}
+        how = read_options(roles, kept, columns_of(module, params))
+        samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)
         work = Work() if threads is None else Work(threads=threads)
-        return execute(name, samples, checked, notices, work)
+        return execute(name, samples, params, notices, work)
 
     test.__name__ = test.__qualname__ = name
     test.__module__ = "kstest"

@@ -66,8 +66,14 @@ def warmup() -> int:
     from .engine import Work, warm
 
     clock = time.process_time()
-    where = warm(Work())
-    click.echo(f"compiled in {time.process_time() - clock:.1f} s of CPU time; kept in {where}")
+    compiling: list[str] = []
+    where = warm(Work(notify=compiling.append))
+    seconds = f"in {time.process_time() - clock:.1f} s of CPU time"
+    click.echo(
+        f"compiled {seconds}; kept in {where}"
+        if compiling
+        else f"already compiled; kept in {where}"
+    )
     return 0
 
 

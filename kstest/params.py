@@ -30,6 +30,24 @@ def seed() -> Any:
     return option(0, "Seed of everything random; the same seed gives the same answer.")
 
 
+def permute() -> Any:
+    return option(
+        "auto",
+        "Permute rows, or random bins of rows (as valid, and the cost no longer grows with their "
+        "number); auto takes rows while the smaller sample has fewer than 128.",
+        choices=("auto", "rows", "bins"),
+    )
+
+
+def block_length() -> Any:
+    return option(
+        None,
+        "For rows in order of time: permute blocks of this many consecutive rows, which is "
+        "approximate; auto takes the length from the autocorrelation.",
+        metavar="auto|ROWS",
+    )
+
+
 def option_name(name: str) -> str:
     return "--" + name.replace("_", "-")
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import __version__
 from .engine import Work
+from .errors import UsageError
 from .registry import METHODS
 from .result import Notice, Result
 from .sample import Sample
@@ -40,6 +41,7 @@ def execute(
     work : Work, optional
     """
     work = work or Work()
+    _require_accepted(name, samples)
     started, clock = datetime.now(UTC), time.perf_counter()
     rng = np.random.default_rng(params.seed)
     result: Result = METHODS[name].load().run(samples, params, rng, work)
@@ -63,3 +65,23 @@ def execute(
             "threads": work.threads,
         },
     )
+
+
+def _require_accepted(name: str, samples: Sequence[Sample]) -> None:
+    """Refuse data that the test would silently ignore.
+
+    A test lists in `ACCEPTS` what it makes use of besides numeric columns: "categorical",
+    "missing" (cells marked by an indicator), "groups", "weights".
+    """
+    accepted: frozenset[str] = getattr(METHODS[name].load(), "ACCEPTS", frozenset())
+    for sample in samples:
+        texts = ", ".join(map(repr, sample.categorical[:5]))
+        present = {
+            "categorical": (texts, f"text or categories ({texts}); leave them out with --exclude"),
+            "missing": (sample.missing is not None, "--missing indicator; use --missing drop"),
+            "groups": (sample.groups is not None, "--group; leave it out"),
+            "weights": (sample.weights is not None, "--weights; leave it out"),
+        }
+        for feature, (found, advice) in present.items():
+            if found and feature not in accepted:
+                raise UsageError(f"kstest {name} makes no use of {advice}.")

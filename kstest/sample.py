@@ -6,10 +6,14 @@ and the Python API (arrays, frames) build Samples, and the engine trusts them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+MISSING_CODE = -1
+MISSING_NAME = "missing"
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,12 @@ class Input:
     path : str
         As the user wrote it; ``-`` for standard input, ``<array>`` for Python objects.
     rows_read, rows_used, rows_dropped : int
-        ``rows_read == rows_used + rows_dropped``.
+        ``rows_read == rows_used + rows_dropped + rows_filtered``. With --sample-column only the
+        rows that hold a value of this side are counted.
     sha256 : str or None
         Of the bytes read (files and streams), None for Python objects.
+    rows_filtered : int
+        Rows that --where leaves out.
     """
 
     path: str
@@ -31,6 +38,7 @@ class Input:
     rows_used: int
     rows_dropped: int
     sha256: str | None = None
+    rows_filtered: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,20 +50,60 @@ class Sample:
     name : str
         Its role, for example ``reference`` or ``sample``.
     values : ndarray of float64, shape (n, d)
-        C-contiguous, finite, in file order.
+        The numeric columns. C-contiguous, finite, in file order; 0.0 where `missing` is True.
     columns : tuple of str
-        The d column names, in the order of `values`.
+        The d names of the numeric columns, in the order of `values`.
     inputs : tuple of Input
         Where the rows came from.
-    blocks : tuple of tuple of str
-        Column names by block, where the test was given blocks; together they are `columns`.
+    missing : ndarray of bool, shape (n, d), or None
+        True where a numeric cell was missing. None where no numeric cell of any sample was
+        missing, and always None without ``--missing indicator``.
+    categorical : tuple of str
+        The c names of the categorical columns.
+    codes : ndarray of int32, shape (n, c)
+        Position in `levels`; -1 (`MISSING_CODE`) for a missing cell, with
+        ``--missing indicator`` only.
+    levels : tuple of tuple of str
+        For each categorical column its values, sorted. Common to all samples of a run: equal
+        text has equal codes, and a level may be absent from one of the samples.
+    groups : ndarray of int64, shape (n,), or None
+        Position in `group_names`, with --group.
+    group_names : tuple of str
+        The groups, sorted, common to all samples of a run.
+    weights : ndarray of float64, shape (n,), or None
+        Finite, not negative, not all zero, with --weights.
+    n_missing : mapping of str to int
+        Missing (or infinite) cells by column, for the columns that have any, before rows were
+        dropped.
+    rows_with_missing : int
+        Rows with at least one of them, out of ``n + n_dropped``.
+    kept : tuple of (ndarray of int64 or None)
+        For each input the numbers (from 1, in their file) of the rows that are used; None
+        where all are.
+    file_columns : tuple of str
+        All columns of the first file, used or not, in its order: positions count in them. Empty
+        for samples made by hand.
     """
 
     name: str
     values: NDArray[np.float64]
     columns: tuple[str, ...]
     inputs: tuple[Input, ...] = ()
-    blocks: tuple[tuple[str, ...], ...] = ()
+    missing: NDArray[np.bool_] | None = None
+    categorical: tuple[str, ...] = ()
+    codes: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 0), np.int32))
+    levels: tuple[tuple[str, ...], ...] = ()
+    groups: NDArray[np.int64] | None = None
+    group_names: tuple[str, ...] = ()
+    weights: NDArray[np.float64] | None = None
+    n_missing: Mapping[str, int] = field(default_factory=dict)
+    rows_with_missing: int = 0
+    kept: tuple[NDArray[np.int64] | None, ...] = ()
+    file_columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.categorical and self.codes.shape != (self.n, 0):
+            object.__setattr__(self, "codes", np.empty((self.n, 0), np.int32))
 
     @property
     def n(self) -> int:
@@ -64,3 +112,31 @@ class Sample:
     @property
     def n_dropped(self) -> int:
         return sum(i.rows_dropped for i in self.inputs)
+
+    @property
+    def n_filtered(self) -> int:
+        return sum(i.rows_filtered for i in self.inputs)
+
+    @property
+    def row_numbers(self) -> NDArray[np.int64]:
+        """Number of each row in its own file, from 1, shape (n,); made on demand."""
+        if not self.inputs:
+            return np.arange(1, self.n + 1, dtype=np.int64)
+        kept = self.kept or (None,) * len(self.inputs)
+        parts = [
+            np.arange(1, source.rows_used + 1, dtype=np.int64) if rows is None else rows
+            for source, rows in zip(self.inputs, kept, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @property
+    def row_inputs(self) -> NDArray[np.int64]:
+        """Position in `inputs` of the file of each row, shape (n,); made on demand."""
+        if not self.inputs:
+            return np.zeros(self.n, np.int64)
+        used = [source.rows_used for source in self.inputs]
+        return np.repeat(np.arange(len(used), dtype=np.int64), used)
+
+    def level_name(self, column: int, code: int) -> str:
+        """The text of a code of categorical column `column`; ``missing`` for -1."""
+        return MISSING_NAME if code == MISSING_CODE else self.levels[column][code]

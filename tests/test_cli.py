@@ -252,7 +252,7 @@ def test_all_pairs_of_columns_of_a_file(linked):
     assert "1 of 3 pairs" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     found = json.loads(kstest("hsic", linked, "--all-pairs", "--format", "json").stdout)
-    assert [p["reject"] for p in found["explanation"]["pairs"]] == [False, True, False]
+    assert [p["reject"] for p in found["explanation"]["all_pairs"]] == [False, True, False]
     assert found["null"]["correction"] == "Holm"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kstest.engine import Work, block_sums, blocks, forms, quadratic_forms
-from kstest.kernels import KERNELS, Bank, ladder, pair_distances
+from kstest.kernels import KERNELS, MISMATCH, Bank, Rows, ladder, pair_distances
 
 # Odd sizes around the strip, the four-row step and the tile.
 CUTS = [[0, 1], [0, 1, 2], [0, 3, 6, 7], [0, 4, 8, 13], [0, 5, 5, 9]]
@@ -40,6 +40,32 @@ def test_block_sums_equal_double_loop(way, name, sizes, rng):
         K = naive.kernel_matrix(rows, name, h)
         np.testing.assert_allclose(found.blocks[l], naive.block_sums(K, cut(sizes)), rtol=3e-6)
         np.testing.assert_allclose(found.squares[l], (K**2).sum() / 2, rtol=3e-6)
+    without = block_sums(rows, cut(sizes), [bank], Work(threads=1), squares=False)
+    assert without.squares is None
+    np.testing.assert_allclose(without.blocks, found.blocks, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "laplace", "imq"])
+@pytest.mark.parametrize("numeric", [0, 1, 3])
+def test_categories_multiply_an_equality_kernel(way, name, numeric, rng):
+    """Gaussian and Laplace: the product with exp(-a MISMATCH) where levels differ."""
+    sizes = (5, 3, 8)
+    values, codes = rng.normal(size=(16, numeric)), rng.integers(-1, 3, size=(16, 2))
+    rows = Rows(values, codes.astype(np.int32))
+    bank = Bank(KERNELS[name], (1.7,))
+    found = block_sums(rows, cut(sizes), [bank], Work(threads=2))
+    one_hot = np.hstack([(codes[:, [c]] == np.arange(-1, 3)) * 1.0 for c in range(2)])
+    # Levels that differ are 2 apart in squared one-hot distance, and in city-block distance.
+    unit = MISMATCH["cityblock"] / 2 if name == "laplace" else 1.0
+    K = naive.kernel_matrix(np.hstack([values, unit * one_hot]), name, 1.7)
+    np.testing.assert_allclose(found.blocks[0], naive.block_sums(K, cut(sizes)), rtol=3e-6)
+    if name == "gaussian":
+        product = naive.kernel_matrix(values, name, 1.7) if numeric else np.ones((16, 16))
+        for c in range(2):
+            differ = codes[:, [c]] != codes[:, c]
+            product = product * np.exp(differ * MISMATCH["euclidean"] / (-2 * 1.7**2))
+        off = ~np.eye(16, dtype=bool)
+        np.testing.assert_allclose(K[off], product[off])
 
 
 @pytest.mark.parametrize("name", ["gaussian", "laplace"])
@@ -108,9 +134,11 @@ def test_forms_from_rows_equal_forms_from_block_sums(name, n, monkeypatch, rng):
     monkeypatch.setattr(forms, "MOST_STORED", 1)
     monkeypatch.setattr(forms, "TILE_COLUMNS", 100)
     streamed = quadratic_forms(rows, starts, signs, [bank], Work(threads=2))
-    for part in ("quadratic", "linear", "total", "squares"):
+    for part in ("quadratic", "linear", "total"):
         a, b = getattr(stored, part), getattr(streamed, part)
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(stored.total).max())
+    if len(bank) > 1:
+        np.testing.assert_allclose(stored.size, streamed.size, rtol=1e-4)
 
 
 def test_forms_equal_their_definition(rng):
@@ -122,12 +150,14 @@ def test_forms_equal_their_definition(rng):
     np.testing.assert_allclose(found.quadratic[0], [x @ K @ x for x in v.T])
     np.testing.assert_allclose(found.linear[0], K.sum(axis=0) @ v)
     np.testing.assert_allclose(found.total[0], K.sum())
-    np.testing.assert_allclose(found.squares[0], (K**2).sum())
+    np.testing.assert_allclose(found.size[0], np.abs(K).sum() / 72)
 
 
 def test_width_far_below_the_spread_is_computed_in_double_precision(rng):
     # Two tight clusters far from each other: float32 could not tell rows of a cluster apart.
     rows = np.concatenate([rng.normal(size=(400, 2)), 1e5 + rng.normal(size=(400, 2))])
     bank = Bank(KERNELS["gaussian"], (1.0,))
-    assert not blocks._suits_compiled(np.repeat(rows - rows.mean(axis=0), 20, axis=0), bank)
-    assert blocks._suits_compiled(rng.normal(size=(20_000, 2)), bank)
+    assert not blocks._suits_compiled(
+        Rows.of(np.repeat(rows - rows.mean(axis=0), 20, axis=0)), bank
+    )
+    assert blocks._suits_compiled(Rows.of(rng.normal(size=(20_000, 2))), bank)

@@ -48,7 +48,7 @@ def test_answer_does_not_depend_on_threads(permute, rng):
     assert one.p_value == three.p_value
 
 
-@pytest.mark.parametrize("aggregate", ["studentised", "fuse", "minp", "mmdagg"])
+@pytest.mark.parametrize("aggregate", ["mahalanobis", "studentised", "fuse", "minp", "mmdagg"])
 def test_every_aggregate_finds_a_clear_difference(aggregate, rng):
     X, Y = rng.normal(size=(150, 2)), 1.6 * rng.normal(size=(150, 2))
     assert kstest.mmd(X, Y, aggregate=aggregate, kernel="gaussian,laplace").reject

@@ -114,12 +114,25 @@ def test_aggregates_treat_all_labellings_alike(rule, rng):
     np.testing.assert_allclose(swapped[place], found[0])
 
 
+def standard(values):
+    return np.array([(v - np.mean(values)) / np.std(values) for v in values])
+
+
+def test_mahalanobis_equals_its_definition(rng):
+    T, size = rng.normal(size=(3, 40)) * [[1], [10], [0.1]], np.array([1.0, 2.0, 3.0])
+    T[1] += 9.9 * T[0]  # nearly the same statistic twice
+    C = np.corrcoef(T)
+    inverse = np.linalg.inv(C + 1e-3 * np.linalg.eigvalsh(C).max() * np.eye(3))
+    z = np.array([standard(row) for row in T])
+    sign = [1 if (z[:, b] > 0).any() else -1 for b in range(40)]
+    distances = [sign[b] * (z[:, b] @ inverse @ z[:, b]) for b in range(40)]
+    w = [max(T[k, b] / size[k] for k in range(3)) for b in range(40)]
+    expected = standard(distances) + standard(w) / 4
+    np.testing.assert_allclose(aggregate(T, size, "mahalanobis", 10), expected)
+
+
 def test_studentised_equals_its_definition(rng):
     T, size = rng.normal(size=(3, 30)) * [[1], [10], [0.1]], np.array([1.0, 2.0, 3.0])
-
-    def standard(values):
-        return [(v - np.mean(values)) / np.std(values) for v in values]
-
     z = [max((T[k, b] - T[k].mean()) / T[k].std() for k in range(3)) for b in range(30)]
     w = [max(T[k, b] / size[k] for k in range(3)) for b in range(30)]
     expected = np.add(standard(z), standard(w))

@@ -37,7 +37,8 @@ from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms
 from .margins import Margin, margins
 from .products import grid_products, table_products
-from .work import Work
+from .tiles import mean_similarity
+from .work import Work, single_blas
 
 __all__ = [
     "Forms",
@@ -47,7 +48,9 @@ __all__ = [
     "block_sums",
     "grid_products",
     "margins",
+    "mean_similarity",
     "quadratic_forms",
+    "single_blas",
     "table_products",
     "warm",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import Bank, Rows
 from . import jit
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
@@ -17,6 +17,7 @@ from .work import Work, run_tasks, single_blas
 # From this many columns on, distances come from a matrix product (benchmarks/engine.py prints
 # both): with fewer, the direct sweep's strips stay in the first-level cache.
 PRODUCT_COLUMNS = 8
+PRODUCT_ROWS = 64  # of a block, on average
 # Below this many elementary steps NumPy has finished before numba is imported.
 NUMPY_STEPS = 4e8
 # One compiled call covers about this many steps (0.1 to 0.3 s), so that progress moves and
@@ -36,54 +37,66 @@ class Sums:
     ----------
     blocks : ndarray of float64 (L, G, G)
         Sum of k(x_i, x_j) over i in block a, j in block b, i != j; symmetric.
-    squares : ndarray of float64 (L,)
+    squares : ndarray of float64 (L,), or None if they were not asked for
         Sum of k(x_i, x_j)^2 over all unordered pairs i < j.
     """
 
     blocks: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    squares: NDArray[np.float64] | None
 
 
 def block_sums(
-    rows: NDArray[np.float64], starts: NDArray[np.int64], banks: Sequence[Bank], work: Work
+    rows: Rows | NDArray[np.float64],
+    starts: NDArray[np.int64],
+    banks: Sequence[Bank],
+    work: Work,
+    squares: bool = True,
+    weights: NDArray[np.float64] | None = None,
 ) -> Sums:
     """Sum the kernels of all banks over all pairs of blocks.
 
     Parameters
     ----------
-    rows : ndarray (N, d)
+    rows : Rows, or ndarray (N, d)
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
         Block g holds the rows starts[g] <= i < starts[g + 1].
     banks : sequence of Bank
     work : Work
+    squares : bool
+        Whether the sums of squares are wanted; a single bandwidth is faster without.
+    weights : ndarray (N,), optional
+        The sums are then of w_i w_j k(x_i, x_j), by NumPy; the squares stay unweighted.
 
     Notes
     -----
     Memory: the rows three times in float32, L G^2 numbers, and a tile per thread. Time: N^2 / 2
     pairs times d plus the number of bandwidths.
     """
-    parts = []
+    parts, rows = [], Rows.of(rows)
     with single_blas():
         for bank in banks:
-            sweep = _compiled if _suits_compiled(rows, bank) else _numpy
-            parts.append(sweep(rows, starts, bank, work))
+            if weights is None and _suits_compiled(rows, bank):
+                parts.append(_compiled(rows, starts, bank, work, squares))
+            else:
+                parts.append(_numpy(rows, starts, bank, work, squares, weights))
+    counted = [p.squares for p in parts if p.squares is not None]
     return Sums(
-        np.concatenate([p.blocks for p in parts]), np.concatenate([p.squares for p in parts])
+        np.concatenate([p.blocks for p in parts]), np.concatenate(counted) if squares else None
     )
 
 
-def _suits_compiled(rows: NDArray[np.float64], bank: Bank) -> bool:
-    if bank.kernel.leaf is None or _steps(len(rows), rows.shape[1], len(bank)) < NUMPY_STEPS:
+def _suits_compiled(rows: Rows, bank: Bank) -> bool:
+    if bank.kernel.leaf is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
         return False
     return single_suffices(rows, bank)
 
 
-def single_suffices(rows: NDArray[np.float64], bank: Bank) -> bool:
+def single_suffices(rows: Rows, bank: Bank) -> bool:
     """Say whether float32 distances from a matrix product are exact enough for these widths."""
     if bank.kernel.geometry == "cityblock":
         return True
-    norms = np.einsum("ij,ij->i", rows, rows)
+    norms = np.einsum("ij,ij->i", rows.values, rows.values)
     typical = np.partition(norms, int(0.9 * len(norms)))[int(0.9 * len(norms))]
     return bool(SINGLE_ROUNDING * typical * bank.factors.max() < ARGUMENT_ERROR)
 
@@ -93,7 +106,14 @@ def _steps(pairs_side: int, d: int, rungs: int) -> float:
     return pairs_side**2 / 2 * (4 + d / 2 + rungs)
 
 
-def _numpy(rows: NDArray[np.float64], starts: NDArray[np.int64], bank: Bank, work: Work) -> Sums:
+def _numpy(
+    rows: Rows,
+    starts: NDArray[np.int64],
+    bank: Bank,
+    work: Work,
+    count_squares: bool,
+    weights: NDArray[np.float64] | None,
+) -> Sums:
     points = Points.of(rows)
     n, groups = len(points), len(starts) - 1
     out = np.zeros((len(bank), groups, groups))
@@ -106,17 +126,20 @@ def _numpy(rows: NDArray[np.float64], starts: NDArray[np.int64], bank: Bank, wor
                 continue
             j_cut = _cut(starts, j)
             for l, values in enumerate(tile_values(points, i, j, bank)):
-                part = np.add.reduceat(values, j_cut[1], axis=1)
+                if weights is None:
+                    part = np.add.reduceat(values, j_cut[1], axis=1)
+                else:
+                    part = np.add.reduceat(values * weights[j], j_cut[1], axis=1)
+                    part *= weights[i, None]
                 part = np.add.reduceat(part, i_cut[1], axis=0)
                 out[l, i_cut[0], j_cut[0]] += part
-                flat = values.ravel()
-                if j is i:
-                    squares[l] += flat @ flat / 2
-                else:
+                if j is not i:
                     out[l, j_cut[0], i_cut[0]] += part.T
-                    squares[l] += flat @ flat
+                if count_squares:
+                    flat = values.ravel()
+                    squares[l] += flat @ flat * (0.5 if j is i else 1.0)
         work.progress(1 - (1 - i.stop / n) ** 2)
-    return Sums(out, squares)
+    return Sums(out, squares if count_squares else None)
 
 
 def _cut(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int64]]:
@@ -126,25 +149,35 @@ def _cut(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int6
     return slice(first, last), np.maximum(starts[first:last], part.start) - part.start
 
 
-def _compiled(rows: NDArray[np.float64], starts: NDArray[np.int64], bank: Bank, work: Work) -> Sums:
+def _compiled(
+    rows: Rows,
+    starts: NDArray[np.int64],
+    bank: Bank,
+    work: Work,
+    count_squares: bool,
+) -> Sums:
     points = Points.of(rows, np.float32)
-    groups, d = len(starts) - 1, rows.shape[1]
+    groups, d = len(starts) - 1, rows.values.shape[1]
     out = np.zeros((len(bank), groups, groups))
     sweep = load_leaves(work)
-    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS
-    per_pair = 2 * _steps(1, d, len(bank))
+    # Small blocks would make small products: the call costs more than the sum.
+    wide = len(rows) >= PRODUCT_ROWS * groups
+    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and wide
+    per_pair = 2 * _steps(1, rows.width, len(bank))
     tasks: list[Callable[[], None]] = []
     costs: list[float] = []
     partial: list[NDArray[np.float64]] = []
     for a in range(groups):
         height = int(starts[a + 1] - starts[a])
         for b_first, b_last in _spans(starts, a, CALL_STEPS / (height * per_pair)):
-            squares = np.zeros(len(bank))
+            squares = np.zeros(len(bank) if count_squares else 0)
             partial.append(squares)
             args = (points, starts, a, b_first, b_last, bank, out, squares)
             tasks.append(lambda args=args: sweep(product, *args))  # type: ignore[misc]
             costs.append(height * float(starts[b_last] - starts[b_first]))
     run_tasks(tasks, costs, work)
+    if not count_squares:
+        return Sums(out, None)
     squares = np.sum(partial, axis=0)
     if bank.squaring:  # the next rung is the square of this one; only the last was counted
         totals = out.sum(axis=(1, 2)) / 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import Bank, Rows
 from .blocks import block_sums
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
@@ -22,7 +22,7 @@ TILE_COLUMNS = 2048
 class Forms:
     """What a labelled pair statistic needs, for L kernels and B + 1 sign vectors v in {+1, -1}^N.
 
-    With K0 the kernel matrix without its diagonal:
+    With K0 the kernel matrix without its diagonal (with weights w, of w_i w_j k(x_i, x_j)):
 
     Attributes
     ----------
@@ -32,28 +32,33 @@ class Forms:
         1' K0 v
     total : ndarray (L,)
         1' K0 1
-    squares : ndarray (L,)
-        Sum of k(x_i, x_j)^2 over ordered pairs i != j.
+    size : ndarray (L,)
+        Root mean square of k(x_i, x_j) over pairs i != j; for a single kernel, whose size is
+        only the scale of its rounding errors, possibly the mean of k in absolute value.
+    blocks : ndarray (L, G, G) or None
+        Kernel sums over pairs of blocks; None if there were too many blocks to keep them.
     """
 
     quadratic: NDArray[np.float64]
     linear: NDArray[np.float64]
     total: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    size: NDArray[np.float64]
+    blocks: NDArray[np.float64] | None = None
 
 
 def quadratic_forms(
-    rows: NDArray[np.float64],
+    rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
     signs: NDArray[np.int8],
     banks: Sequence[Bank],
     work: Work,
+    weights: NDArray[np.float64] | None = None,
 ) -> Forms:
     """Evaluate the forms of all labellings.
 
     Parameters
     ----------
-    rows : ndarray (N, d)
+    rows : Rows, or ndarray (N, d)
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
     signs : ndarray of int8 (G, B + 1)
@@ -61,23 +66,32 @@ def quadratic_forms(
     banks : sequence of Bank
         L kernels in all.
     work : Work
+    weights : ndarray (N,), optional
     """
     if len(starts) - 1 > MOST_STORED:
         if len(starts) - 1 != len(rows):
             raise ValueError(f"at most {MOST_STORED} blocks, or blocks of one row")
-        parts = [_from_rows(rows, signs, bank, work) for bank in banks]
-        return Forms(
-            *(np.concatenate([getattr(p, f) for p in parts]) for f in Forms.__dataclass_fields__)
-        )
-    sums = block_sums(rows, starts, banks, work)
+        parts = [_from_rows(rows, signs, bank, work, weights) for bank in banks]
+        names = ("quadratic", "linear", "total", "size")
+        return Forms(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    several = sum(map(len, banks)) > 1
+    sums = block_sums(rows, starts, banks, work, several, weights)
     v = signs.astype(np.float64)
     with single_blas():
         quadratic = np.array([np.einsum("gb,gb->b", v, block @ v) for block in sums.blocks])
         linear = sums.blocks.sum(axis=1) @ v
-    return Forms(quadratic, linear, sums.blocks.sum(axis=(1, 2)), 2 * sums.squares)
+    total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
+    size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
+    return Forms(quadratic, linear, total, size, sums.blocks)
 
 
-def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, work: Work) -> Forms:
+def _from_rows(
+    rows: Rows | NDArray[np.float64],
+    signs: NDArray[np.int8],
+    bank: Bank,
+    work: Work,
+    weights: NDArray[np.float64] | None,
+) -> Forms:
     """Row labellings: each tile of K meets all sign vectors in one float32 matrix product.
 
     Only the upper triangle is visited, so a tile off the diagonal counts twice.
@@ -90,28 +104,34 @@ def _from_rows(rows: NDArray[np.float64], signs: NDArray[np.int8], bank: Bank, w
     linear = np.zeros((len(spans), len(bank), columns))
     total = np.zeros((len(spans), len(bank)))
     squares = np.zeros((len(spans), len(bank)))
+    heavy = np.ones(n) if weights is None else weights
 
     def task(number: int) -> None:
         i = spans[number]
-        left = signs[i].astype(np.float32)
+        left = _weighted(signs[i], heavy[i])
         rest = range(i.stop, n, TILE_COLUMNS)
         for j in (i, *(slice(c, min(c + TILE_COLUMNS, n)) for c in rest)):
             own = j is i
-            right = left if own else signs[j].astype(np.float32)
+            right = left if own else _weighted(signs[j], heavy[j])
             weight = 1 if own else 2
             for l, values in enumerate(tile_values(points, i, j, bank)):
                 product = values @ right
                 product *= left
                 quadratic[number, l] += weight * product.sum(axis=0, dtype=np.float64)
-                across = values.sum(axis=0, dtype=np.float64)
+                across = heavy[i] @ values
                 linear[number, l] += across @ right
                 if not own:
-                    linear[number, l] += values.sum(axis=1, dtype=np.float64) @ left
-                total[number, l] += weight * across.sum()
+                    linear[number, l] += (values @ heavy[j]) @ left
+                total[number, l] += weight * (across @ heavy[j])
                 flat = values.ravel()
                 squares[number, l] += weight * float(flat @ flat)
 
     tasks: list[Callable[[], None]] = [lambda k=k: task(k) for k in range(len(spans))]  # type: ignore[misc]
     with single_blas():
         run_tasks(tasks, [n - i.start for i in spans], work)
-    return Forms(*(part.sum(axis=0) for part in (quadratic, linear, total, squares)))
+    size = np.sqrt(squares.sum(axis=0) / (n * (n - 1)))
+    return Forms(quadratic.sum(axis=0), linear.sum(axis=0), total.sum(axis=0), size)
+
+
+def _weighted(signs: NDArray[np.int8], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(signs * weights[:, None], dtype=np.float32)

@@ -77,10 +77,12 @@ def _marker() -> Path:
     import llvmlite.binding
     import numba
 
-    source = Path(__file__).with_name("leaves.py").read_bytes()
+    leaves = Path(__file__).with_name("leaves.py")
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
-    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features}".encode()
-    return cache_directory() / f"compiled-{hashlib.sha256(key + source).hexdigest()[:16]}"
+    # The path too: numba keeps the code of every installation apart.
+    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {leaves}".encode()
+    digest = hashlib.sha256(key + leaves.read_bytes()).hexdigest()
+    return cache_directory() / f"compiled-{digest[:16]}"
 
 
 def _candidates() -> Iterator[Path]:

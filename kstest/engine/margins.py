@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import MISMATCH, Bank, Rows
 from .blocks import single_suffices
 from .tiles import Array
 from .work import Work, run_tasks, silent, single_blas
@@ -50,6 +50,8 @@ class Margin:
         float32 or float64.
     norms : ndarray (n,)
         |x|^2.
+    codes : ndarray of int32 (n, c)
+        Categorical columns.
     bank : Bank
         R bandwidths of one kernel.
     sums : ndarray of float64 (R, n)
@@ -64,6 +66,7 @@ class Margin:
 
     rows: Array
     norms: Array
+    codes: NDArray[np.int32]
     bank: Bank
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
@@ -113,8 +116,17 @@ class Margin:
                 part[same] = 0
 
     def _distances(self, i: Index, j: Index) -> Array:
+        geometry = self.bank.kernel.geometry
+        out = self._numeric_distances(i, j, geometry == "cityblock")
+        apart = self.rows.dtype.type(MISMATCH[geometry])
+        for code in self.codes.T:
+            out += apart * (code[i][:, :, None] != code[j][:, None, :])
+        return out
+
+    def _numeric_distances(self, i: Index, j: Index, cityblock: bool) -> Array:
         x, y = self.rows[i], self.rows[j]
-        cityblock = self.bank.kernel.geometry == "cityblock"
+        if x.shape[2] == 0:
+            return np.zeros((len(i), i.shape[1], j.shape[1]), self.rows.dtype)
         if cityblock or x.shape[2] <= DIRECT_COLUMNS:
             total: Array | None = None
             for c in range(x.shape[2]):
@@ -131,32 +143,33 @@ class Margin:
 
 
 def margins(
-    blocks: Sequence[tuple[NDArray[np.float64], Bank]], centred: bool, work: Work
+    blocks: Sequence[tuple[Rows | NDArray[np.float64], Bank]], centred: bool, work: Work
 ) -> list[Margin]:
     """Prepare the margins of a test: one pass over all pairs, for the row sums.
 
     Parameters
     ----------
     blocks : sequence of (rows, Bank)
-        Scaled rows (n, d_l) of each block, all of the same n.
+        Scaled rows of each block, n in all of them.
     centred : bool
         Whether values are to be U-centred.
     work : Work
     """
-    found = [_bare(rows, bank) for rows, bank in blocks]
+    found = [_bare(Rows.of(rows), bank) for rows, bank in blocks]
     with single_blas():
         for margin in found:
             _add_row_sums(margin, work)
     return [_centred(margin) for margin in found] if centred else found
 
 
-def _bare(rows: NDArray[np.float64], bank: Bank) -> Margin:
+def _bare(rows: Rows, bank: Bank) -> Margin:
     single = len(rows) > DOUBLE_ROWS and single_suffices(rows, bank)
     dtype: Any = np.float32 if single else np.float64
-    x = np.ascontiguousarray(rows - rows.mean(axis=0), dtype)
+    x = np.ascontiguousarray(rows.values - rows.values.mean(axis=0), dtype)
     shape = (len(bank), len(rows))
     norms = np.einsum("ij,ij->i", x, x)
-    return Margin(x, norms, bank, np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype))
+    sums, squares, offsets = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype)
+    return Margin(x, norms, rows.codes, bank, sums, squares, offsets)
 
 
 def _add_row_sums(margin: Margin, work: Work) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import KERNELS, Bank
+from ..kernels import KERNELS, MISMATCH, Bank
 from .leaves import STRIP, block_row, product_tile
 from .tiles import TILE_ROWS, Points
 
@@ -21,20 +21,25 @@ def sweep(
     sums: NDArray[np.float64],
     squares: NDArray[np.float64],
 ) -> None:
-    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`."""
+    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`.
+
+    `squares` has one entry per bandwidth, or none if they are not wanted.
+    """
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
     factors = bank.factors.astype(np.float32)
+    apart = np.float32(MISMATCH[bank.kernel.geometry])
     cityblock = bank.kernel.geometry == "cityblock"
     code = bank.kernel.leaf
     if not product:
         block_row(
-            points.rows, points.columns, points.norms, starts, a, b_first, b_last,
+            points.rows, points.columns, points.norms, points.codes, points.code_columns,
+            apart, starts, a, b_first, b_last,
             cityblock, code, factors, bank.squaring, sums, squares,
         )  # fmt: skip
         return
     buffer = np.empty(TILE_ROWS * STRIP, np.float32)
     for b in range(b_first, b_last):
-        acc, acc2 = np.zeros(len(bank)), np.zeros(len(bank))
+        acc, acc2 = np.zeros(len(bank)), np.zeros(len(squares))
         for j in range(starts[b], starts[b + 1], STRIP):
             j_last = min(j + STRIP, starts[b + 1])
             for i in range(starts[a], starts[a + 1], TILE_ROWS):
@@ -44,7 +49,8 @@ def sweep(
                 part = buffer[: shape[0] * shape[1]].reshape(shape)
                 np.matmul(points.rows[i:i_last], points.columns[:, j:j_last], out=part)
                 product_tile(
-                    part, points.norms[i:i_last], points.norms[j:j_last], i - j, a == b,
+                    part, points.norms[i:i_last], points.norms[j:j_last], points.codes[i:i_last],
+                    points.code_columns[:, j:j_last], apart, i - j, a == b,
                     code, factors, bank.squaring, acc, acc2,
                 )  # fmt: skip
         sums[:, a, b] = sums[:, b, a] = acc

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
+from ..kernels import MISMATCH, Bank, Rows
 
 Array = NDArray[np.floating[Any]]
 
@@ -34,19 +34,26 @@ class Points:
         The same, transposed and C-contiguous.
     norms : ndarray (N,)
         |x|^2.
+    codes, code_columns : ndarray of int32 (N, c) and (c, N)
+        Categorical columns, and the same transposed.
     """
 
     rows: Array
     columns: Array
     norms: Array
+    codes: NDArray[np.int32]
+    code_columns: NDArray[np.int32]
 
     @classmethod
-    def of(cls, rows: NDArray[np.float64], dtype: Any = np.float64) -> Points:
-        centred = np.ascontiguousarray(rows - rows.mean(axis=0), dtype=dtype)
+    def of(cls, rows: Rows | NDArray[np.float64], dtype: Any = np.float64) -> Points:
+        rows = Rows.of(rows)
+        centred = np.ascontiguousarray(rows.values - rows.values.mean(axis=0), dtype=dtype)
         return cls(
             centred,
             np.ascontiguousarray(centred.T),
             np.einsum("ij,ij->i", centred, centred),
+            np.ascontiguousarray(rows.codes),
+            np.ascontiguousarray(rows.codes.T),
         )
 
     def __len__(self) -> int:
@@ -54,17 +61,24 @@ class Points:
 
 
 def distances(points: Points, i: slice, j: slice, geometry: str) -> Array:
-    """Squared Euclidean or city-block distances of rows i to rows j; shape (len i, len j)."""
+    """Squared Euclidean or city-block distances of rows i to rows j; shape (len i, len j).
+
+    Each categorical column in which they differ adds its MISMATCH.
+    """
     if geometry == "cityblock":
         out = np.zeros((i.stop - i.start, j.stop - j.start), dtype=points.rows.dtype)
         for c in range(len(points.columns)):
             out += np.abs(points.rows[i, c, None] - points.columns[c, None, j])
-        return out
-    product = points.rows[i] @ points.columns[:, j]
-    product *= -2
-    product += points.norms[i, None]
-    product += points.norms[None, j]
-    return np.maximum(product, 0, out=product)
+    else:
+        out = points.rows[i] @ points.columns[:, j]
+        out *= -2
+        out += points.norms[i, None]
+        out += points.norms[None, j]
+        np.maximum(out, 0, out=out)
+    apart = points.rows.dtype.type(MISMATCH[geometry])
+    for c in range(len(points.code_columns)):
+        out += apart * (points.codes[i, c, None] != points.code_columns[c, None, j])
+    return out
 
 
 def tile_values(points: Points, i: slice, j: slice, bank: Bank) -> Iterator[Array]:
@@ -86,3 +100,15 @@ def tile_values(points: Points, i: slice, j: slice, bank: Bank) -> Iterator[Arra
             bank.kernel.profile(values)
         values[own - i.start, own - j.start] = 0
         yield values
+
+
+def mean_similarity(at: Rows, rows: Rows, bank: Bank) -> NDArray[np.float64]:
+    """Mean of k(x, z) over the rows z, at every row x of `at`; for the first kernel of a bank."""
+    both = Rows(np.concatenate([at.values, rows.values]), np.concatenate([at.codes, rows.codes]))
+    points, n = Points.of(both), len(at)
+    out = np.empty(n)
+    for first in range(0, n, TILE_ROWS):
+        i = slice(first, min(first + TILE_ROWS, n))
+        values = next(tile_values(points, i, slice(n, len(both)), bank))
+        out[i] = values.mean(axis=1)
+    return out

@@ -2,21 +2,24 @@
 
 A kernel is one entry in `radial.KERNELS`: a geometry (which distance) and a profile phi(u) of the
 scaled distance u. Every test uses it from there. The room also holds what surrounds a kernel:
-`scaling` gives columns comparable units, `bandwidths` chooses the widths to try.
+`rows` puts numbers and categories side by side, `scaling` gives columns comparable units,
+`bandwidths` chooses the widths to try.
 
 Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
-from .bandwidths import Bank, around_median, choose, ladder, pair_distances
+from .bandwidths import Bank, choose, ladder, pair_distances
 from .radial import KERNELS, Kernel
+from .rows import MISMATCH, Rows
 from .scaling import SCALES, scale_columns
 
 __all__ = [
     "KERNELS",
+    "MISMATCH",
     "SCALES",
     "Bank",
     "Kernel",
-    "around_median",
+    "Rows",
     "choose",
     "ladder",
     "pair_distances",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .radial import Kernel
+from .rows import MISMATCH, Rows
 
 # A ladder longer than this reaches widths at which single precision no longer tells neighbouring
 # rows apart, and costs more than its rungs find.
@@ -36,25 +37,31 @@ class Bank:
         return len(self.bandwidths)
 
 
-def pair_distances(rows: NDArray[np.float64], geometry: str) -> NDArray[np.float64]:
+def pair_distances(rows: Rows | NDArray[np.float64], geometry: str) -> NDArray[np.float64]:
     """Return the sorted positive distances of all pairs i < j of a few rows.
 
     Duplicates are left out: they say nothing about width, and would make a lower quantile 0.
     The distances are Euclidean (not squared) or city-block.
     """
+    rows = Rows.of(rows)
+    x, upper = rows.values, np.triu_indices(len(rows), 1)
     if geometry == "cityblock":
-        parts = [np.abs(rows[i + 1 :] - rows[i]).sum(axis=1) for i in range(len(rows) - 1)]
+        parts = [np.abs(x[i + 1 :] - x[i]).sum(axis=1) for i in range(len(x) - 1)]
         distances = np.concatenate(parts) if parts else np.empty(0)
     else:
-        centred = rows - rows.mean(axis=0)
+        centred = x - x.mean(axis=0)
         square = np.einsum("ij,ij->i", centred, centred)
         gram = square[:, None] + square[None, :]
         gram -= 2 * (centred @ centred.T)
-        upper = gram[np.triu_indices(len(rows), 1)]
+        distances = gram[upper]
         # The GEMM form leaves rounding noise where rows are equal.
         noise = 8 * np.finfo(float).eps * (square.max() if len(square) else 0.0)
-        distances = np.sqrt(upper[upper > noise])
+        distances[distances <= noise] = 0
+    for code in rows.codes.T:
+        distances += MISMATCH[geometry] * (code[upper[0]] != code[upper[1]])
     distances = distances[distances > 0]
+    if geometry != "cityblock":
+        distances = np.sqrt(distances)
     distances.sort()
     return distances
 
@@ -102,7 +109,8 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
     results can be reproduced: evenly spaced from half the 5 % to twice the 95 % quantile of the
     distances (Biggs, Schrab, Gretton 2023), and geometric from half the smallest to twice the
     largest distance (Schrab et al. 2023; without that code's absolute lower bounds, which make
-    it depend on the unit of measurement). Everything else descends the `ladder`.
+    it depend on the unit of measurement). ``octaves`` are those `around_median`. Everything else
+    descends the `ladder`.
     """
     if rule == "median":
         return Bank(kernel, (quantile(distances, 0.5),))
@@ -112,4 +120,6 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
     if collection == "mmdagg":
         ends = 2 * quantile(distances, 1.0), quantile(distances, 0.0) / 2
         return Bank(kernel, tuple(float(h) for h in np.geomspace(*ends, 10)))
+    if collection == "octaves":
+        return around_median(kernel, distances)
     return ladder(kernel, distances)

@@ -6,17 +6,27 @@ belongs to which sample and a permutation test stays exact.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 SCALES = ("robust", "standard", "none")
 
-# Beyond this many scale units a value is compressed logarithmically: the order of values is kept,
-# their kernels are zero to anything else anyway, and no square can overflow in single precision.
+# Beyond this many units of spread a value is compressed logarithmically: the order of values is
+# kept, their kernels are zero to anything else anyway, and no square can overflow in single
+# precision.
 FAR = 1e6
+# Without scaling, spreads above this would still overflow; all values are compressed then.
+WIDEST = 1e12
+# Columns are scaled a few at a time: as many as hold this many values.
+BLOCK_VALUES = 1 << 18
 
 
-def scale_columns(pooled: NDArray[np.float64], how: str = "robust") -> NDArray[np.float64]:
+def scale_columns(
+    pooled: NDArray[np.float64], how: str = "robust", missing: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Return the pooled rows with each column centred and in units of its spread.
 
     Parameters
@@ -27,40 +37,80 @@ def scale_columns(pooled: NDArray[np.float64], how: str = "robust") -> NDArray[n
         ``robust``: median, and the median absolute deviation times 1.4826 (the standard deviation
         of a normal law); where that is 0, because more than half of the values are equal, the
         standard deviation. ``standard``: mean and standard deviation. ``none``: the median is
-        subtracted, which no distance sees, and the units stay.
+        subtracted, which no distance sees, and the units stay; far values are those beyond
+        10^6 times the widest column's spread.
+    missing : ndarray of bool, shape (N, d), optional
+        Cells to leave out of centre and spread; they become 0, the centre.
 
     Returns
     -------
     ndarray, shape (N, d)
         A new C-contiguous array. A constant column becomes 0.
     """
-    out = np.empty(pooled.shape, dtype=np.float64)
-    for c in range(pooled.shape[1]):
-        out[:, c] = _scale_one(pooled[:, c], how)
+    far = FAR
+    if how == "none":
+        spreads = (_centred(block, how)[1:] for _, block in _present(pooled, missing))
+        widest = max((float((s * m).max()) for s, m in spreads), default=0.0)
+        far = FAR * min(widest or 1.0, WIDEST)
+    out = np.zeros(pooled.shape, dtype=np.float64)
+    for place, block in _present(pooled, missing):
+        out[place] = _scale(block, how, far).T
     return out
 
 
-def _scale_one(column: NDArray[np.float64], how: str) -> NDArray[np.float64]:
-    # In units of the largest value first: sums of squares of 1e300 overflow.
-    largest = float(np.max(np.abs(column), initial=0.0))
-    if largest == 0:
-        return np.zeros(len(column))
-    x = column / largest
-    centre = float(np.mean(x)) if how == "standard" else float(np.median(x))
-    x -= centre
-    unit = 1 / largest
-    if how == "robust":
-        unit = 1.4826 * float(np.median(np.abs(x)))
-    if how == "standard" or unit == 0:
-        unit = float(np.std(x))
-    # Rounding of the centre leaves noise of this size in a constant column.
-    if unit <= 4 * np.finfo(float).eps * abs(centre):
-        return np.zeros(len(column))
+def _present(
+    pooled: NDArray[np.float64], missing: NDArray[np.bool_] | None
+) -> Iterator[tuple[Any, NDArray[np.float64]]]:
+    """Columns a few at a time, as rows of a contiguous copy, and their place in `pooled`.
+
+    A column with missing cells comes alone and without them.
+    """
+    n, d = pooled.shape
+    holes = np.zeros(d, bool) if missing is None else missing.any(axis=0)
+    whole = np.flatnonzero(~holes)
+    step = max(1, BLOCK_VALUES // max(n, 1))
+    for first in range(0, len(whole), step):
+        columns = whole[first : first + step]
+        if n:
+            place = (slice(None), columns) if len(whole) < d else np.s_[:, first : first + step]
+            yield place, np.ascontiguousarray(pooled[:, columns].T)
+    for c in np.flatnonzero(holes):
+        there = ~missing[:, c] if missing is not None else np.ones(n, bool)
+        if there.any():
+            yield (there, slice(c, c + 1)), pooled[there, c][None, :]
+
+
+def _scale(columns: NDArray[np.float64], how: str, far: float) -> NDArray[np.float64]:
+    """Scale columns that are given as rows (k, n); n > 0."""
+    x, spread, magnitude = _centred(columns, how)
+    constant = spread == 0
+    unit = 1 / magnitude if how == "none" else np.where(constant, 1, spread)
     with np.errstate(over="ignore"):
-        x /= unit
+        x /= unit[:, None]
+    x[constant] = 0
     size = np.abs(x)
-    if size.max() > FAR:
-        far = size > FAR
-        bounded = np.minimum(size[far], np.finfo(float).max)
-        x[far] = np.sign(x[far]) * FAR * (1 + np.log(bounded / FAR))
+    if size.max() > far:
+        beyond = size > far
+        bounded = np.minimum(size[beyond], np.finfo(float).max)
+        x[beyond] = np.sign(x[beyond]) * far * (1 + np.log(bounded / far))
     return x
+
+
+def _centred(
+    columns: NDArray[np.float64], how: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Centred columns in units of their magnitude, their spread in that unit, the magnitude.
+
+    The magnitude is the power of two at the largest value, so dividing by it rounds nothing;
+    without it sums of squares of 1e300 would overflow. The spread of a constant column is 0.
+    """
+    largest = np.abs(columns).max(axis=1)
+    magnitude = np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
+    x = columns / magnitude[:, None]
+    centre = x.mean(axis=1) if how == "standard" else np.median(x, axis=1)
+    x -= centre[:, None]
+    spread = np.zeros(len(x)) if how == "standard" else 1.4826 * np.median(np.abs(x), axis=1)
+    spread[spread == 0] = x[spread == 0].std(axis=1)
+    # Rounding of the centre leaves noise of this size in a constant column.
+    spread[spread <= 4 * np.finfo(float).eps * np.abs(centre)] = 0
+    return x, spread, magnitude

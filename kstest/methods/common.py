@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..kernels import KERNELS, scale_columns
+from ..kernels import KERNELS, Bank, Rows, choose, pair_distances, scale_columns
 from ..result import Notice
 from ..sample import Sample
+
+Array = NDArray[np.float64]
 
 # Rows whose pairwise distances give the bandwidths; half a million pairs fix a quantile well.
 DISTANCE_ROWS = 1000
@@ -22,84 +24,189 @@ SMALLEST = 0.1
 FALSE_WARNINGS = 1e-3
 # Values are cut here (in robust standard deviations), so that one outlier decides nothing.
 CUT = 3.0
+# A warning beside the verdict: rarer than the test's own false alarms.
+MISSINGNESS_LEVEL = 0.01
 
 
-@dataclass(frozen=True)
-class Autocorrelation:
-    """The strongest lag-1 autocorrelation of a sample, where it is beyond chance."""
+def serial_dependence(
+    samples: Sequence[Sample], remedy: str = "--block-length auto"
+) -> tuple[Notice, ...]:
+    """Warn when rows look like their neighbours in the file.
 
-    value: float
-    column: str
-
-
-def autocorrelation(sample: Sample, tests: int) -> Autocorrelation | None:
-    """Return the strongest lag-1 autocorrelation of the columns in file order, or None.
-
-    None unless it is above 0.1 and beyond what independent rows show in one of 1,000 data sets
-    (normal tail bound, Bonferroni over `tests` columns).
+    The sign: the lag-1 autocorrelation of a column, in file order, above 0.1 and beyond what
+    independent rows show in one of 1,000 data sets (normal tail bound, Bonferroni over columns).
     """
-    if sample.n < 20:
-        return None
-    bound = math.sqrt(2 * math.log(2 * tests / FALSE_WARNINGS))
-    x = np.clip(scale_columns(sample.values, "robust"), -CUT, CUT)
-    x -= x.mean(axis=0)
-    variance = np.einsum("ij,ij->j", x, x)
-    lagged = np.einsum("ij,ij->j", x[1:], x[:-1])
-    r = np.divide(lagged, variance, out=np.zeros_like(lagged), where=variance > 0)
-    c = int(np.argmax(np.abs(r)))
-    if abs(r[c]) <= max(SMALLEST, bound / math.sqrt(sample.n)):
-        return None
-    return Autocorrelation(float(r[c]), sample.columns[c])
-
-
-def decorrelation_rows(blocks: Sequence[NDArray[np.float64]]) -> int:
-    """Return a length after which stretches of a time series hardly depend on each other.
-
-    Twice the first lag at which the autocorrelation of a column is below 0.05 (or below two
-    standard errors), for the column with the longest memory; 1 if none has any.
-    """
-    n = len(blocks[0])
-    limit = max(0.05, 2 / math.sqrt(n))
-    longest = 1
-    for block in blocks:
-        x = np.clip(scale_columns(block, "robust"), -CUT, CUT)
-        x -= x.mean(axis=0)
-        for column in x.T:
-            spectrum = np.fft.rfft(column, 2 * n)
-            r = np.fft.irfft((spectrum * spectrum.conj()).real)[:n]
-            if r[0] > 0:
-                longest = max(longest, int(np.argmax(r < limit * r[0])))
-    return 2 * longest if longest > 1 else 1
-
-
-def serial_dependence(samples: Sequence[Sample]) -> tuple[Notice, ...]:
-    """Warn when rows look like their neighbours in the file (`autocorrelation`)."""
-    tests = len(samples[0].columns) * len(samples)
-    worst: tuple[Autocorrelation, str] | None = None
+    worst: tuple[float, str, str] | None = None
     for sample in samples:
-        found = autocorrelation(sample, tests)
-        if found and (worst is None or abs(found.value) > abs(worst[0].value)):
-            worst = found, sample.name
+        if sample.n < 20 or not sample.columns:
+            continue
+        bound = math.sqrt(2 * math.log(2 * len(sample.columns) * len(samples) / FALSE_WARNINGS))
+        r = autocorrelation(centred(sample), 1)
+        c = int(np.argmax(np.abs(r)))
+        strong = abs(r[c]) > max(SMALLEST, bound / math.sqrt(sample.n))
+        if strong and (worst is None or abs(r[c]) > abs(worst[0])):
+            worst = (float(r[c]), sample.columns[c], sample.name)
     if worst is None:
         return ()
     return (
         Notice(
             "serial-dependence",
-            f"neighbouring rows are alike (lag-1 autocorrelation {worst[0].value:.2f} in column "
-            f"{worst[0].column!r} of the {worst[1]}). If the file is in order of time, rows are "
-            "not exchangeable and false alarms are likely; if it is only sorted, ignore this",
+            f"neighbouring rows are alike (lag-1 autocorrelation {worst[0]:.2f} in column "
+            f"{worst[1]!r} of the {worst[2]}). If the file is in order of time, rows are not "
+            f"exchangeable and false alarms are likely: try {remedy}. If it is only sorted, "
+            "ignore this",
         ),
     )
 
 
-def fingerprint(rows: NDArray[np.float64]) -> int:
-    """Return a number that depends on the rows but not on their order."""
-    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
-    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
-    mixed = (words ^ (words >> np.uint64(29))) * odd
-    mixed ^= mixed >> np.uint64(32)
-    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
-    return int(np.add.reduce(hashes ^ (hashes >> np.uint64(29))))
+def centred(sample: Sample) -> Array:
+    """Numeric columns in robust units, far values cut, mean 0."""
+    x = np.clip(scale_columns(sample.values, "robust", sample.missing), -CUT, CUT)
+    return np.asarray(x - x.mean(axis=0))
+
+
+def autocorrelation(x: Array, lag: int) -> Array:
+    """Autocorrelation of centred columns at a lag; 0 for constant columns."""
+    variance = np.einsum("ij,ij->j", x, x)
+    lagged = np.einsum("ij,ij->j", x[lag:], x[:-lag])
+    found = np.divide(lagged, variance, out=np.zeros_like(lagged), where=variance > 0)
+    return np.asarray(found)
+
+
+def memory(x: Array) -> int:
+    """Lag after which the autocorrelation of every column is within its noise.
+
+    The rule of Politis and White (2004, Econometric Reviews 23): the smallest lag that is
+    followed by at least five insignificant ones, |r| < 2 sqrt(log10(n) / n).
+    """
+    n = len(x)
+    noise = 2 * math.sqrt(math.log10(max(n, 10)) / max(n, 1))
+    quiet = 0
+    for lag in range(1, n // 2):
+        quiet = quiet + 1 if (np.abs(autocorrelation(x, lag)) < noise).all() else 0
+        if quiet == 5:
+            return lag - 5
+    return n // 2
+
+
+def block_length(text: str, samples: Sequence[Sample]) -> int:
+    """Rows per block of time: as given, or four times the memory of the series.
+
+    Blocks as long as that are nearly independent of each other: dependence is left only between
+    their ends. The factor comes from the false alarms on autoregressive series
+    (benchmarks/level.py).
+    """
+    if text != "auto":
+        return int(text)
+    return max([1, *(4 * memory(centred(s)) for s in samples if s.columns and s.n > 1)])
+
+
+def check_design(params: Any) -> None:
+    """Refuse --block-length together with options of another null."""
+    text = params.block_length
+    if text is None:
+        return
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise UsageError(f"--block-length {text!r}: give auto, or a whole number of rows")
+    if params.permute != "auto":
+        raise UsageError(
+            f"--block-length and --permute {params.permute}: blocks of time are permuted, or rows; "
+            "give one of the two"
+        )
+
+
+def weights_differ(weights: Array, m: int) -> float:
+    """p-value of a Kolmogorov-Smirnov test of the first m weights against the others.
+
+    Asymptotic, and conservative where weights are tied.
+    """
+    from scipy.special import kolmogorov
+
+    a, b = np.sort(weights[:m]), np.sort(weights[m:])
+    both = np.concatenate([a, b])
+    share_a = np.searchsorted(a, both, side="right") / len(a)
+    share_b = np.searchsorted(b, both, side="right") / len(b)
+    distance = np.abs(share_a - share_b).max()
+    return float(kolmogorov(distance * math.sqrt(len(a) * len(b) / len(both))))
+
+
+def missingness(samples: Sequence[Sample]) -> tuple[Notice, ...]:
+    """Warn when one sample misses more cells than the other, whatever the test makes of them.
+
+    Fisher's exact test per column that has missing cells, Bonferroni over these columns.
+    """
+    names = sorted(set().union(*(s.n_missing for s in samples)))
+    rows = [s.n + s.n_dropped for s in samples]
+    worst: tuple[float, str, list[int]] | None = None
+    for name in names:
+        missing = [s.n_missing.get(name, 0) for s in samples]
+        share = sum(missing) / sum(rows)
+        spread = math.sqrt(share * (1 - share) * (1 / rows[0] + 1 / rows[1]))
+        # scipy.stats takes a second to import: only for what might be worth a warning.
+        if abs(missing[0] / rows[0] - missing[1] / rows[1]) <= 2 * spread:
+            continue
+        from scipy.stats import fisher_exact
+
+        table = np.array([missing, np.subtract(rows, missing)])
+        p = min(1.0, len(names) * float(fisher_exact(table).pvalue))
+        if p <= MISSINGNESS_LEVEL and (worst is None or p < worst[0]):
+            worst = (p, name, missing)
+    if worst is None:
+        return ()
+    p, name, missing = worst
+    shares = " and ".join(
+        f"{100 * k / n:.3g} % of the {s.name}"
+        for k, n, s in zip(missing, rows, samples, strict=True)
+    )
+    return (
+        Notice(
+            "missingness-differs",
+            f"column {name!r} is missing in {shares} (p = {p:.2g}): the samples differ in what is "
+            "missing, apart from what their values say",
+        ),
+    )
+
+
+def fingerprint(rows: Rows, robust: bool) -> int:
+    """Return a number that depends on the rows, but not on their order, units or origin.
+
+    Values enter in robust units (`robust` says that they are scaled so already), in steps of
+    1/1024. The offset keeps round numbers, such as the median itself, away from the edges of the
+    steps, where rounding would decide.
+    """
+    values = rows.values if robust else scale_columns(rows.values, "robust")
+    keys = np.random.default_rng(0)
+    total = np.zeros(len(rows), np.uint64)
+    for words in (*np.rint(1024 * values.T + 0.1234).astype(np.int64), *rows.codes.T):
+        odd = np.uint64(2 * int(keys.integers(2**63)) + 1)
+        word = words.astype(np.int64).view(np.uint64)
+        mixed = (word ^ (word >> np.uint64(29))) * odd
+        total += mixed ^ (mixed >> np.uint64(32))
+    total *= np.uint64(0x9E3779B97F4A7C15)
+    return int(np.add.reduce(total ^ (total >> np.uint64(29))))
+
+
+def banks(
+    rows: Rows, kernels: str, bandwidth: str, collection: str, rng: np.random.Generator
+) -> list[Bank]:
+    """Kernels and bandwidths of --kernel and --bandwidth.
+
+    Rows must be in an order that says nothing about their sample.
+    """
+    if len(rows) > DISTANCE_ROWS:
+        rows = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
+    found = []
+    for name in kernel_names(kernels):
+        kernel = KERNELS[name]
+        numbers = bandwidth_numbers(bandwidth)
+        if not kernel.has_bandwidth:
+            found.append(Bank(kernel, (1.0,)))
+        elif numbers:
+            found.append(Bank(kernel, numbers))
+        else:
+            distances = pair_distances(rows, kernel.geometry)
+            found.append(choose(kernel, distances, bandwidth, collection))
+    return found
 
 
 def kernel_names(text: str) -> tuple[str, ...]:
@@ -113,7 +220,7 @@ def kernel_names(text: str) -> tuple[str, ...]:
     return names
 
 
-def bandwidth_numbers(text: str, name: str) -> tuple[float, ...]:
+def bandwidth_numbers(text: str, name: str = "--bandwidth") -> tuple[float, ...]:
     """Return the numbers of a bandwidth option, widest first; empty for its two words."""
     if text in ("aggregate", "median"):
         return ()

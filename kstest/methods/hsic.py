@@ -9,7 +9,7 @@ kernels once, evaluate all permutations, combine the bandwidths, calibrate. Its 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,15 +18,17 @@ from ..engine import Work
 from ..errors import UsageError
 from ..kernels import KERNELS, SCALES
 from ..nulls import PAIR_BINS, p_value, threshold
-from ..params import alpha, check_common, option, option_name, permutations, seed
+from ..params import alpha, block_length, check_common, option, option_name, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from .common import bandwidth_numbers, kernel_names
+from .column_blocks import Block, named_blocks, used_blocks
+from .common import bandwidth_numbers, check_design, kernel_names
 from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
 from .independence import MOST_ROWS, Plan, combined, plan, statistics
 from .pairwise import test_pairs
 
 SAMPLES = ("data",)
+ACCEPTS = frozenset({"categorical", "missing"})
 BLOCKS = ("x", "y", "z", "u", "v", "w")
 EXAMPLE = "kstest hsic measurements.parquet --x 'temp,humid' --y rate"
 REFERENCES = """\
@@ -110,12 +112,7 @@ class Params:
         choices=("auto", "rows", "bins"),
     )
     bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted.")
-    block_length: str = option(
-        "",
-        "For rows in order of time that depend on their neighbours: permute blocks of this many "
-        "consecutive rows; auto takes it from the autocorrelation. Approximate.",
-        metavar="L|auto",
-    )
+    block_length: str | None = block_length()
 
     def __post_init__(self) -> None:
         check_common(self)
@@ -139,11 +136,7 @@ class Params:
         for name in ("bandwidth", "bandwidth_x", "bandwidth_y"):
             if getattr(self, name) or name == "bandwidth":
                 bandwidth_numbers(getattr(self, name), option_name(name))
-        length = self.block_length
-        if length not in ("", "auto") and not (length.isdecimal() and 1 <= int(length) < 10**9):
-            raise UsageError(f"--block-length {length!r}: give auto, or a number of rows")
-        if length and self.permute != "auto":
-            raise UsageError("--permute and --block-length: use one of them")
+        check_design(self)
 
 
 def blocks(params: Params) -> tuple[tuple[str, str], ...]:
@@ -153,14 +146,32 @@ def blocks(params: Params) -> tuple[tuple[str, str], ...]:
     return tuple(("--block", text) for text in params.block)
 
 
+def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """Return how the columns are chosen, where the options name blocks."""
+    lists = blocks(params)
+    if not lists:
+        return None
+    return lambda names: [name for block in named_blocks(lists, names) for name in block]
+
+
+def with_blocks(params: Params, lists: Sequence[str]) -> Params:
+    """Return the options for blocks that came as one object each."""
+    if blocks(params) or params.all_pairs:
+        raise UsageError(
+            "several arrays are blocks already: leave out x, y, block and all_pairs, or give one "
+            "table"
+        )
+    return replace(params, block=tuple(lists))
+
+
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
     """Test whether blocks of columns are independent.
 
     Parameters
     ----------
     samples : one Sample
-        n rows; its `blocks`, or else its two columns, are tested against each other, with
-        `all_pairs` every column against every other.
+        n rows; the blocks of columns that the options name, or else its two columns, are tested
+        against each other, with `all_pairs` every column against every other.
     params : Params
     rng : numpy.random.Generator
     work : Work
@@ -186,9 +197,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     With `block_length`, blocks of that many consecutive rows are permuted instead. That rests on
     the blocks being nearly independent of each other and on stationary series, and is approximate
-    (``exact`` is false); a common trend over the record is dependence to it. ``auto`` takes twice
-    the lag at which the slowest column's autocorrelation has died out, and gives no verdict if
-    the record has fewer than 20 such blocks.
+    (``exact`` is false); a common trend over the record is dependence to it. ``auto`` takes four
+    times the memory of the slowest column, and gives no verdict if the record has too few such
+    blocks.
 
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.
@@ -210,25 +221,25 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     """
     data = samples[0]
     names = _blocks(data, params)
-    values = [data.values[:, [data.columns.index(c) for c in block]] for block in names]
+    used = [Block.of(data, block) for block in names]
     base = Result(
         method="hsic",
         verdict="no verdict",
         alpha=params.alpha,
         n={data.name: data.n},
-        d=len(data.columns),
-        columns=data.columns,
+        d=len(data.columns) + len(data.categorical),
+        columns=(*data.columns, *data.categorical),
     )
-    how = plan(values, params)
+    how = plan(data.n, params, samples)
     bins = data.n // how.size
     if data.n < 4 or bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
         return _refused(base, data.n, how, params)
     base = replace(
-        base, null=null_block(how, data.n, params), warnings=serial_notice(data, names, params)
+        base, null=null_block(how, data.n, params), warnings=serial_notice(data, used, params)
     )
     if params.all_pairs:
-        return test_pairs(base, values, names, how, params, rng, work)
-    found = statistics(values, how, params, rng, work)
+        return test_pairs(base, used, how, params, rng, work)
+    found = statistics(used, how, params, rng, work)
     T = combined(found, params.aggregate, data.n)
     kind = min(len(names), 3)
     base = replace(base, kernel=kernel_block(found, params))
@@ -242,7 +253,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         **strongest(found),
     }
     if rejected:
-        explanation["columns"] = column_pairs(values, names, how, params, rng, work)
+        explanation["dependence"] = column_pairs(data, names, how, params, rng, work)
     return replace(
         base,
         verdict="rejected" if rejected else "not rejected",
@@ -255,18 +266,21 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
 def _blocks(data: Sample, params: Params) -> tuple[tuple[str, ...], ...]:
     """Column names of each block."""
-    if data.blocks:
-        return data.blocks
+    lists = blocks(params)
+    if lists:
+        return used_blocks(lists, data)
+    used = (*data.columns, *data.categorical)
+    names = [name for name in data.file_columns if name in used] or used
     if params.all_pairs:
-        if len(data.columns) < 2:
-            raise UsageError(f"--all-pairs: needs at least 2 columns, found {len(data.columns)}")
-        return tuple((name,) for name in data.columns)
-    if len(data.columns) != 2:
+        if len(names) < 2:
+            raise UsageError(f"--all-pairs: needs at least 2 columns, found {len(names)}")
+        return tuple((name,) for name in names)
+    if len(names) != 2:
         raise UsageError(
-            f"{len(data.columns)} columns: say which to test against which with --x LIST --y LIST, "
+            f"{len(names)} columns: say which to test against which with --x LIST --y LIST, "
             "--block LIST --block LIST ..., or --all-pairs"
         )
-    return ((data.columns[0],), (data.columns[1],))
+    return ((names[0],), (names[1],))
 
 
 def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 
 from ..engine import Margin, Work, grid_products, margins, table_products
 from ..errors import UsageError
-from ..kernels import KERNELS, Bank, Kernel, around_median, choose, pair_distances, scale_columns
-from ..nulls import Grid, Pairing, aggregate, grid, informative, pair_rows, table
-from ..params import option_name
-from .common import (
-    DISTANCE_ROWS,
-    bandwidth_numbers,
-    decorrelation_rows,
-    fingerprint,
-    kernel_names,
+from ..kernels import KERNELS, Bank, Rows
+from ..nulls import (
+    Grid,
+    Pairing,
+    aggregate,
+    grid,
+    informative,
+    pair_rows,
+    permutations_of,
+    table,
 )
+from ..params import option_name
+from ..sample import Sample
+from . import common
+from .column_blocks import Block
 
 Index = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -39,7 +44,7 @@ MOST_WHOLE_ROWS = 4096
 # Blocks of consecutive rows, at most: more would cost memory with their number.
 MOST_CONSECUTIVE = 256
 # A record of fewer independent stretches than this tells memory and dependence poorly apart.
-LEAST_AUTO = 20
+LEAST_AUTO = 10
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,14 @@ class Plan:
     least: int = 0
 
 
-def plan(values: Sequence[Values], params: Any) -> Plan:
-    """Choose the bins: by --block-length, by --permute, or by the number of rows."""
-    n = len(values[0])
-    if params.block_length:
-        auto = params.block_length == "auto"
-        length = decorrelation_rows(values) if auto else int(params.block_length)
-        least = LEAST_AUTO if auto else 0
+def plan(n: int, params: Any, samples: Sequence[Sample] = ()) -> Plan:
+    """Choose the bins of n rows: by --block-length, by --permute, or by their number.
+
+    `samples` hold the columns whose memory decides the length of blocks of time.
+    """
+    if params.block_length is not None:
+        length = common.block_length(params.block_length, samples)
+        least = LEAST_AUTO if params.block_length == "auto" else 0
         return Plan(max(1, min(length, n), math.ceil(n / MOST_CONSECUTIVE)), True, least)
     most = MOST_ROWS if params.all_pairs else MOST_WHOLE_ROWS
     if params.permute == "rows" and n > most:
@@ -87,75 +93,58 @@ class Arranged:
 
     Attributes
     ----------
-    blocks : list of ndarray (n, d_l)
+    blocks : list of Rows
         Scaled rows of every block, each in its own stored order.
     cut : Pairing
     """
 
-    blocks: list[Values]
+    blocks: list[Rows]
     cut: Pairing
 
 
-def seeded(blocks: Sequence[Values], rng: np.random.Generator) -> np.random.Generator:
-    """Return a generator that depends on the seed and on the rows of each block as a set.
-
-    Sorted rows would meet the same shuffles in every data set; the fingerprints, which do not
-    know which rows are paired, make them differ.
-    """
-    drawn = int(rng.integers(2**63))
-    return np.random.default_rng([drawn, *(fingerprint(block) for block in blocks)])
-
-
-def arrange(blocks: Sequence[Values], how: Plan, scale: str, rng: np.random.Generator) -> Arranged:
+def arrange(blocks: Sequence[Block], how: Plan, scale: str, rng: np.random.Generator) -> Arranged:
     """Scale the columns, put the rows in random order, cut them into bins.
 
     Rows are sorted before they are shuffled, so that their order in the file does not matter; only
-    bins of consecutive rows keep that order.
+    bins of consecutive rows keep that order. Sorted rows would meet the same shuffles in every data
+    set, so the rows of each block, as a set that does not know which rows are paired, enter the
+    seed of `rng`: see `seeded`.
     """
     n = len(blocks[0])
     order = np.arange(n)
     if not how.consecutive:
-        order = np.lexsort(np.concatenate([b.T for b in blocks])[::-1])[rng.permutation(n)]
+        keys = [key for block in blocks for key in block.keys]
+        order = np.lexsort(keys[::-1])[rng.permutation(n)]
     cut = pair_rows(order, how.size, len(blocks), rng)
-    scaled = [scale_columns(block, scale) for block in blocks]
-    return Arranged([block[cut.rows(l)] for l, block in enumerate(scaled)], cut)
+    scaled = [block.scaled(scale) for block in blocks]
+    return Arranged([rows.take(cut.rows(l)) for l, rows in enumerate(scaled)], cut)
 
 
-def banks(blocks: Sequence[Values], params: Any, rng: np.random.Generator) -> list[list[Bank]]:
+def seeded(blocks: Sequence[Block], scale: str, rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator that depends on the seed and on the rows of each block as a set."""
+    drawn = int(rng.integers(2**63))
+    prints = [common.fingerprint(block.scaled(scale), scale == "robust") for block in blocks]
+    return np.random.default_rng([drawn, *prints])
+
+
+def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list[list[Bank]]:
     """Return per kernel the bank of every block; rows in random order."""
-    rules = [("bandwidth", params.bandwidth)] * len(blocks)
+    rules = [params.bandwidth] * len(blocks)
     for place, name in enumerate(("bandwidth_x", "bandwidth_y")):
         rule = getattr(params, name)
         if rule and (len(blocks) != 2 or params.all_pairs):
             raise UsageError(f"{option_name(name)} {rule}: is for two blocks; use --bandwidth")
         if rule:
-            rules[place] = (name, rule)
-    out = []
-    for name in kernel_names(params.kernel):
-        kernel = KERNELS[name]
-        if not kernel.has_bandwidth and len(blocks) > 2 and not params.all_pairs:
+            rules[place] = rule
+    for name in common.kernel_names(params.kernel):
+        if not KERNELS[name].has_bandwidth and len(blocks) > 2 and not params.all_pairs:
             raise UsageError(
                 f"--kernel {name}: joint independence of {len(blocks)} blocks needs a kernel with "
                 "k(x, x) = 1, such as gaussian"
             )
-        given = zip(blocks, rules, strict=True)
-        out.append([_bank(b, kernel, rule, option_name(o), rng) for b, (o, rule) in given])
-    return out
-
-
-def _bank(rows: Values, kernel: Kernel, rule: str, option: str, rng: np.random.Generator) -> Bank:
-    """Return the bandwidths of one block; its rows are in random order."""
-    numbers = bandwidth_numbers(rule, option)
-    if not kernel.has_bandwidth:
-        return Bank(kernel, (1.0,))
-    if numbers:
-        return Bank(kernel, numbers)
-    if len(rows) > DISTANCE_ROWS:
-        rows = rows[rng.choice(len(rows), DISTANCE_ROWS, replace=False)]
-    distances = pair_distances(rows, kernel.geometry)
-    if rule == "aggregate":
-        return around_median(kernel, distances)
-    return choose(kernel, distances, "median", "")
+    given = zip(blocks, rules, strict=True)
+    found = [common.banks(rows, params.kernel, rule, "octaves", rng) for rows, rule in given]
+    return [list(some) for some in zip(*found, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -188,19 +177,19 @@ def draw(cut: Pairing, replicates: int, rng: np.random.Generator) -> Grid | Inde
     """Draw the pairings of a test: a table for two blocks in few bins, else a grid."""
     blocks = len(cut.stored)
     if blocks == 2 and cut.bins <= MOST_BINS:
-        return table(cut, [(0, 1)], replicates, rng)[0]
+        return table(cut, [(0, 1)], permutations_of(cut.bins, replicates, rng))[0]
     return grid(cut, (blocks + 1) // 2, replicates, rng)
 
 
 def statistics(
-    values: Sequence[Values], how: Plan, params: Any, rng: np.random.Generator, work: Work
+    blocks: Sequence[Block], how: Plan, params: Any, rng: np.random.Generator, work: Work
 ) -> Statistics:
     """Arrange, draw, and evaluate the statistics of all kernels of one test."""
-    rng = seeded(values, rng)
-    data = arrange(values, how, params.scale, rng)
+    rng = seeded(blocks, params.scale, rng)
+    data = arrange(blocks, how, params.scale, rng)
     chosen = banks(data.blocks, params, rng)
     drawn: Any = draw(data.cut, params.permutations, rng)
-    evaluate = two_blocks if len(values) == 2 else many_blocks
+    evaluate = two_blocks if len(blocks) == 2 else many_blocks
     return joined([evaluate(data, some, drawn, work) for some in chosen])
 
 
@@ -229,44 +218,44 @@ def two_blocks(
 
 
 def pair_statistics(
-    values: Sequence[Values],
+    blocks: Sequence[Block],
     pairs: Sequence[tuple[int, int]],
     how: Plan,
     params: Any,
     rng: np.random.Generator,
     work: Work,
-) -> list[Statistics]:
-    """Evaluate the statistics of pairs of blocks, under the same permutations of the bins."""
-    rng = seeded(values, rng)
-    data = arrange(values, how, params.scale, rng)
+) -> Iterator[Statistics]:
+    """Yield the statistics of pairs of blocks, under the same permutations of the bins."""
+    rng = seeded(blocks, params.scale, rng)
+    data = arrange(blocks, how, params.scale, rng)
     if data.cut.bins > MOST_BINS:
-        return [statistics([values[x], values[y]], how, params, rng, work) for x, y in pairs]
-    draws = table(data.cut, pairs, params.permutations, rng)
-    parts = [_pairs(data, some, pairs, draws, work) for some in banks(data.blocks, params, rng)]
-    return [joined(some) for some in zip(*parts, strict=True)]
+        for x, y in pairs:
+            yield statistics([blocks[x], blocks[y]], how, params, rng, work)
+        return
+    drawn = permutations_of(data.cut.bins, params.permutations, rng)
+    parts = [_pairs(data, some, pairs, drawn, work) for some in banks(data.blocks, params, rng)]
+    for some in zip(*parts, strict=True):
+        yield joined(some)
 
 
 def _pairs(
     data: Arranged,
     banks: Sequence[Bank],
     pairs: Sequence[tuple[int, int]],
-    draws: Sequence[Index],
+    drawn: Index,
     work: Work,
-) -> list[Statistics]:
+) -> Iterator[Statistics]:
     """HSIC of many pairs of blocks; each block's centred kernels serve all its pairs."""
     found = margins(list(zip(data.blocks, banks, strict=True)), True, work)
-    out: list[Statistics] = []
     step = max(1, int(TABLE_NUMBERS // (max(map(len, banks)) ** 2 * data.cut.bins**4 / 2)))
     for first in range(0, len(pairs), step):  # groups, so that the tables fit in memory
         chosen = pairs[first : first + step]
         used = sorted({l for pair in chosen for l in pair})
         local = [(used.index(x), used.index(y)) for x, y in chosen]
-        products = table_products(
-            [found[l] for l in used], local, draws[first : first + step], data.cut.size, work
-        )
+        draws = table(data.cut, chosen, drawn)
+        products = table_products([found[l] for l in used], local, draws, data.cut.size, work)
         for (x, y), product in zip(chosen, products, strict=True):
-            out.append(unbiased_hsic(found[x], found[y], product))
-    return out
+            yield unbiased_hsic(found[x], found[y], product)
 
 
 def unbiased_hsic(x: Margin, y: Margin, products: Values) -> Statistics:

@@ -1,46 +1,56 @@
 """Two-sample test by the maximum mean discrepancy (MMD) over many bandwidths.
 
 Null hypothesis: the rows of both samples are exchangeable, for example independent draws from
-one distribution. `run` reads like the method: scale, cut into bins, choose bandwidths, sum the
-kernels once, evaluate all labellings, combine the kernels, calibrate.
+one distribution. `run` reads like the method: scale, cut into blocks, choose bandwidths, sum the
+kernels once, evaluate all labellings, combine the kernels, calibrate, explain.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Forms, Work, quadratic_forms
+from ..engine import Work, quadratic_forms
 from ..errors import UsageError
-from ..kernels import KERNELS, SCALES, Bank, choose, pair_distances, scale_columns
+from ..kernels import KERNELS, SCALES
 from ..nulls import (
     AGGREGATES,
     BINS,
+    CORRECTIONS,
     Partition,
     aggregate,
-    bin_size,
     informative,
     labellings,
     p_value,
-    partition,
     threshold,
 )
-from ..params import alpha, check_common, option, permutations, seed
+from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from .common import (
-    DISTANCE_ROWS,
-    bandwidth_numbers,
-    fingerprint,
-    kernel_names,
-    serial_dependence,
+from .columns import column_tests
+from .common import bandwidth_numbers, banks, check_design, kernel_names, missingness
+from .mmd_effect import (
+    Pairs,
+    check_tolerance,
+    effect,
+    tolerant_p_value,
+    tolerant_statistics,
+    unbiased_mmd,
+)
+from .mmd_explain import explanations, pair_tests, strange_rows
+from .two_sample import (
+    design,
+    pool,
+    refusal,
+    refused_for_labellings,
+    refused_for_weights,
 )
 
 SAMPLES = ("reference", "sample")
+ACCEPTS = frozenset({"categorical", "missing", "groups", "weights"})
 EXAMPLE = "kstest mmd reference.parquet batch.csv --columns 'temp,rate'"
 REFERENCES = """\
 @article{gretton2012kernel,
@@ -97,27 +107,40 @@ class Params:
         metavar="aggregate|median|NUMBER[,NUMBER...]",
     )
     aggregate: str = option(
-        "studentised", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
+        "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
     )
     scale: str = option(
         "robust",
         "Unit of each column: pooled median absolute deviation, standard deviation, or as it is.",
         choices=SCALES,
     )
-    permute: str = option(
-        "auto",
-        "Permute rows, or random bins of rows (as valid, and the cost no longer grows with their "
-        f"number); auto takes rows while the smaller sample has fewer than {2 * BINS}.",
-        choices=("auto", "rows", "bins"),
-    )
+    permute: str = permute()
     bins: int = option(BINS, "Bins of the smaller sample, at least, when bins are permuted.")
+    block_length: str | None = block_length()
+    tolerance: float = option(
+        0.0,
+        "Share of the rows that may be corrupt, 0 to 1: reject only what remains whichever these "
+        "are.",
+    )
+    explain: str = option(
+        "columns",
+        "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
+        "reference; pairs of columns; or none.",
+        metavar="columns,pairs,rows=K|none",
+    )
+    correction: str = option(
+        "westfall-young", "How p-values of columns are corrected.", choices=tuple(CORRECTIONS)
+    )
 
     def __post_init__(self) -> None:
         check_common(self)
         if not 2 <= self.bins <= BINS * 4:
             raise UsageError(f"--bins {self.bins}: give a whole number from 2 to {BINS * 4}")
-        kernel_names(self.kernel)
-        bandwidth_numbers(self.bandwidth, "--bandwidth")
+        names = kernel_names(self.kernel)
+        bandwidth_numbers(self.bandwidth)
+        check_design(self)
+        check_tolerance(self.tolerance, names)
+        explanations(self.explain)
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -147,10 +170,24 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Exact: p <= alpha has probability at most alpha at every m, n and d, over the data and the
     seed, if rows are exchangeable under the null; ties and heavy tails do no harm. Scaling,
     bandwidths and the choice of informative kernels use the pooled rows without their labels.
-    Rows that depend on their neighbours in time are not exchangeable: a warning says so.
+    Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
+    `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
+    With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
 
-    Rows are sorted by value before they are shuffled with the seed, so the answer does not
-    depend on their order in the file, nor on which sample is called the reference.
+    Missing cells marked by an indicator are a level of their own, and categories are equal or
+    not: see `kstest.kernels.rows`. Weights multiply every row's share of its sample and move
+    with the row: exact if rows with their weights are exchangeable; if the weights alone differ
+    between the samples there is no verdict.
+
+    With `tolerance` R the statistic is max_k MMD_k (biased, so bounded), and p counts the
+    labellings with T_b + 2 sqrt(2) R >= T_0: no more than the share R of min(m, n) altered rows
+    can cause a rejection, whatever they are (after Schrab and Kim 2024, arXiv 2405.19912). Exact
+    for given bandwidths and `scale` none, approximate otherwise.
+
+    Rows are sorted by value, and columns by name, before rows are shuffled with the seed, so the
+    answer does not depend on their order in the file, nor on which sample is called the
+    reference, nor (up to rounding, and unless bandwidths are given as numbers in unscaled units)
+    on the units and the origin of the columns.
 
     References
     ----------
@@ -170,167 +207,88 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         verdict="no verdict",
         alpha=params.alpha,
         n={s.name: s.n for s in samples},
-        d=len(samples[0].columns),
-        columns=samples[0].columns,
+        d=len(samples[0].columns) + len(samples[0].categorical),
+        columns=(*samples[0].columns, *samples[0].categorical),
     )
-    few = _too_few(samples, params)
+    few = refusal(samples, base)
     if few:
-        return _refused(base, few)
+        return few
+    pooled = pool(samples, params.scale, sort=params.block_length is None)
+    cut, rng, notices = design(samples, pooled, params, rng)
+    none = refused_for_labellings(cut, pooled, base) or refused_for_weights(pooled, base)
+    if none:
+        return none
 
-    first, second = _canonical(samples)
-    m, n = len(first), len(second)
-    # Sorted data would meet the same shuffles in every data set, and the level would be that of
-    # one set of permutations; so the pooled rows, which know no labels, enter the seed.
-    drawn = int(rng.integers(2**63))
-    rng = np.random.default_rng([drawn, fingerprint(first) + fingerprint(second)])
-    cut = _partition(m, n, params, rng)
-    if cut.distinct < 1 / params.alpha:
-        return _refused(base, _too_few_labellings(cut, m, n, params))
-    rows = scale_columns(np.concatenate([first, second]), params.scale)
-    dependent = serial_dependence(samples)
-    rows = rows[cut.order]
+    rows = pooled.rows.take(cut.order)
+    weights = None if pooled.weights is None else pooled.weights[cut.order]
+    used = banks(rows, params.kernel, params.bandwidth, params.aggregate, rng)
+    two_stages = params.aggregate == "mmdagg" and sum(map(len, used)) > 1
+    signs = labellings(cut, params.permutations * (2 if two_stages else 1), rng)
+    forms = quadratic_forms(rows, cut.starts, signs, used, work, weights)
+    pairs = Pairs.of(cut.starts, signs, weights)
+    T = unbiased_mmd(forms, pairs)
 
-    banks = _banks(rows, params, rng)
-    published_mmdagg = params.aggregate == "mmdagg" and sum(map(len, banks)) > 1
-    signs = labellings(cut, params.permutations * (2 if published_mmdagg else 1), rng)
-    forms = quadratic_forms(rows, cut.starts, signs, banks, work)
-    T = unbiased_mmd(forms, m, n)
-    size = np.sqrt(forms.squares / ((m + n) * (m + n - 1)))
-
-    kernels = [(bank.kernel.name, h) for bank in banks for h in bank.bandwidths]
-    keep = informative(T, size)
-    if not keep.any():
-        return _constant(base, cut, params, kernels, dependent)
-    combined = (
-        T[keep][0]
-        if len(kernels) == 1
-        else aggregate(T[keep], size[keep], params.aggregate, min(m, n))
-    )
-    p = p_value(combined)
-    return replace(
+    kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
+    keep = informative(T, forms.size)
+    base = replace(
         base,
-        verdict="rejected" if p <= params.alpha else "not rejected",
-        statistic=float(combined[0]),
-        p_value=p,
-        threshold=threshold(combined, params.alpha),
         kernel=_kernel_block(kernels, params),
         null=_null_block(cut, params),
-        explanation={"summary": _SENTENCES[p <= params.alpha], **_explanation(T, keep, kernels)},
-        warnings=dependent,
+        warnings=(*missingness(samples), *notices),
+    )
+    if not keep.any():
+        return _constant(base)
+    if params.tolerance:
+        combined = tolerant_statistics(forms, pairs)
+        p = tolerant_p_value(combined, params.tolerance)
+        limit = threshold(combined, params.alpha) + 2 * np.sqrt(2) * params.tolerance
+    else:
+        smaller = min(pooled.m, pooled.n)
+        combined = (
+            T[keep][0]
+            if len(kernels) == 1
+            else aggregate(T[keep], forms.size[keep], params.aggregate, smaller)
+        )
+        p, limit = p_value(combined), threshold(combined, params.alpha)
+    rejected = p <= params.alpha
+    strongest, table = _strongest(T, keep, kernels)
+    asked = explanations(params.explain)
+    explanation: dict[str, object] = {
+        "summary": _SENTENCES[rejected],
+        "effect": effect(forms, pairs, cut, strongest, params.alpha, bool(rejected)),
+        "strongest": table[strongest],
+        "kernels": table,
+    }
+    if "columns" in asked and rejected:
+        explanation["columns"] = column_tests(samples, pooled, cut, signs, params.correction)
+    if "pairs" in asked:
+        explanation["pairs"] = pair_tests(rows, pooled.names, cut, signs, pairs, weights, work)
+    if "rows" in asked:
+        explanation["rows"] = strange_rows(samples, pooled, kernels[strongest], asked["rows"], rng)
+    return replace(
+        base,
+        verdict="rejected" if rejected else "not rejected",
+        statistic=float(combined[0]),
+        p_value=p,
+        threshold=limit,
+        explanation=explanation,
     )
 
 
-def unbiased_mmd(forms: Forms, m: int, n: int) -> NDArray[np.float64]:
-    """Return the U-statistic MMD^2 of every kernel and labelling; shape (L, B + 1).
-
-    With v = +1 on the m rows of one sample and -1 on the n of the other, and K0 the kernel
-    matrix without its diagonal, the within and between sums are (t + 2 r + q) / 4,
-    (t - 2 r + q) / 4 and (t - q) / 4, where t = 1'K0 1, r = 1'K0 v, q = v'K0 v.
-    """
-    t, r, q = forms.total[:, None], forms.linear, forms.quadratic
-    within_x, within_y, between = (t + 2 * r + q) / 4, (t - 2 * r + q) / 4, (t - q) / 4
-    return np.asarray(within_x / (m * (m - 1)) + within_y / (n * (n - 1)) - 2 * between / (m * n))
-
-
-def _canonical(samples: Sequence[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both samples' rows in sorted order, the smaller (or, tied, the lesser) sample first."""
-    a, b = (s.values[np.lexsort(s.values.T[::-1])] for s in samples)
-    if len(a) != len(b):
-        return (a, b) if len(a) < len(b) else (b, a)
-    different = np.argmax((a != b).ravel())
-    return (a, b) if a.ravel()[different] <= b.ravel()[different] else (b, a)
-
-
-def _partition(m: int, n: int, params: Params, rng: np.random.Generator) -> Partition:
-    smaller = min(m, n)
-    if params.permute == "rows":
-        return partition(m, n, 1, rng, most=None)
-    size = bin_size(smaller, params.bins)
-    return partition(m, n, size, rng)
-
-
-def _banks(rows: NDArray[np.float64], params: Params, rng: np.random.Generator) -> list[Bank]:
-    """Kernels and bandwidths; rows are in an order that says nothing about their sample."""
-    if len(rows) > DISTANCE_ROWS:
-        rows = rows[rng.choice(len(rows), DISTANCE_ROWS, replace=False)]
-    banks = []
-    for name in kernel_names(params.kernel):
-        kernel = KERNELS[name]
-        numbers = bandwidth_numbers(params.bandwidth, "--bandwidth")
-        if not kernel.has_bandwidth:
-            banks.append(Bank(kernel, (1.0,)))
-        elif numbers:
-            banks.append(Bank(kernel, numbers))
-        else:
-            distances = pair_distances(rows, kernel.geometry)
-            banks.append(choose(kernel, distances, params.bandwidth, params.aggregate))
-    return banks
-
-
-def _too_few(samples: Sequence[Sample], params: Params) -> str:
-    small = [s for s in samples if s.n < 2]
-    if not small:
-        return ""
-    found = " and ".join(f"{s.n} row{'s' * (s.n != 1)} in the {s.name}" for s in small)
-    other = max(s.n for s in samples)
-    return (
-        f"{found}: the test needs at least 2, and {_enough(other, params.alpha)} to reject at "
-        f"level {params.alpha}"
-    )
-
-
-def _enough(other: int, level: float) -> str:
-    """How many rows a side must have, against `other` rows, for 1 / level labellings."""
-    if other >= 2:
-        for k in range(2, other):
-            if math.comb(other + k, k) >= 1 / level:
-                return f"{k} rows against {other}"
-    k = 2
-    while math.comb(2 * k, k) // 2 < 1 / level:
-        k += 1
-    return f"{k} rows on both sides"
-
-
-def _too_few_labellings(cut: Partition, m: int, n: int, params: Params) -> str:
-    what = "rows" if cut.size == 1 else "bins"
-    text = (
-        f"{m} against {n} rows: only {cut.distinct} different labellings of the {what} exist, "
-        f"so no p-value can reach {params.alpha}"
-    )
-    if cut.size > 1:
-        return f"{text}; raise --bins or use --permute rows"
-    return f"{text}; it takes {_enough(max(m, n), params.alpha)}"
-
-
-def _refused(base: Result, why: str) -> Result:
-    explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
-
-
-def _constant(
-    base: Result,
-    cut: Partition,
-    params: Params,
-    kernels: list[tuple[str, float]],
-    notices: tuple[Notice, ...],
-) -> Result:
+def _constant(base: Result) -> Result:
     """No labelling differs from another: p = 1, which is exact, and a word about it."""
+    notice = Notice(
+        "constant-statistic",
+        "the statistic is the same under every labelling of the rows, as when all rows are equal "
+        "or the bandwidth is far below or above their distances",
+    )
     return replace(
         base,
         verdict="not rejected",
         statistic=0.0,
         p_value=1.0,
-        kernel=_kernel_block(kernels, params),
-        null=_null_block(cut, params),
         explanation={"summary": _SENTENCES[False]},
-        warnings=(
-            Notice(
-                "constant-statistic",
-                "the statistic is the same under every labelling of the rows, as when all rows "
-                "are equal or the bandwidth is far below or above their distances",
-            ),
-            *notices,
-        ),
+        warnings=(notice, *base.warnings),
     )
 
 
@@ -345,25 +303,25 @@ def _kernel_block(kernels: list[tuple[str, float]], params: Params) -> dict[str,
 
 
 def _null_block(cut: Partition, params: Params) -> dict[str, object]:
+    fixed = bandwidth_numbers(params.bandwidth) and params.scale == "none"
     return {
-        "scheme": "permutation of rows" if cut.size == 1 else "permutation of bins of rows",
+        "scheme": cut.scheme,
         "replicates": params.permutations,
-        "exact": True,
+        "exact": cut.exact and (not params.tolerance or bool(fixed)),
         "bins": cut.movable,
-        "rows_per_bin": cut.size,
+        "rows_per_bin": cut.size or None,
     }
 
 
-def _explanation(
+def _strongest(
     T: NDArray[np.float64], keep: NDArray[np.bool_], kernels: list[tuple[str, float]]
-) -> dict[str, object]:
-    """MMD^2 of each kernel in units of its null's spread, and the kernel where it is largest."""
+) -> tuple[int, list[dict[str, object]]]:
+    """The kernel whose statistic stands out most, and what every kernel says."""
     rows: list[dict[str, object]] = []
-    best, best_z = -1, -math.inf
+    z = np.full(len(T), -np.inf)
+    z[keep] = (T[keep, 0] - T[keep].mean(axis=1)) / T[keep].std(axis=1)
     for l, (name, h) in enumerate(kernels):
-        z = float((T[l, 0] - T[l].mean()) / T[l].std()) if keep[l] else None
         bandwidth = h if KERNELS[name].has_bandwidth else None
-        rows.append({"kernel": name, "bandwidth": bandwidth, "mmd2": float(T[l, 0]), "z": z})
-        if z is not None and z > best_z:
-            best, best_z = l, z
-    return {"strongest": rows[best], "kernels": rows}
+        own = float(z[l]) if keep[l] else None
+        rows.append({"kernel": name, "bandwidth": bandwidth, "mmd2": float(T[l, 0]), "z": own})
+    return int(z.argmax()), rows

@@ -2,20 +2,25 @@
 
 - `partition`: which rows move together, and the labellings drawn (two samples);
 - `pairings`: the same for blocks of columns, whose rows are paired anew;
+- `blocks`: the same where the data say what moves together: groups, stretches of time;
 - `aggregate`: one statistic out of many kernels, from the labellings that are there anyway;
+- `several`: many tests from the same labellings, corrected for their number;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 
 Convention of the whole room: column 0 is the observed statistic, the columns 1..B its replicates.
 """
 
 from .aggregate import AGGREGATES, aggregate, informative
+from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold
-from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, table
+from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
 from .partition import BINS, Partition, bin_size, labellings, partition
+from .several import CORRECTIONS, holm, holm_adjusted, step_down, tie_ranks
 
 __all__ = [
     "AGGREGATES",
     "BINS",
+    "CORRECTIONS",
     "PAIR_BINS",
     "Grid",
     "Pairing",
@@ -23,11 +28,18 @@ __all__ = [
     "aggregate",
     "bin_size",
     "grid",
+    "group_partition",
+    "holm",
+    "holm_adjusted",
     "informative",
     "labellings",
     "p_value",
     "pair_rows",
     "partition",
+    "permutations_of",
+    "step_down",
     "table",
     "threshold",
+    "tie_ranks",
+    "time_partition",
 ]

@@ -7,6 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+# Aggregated statistics divide small differences by small spreads; labellings that are equal in
+# exact arithmetic may then differ by this share of the spread.
+TIED = 1e-9
+
 
 def p_value(statistics: NDArray[np.float64]) -> float:
     """Return (1 + #{b >= 1: T_b >= T_0}) / (1 + B); never 0.
@@ -20,8 +24,8 @@ def p_value(statistics: NDArray[np.float64]) -> float:
     -----
     Valid at every sample size if the B + 1 statistics are exchangeable under the null (Phipson
     and Smyth 2010, arXiv 1603.05766). Replicates within rounding of the observed value count as
-    ties, with scipy's tolerance of 100 machine epsilons, relative to the observed value or to
-    the spread of the replicates, whichever is larger.
+    ties: within 100 machine epsilons (scipy's tolerance) of the observed value, or within 1e-9 of
+    the spread of the replicates, whichever is larger. Counting a near tie is never invalid.
     """
     observed, replicates = statistics[0], statistics[1:]
     count = int(np.count_nonzero(replicates >= observed - _tolerance(statistics)))
@@ -37,5 +41,5 @@ def threshold(statistics: NDArray[np.float64], alpha: float) -> float:
 
 
 def _tolerance(statistics: NDArray[np.float64]) -> float:
-    scale = max(abs(float(statistics[0])), float(np.std(statistics)))
-    return 100 * float(np.finfo(np.float64).eps) * scale
+    rounding = 100 * float(np.finfo(np.float64).eps) * abs(float(statistics[0]))
+    return max(rounding, TIED * float(np.std(statistics)))

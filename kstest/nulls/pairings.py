@@ -112,12 +112,9 @@ def grid(cut: Pairing, left: int, replicates: int, rng: np.random.Generator) -> 
     return Grid(tuple(drawn[:left]), tuple(drawn[left:]), cells)
 
 
-def table(
-    cut: Pairing, pairs: Sequence[tuple[int, int]], replicates: int, rng: np.random.Generator
-) -> list[Index]:
-    """Draw permutations for pairs of blocks: per pair (B + 1, s), the observed pairing first.
+def table(cut: Pairing, pairs: Sequence[tuple[int, int]], drawn: Index) -> list[Index]:
+    """Return the permutations of pairs of blocks: per pair (B + 1, s), the observed pairing first.
 
-    All pairs get the same draws: each p-value is exact, and they may depend on each other.
+    All pairs get the same draws (B, s): each p-value is exact, and they may depend on each other.
     """
-    drawn = permutations_of(cut.bins, replicates, rng)
     return [np.concatenate([cut.observed(x, y)[None], drawn]) for x, y in pairs]

@@ -27,7 +27,7 @@ MOST_BINS = 512
 
 @dataclass(frozen=True)
 class Partition:
-    """Rows of two samples, cut into blocks: bins that move, and at most two parts that do not.
+    """Rows of two samples, cut into blocks: those that move, and at most two that do not.
 
     Attributes
     ----------
@@ -36,12 +36,17 @@ class Partition:
     starts : ndarray of int (G + 1,)
         Block g holds order[starts[g]:starts[g + 1]].
     movable : int
-        The first `movable` blocks are the bins, all of `size` rows; the others hold the rows
-        whose label is fixed.
+        The first `movable` blocks are permuted; the others hold the rows whose label is fixed.
     labels : ndarray of int8 (G,)
         +1 where a block belongs to the first sample, -1 to the second.
     size : int
-        Rows per bin; 1 means that single rows are permuted.
+        Rows per block; 1 means that single rows are permuted, 0 that sizes differ.
+    paired : bool
+        Blocks 2 g and 2 g + 1 are the two parts of one group: they swap their labels, or not.
+    unit : str
+        What is permuted, in words: rows, bins of rows, groups, ...
+    exact : bool
+        False if the blocks are exchangeable only approximately.
     """
 
     order: NDArray[np.int64]
@@ -49,14 +54,31 @@ class Partition:
     movable: int
     labels: NDArray[np.int8]
     size: int
+    paired: bool = False
+    unit: str = "bins of rows"
+    exact: bool = True
+
+    @property
+    def scheme(self) -> str:
+        """What the null law does, in words."""
+        if self.paired:
+            return f"swap of the two sides within {self.unit}"
+        return f"permutation of {self.unit}"
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rows of every block, shape (G,)."""
+        return np.diff(self.starts)
 
     @property
     def distinct(self) -> int:
         """Number of labellings that can give different statistics, the observed one included.
 
-        If both samples have the same number of rows, a labelling and its mirror image give the
-        same statistic.
+        If both samples have the same number of blocks, a labelling and its mirror image give
+        the same statistic.
         """
+        if self.paired:
+            return int(2 ** (self.movable // 2 - 1))
         first = int(np.count_nonzero(self.labels[: self.movable] > 0))
         count = math.comb(self.movable, first)
         balanced = 2 * first == self.movable == len(self.labels)
@@ -111,6 +133,7 @@ def partition(
         movable=len(moving),
         labels=np.concatenate([labels[shuffle], np.array([s for s, _ in fixed], np.int8)]),
         size=size,
+        unit="rows" if size == 1 else "bins of rows",
     )
 
 
@@ -128,12 +151,16 @@ def labellings(cut: Partition, permutations: int, rng: np.random.Generator) -> N
     The permuted labels start from a sorted vector, not from the observed labels, and mark the
     smaller side: the draws then do not depend on which sample is called the first.
     """
+    out = np.empty((permutations + 1, len(cut.labels)), np.int8)
+    out[:] = cut.labels
+    if cut.paired:
+        flips = rng.choice(np.array([-1, 1], np.int8), size=(permutations, cut.movable // 2))
+        out[1:, : cut.movable] *= np.repeat(flips, 2, axis=1)
+        return np.ascontiguousarray(out.T)
     observed = cut.labels[: cut.movable]
     sign = 1 if 2 * np.count_nonzero(observed > 0) <= cut.movable else -1
     template = np.full(cut.movable, -sign, np.int8)
     template[: np.count_nonzero(observed == sign)] = sign
-    out = np.empty((permutations + 1, len(cut.labels)), np.int8)
-    out[:] = cut.labels
     out[1:, : cut.movable] = rng.permuted(
         np.broadcast_to(template, (permutations, cut.movable)), axis=1
     )

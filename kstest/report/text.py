@@ -5,13 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..result import Result
-from .pairs import pairs_table
-from .wording import number, printable
+from ..result import Result, plain
+from ..sources.wording import printable
+from .dependence import combinations, dependence, pairs_table
+from .wording import number
 
 WIDTH = 80
 LABEL = 12
-MOST_PAIRS = 5
+LISTED = 10
 COLORS = {"rejected": "31", "not rejected": "32", "no verdict": "33"}
 
 
@@ -22,8 +23,7 @@ def render(result: Result, color: bool = False) -> str:
     lines = textwrap.wrap(str(result.explanation.get("summary", "")), WIDTH - len(verdict) - 2)
     head = [f"{verdict}: {lines[0]}" if lines else verdict, *("  " + line for line in lines[1:])]
     body = [line for label, text in _rows(result) for line in _entry(label, text)]
-    table = pairs_table(result.explanation["pairs"]) if "pairs" in result.explanation else []
-    return "\n".join([*head, *body, *table]) + "\n"
+    return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str]]:
@@ -40,20 +40,58 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "kernel", _kernel(result)
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
-    yield "rows", f"{counts}" + (f"; {dropped:,} dropped" if dropped else "")
+    filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
+    apart = f"; {dropped:,} dropped" * (dropped > 0) + f"; {filtered:,} filtered" * (filtered > 0)
+    yield "rows", counts + apart
     names = ", ".join(printable(c) for c in result.columns[:8])
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
-    yield from _dependence(result)
+    yield from _explained(result)
+    yield from dependence(result)
     for notice in result.warnings:
         label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
         yield label or "warning", notice.message
 
 
+def _explained(result: Result) -> Iterator[tuple[str, str]]:
+    """Effect, columns, pairs and rows, whatever the test had to say."""
+    why = result.explanation
+    effect = why.get("effect")
+    if effect:
+        low, high = effect["interval"]
+        share = f"{100 * effect['confidence']:.3g} %"
+        yield (
+            "effect",
+            f"MMD {number(effect['mmd'])} at the strongest bandwidth, {share} interval "
+            f"{number(low)} to {number(high)}",
+        )
+    columns = [plain(c) for c in why.get("columns", ())]
+    differing = [c for c in columns if c["adjusted_p_value"] <= result.alpha]
+    for place, c in enumerate(differing[:LISTED]):
+        words = f", {c['words']}" if c["words"] else ""
+        yield (
+            "differ in" if place == 0 else "",
+            f"{c['column']} (p {number(c['adjusted_p_value'])}){words}",
+        )
+    if len(differing) > LISTED:
+        yield "", f"and {len(differing) - LISTED} more columns"
+    elif columns and not differing:
+        yield "differ in", "no column by itself; try --explain pairs"
+    for place, pair in enumerate(why.get("pairs", ())[:LISTED]):
+        names = " and ".join(pair["columns"])
+        yield "pairs" if place == 0 else "", f"{names} (p {number(pair['adjusted_p_value'])})"
+    for place, row in enumerate(why.get("rows", ())):
+        where = f" of {row['file']}" if row["file"] else ""
+        yield (
+            "rows" if place == 0 else "",
+            f"row {row['row']}{where} (witness {number(row['witness'])})",
+        )
+
+
 def _kernel(result: Result) -> str:
     text = str(result.kernel["name"])
     if "combinations" in result.kernel:
-        return text + _combinations(result)
+        return text + combinations(result)
     widths = [h for h in result.kernel["bandwidths"] if h is not None]
     if len(widths) == 1:
         text += f", bandwidth {number(widths[0])}"
@@ -63,28 +101,6 @@ def _kernel(result: Result) -> str:
     if len(result.kernel["bandwidths"]) > 1 and strongest.get("bandwidth") is not None:
         text += f", strongest at {number(strongest['bandwidth'])}"
     return text
-
-
-def _combinations(result: Result) -> str:
-    """Bandwidths of tests with one kernel per block of columns."""
-    count = int(result.kernel["combinations"])
-    best = result.explanation.get("strongest", {}).get("bandwidths", [])
-    shown = " and ".join(number(h) for h in best if h is not None)
-    if count == 1:
-        return f", bandwidths {shown}" if shown else ""
-    text = f", {count} combinations of bandwidths"
-    return f"{text}, strongest at {shown}" if shown else text
-
-
-def _dependence(result: Result) -> Iterator[tuple[str, str]]:
-    """Which pairs of columns depend on each other, and how."""
-    rows = result.explanation.get("columns", [])
-    for k, row in enumerate(rows[:MOST_PAIRS]):
-        z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""
-        kind = f"{row['kind']}, rank correlation {row['correlation']:.2f}"
-        yield "" if k else "dependent", f"{row['x']} ~ {row['y']}: {kind}{z}"
-    if len(rows) > MOST_PAIRS:
-        yield "", f"and {len(rows) - MOST_PAIRS} more pairs of columns"
 
 
 def _entry(label: str, text: str) -> list[str]:

@@ -12,29 +12,9 @@ from ..engine.work import Work, available_threads
 from ..params import option_name
 from ..registry import METHODS
 from ..report import FORMATS, render
+from ..sources import OPTIONS, columns_of, read_options, read_samples
 from . import output
 from .progress import progress
-
-INPUT_OPTIONS = [
-    click.Option(
-        ["--columns"],
-        metavar="LIST",
-        help="Columns to use: names, positions or patterns, such as a,b,3-5,'x*'. Default: all.",
-    ),
-    click.Option(["--exclude"], metavar="LIST", help="Columns to leave out, written the same way."),
-    click.Option(
-        ["--missing"],
-        type=click.Choice(["error", "drop"]),
-        default="error",
-        show_default=True,
-        help="Rows with missing or infinite values: refuse, or drop and count.",
-    ),
-    click.Option(
-        ["--input-format"],
-        type=click.Choice(["csv", "parquet", "arrow"]),
-        help="Format of the files. Default: by content; needed for a CSV from -.",
-    ),
-]
 
 OUTPUT_OPTIONS = [
     click.Option(
@@ -85,6 +65,18 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
+    reading = [_option(f) for f in OPTIONS if len(roles) > 1 or f.name != "sample_column"]
+    values = [
+        click.Option(
+            [f"--{role}-values"],
+            metavar="LIST",
+            help=f"Values of --sample-column that make the {role}, such as 0-4,7 or a,b.",
+        )
+        for role in roles
+        if len(roles) > 1
+    ]
+    after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
+    reading[after:after] = values
     params = [_option(f) for f in fields(module.Params)]
 
     def callback(**given: Any) -> int:
@@ -93,7 +85,7 @@ def build(name: str) -> click.Command:
     return click.Command(
         name,
         callback=callback,
-        params=[files, *role_options, *INPUT_OPTIONS, *params, *OUTPUT_OPTIONS],
+        params=[files, *role_options, *reading, *params, *OUTPUT_OPTIONS],
         help=f"{METHODS[name].summary}\n\n\b\nExample: {module.EXAMPLE}",
         short_help=METHODS[name].summary,
         epilog=EPILOG,
@@ -103,22 +95,18 @@ def build(name: str) -> click.Command:
 
 def _option(f: Any) -> click.Option:
     choices = f.metadata["choices"]
-    if isinstance(f.default, bool):
+    if f.default is False:
         return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
-    if isinstance(f.default, tuple):
-        return click.Option(
-            [option_name(f.name), f.name],
-            multiple=True,
-            metavar=f.metadata["metavar"],
-            help=f.metadata["help"],
-        )
-    kind: Any = click.Choice(list(choices)) if choices else type(f.default)
+    several = isinstance(f.default, tuple)
+    plain = str if f.default is None or several else type(f.default)
+    kind: Any = click.Choice(list(choices)) if choices else plain
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
         type=kind,
         default=f.default,
-        show_default=f.default != "",
+        multiple=several,
+        show_default=f.default not in (None, "", ()),
         metavar=metavar,
         help=f.metadata["help"],
     )
@@ -128,20 +116,13 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
     if given["cite"]:
         output.write(module.REFERENCES, given["output"])
         return 0
-    sides = _sides(name, roles, given)
+    sides = _sides(roles, given)
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
     output.check(given["output"])
 
     from ..run import execute
-    from ..sources import ReadOptions, read_samples
 
-    reading = ReadOptions(
-        columns=given["columns"],
-        exclude=given["exclude"],
-        missing=given["missing"],
-        input_format=given["input_format"],
-        blocks=module.blocks(params) if hasattr(module, "blocks") else (),
-    )
+    reading = read_options(roles, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = read_samples(sides, reading, stdin)
     quiet = given["quiet"]
@@ -158,8 +139,15 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 
-def _sides(name: str, roles: tuple[str, ...], given: dict[str, Any]) -> dict[str, list[str]]:
+def _sides(roles: tuple[str, ...], given: dict[str, Any]) -> dict[str, list[str]]:
     """Files of each role: from its option, else the next positional argument."""
+    if given.get("sample_column") is not None:
+        if not given["files"] or any(given[f"role_{role}"] for role in roles):
+            raise click.UsageError(
+                "with --sample-column all sides are in the same files: name them without "
+                f"{' and '.join(f'--{role}' for role in roles)}"
+            )
+        return {"table": list(given["files"])}
     sides: dict[str, list[str]] = {role: list(given[f"role_{role}"]) for role in roles}
     free = [role for role in roles if not sides[role]]
     files = list(given["files"])

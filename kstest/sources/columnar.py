@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kstest.errors import DataError
-from kstest.sources.convert import BLOCK_ROWS, refusal, to_block
+from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
-from kstest.sources.table import Block, Table, require_unique
+from kstest.sources.table import TEXT, Block, Table, Wanted, require_unique
 from kstest.sources.wording import option_value, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK_CELLS = 1 << 19  # 4 MB as float64
+_STRINGS = ("string", "large_string")
+_INDEX = re.compile(r"__index_level_\d+__")
 _BROKEN = " Is the file complete?"
 
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
@@ -31,8 +35,16 @@ def open_parquet(opened: Opened) -> Table:
         schema = parquet.schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        texts = [n for n in names if base_name(schema.field(n).type) in _STRINGS]
+        if texts:  # let the decoder look words up once per dictionary, not once per row
+            file.seek(0)
+            reread = pq.ParquetFile(
+                file, buffer_size=1 << 20, pre_buffer=False, read_dictionary=texts
+            )
+        else:
+            reread = parquet
         rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // len(names)))
-        yield from parquet.iter_batches(rows, columns=list(names), use_threads=False)
+        yield from reread.iter_batches(rows, columns=list(names), use_threads=False)
 
     return _table(opened, schema, batches, digest, close)
 
@@ -66,19 +78,59 @@ def open_arrow_stream(opened: Opened) -> Table:
     return _table(opened, schema, lambda names: reader, opened.digest, opened.close)
 
 
-def blocks_of(
+def without_index(schema: pa.Schema) -> pa.Schema:
+    """Leave out the columns in which pandas stores an index that has no name."""
+    stored = _pandas(schema, "index_columns")
+    for name in stored:
+        if isinstance(name, str) and _INDEX.fullmatch(name) and name in schema.names:
+            schema = schema.remove(schema.names.index(name))
+    return schema
+
+
+def _pandas(schema: pa.Schema, key: str) -> list[Any]:
+    """What pandas wrote into a schema, such as ``index_columns``; anybody may write nonsense."""
+    try:
+        stored = json.loads((schema.metadata or {})[b"pandas"])[key]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
+    return stored if isinstance(stored, list) else []
+
+
+def _categories(schema: pa.Schema) -> frozenset[str]:
+    """Columns that were categories in pandas; Parquet gives those of numbers back as numbers."""
+    columns = [c for c in _pandas(schema, "columns") if isinstance(c, dict)]
+    names = [c.get("name") for c in columns if c.get("pandas_type") == "categorical"]
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+def kinds_of(
     schema: pa.Schema, batches: Batches, picked: Sequence[int], where: str, hint: str = ""
-) -> Iterator[Block]:
-    """Yield the selected columns of record batches, types checked first."""
-    names = [schema.names[j] for j in picked]
+) -> dict[int, str]:
+    """Say what columns hold; refuse those that hold nothing of the kind.
+
+    `batches` gives rows of which the message shows one.
+    """
     with converting(where, hint):
-        refused = [name for name in names if refusal(schema.field(name).type)]
+        categories = _categories(schema)
+        kinds = {j: kind_of(schema.field(j).type) for j in picked}
+        kinds |= {j: TEXT for j in picked if kinds[j] and schema.names[j] in categories}
+        refused = [schema.names[j] for j, kind in kinds.items() if kind is None]
         if refused:
             raise _refused(schema, batches, refused, where)
-        for batch in batches(names):
+    return {j: kind for j, kind in kinds.items() if kind is not None}
+
+
+def blocks_of(
+    schema: pa.Schema, batches: Batches, wanted: Wanted, where: str, hint: str = ""
+) -> Iterator[Block]:
+    """Yield the wanted columns of record batches."""
+    numbers = [schema.names[j] for j in wanted.numbers]
+    texts = [schema.names[j] for j in wanted.texts]
+    with converting(where, hint):
+        for batch in batches(list(dict.fromkeys([*numbers, *texts]))):
             for start in range(0, batch.num_rows, BLOCK_ROWS):
                 part = batch.slice(start, BLOCK_ROWS)
-                yield to_block([part.column(name) for name in names])
+                yield to_block([part.column(n) for n in numbers], [part.column(n) for n in texts])
 
 
 def _table(
@@ -89,13 +141,26 @@ def _table(
     close: Callable[[], None],
 ) -> Table:
     with converting(opened.label, _BROKEN):
+        schema = without_index(schema)
         names = tuple(schema.names)  # here, since a damaged file may hold names that are no UTF-8
     require_unique(names, opened.label)
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        return blocks_of(schema, batches, picked, opened.label, _BROKEN)
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        return kinds_of(schema, batches, picked, opened.label, _BROKEN)
 
-    return Table(opened.path, opened.label, names, blocks, digest, close, identity=opened.identity)
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        return blocks_of(schema, batches, wanted, opened.label, _BROKEN)
+
+    return Table(
+        opened.path,
+        opened.label,
+        names,
+        kinds,
+        blocks,
+        digest,
+        close,
+        identity=opened.identity,
+    )
 
 
 def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str) -> DataError:
@@ -105,8 +170,8 @@ def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str
     more = f" So do {len(refused) - 1:,} other columns." if len(refused) > 1 else ""
     return DataError(
         f"{where}: column {shown(name)} holds {refusal(schema.field(name).type)}{found}; accepted: "
-        f"numbers, true/false, dates and times.{more} Leave it out with --exclude "
-        f"{option_value(refused)}; text columns come with --categorical in a later version."
+        f"numbers, true/false, dates, times and text.{more} Leave it out with --exclude "
+        f"{option_value(refused)}."
     )
 
 

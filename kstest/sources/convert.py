@@ -1,4 +1,4 @@
-"""Arrow columns to float64, straight from their buffers.
+"""Arrow columns to float64 and to categories, straight from their buffers.
 
 `pyarrow.Array.to_numpy` would import pandas wherever that is installed (0.5 s), and
 `pyarrow.compute` is another 0.1 s, so the layouts are read here: offsets, validity bitmaps,
@@ -15,7 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kstest.sources.table import Block
+from kstest.sources.levels import coded, level_text
+from kstest.sources.table import (
+    BOOLEAN,
+    DATE,
+    DURATION,
+    EMPTY,
+    NUMBER,
+    TEXT,
+    TIME,
+    Block,
+    Coded,
+)
 
 BLOCK_ROWS = 1 << 16
 _EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64
@@ -30,19 +41,35 @@ _STORAGE = {
 }  # fmt: skip
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _WORDS = {
-    "string": "text", "large_string": "text", "string_view": "text",
     "binary": "raw bytes", "large_binary": "raw bytes", "binary_view": "raw bytes",
-    "fixed_size_binary": "raw bytes", "dictionary": "categories (dictionary-encoded)",
+    "fixed_size_binary": "raw bytes",
     "list": "lists", "large_list": "lists", "fixed_size_list": "lists", "list_view": "lists",
     "large_list_view": "lists", "map": "maps", "struct": "records (struct)",
 }  # fmt: skip
 
 
-def refusal(kind: Any) -> str | None:
-    """Say in words what an Arrow type holds that is not a number; None where it is accepted."""
-    base = _base(kind)
-    if base in _STORAGE or base in ("bool", "null") or base.startswith("decimal"):
-        return None
+_KINDS = {
+    "bool": BOOLEAN, "null": EMPTY, "date32": DATE, "date64": DATE, "timestamp": DATE,
+    "time32": TIME, "time64": TIME, "duration": DURATION,
+    "string": TEXT, "large_string": TEXT, "string_view": TEXT, "dictionary": TEXT,
+}  # fmt: skip
+
+
+def kind_of(kind: Any) -> str | None:
+    """Say what an Arrow type holds (see `kstest.sources.table`); None where it is refused."""
+    base = base_name(kind)
+    if base == "dictionary":
+        return None if kind_of(kind.value_type) is None else TEXT
+    if base in _STORAGE or base.startswith("decimal"):
+        return _KINDS.get(base, NUMBER)
+    return _KINDS.get(base)
+
+
+def refusal(kind: Any) -> str:
+    """Say in words what a refused Arrow type holds."""
+    base = base_name(kind)
+    if base == "dictionary":
+        return f"categories of {refusal(kind.value_type)}"
     return _WORDS.get(base, f"values of type {str(kind)[:40]!r}")
 
 
@@ -52,10 +79,10 @@ def to_float64(array: Any) -> NDArray[np.float64]:
     Parameters
     ----------
     array : pyarrow.Array
-        Its type is one for which `refusal` gives None.
+        Its `kind_of` is known and not `TEXT`.
     """
     n = len(array)
-    base = _base(array.type)
+    base = base_name(array.type)
     if n == 0 or base == "null" or array.null_count == n:
         return np.full(n, np.nan)
     if base.startswith("decimal"):
@@ -76,15 +103,35 @@ def to_float64(array: Any) -> NDArray[np.float64]:
     return out
 
 
-def to_block(arrays: Sequence[Any]) -> Block:
-    """Convert Arrow arrays of one length, the columns of a batch, to a block."""
-    values = np.empty((len(arrays[0]), len(arrays)))
+def to_coded(array: Any) -> Coded:
+    """Convert a `pyarrow.Array` of any accepted type to codes and the text of its values."""
+    import pyarrow as pa
+
+    if base_name(array.type) == "null":
+        return Coded(np.full(len(array), -1, np.int32), ())
+    if base_name(array.type) == "halffloat":
+        array = array.cast(pa.float32())
+    if base_name(array.type) != "dictionary":
+        array = array.dictionary_encode()  # imports pyarrow.compute: not for numeric columns
+    indices, values = _indices(array.indices), array.dictionary
+    if len(values) > len(indices):  # a slice of a long column: only what occurs in it
+        used, indices = np.unique(indices, return_inverse=True)
+        values = [None if k < 0 else values[int(k)].as_py() for k in used]
+    else:
+        values = values.to_pylist()
+    return coded([level_text(value) for value in values], indices)
+
+
+def to_block(numbers: Sequence[Any], texts: Sequence[Any] = ()) -> Block:
+    """Convert Arrow arrays of one length, columns of a batch, to a block."""
+    rows = len((*numbers, *texts)[0])
+    values = np.empty((rows, len(numbers)))
     rounded = []
-    for j, array in enumerate(arrays):
+    for j, array in enumerate(numbers):
         values[:, j] = to_float64(array)
-        if _base(array.type) in ("int64", "uint64") and beyond_exact(values[:, j]):
+        if base_name(array.type) in ("int64", "uint64") and beyond_exact(values[:, j]):
             rounded.append(j)
-    return Block(values, tuple(rounded))
+    return Block(values, tuple(rounded), tuple(to_coded(array) for array in texts))
 
 
 def beyond_exact(column: NDArray[np.float64]) -> bool:
@@ -92,12 +139,26 @@ def beyond_exact(column: NDArray[np.float64]) -> bool:
     return bool(((column >= _EXACT) | (column <= -_EXACT)).any())
 
 
-def _base(kind: Any) -> str:
+def base_name(kind: Any) -> str:
     """Strip ``timestamp[us, tz=UTC]``, ``decimal128(5, 2)``, ``list<item: int64>`` to the name."""
     text = str(kind)
     for mark in "[(<":
         text = text.partition(mark)[0]
     return text
+
+
+def _indices(array: Any) -> NDArray[np.int64]:
+    """Read the indices of a dictionary array; null becomes -1."""
+    validity, data = array.buffers()
+    n = len(array)
+    if array.null_count == n:
+        return np.full(n, -1, np.int64)
+    dtype = np.dtype("<" + _STORAGE[base_name(array.type)])
+    raw = np.frombuffer(data, dtype, count=n, offset=array.offset * dtype.itemsize)
+    out = raw.astype(np.int64)
+    if array.null_count and validity is not None:
+        out[~_bits(validity, array.offset, n)] = -1
+    return out
 
 
 def _bits(buffer: Any, offset: int, n: int) -> NDArray[np.bool_]:

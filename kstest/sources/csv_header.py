@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kstest.errors import DataError
+from kstest.sources.dialect import Dialect
+from kstest.sources.recode import check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique
 
@@ -28,22 +30,28 @@ class Header:
     names : tuple of str
         Column names as written.
     delimiter : str
-        The one of comma, semicolon and tab that makes most columns.
+        As given, or the one of comma, semicolon and tab that makes most columns.
     size : int
         Bytes up to the first row, the byte order mark included.
+    lines : int
+        Lines up to the first row.
+    bom : int
+        Bytes of the byte order mark.
     """
 
     names: tuple[str, ...]
     delimiter: str
     size: int
+    lines: int
+    bom: int
 
 
-def read_header(stream: Stream, where: str, size: int = CHUNK_BYTES) -> Header:
+def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTES) -> Header:
     """Read the header of a CSV without consuming it; `size` bytes are looked at."""
     while True:
         head = stream.peek(size)
         text = _decoded(head, where, final=len(head) < size)
-        header = _parsed(text, where, complete=len(head) < size)
+        header = _parsed(text, where, how, complete=len(head) < size)
         if header is not None:
             break
         if size >= LONGEST_HEADER:
@@ -52,6 +60,10 @@ def read_header(stream: Stream, where: str, size: int = CHUNK_BYTES) -> Header:
                 "Is a quote not closed, or is this no CSV file?"
             )
         size *= 4
+    check_decimal(header.delimiter, how.decimal, where)
+    if not how.named:
+        names = tuple(str(j + 1) for j in range(len(header.names)))
+        return Header(names, header.delimiter, header.bom, 0, header.bom)
     require_unique(header.names, where)
     return header
 
@@ -63,18 +75,17 @@ def _decoded(head: bytes, where: str, *, final: bool) -> str:
     except UnicodeDecodeError as error:
         line = head.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{where}: line {line} is not UTF-8 text (byte 0x{head[error.start]:02x}). Only UTF-8 "
-            "is read in this version; --encoding comes with a later one. Convert the file first, "
-            "for example: iconv -f latin1 -t utf8 FILE"
+            f"{where}: line {line} is not UTF-8 text (byte 0x{head[error.start]:02x}). Say which "
+            "encoding it is, for example --encoding latin-1 or --encoding cp1252."
         ) from None
 
 
-def _parsed(text: str, where: str, *, complete: bool) -> Header | None:
+def _parsed(text: str, where: str, how: Dialect, *, complete: bool) -> Header | None:
     """Split the header; None when `text` stops before its end."""
     body = text.removeprefix("\ufeff")  # byte order mark
     found: tuple[list[str], str, str] | None = None
     trouble = ""
-    for delimiter in DELIMITERS:
+    for delimiter in how.delimiter or DELIMITERS:
         lines: list[str] = []
         try:
             # Strict: in "a;b";"c,d" the comma must not split, since text would follow a quote.
@@ -97,7 +108,7 @@ def _parsed(text: str, where: str, *, complete: bool) -> Header | None:
     if not complete and not (raw.endswith(("\n", "\r")) and len(raw) < len(body)):
         return None
     bom = len(text[: len(text) - len(body)].encode())
-    return Header(tuple(names), delimiter, bom + len(raw.encode()))
+    return Header(tuple(names), delimiter, bom + len(raw.encode()), raw.count("\n"), bom)
 
 
 def _recorded(text: str, taken: list[str]) -> Iterator[str]:

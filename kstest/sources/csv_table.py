@@ -1,237 +1,162 @@
-"""CSV rows through pyarrow, in blocks, of the selected columns only.
-
-Types are declared, not inferred per file: pyarrow infers from the first block and would fail on
-the first 1.5 after a megabyte of whole numbers. What the first block shows (whole numbers, no
-value) is therefore widened to float64; true/false, dates and times keep their type.
-"""
+"""CSV rows through pyarrow, in blocks, of the wanted columns only."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kstest.errors import DataError
-from kstest.sources.convert import beyond_exact, to_block
+from kstest.sources.convert import beyond_exact, to_coded, to_float64
+from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_header import Header, read_header
+from kstest.sources.csv_quotes import Guarded, Quotes
+from kstest.sources.csv_types import Types, infer
+from kstest.sources.dialect import Dialect, convert_options, parse_options
+from kstest.sources.levels import recoded
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
-from kstest.sources.table import Block, Table
-from kstest.sources.wording import one_line, option_value, shown
+from kstest.sources.table import Block, Coded, Table, Wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PEEK_BYTES = CHUNK_BYTES  # what types are inferred from
 BLOCK_BYTES = CHUNK_BYTES
+QUOTED_BYTES = 16 * CHUNK_BYTES
 BLOCK_ROWS = 128  # at least about so many rows a block: a wide file pays per column and block
 LARGEST_BLOCK = 64 << 20
 
-_CONVERSION = re.compile(
-    r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL
-)
-_VALUE = re.compile(r"'(.*)'", re.DOTALL)
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
-
-@dataclass(frozen=True)
-class Types:
-    """Declared types of the selected columns, by position, and what the first rows showed."""
-
-    declared: dict[int, pa.DataType]
-    whole: frozenset[int] = frozenset()
-    text: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """All that is known of a CSV before its rows are read."""
-
-    where: str
-    header: Header
-    types: Types
-    ragged: list[Any] = field(default_factory=list)
-
-
-def open_csv(opened: Opened) -> Table:
+def open_csv(opened: Opened, how: Dialect) -> Table:
     """Open a CSV: read its header and leave the rows for later."""
-    header = read_header(opened.stream, opened.label, PEEK_BYTES)
+    header = read_header(opened.stream, opened.label, how, PEEK_BYTES)
+    with converting(opened.label):
+        opened.stream.read(header.size)
+    known: dict[int, Types] = {}
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        return _blocks(opened, header, picked)
+    def types(picked: Sequence[int]) -> Types:
+        with converting(opened.label):
+            return infer(_first_rows(opened, header), header, how, picked)
+
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        known[0] = types(picked)
+        return known[0].kinds
+
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        picked = [*wanted.numbers, *wanted.texts]
+        return _blocks(opened, header, how, wanted, known.get(0) or types(picked))
 
     return Table(
         opened.path,
         opened.label,
         header.names,
+        kinds,
         blocks,
         opened.digest,
         opened.close,
+        named=how.named,
         identity=opened.identity,
     )
 
 
-def _blocks(opened: Opened, header: Header, picked: Sequence[int]) -> Iterator[Block]:
+def _first_rows(opened: Opened, header: Header) -> bytes:
+    """The first rows. The last one is cut off: a half date would read as text."""
+    head = opened.stream.peek(PEEK_BYTES)
+    quotes = _quotes(opened, header)
+    if head:
+        quotes.watch(head)
+    if len(head) < PEEK_BYTES:
+        quotes.end()
+        return head
+    end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
+    return head[:end] if end else head
+
+
+def _quotes(opened: Opened, header: Header) -> Quotes:
+    return Quotes(opened.label, header.delimiter, len(header.names), header.lines + 1)
+
+
+def _blocks(
+    opened: Opened, header: Header, how: Dialect, wanted: Wanted, types: Types
+) -> Iterator[Block]:
+    import pyarrow as pa
     import pyarrow.csv as pc
 
     stream, where = opened.stream, opened.label
     with converting(where):
-        stream.read(header.size)
         head = stream.peek(PEEK_BYTES)
-        ended = len(head) < PEEK_BYTES
-    if not head.strip() and ended:
-        return
-    layout = _Layout(where, header, _infer(head, ended, header, picked))
+        if not head.strip() and len(head) < PEEK_BYTES:
+            return
+    uneven: list[Any] = []
 
     def ragged(row: Any) -> str:
-        layout.ragged.append(row)
+        uneven.append(row)
         return "error"
 
     # Column names are positions here: the real ones may be empty or anything.
     names = [str(j) for j in range(len(header.names))]
+    picked = list(dict.fromkeys([*wanted.numbers, *wanted.texts]))
+    words = pa.dictionary(pa.int32(), pa.string())
+    texts = frozenset(wanted.texts)
     try:
         with converting(where):
             reader = pc.open_csv(
-                stream,
+                Guarded(stream, _quotes(opened, header)),
                 pc.ReadOptions(
                     use_threads=False,  # then errors carry row numbers
                     block_size=_block_size(head),
                     column_names=names,
                 ),
-                pc.ParseOptions(
-                    delimiter=header.delimiter,
-                    newlines_in_values=True,
-                    invalid_row_handler=ragged,
-                ),
-                pc.ConvertOptions(
-                    include_columns=[names[j] for j in picked],
-                    column_types={names[j]: t for j, t in layout.types.declared.items()},
+                parse_options(header.delimiter, ragged),
+                convert_options(
+                    how,
+                    [names[j] for j in picked],
+                    {names[j]: words if j in texts else types.declared[j] for j in picked},
                 ),
             )
-            whole = [k for k, j in enumerate(picked) if j in layout.types.whole]
             for batch in reader:
-                block = to_block(batch.columns)
-                rounded = tuple(k for k in whole if beyond_exact(block.values[:, k]))
-                yield Block(block.values, rounded) if rounded else block
+                yield _block(
+                    dict(zip(picked, batch.columns, strict=True)), wanted, types, how.decimal
+                )
     except DataError as error:
+        if uneven:
+            raise ragged_row(where, uneven[0]) from error.__cause__
+        if "straddling" in str(error.__cause__):
+            raise DataError(
+                f"{where}: a row is longer than {_block_size(head) >> 10:,} kB, which is the most "
+                "for this file (16 MB where the first rows have quotes). Is a quote not closed?"
+            ) from error.__cause__
         if error.__cause__ is None:
             raise
-        raise _explained(error, str(error.__cause__), layout) from error.__cause__
+        raise explained(error, where, header, types) from error.__cause__
 
 
-def _infer(head: bytes, ended: bool, header: Header, picked: Sequence[int]) -> Types:
-    """Guess the types of the selected columns from the first rows."""
+def _block(columns: dict[int, Any], wanted: Wanted, types: Types, decimal: str) -> Block:
+    words = {j: to_coded(columns[j]) for j in wanted.texts}
+    values = np.empty((len(next(iter(columns.values()))), len(wanted.numbers)))
+    rounded = []
+    for k, j in enumerate(wanted.numbers):
+        both = words.get(j)
+        values[:, k] = (
+            _numbers(both, types.declared[j], decimal) if both else to_float64(columns[j])
+        )
+        if j in types.whole and beyond_exact(values[:, k]):
+            rounded.append(k)
+    texts = (recoded(words[j], decimal) if j in wanted.by_value else words[j] for j in wanted.texts)
+    return Block(values, tuple(rounded), tuple(texts))
+
+
+def _numbers(words: Coded, kind: pa.DataType, decimal: str) -> Any:
+    """Read words as numbers: the column is wanted as both."""
     import pyarrow as pa
 
-    if not ended:  # the last row is cut: a half date would read as text
-        end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
-        head = head[:end] if end else head
-    try:
-        kinds = _seen(head, header, picked)
-        text = tuple(j for j in picked if _base(kinds[j]) in ("string", "binary"))
-        if text:
-            # One bad cell turns a column of dates into text. The first row says what was meant,
-            # so that the bad cell is named and not the first date.
-            first_row = head.lstrip(b"\r\n").splitlines(keepends=True)[0]
-            kinds |= _seen(first_row, header, text)
-    except pa.ArrowException:
-        # The reading proper meets the same trouble and knows its row.
-        return Types(dict.fromkeys(picked, pa.float64()))
-    whole = frozenset(j for j in picked if _base(kinds[j]) == "int64")
-    return Types({j: _widened(kind) for j, kind in kinds.items()}, whole, text)
-
-
-def _seen(data: bytes, header: Header, picked: Sequence[int]) -> dict[int, pa.DataType]:
-    """Let pyarrow infer the types of some columns from a few rows."""
-    import pyarrow as pa
-    import pyarrow.csv as pc
-
-    names = [str(j) for j in range(len(header.names))]
-    table = pc.read_csv(
-        pa.BufferReader(data),
-        pc.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
-        pc.ParseOptions(
-            delimiter=header.delimiter,
-            newlines_in_values=True,
-            invalid_row_handler=lambda row: "skip",
-        ),
-        pc.ConvertOptions(include_columns=[names[j] for j in picked]),
-    )
-    return dict(zip(picked, table.schema.types, strict=True))
-
-
-def _base(kind: pa.DataType) -> str:
-    return str(kind).partition("[")[0]
-
-
-def _widened(kind: pa.DataType) -> pa.DataType:
-    """Choose the type to declare for a column whose first rows read as `kind`."""
-    import pyarrow as pa
-
-    base = _base(kind)
-    if base in ("bool", "time32"):
-        return kind
-    if base == "date32":
-        return pa.timestamp("us")  # a time of day may follow
-    if base == "timestamp":
-        # Fractions may follow; only what needs nanoseconds gets them, since they end in 2262.
-        return pa.timestamp("ns" if kind.unit == "ns" else "us", kind.tz)
-    return pa.float64()
+    levels = [level.replace(decimal, ".") for level in words.levels]
+    return np.append(to_float64(pa.array(levels, pa.string()).cast(kind)), np.nan)[words.codes]
 
 
 def _block_size(head: bytes) -> int:
+    """Bytes of a block: no row may be longer. Quoted text may hold long cells further on."""
     rows = head.count(b"\n") or head.count(b"\r") or 1
-    return max(BLOCK_BYTES, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // rows + 1)))
-
-
-def _explained(error: DataError, cause: str, layout: _Layout) -> DataError:
-    """Say in the user's terms what stopped pyarrow."""
-    where, names = layout.where, layout.header.names
-    if layout.ragged:
-        row = layout.ragged[0]
-        return DataError(
-            f"{where}: row {row.number:,}: Expected {row.expected_columns:,} columns as in the "
-            f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
-            "cells as the header; quote cells that hold the delimiter."
-        )
-    if "straddling" in cause:
-        return DataError(
-            f"{where}: a row is longer than a block of {BLOCK_BYTES >> 10:,} kB. "
-            "Is a quote not closed?"
-        )
-    found = _CONVERSION.search(cause)
-    if found is None:
-        return error
-    j, kind, detail = int(found[1]), found[3], found[4]
-    value = _VALUE.search(detail)
-    cell = value[1] if value else one_line(ValueError(detail))
-    row_text = f", row {int(found[2]):,}" if found[2] else ""
-    return DataError(
-        f"{where}: column {shown(names[j])}{row_text}: found {shown(cell)}; accepted: "
-        f"{_accepted(kind)}.{_advice(j, cell, layout)}"
-    )
-
-
-def _accepted(kind: str) -> str:
-    if kind.startswith("timestamp"):
-        zone = " with a zone such as Z" if "tz=" in kind else ", without a zone"
-        return f"dates and times such as 2024-05-01 12:30:00{zone}, as in the first rows"
-    if kind.startswith("time"):
-        return "times of day such as 12:30:00, as in the first rows"
-    if kind == "bool":
-        return "true and false, as in the first rows"
-    return "numbers (or true/false, dates and times throughout)"
-
-
-def _advice(j: int, cell: str, layout: _Layout) -> str:
-    if _DECIMAL_COMMA.fullmatch(cell):
-        return " Decimal commas are not read in this version: write 1.5 for 1,5."
-    if "\n" in cell:
-        return " Is a quote not closed?"
-    text = layout.types.text
-    names = [layout.header.names[k] for k in (text if j in text else (j,))]
-    others = f" So do {len(text) - 1:,} other columns." if j in text and len(text) > 1 else ""
-    return (
-        f"{others} Mend the cell or leave the column out with --exclude {option_value(names)}; "
-        "text columns come with --categorical in a later version."
-    )
+    least = QUOTED_BYTES if b'"' in head else BLOCK_BYTES
+    return max(least, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // rows + 1)))

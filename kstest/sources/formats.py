@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import BinaryIO
 
 from kstest.errors import DataError
-from kstest.sources.stream import Opened, converting, open_path
+from kstest.sources.dialect import Dialect
+from kstest.sources.recode import Transcoded, Uncommented
+from kstest.sources.stream import Opened, Stream, converting, open_path
 from kstest.sources.table import Table
 from kstest.sources.wording import shown
 
@@ -45,25 +48,26 @@ _EXTENSIONS = {
 }
 
 
-def open_table(path: str, input_format: str | None, stdin: BinaryIO | None) -> Table:
+def open_table(path: str, input_format: str | None, how: Dialect, stdin: BinaryIO | None) -> Table:
     """Open `path` with the reader that its content asks for."""
     opened = open_path(path, stdin)
     try:
         with converting(opened.label):
-            return _table(opened, input_format)
+            return _table(opened, input_format, how)
     except BaseException:
         opened.close()
         raise
 
 
-def _table(opened: Opened, input_format: str | None) -> Table:
+def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
     head = opened.stream.peek(_PEEK)
     if not head:
         raise DataError(f"{opened.label}: is empty. A header and at least one row are needed.")
     kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
     found = (kind or "csv").partition(" ")[0]
     if kind is None:
-        _require_text(head, opened.label)
+        opened = _filtered(opened, how)
+        _require_text(opened.stream.peek(_PEEK), opened.label)
     _require_agreement(opened, found, input_format)
     if kind == "parquet":
         from kstest.sources.columnar import open_parquet
@@ -79,7 +83,17 @@ def _table(opened: Opened, input_format: str | None) -> Table:
         return open_arrow_stream(opened)
     from kstest.sources.csv_table import open_csv
 
-    return open_csv(opened)
+    return open_csv(opened, how)
+
+
+def _filtered(opened: Opened, how: Dialect) -> Opened:
+    """Put the filters of encoding and comments before a CSV."""
+    stream = opened.stream
+    if how.encoding is not None:
+        stream = Stream(Transcoded(stream, how.encoding, opened.label), hashed=False)
+    if how.comment is not None:
+        stream = Stream(Uncommented(stream, how.comment, opened.label), hashed=False)
+    return replace(opened, stream=stream)
 
 
 def _require_text(head: bytes, where: str) -> None:
@@ -87,11 +101,16 @@ def _require_text(head: bytes, where: str) -> None:
     foreign = next((what for magic, what in _FOREIGN.items() if _starts(head, magic)), None)
     if foreign == "UTF-16 text":
         raise DataError(
-            f"{where}: is UTF-16 text. Only UTF-8 is read in this version; --encoding comes with "
-            "a later one. Convert the file first, for example: iconv -f utf16 -t utf8 FILE"
+            f"{where}: is UTF-16 text, but the text is read as UTF-8. Say --encoding utf-16."
         )
     if foreign is not None:
         raise DataError(f"{where}: is {foreign}; {accepted}. Convert or unpack it first.")
+    for start, order in ((1, "le"), (0, "be")):
+        if head[start::2].count(0) > len(head) // 4 > 0:
+            raise DataError(
+                f"{where}: every second byte is zero, as in UTF-16 text. If it is, say --encoding "
+                f"utf-16-{order}; {accepted}."
+            )
     if b"\0" in head:
         raise DataError(
             f"{where}: is binary data (it starts with the bytes {head[:8].hex(' ')}); {accepted}."

@@ -6,13 +6,16 @@ Columns match by name, never by place, except where a side has no names (arrays)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kstest.errors import DataError, UsageError
 from kstest.sources.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import Table
-from kstest.sources.wording import listed, option_value, shown
+from kstest.sources.where_parse import parse
+from kstest.sources.where_tree import Condition
+from kstest.sources.where_tree import names as names_in
+from kstest.sources.wording import listed, nearest, option_value, shown
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,27 @@ class Selection:
         True with --columns: then other columns need no mention.
     first : Table
         The table that everything is compared with.
-    blocks : tuple of tuple of str
-        The names by block, where blocks were asked for.
+    by_value : frozenset of str
+        Columns that --categorical names.
+    roles : dict of str to str
+        Columns with another part to play, by option: ``{"--group": "run"}``. They are not
+        tested.
+    where : Condition or None
+        Which rows to use; its columns may be tested or not.
     """
 
     names: tuple[str, ...]
     excluded: Exclusion
     explicit: bool
     first: Table
-    blocks: tuple[tuple[str, ...], ...] = ()
+    by_value: frozenset[str] = frozenset()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    where: Condition | None = None
+
+    @property
+    def where_names(self) -> tuple[str, ...]:
+        """The columns of --where."""
+        return () if self.where is None else tuple(dict.fromkeys(names_in(self.where)))
 
 
 def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
@@ -46,13 +61,16 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     seen = tuple(dict.fromkeys(name for table in tables for name in table.names))
     excluded = exclusion(options.exclude, first.names, seen)
     chosen: Sequence[str] = first.names
-    blocks = _blocks(first, options, excluded)
-    if blocks:
-        chosen = [name for block in blocks for name in block]
-    elif options.columns is not None:
+    if options.columns is not None:
         items = parse_items(options.columns, "--columns")
         chosen = resolve(items, first.names, "--columns")
-    names = tuple(name for name in chosen if excluded.keeps(name))
+    elif options.choose is not None:
+        chosen = options.choose(first.names)
+    given = {"--group": options.group, "--weights": options.weights}
+    given["--sample-column"] = options.sample_column
+    roles = {o: _one(text, first.names, o) for o, text in given.items() if text is not None}
+    apart = frozenset(roles.values())
+    names = tuple(name for name in chosen if excluded.keeps(name) and name not in apart)
     if not names:
         raise UsageError(
             f"--columns/--exclude: no column of {first.label} is left; it has "
@@ -64,42 +82,51 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
             f"{first.label}: column {place} has no name in the header (pandas and R write row "
             f"names so). Name it, or leave it out with --exclude {place}."
         )
-    explicit = options.columns is not None or bool(blocks)
-    return Selection(names, excluded, explicit, first, blocks)
+    categorical: Sequence[str] = ()
+    if options.categorical is not None:
+        items = parse_items(options.categorical, "--categorical")
+        categorical = resolve(items, first.names, "--categorical")
+    return Selection(
+        names,
+        excluded,
+        options.columns is not None or options.choose is not None,
+        first,
+        frozenset(categorical),
+        roles,
+        None if options.where is None else parse(options.where),
+    )
 
 
-def _blocks(first: Table, options: ReadOptions, excluded: Exclusion) -> tuple[tuple[str, ...], ...]:
-    """Resolve the column list of every block; no column may be in two."""
-    owner: dict[str, int] = {}
-    found = []
-    for number, (option, text) in enumerate(options.blocks):
-        names = resolve(parse_items(text, option), first.names, option)
-        names = tuple(name for name in names if excluded.keeps(name))
-        if not names:
-            raise UsageError(f"{option} {shown(text)}: --exclude leaves no column of it.")
-        for name in names:
-            if name in owner:
-                other = " ".join(options.blocks[owner[name]])
-                raise UsageError(
-                    f"{option} {shown(text)}: column {shown(name)} is also in {shown(other)}; a "
-                    "column depends on itself. Name every column in one block only."
-                )
-            owner[name] = number
-        found.append(names)
-    return tuple(found)
+def _one(text: str, names: Sequence[str], option: str) -> str:
+    """Resolve an option that takes one column."""
+    found = resolve(parse_items(text, option), names, option)
+    if len(found) != 1:
+        raise UsageError(
+            f"{option}: found {len(found):,} columns, {listed(found)}; one is accepted."
+        )
+    if not found[0]:
+        raise UsageError(f"{option}: this column has no name in the header. Name it first.")
+    return found[0]
 
 
-def locate(table: Table, selection: Selection) -> list[int]:
-    """Return the positions (from 0) of the selected columns in `table`."""
+def require_columns(table: Table, selection: Selection) -> None:
+    """Refuse a table that lacks a column of the run, or has others that were not mentioned."""
     first = selection.first
-    place = {name: j for j, name in enumerate(table.names)}
+    place = frozenset(table.names)
+    needed = [*selection.roles.items(), *(("--where", name) for name in selection.where_names)]
+    for option, name in needed:
+        if name not in place:
+            raise DataError(
+                f"{table.label}: has no column {shown(name)}, which {option} names; it has "
+                f"{listed(nearest(name, table.names))}."
+            )
     absent = [name for name in selection.names if name not in place]
     if selection.explicit and absent:
         raise DataError(
             f"{table.label}: has no column {listed(absent)}, which --columns chose from "
             f"{first.label}; it has {listed(table.names)}."
         )
-    wanted = set(selection.names)
+    wanted = {*selection.names, *selection.roles.values()}
     extra = [n for n in table.names if n not in wanted and selection.excluded.keeps(n)]
     if not selection.explicit and (absent or extra):
         common = [name for name in selection.names if name in place]
@@ -111,22 +138,28 @@ def locate(table: Table, selection: Selection) -> list[int]:
             f"Only in {first.label}: {listed(absent)}. Only in {table.label}: {listed(extra)}. "
             f"Rename columns, {advice}."
         )
-    return [place[name] for name in selection.names]
 
 
 def name_by_place(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Give arrays the names of the DataFrame beside them; widths must agree."""
+    """Give tables without names (arrays, --no-header) those of a table beside them, if any."""
     bare = [table for table in tables.values() if not table.named]
     if not bare:
         return dict(tables)
     widths = {side: len(table.names) for side, table in tables.items()}
     if len(set(widths.values())) > 1:
         found = ", ".join(f"{side} has {width:,}" for side, width in widths.items())
-        raise DataError(
-            f"Arrays match by position and need as many columns on every side; {found}."
-        )
+        raise DataError(f"Columns without names match by position, as many on every side; {found}.")
     model = next((table for table in tables.values() if table.named), bare[0])
-    return {
-        side: table if table.named else replace(table, names=model.names)
-        for side, table in tables.items()
-    }
+    return {side: named_like(table, model) for side, table in tables.items()}
+
+
+def named_like(table: Table, model: Table) -> Table:
+    """Give a table without names those of `model`, by position; widths must agree."""
+    if table.named:
+        return table
+    if len(table.names) != len(model.names):
+        raise DataError(
+            f"{table.label}: has {len(table.names):,} columns, {model.label} has "
+            f"{len(model.names):,}. Columns without names match by position."
+        )
+    return replace(table, names=model.names)

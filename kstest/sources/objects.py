@@ -6,8 +6,7 @@ They then go the way of files: same column language, same rules on types and mis
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,30 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact
+from kstest.sources.levels import coded, level_text
 from kstest.sources.stream import converting
-from kstest.sources.table import Block, Table, require_unique
+from kstest.sources.table import (
+    BOOLEAN,
+    DATE,
+    DURATION,
+    NUMBER,
+    Block,
+    Coded,
+    Table,
+    Wanted,
+    require_unique,
+)
 from kstest.sources.wording import one_line, shown
 
 PATH = "<array>"
+_KINDS = {"b": BOOLEAN, "M": DATE, "m": DURATION}
 _ACCEPTED = "accepted: arrays of one or two dimensions, DataFrames, Arrow tables"
 
 
 def open_object(obj: object, side: str) -> Table:
     """Wrap an object; `side` names it in messages."""
+    if isinstance(obj, Table):
+        return obj
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
         obj = obj.to_frame("1" if obj.name is None else obj.name)
@@ -35,43 +48,6 @@ def open_object(obj: object, side: str) -> Table:
     if isinstance(obj, str | bytes) or hasattr(obj, "__fspath__"):
         raise DataError(f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}.")
     return _array(obj, side)
-
-
-def open_joined(objects: Mapping[str, object]) -> tuple[Table, tuple[tuple[str, ...], ...]]:
-    """Set several objects of equally many rows side by side; also return each one's columns.
-
-    A column keeps its name where that is unique; otherwise, and in arrays, it is named after its
-    side: ``x``, or ``x1``, ``x2``, ...
-    """
-    tables = {side: open_object(obj, side) for side, obj in objects.items()}
-    count = Counter(name for table in tables.values() if table.named for name in table.names)
-    names = []
-    for side, table in tables.items():
-        many = len(table.names) > 1
-        bare = [f"{side}{j + 1}" if many else side for j in range(len(table.names))]
-        full = [name if count[name] == 1 else f"{side}.{name}" for name in table.names]
-        names.append(tuple(full if table.named else bare))
-
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        parts, rounded, offset = [], [], 0
-        for table in tables.values():
-            read = list(table.blocks(range(len(table.names))))
-            parts.append(np.concatenate([block.values for block in read]))
-            rounded += [offset + k for block in read for k in block.rounded]
-            offset += len(table.names)
-        lengths = {side: len(part) for side, part in zip(tables, parts, strict=True)}
-        if len(set(lengths.values())) > 1:
-            found = ", ".join(f"{side} has {rows:,}" for side, rows in lengths.items())
-            raise DataError(f"Row i of every block belongs together, but {found} rows.")
-        places = {k: place for place, k in enumerate(picked)}
-        yield Block(
-            np.column_stack(parts)[:, list(picked)],
-            tuple(places[k] for k in dict.fromkeys(rounded) if k in places),
-        )
-
-    joined = tuple(name for some in names for name in some)
-    require_unique(joined, " and ".join(tables))
-    return Table(PATH, "data", joined, blocks), tuple(names)
 
 
 def _array(obj: object, side: str) -> Table:
@@ -85,22 +61,38 @@ def _array(obj: object, side: str) -> Table:
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiubmM":
         raise DataError(
             f"{side}: found {array.ndim} dimensions of {array.dtype} ({type(obj).__name__}); "
-            f"{_ACCEPTED}, of numbers, true/false or times."
+            f"{_ACCEPTED}. Arrays hold numbers, true/false or times; text needs a DataFrame."
         )
     matrix = array[:, None] if array.ndim == 1 else array
-    if masked is not None and masked.any():
-        matrix = np.where(masked.reshape(matrix.shape), np.nan, _numbers(matrix))
+    whole = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8
+    hidden = masked.reshape(matrix.shape) if masked is not None and masked.any() else None
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        d = matrix.shape[1]
-        chosen = matrix if list(picked) == list(range(d)) else matrix[:, list(picked)]
-        values = _numbers(chosen)
-        wide = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8
-        rounded = [k for k in range(values.shape[1]) if wide and beyond_exact(values[:, k])]
-        yield Block(values, tuple(rounded))
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        return dict.fromkeys(picked, _KINDS.get(matrix.dtype.kind, NUMBER))
+
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        picked = list(wanted.numbers)
+        every = picked == list(range(matrix.shape[1]))
+        values = _numbers(matrix if every else matrix[:, picked])
+        if hidden is not None:
+            values = np.where(hidden[:, picked], np.nan, values)
+        rounded = [k for k in range(len(picked)) if whole and beyond_exact(values[:, k])]
+        texts = [
+            _coded(matrix[:, j], None if hidden is None else hidden[:, j]) for j in wanted.texts
+        ]
+        yield Block(values, tuple(rounded), tuple(texts))
 
     names = tuple(str(j + 1) for j in range(matrix.shape[1]))
-    return Table(PATH, side, names, blocks, named=False)
+    return Table(PATH, side, names, kinds, blocks, named=False)
+
+
+def _coded(column: NDArray[Any], hidden: NDArray[np.bool_] | None) -> Coded:
+    found, indices = np.unique(column, return_inverse=True)
+    if hidden is not None:
+        indices = np.where(hidden, -1, indices)
+    if column.dtype.kind in "mM":
+        return coded([None if np.isnat(v) else str(v).replace("T", " ") for v in found], indices)
+    return coded([level_text(value) for value in found], indices)
 
 
 def _numbers(matrix: NDArray[Any]) -> NDArray[np.float64]:
@@ -117,36 +109,62 @@ def _frame(frame: Any, side: str) -> Table:
     names = tuple(str(name) for name in frame.columns)
     require_unique(names, side)
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
+    place = {name: j for j, name in enumerate(names)}
+    arrays: dict[int, Any] = {}  # converted once, for kinds and blocks
+
+    def column(j: int) -> Any:
         import pyarrow as pa
 
+        if j not in arrays:
+            with converting(f"{side}: column {shown(names[j])}"):
+                array = pa.array(frame.iloc[:, j], from_pandas=True)
+                arrays[j] = pa.chunked_array([array]) if isinstance(array, pa.Array) else array
+        return arrays[j]
+
+    def schema(picked: Sequence[int]) -> Any:
+        import pyarrow as pa
+
+        return pa.schema([(names[j], column(j).type) for j in picked])
+
+    def batches(wanted: Sequence[str]) -> Any:
+        import pyarrow as pa
+
+        return pa.table({name: column(place[name]) for name in wanted}).to_batches()
+
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        from kstest.sources.columnar import kinds_of
+
+        found = kinds_of(schema(picked), batches, range(len(picked)), side)
+        return {picked[k]: kind for k, kind in found.items()}
+
+    def blocks(wanted: Wanted) -> Iterator[Block]:
         from kstest.sources.columnar import blocks_of
 
-        chosen = frame.iloc[:, list(picked)].set_axis([names[j] for j in picked], axis=1)
-        with converting(side):
-            # The index is no column: from_pandas would add it for any but the default one.
-            table = pa.Table.from_pandas(chosen, preserve_index=False)
-        yield from blocks_of(
-            table.schema, lambda wanted: table.to_batches(), range(len(picked)), side
-        )
+        picked = list(dict.fromkeys([*wanted.numbers, *wanted.texts]))
+        at = {j: k for k, j in enumerate(picked)}
+        inner = Wanted(tuple(at[j] for j in wanted.numbers), tuple(at[j] for j in wanted.texts))
+        yield from blocks_of(schema(picked), batches, inner, side)
 
-    return Table(PATH, side, names, blocks)
+    return Table(PATH, side, names, kinds, blocks)
 
 
 def _arrow_stream(obj: object, side: str) -> Table:
     import pyarrow as pa
 
-    from kstest.sources.columnar import blocks_of
+    from kstest.sources.columnar import blocks_of, kinds_of, without_index
 
     try:
         with converting(side):
             reader = pa.RecordBatchReader.from_stream(obj)
-            schema = reader.schema
+            schema = without_index(reader.schema)
     except DataError as error:
         raise DataError(f"{error} ({_ACCEPTED}.)") from error
     require_unique(schema.names, side)
 
-    def blocks(picked: Sequence[int]) -> Iterator[Block]:
-        return blocks_of(schema, lambda wanted: reader, picked, side)
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        return kinds_of(schema, lambda wanted: reader, picked, side)
 
-    return Table(PATH, side, tuple(schema.names), blocks)
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        return blocks_of(schema, lambda names: reader, wanted, side)
+
+    return Table(PATH, side, tuple(schema.names), kinds, blocks)

@@ -1,46 +1,159 @@
-"""ReadOptions: what the user may say about reading, checked once."""
+"""ReadOptions: what the user may say about reading, checked once.
+
+The command line and the Python functions are built from these fields, as they are from the Params
+of a test.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from kstest.errors import UsageError
+from kstest.params import option, option_name
 from kstest.sources.wording import shown
 
 FORMATS = ("csv", "parquet", "arrow")
-MISSING = ("error", "drop")
+MISSING = ("error", "drop", "indicator")
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read files and objects.
+    """How to read files and objects; see the help of each field.
 
-    Attributes
-    ----------
-    columns, exclude : str or None
-        Column lists such as ``a,b,3-5,x*``: exact names, positions counted from 1, globs. Quote
-        a name that holds a comma. None selects every column and excludes none.
-    missing : {'error', 'drop'}
-        What to do with rows that hold a missing or infinite value.
-    blocks : tuple of (str, str)
-        Option and column list of each block of columns, for tests that compare blocks; then
-        `columns` is None, and no column may be in two blocks.
-    input_format : {'csv', 'parquet', 'arrow'} or None
-        None goes by the content.
+    `values` says which values of `sample_column` make which side, for example
+    ``{"reference": "0-4", "sample": "5-9,12"}``.
+
+    The column lists (`columns`, `exclude`, `categorical`) are written ``a,b,3-5,x*``: exact names,
+    positions counted from 1, globs. Quote a name that holds a comma.
     """
 
-    columns: str | None = None
-    exclude: str | None = None
-    missing: str = "error"
-    input_format: str | None = None
-    blocks: tuple[tuple[str, str], ...] = ()
+    columns: str | None = option(
+        None,
+        "Columns to use: names, positions or patterns, such as a,b,3-5,'x*'. Default: all.",
+        metavar="LIST",
+    )
+    exclude: str | None = option(
+        None, "Columns to leave out, written the same way.", metavar="LIST"
+    )
+    categorical: str | None = option(
+        None,
+        "Columns of numbers or times to be read as categories. Text always is.",
+        metavar="LIST",
+    )
+    missing: str = option(
+        "error",
+        "Rows with missing or infinite values: refuse; drop and count; or keep, and let the test "
+        "see which cells are missing.",
+        choices=MISSING,
+    )
+    group: str | None = option(
+        None,
+        "Column that says which rows belong together; not tested itself.",
+        metavar="COLUMN",
+    )
+    weights: str | None = option(
+        None, "Column with the weights of the rows; not tested itself.", metavar="COLUMN"
+    )
+    where: str | None = option(
+        None,
+        "Rows to use, such as \"dom == 9 and 0 < tot < 200 and kind in ('a', 'b') and `x y` is not "
+        'null".',
+        metavar="CONDITION",
+    )
+    sample_column: str | None = option(
+        None,
+        "Column that tells the sides apart when they are in one table; not tested itself.",
+        metavar="COLUMN",
+    )
+    values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
+    input_format: str | None = option(
+        None,
+        "Format of the files. Default: by content.",
+        choices=FORMATS,
+    )
+    delimiter: str | None = option(
+        None,
+        "CSV: the character between cells, or tab. Default: comma, semicolon or tab, from line 1.",
+        metavar="CHAR",
+    )
+    null_values: str | None = option(
+        None,
+        "CSV: cells that are missing, such as -999,'?', besides empty ones and instead of NA, NaN, "
+        "null and the like.",
+        metavar="LIST",
+    )
+    no_header: bool = option(
+        False, "CSV: the first line is a row already; the columns are called 1, 2, ..."
+    )
+    comment: str | None = option(
+        None, "CSV: lines that start with this character are skipped.", metavar="CHAR"
+    )
+    decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","))
+    encoding: str | None = option(
+        None,
+        "CSV: encoding of the text, such as latin-1 or utf-16. Default: utf-8.",
+        metavar="NAME",
+    )
+
+    # From all columns of the first table to those that are used where `columns` is None; the
+    # others then need no mention.
+    choose: Callable[[Sequence[str]], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
-        if self.missing not in MISSING:
-            raise UsageError(f"--missing: found {shown(self.missing)}; accepted: error, drop.")
-        if self.blocks and self.columns is not None:
-            options = " and ".join(dict.fromkeys(option for option, _ in self.blocks))
-            raise UsageError(f"--columns: {options} choose the columns; leave --columns out.")
-        if self.input_format is not None and self.input_format not in FORMATS:
-            found = shown(self.input_format)
-            raise UsageError(f"--input-format: found {found}; accepted: {', '.join(FORMATS)}.")
+        for f in OPTIONS:
+            value, choices = getattr(self, f.name), f.metadata["choices"]
+            if choices and value is not f.default and value not in choices:
+                raise UsageError(
+                    f"{option_name(f.name)}: found {shown(value)}; accepted: {', '.join(choices)}."
+                )
+
+
+# The fields that become options by themselves.
+OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
+# Options that say how the bytes of a file are to be taken: nothing for Python objects.
+FILES_ONLY = frozenset(
+    {"input_format", "delimiter", "null_values", "no_header", "comment", "decimal", "encoding"}
+)
+
+
+def values_option(role: str) -> str:
+    """The option with the values of --sample-column that make a role."""
+    return option_name(f"{role}_values")
+
+
+def columns_of(module: Any, params: Any) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """Ask a test which columns of a file it wants, where it has an opinion."""
+    return module.columns(params) if hasattr(module, "columns") else None
+
+
+def read_options(
+    roles: Sequence[str],
+    given: Mapping[str, Any],
+    choose: Callable[[Sequence[str]], Sequence[str]] | None = None,
+) -> ReadOptions:
+    """Make ReadOptions of options by their Python names, among them ``ROLE_values``.
+
+    Raises
+    ------
+    UsageError
+        For --sample-column without the values of every role, or values without it, too.
+    """
+    lists = {role: given.get(f"{role}_values") for role in roles}
+    values = {role: text for role, text in lists.items() if text is not None}
+    options = ReadOptions(
+        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values, choose=choose
+    )
+    if options.sample_column is None and values:
+        raise UsageError(
+            f"{values_option(next(iter(values)))}: needs --sample-column, the column with these "
+            "values."
+        )
+    absent = [values_option(role) for role in roles if role not in values]
+    if options.sample_column is not None and absent:
+        raise UsageError(
+            f"--sample-column: needs {' and '.join(absent)}: which values of the column make which "
+            "side, for example 0-4 or a,b."
+        )
+    return options

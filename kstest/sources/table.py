@@ -15,21 +15,70 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.sources.wording import listed
 
+# What a column holds. Numbers and booleans are tested as they are, times in seconds, texts as
+# categories; a column of kind EMPTY shows no value at first and agrees with every other kind.
+NUMBER = "numbers"
+BOOLEAN = "true/false"
+DATE = "dates"
+TIME = "times of day"
+DURATION = "durations"
+TEXT = "text"
+EMPTY = "no values"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns to read, and as what; all by position from 0.
+
+    Attributes
+    ----------
+    numbers : tuple of int
+        To float64.
+    texts : tuple of int
+        To categories. A position may be in both.
+    by_value : frozenset of int
+        Texts in which a number counts by its value: 1.0 and 1 are one category.
+    """
+
+    numbers: tuple[int, ...] = ()
+    texts: tuple[int, ...] = ()
+    by_value: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A text column of a block: ``levels[codes]``, and -1 where a cell is missing."""
+
+    codes: NDArray[np.int32]
+    levels: Sequence[str]
+
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of the selected columns.
+    """Some rows of the wanted columns.
 
     Attributes
     ----------
     values : ndarray of float64, shape (rows, k)
-        NaN where a cell is missing.
+        The numbers; NaN where a cell is missing.
     rounded : tuple of int
-        Columns with whole numbers too large for float64.
+        Columns of `values` with whole numbers too large for float64.
+    texts : tuple of Coded
+        The texts.
     """
 
     values: NDArray[np.float64]
     rounded: tuple[int, ...] = ()
+    texts: tuple[Coded, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return int(self.values.shape[0])
+
+    def take(self, rows: NDArray[np.int64]) -> Block:
+        """Keep some rows, by position."""
+        texts = tuple(Coded(text.codes[rows], text.levels) for text in self.texts)
+        return Block(self.values[rows], self.rounded, texts)
 
 
 @dataclass(frozen=True)
@@ -44,8 +93,11 @@ class Table:
         For messages, printable.
     names : tuple of str
         All columns in file order. Unique, but for empty names.
+    kinds : callable
+        Takes positions (from 0) and says what these columns hold: a mapping of position to
+        `NUMBER`, `TEXT` ... Refuses columns that hold nothing of the kind. Before `blocks`.
     blocks : callable
-        Takes positions (from 0) of the selected columns and yields their rows once.
+        Takes a `Wanted` and yields its rows, once.
     digest : callable
         The SHA-256 of the bytes, to be called after the rows were read.
     close : callable
@@ -59,7 +111,8 @@ class Table:
     path: str
     label: str
     names: tuple[str, ...]
-    blocks: Callable[[Sequence[int]], Iterator[Block]]
+    kinds: Callable[[Sequence[int]], dict[int, str]]
+    blocks: Callable[[Wanted], Iterator[Block]]
     digest: Callable[[], str | None] = lambda: None
     close: Callable[[], None] = lambda: None
     named: bool = True

@@ -21,6 +21,11 @@ def shown(value: object, limit: int = CELL_CHARACTERS) -> str:
     return repr(text if len(text) <= limit else text[:limit] + "…")
 
 
+def printable(text: str) -> str:
+    """Escape the characters that a terminal would obey, and leave all others."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def label(path: str) -> str:
     """Give a file name as it is where every character is printable, escaped otherwise."""
     return path if path and path.isprintable() else repr(path)

@@ -1,0 +1,113 @@
+"""How a column differs, in the words a person would use; numbers in the column's own units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sample import Sample
+from .two_sample import Pooled
+
+Array = NDArray[np.float64]
+
+# Numeric columns with at most this many values may be described by the share of one of them.
+FEW_VALUES = 64
+TAIL = 0.02
+
+
+def describe(samples: Sequence[Sample], pooled: Pooled, column: int) -> str:
+    """Say how column number `column` of the pooled rows differs, reference first."""
+    reference = samples[0]
+    d, numeric = len(reference.columns), pooled.rows.values.shape[1]
+    name = pooled.names[column]
+    if column < numeric:
+        place = reference.columns.index(name)
+        parts = [_present(s, place) for s in samples]
+        return _numeric(*parts) if all(len(p) for p in parts) else "no values on one side"
+    if column < numeric + len(reference.categorical):
+        place = reference.categorical.index(name)
+        codes = [s.codes[:, place] for s in samples]
+        used = np.unique(np.concatenate(codes))
+        top = int(max(used, key=lambda k: abs(_share(codes[1], k) - _share(codes[0], k))))
+        level = reference.level_name(place, top)
+        return f"share of {level!r}: {_percent(_share(codes[0], top), _share(codes[1], top))}"
+    place = reference.columns.index(name) if d else 0
+    shares = [float(s.missing[:, place].mean()) if s.missing is not None else 0.0 for s in samples]
+    return f"share of missing cells: {_percent(*shares)}"
+
+
+def _numeric(a: Array, b: Array) -> str:
+    """The strongest of: location, spread, a single value, a tail."""
+    both = np.concatenate([a, b])
+    candidates = [(_shift(a, b), _location(a, b)), (_shift(*_apart(a, b)), _spread(a, b))]
+    values = np.unique(both)
+    if len(values) <= FEW_VALUES:
+        change = np.array([_share(b, v) - _share(a, v) for v in values])
+        top = int(np.argmax(np.abs(change)))
+        value = float(values[top])
+        words = f"share of {_number(value)}: {_percent(_share(a, value), _share(b, value))}"
+        candidates.append((float(change[top]), words))
+    low, high = np.quantile(both, [TAIL, 1 - TAIL])
+    for edge, side in ((high, 1), (low, -1)):
+        in_tail = [float((side * x > side * edge).mean()) for x in (a, b)]
+        words = f"share {'above' if side > 0 else 'below'} {_number(edge)}: {_percent(*in_tail)}"
+        candidates.append((in_tail[1] - in_tail[0], words))
+    return max(candidates, key=lambda pair: abs(pair[0]))[1]
+
+
+def _shift(a: Array, b: Array) -> float:
+    """P(b > a) - P(b < a), between -1 and 1."""
+    a = np.sort(a)
+    above = np.searchsorted(a, b, side="left").mean() / len(a)
+    below = 1 - np.searchsorted(a, b, side="right").mean() / len(a)
+    return float(above - below)
+
+
+def _apart(a: Array, b: Array) -> tuple[Array, Array]:
+    """Distances from each side's own median: their shift is a change of spread."""
+    return np.abs(a - np.median(a)), np.abs(b - np.median(b))
+
+
+def _location(a: Array, b: Array) -> str:
+    word = "higher" if _shift(a, b) > 0 else "lower"
+    middle = (np.median(a), np.median(b))
+    name = "median"
+    if middle[0] == middle[1]:
+        middle, name = (a.mean(), b.mean()), "mean"
+    return f"{word}: {name} {_change(*middle)}"
+
+
+def _spread(a: Array, b: Array) -> str:
+    wide = [float(np.subtract(*np.quantile(x, [0.75, 0.25]))) for x in (a, b)]
+    name = "middle half"
+    if wide[0] == wide[1] or 0 in wide:
+        wide, name = [float(x.std()) for x in (a, b)], "standard deviation"
+    word = "wider" if _shift(*_apart(a, b)) > 0 else "narrower"
+    return f"{word}: {name} {_change(*wide)}"
+
+
+def _present(sample: Sample, place: int) -> Array:
+    values = sample.values[:, place]
+    return values if sample.missing is None else values[~sample.missing[:, place]]
+
+
+def _share(values: NDArray[np.generic], value: object) -> float:
+    return float(np.mean(values == value))
+
+
+def _percent(before: float, after: float) -> str:
+    return f"{100 * before:.3g} % -> {100 * after:.3g} %"
+
+
+def _change(before: float, after: float) -> str:
+    """Both numbers with as many digits as it takes to tell them apart."""
+    digits = 4
+    while digits < 9 and f"{before:.{digits}g}" == f"{after:.{digits}g}":
+        digits += 1
+    return f"{before:.{digits}g} -> {after:.{digits}g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

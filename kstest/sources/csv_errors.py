@@ -1,0 +1,77 @@
+"""What stopped pyarrow in a CSV, in the user's terms."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kstest.errors import DataError
+from kstest.sources.csv_header import Header
+from kstest.sources.csv_types import DECIMAL_COMMA, Types
+from kstest.sources.wording import one_line, option_value, shown
+
+_CONVERSION = re.compile(
+    r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL
+)
+_VALUE = re.compile(r"'(.*)'", re.DOTALL)
+
+
+def ragged_row(where: str, row: Any) -> DataError:
+    """Refuse a row that has more or fewer cells than the header."""
+    return DataError(
+        f"{where}: row {row.number:,}: Expected {row.expected_columns:,} columns as in the "
+        f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
+        f"cells as the header; quote cells that hold the delimiter.{_unclosed(str(row.text))}"
+    )
+
+
+def explained(error: DataError, where: str, header: Header, types: Types) -> DataError:
+    """Rewrite the error of a cell that cannot be converted; return others as they are."""
+    found = _CONVERSION.search(str(error.__cause__))
+    if found is None:
+        return error
+    j, kind, detail = int(found[1]), found[3], found[4]
+    value = _VALUE.search(detail)
+    cell = value[1] if value else one_line(ValueError(detail))
+    if detail.startswith("invalid UTF8"):
+        return DataError(
+            f"{where}: column {shown(header.names[j])}, row {found[2]}: is not UTF-8 text. Say "
+            "which encoding it is, for example --encoding latin-1 or --encoding cp1252."
+        )
+    row = f", row {int(found[2]):,}" if found[2] else ""
+    return DataError(
+        f"{where}: column {shown(header.names[j])}{row}: found {shown(cell)}; accepted: "
+        f"{_accepted(kind)}.{_advice(j, cell, header, types)}"
+    )
+
+
+def _unclosed(text: str) -> str:
+    return " A quote is not closed, or closed too late." if "\n" in text else ""
+
+
+def _accepted(kind: str) -> str:
+    if kind.startswith("timestamp"):
+        zone = " with a zone such as Z" if "tz=" in kind else ", without a zone"
+        return f"dates and times such as 2024-05-01 12:30:00{zone}, as in the first rows"
+    if kind.startswith("time"):
+        return "times of day such as 12:30:00, as in the first rows"
+    if kind == "bool":
+        return "true and false, as in the first rows"
+    if kind.startswith(("dictionary", "string")):
+        return "text in UTF-8"
+    return "numbers (or true/false, dates and times throughout)"
+
+
+def _advice(j: int, cell: str, header: Header, types: Types) -> str:
+    if DECIMAL_COMMA.fullmatch(cell):
+        return " Is the comma a decimal sign? Then say --decimal ,"
+    if "\n" in cell:
+        return " Is a quote not closed?"
+    bad = sorted(types.bad)
+    names = [header.names[k] for k in (bad if j in bad else (j,))]
+    others = f" So do {len(bad) - 1:,} other columns." if j in bad and len(bad) > 1 else ""
+    return (
+        f"{others} Mend the cell; or name it in --null-values if it means missing; or read the "
+        f"column as categories with --categorical {option_value(names)}, or leave it out with "
+        f"--exclude {option_value(names)}."
+    )

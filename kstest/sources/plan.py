@@ -1,0 +1,172 @@
+"""The plan of a run: what is read as numbers, what as categories, and who plays which part.
+
+Decided once from the first table of every side, before any row is read; later files have to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kstest.errors import DataError
+from kstest.sources.match import Selection
+from kstest.sources.split import conditions
+from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
+from kstest.sources.where import bind
+from kstest.sources.where_tree import Condition
+from kstest.sources.wording import option_value, shown
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read, by name.
+
+    Attributes
+    ----------
+    columns, categorical : tuple of str
+        The tested columns: numeric ones and categories.
+    numbers, texts : tuple of str
+        All columns read as numbers, the tested ones first; likewise as text.
+    by_value : frozenset of str
+        Texts in which a number counts by its value.
+    named : frozenset of str
+        Columns that --categorical names: they may have as many categories as they like.
+    kinds : dict of str to str
+        What the columns of the first tables hold.
+    weights, group : int or None
+        Their position in `numbers` and `texts`.
+    where : Condition or None
+        Bound to what the columns hold.
+    split : mapping of str to Condition
+        Which rows belong to which side, with --sample-column.
+    first : Table
+        Named in messages.
+    """
+
+    columns: tuple[str, ...]
+    categorical: tuple[str, ...]
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+    by_value: frozenset[str]
+    named: frozenset[str]
+    kinds: Mapping[str, str]
+    first: Table
+    weights: int | None = None
+    group: int | None = None
+    where: Condition | None = None
+    split: Mapping[str, Condition] = field(default_factory=dict)
+
+    @property
+    def coded(self) -> tuple[str, ...]:
+        """The first of `texts`, those that go into the Sample: the tested ones and the group."""
+        return self.texts[: len(self.categorical) + (self.group is not None)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tested columns."""
+        return (*self.columns, *self.categorical)
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The tested columns, then those of --weights and --group: where cells are counted."""
+        weights = () if self.weights is None else (self.numbers[self.weights],)
+        group = () if self.group is None else (self.texts[self.group],)
+        return (*self.names, *weights, *group)
+
+    def wanted(self, table: Table) -> Wanted:
+        """Find the columns in a table."""
+        place = {name: j for j, name in enumerate(table.names)}
+        return Wanted(
+            tuple(place[name] for name in self.numbers),
+            tuple(place[name] for name in self.texts),
+            frozenset(place[name] for name in self.texts if name in self.by_value),
+        )
+
+
+def make_plan(tables: Sequence[Table], selection: Selection, values: Mapping[str, str]) -> Plan:
+    """Look at what the columns of the first tables hold, and decide.
+
+    `values` are those of --sample-column, by side.
+    """
+    read = _unique(selection.names, [*selection.roles.values(), *selection.where_names])
+    found = [kinds(table, read) for table in tables]
+    agreed: dict[str, str] = {}
+    group, weights = (selection.roles.get(option) for option in ("--group", "--weights"))
+    for name in read:
+        known = [(table, of[name]) for table, of in zip(tables, found, strict=True)]
+        telling = [(table, kind) for table, kind in known if kind != EMPTY] or known[:1]
+        agreed[name] = telling[0][1]
+        if name == weights:
+            for table, kind in known:
+                _require_numbers(table, name, kind)
+        if name in selection.by_value or name in (group, weights):
+            if len({_family(kind) for _, kind in telling}) > 1:
+                agreed[name] = TEXT
+            continue
+        for table, kind in telling[1:]:
+            _require_agreement(name, telling[0], (table, kind))
+    is_category = {n: n in selection.by_value or agreed[n] == TEXT for n in selection.names}
+    columns = tuple(n for n in selection.names if not is_category[n])
+    categorical = tuple(n for n in selection.names if is_category[n])
+    numbers = _unique(columns, [weights])
+    apart = selection.roles.get("--sample-column")
+    chosen_by = _unique(selection.where_names, [apart])
+    texts = _unique(categorical, [group])
+    return Plan(
+        columns,
+        categorical,
+        _unique(numbers, [name for name in chosen_by if agreed[name] != TEXT]),
+        _unique(texts, [name for name in chosen_by if agreed[name] == TEXT]),
+        selection.by_value | ({group} if group is not None else frozenset()),
+        selection.by_value,
+        agreed,
+        selection.first,
+        None if weights is None else numbers.index(weights),
+        None if group is None else texts.index(group),
+        None if selection.where is None else bind(selection.where, agreed),
+        {} if apart is None else conditions(apart, agreed[apart], values),
+    )
+
+
+def kinds(table: Table, names: Sequence[str]) -> dict[str, str]:
+    """What some columns of a table hold, by name."""
+    place = {name: j for j, name in enumerate(table.names)}
+    found = table.kinds([place[name] for name in names])
+    return {name: found[place[name]] for name in names}
+
+
+def require_kinds(table: Table, plan: Plan) -> None:
+    """Refuse a later table whose columns hold something else than those of the first ones."""
+    names = _unique(plan.numbers, plan.texts)
+    for name, kind in kinds(table, names).items():
+        if plan.weights is not None and name == plan.numbers[plan.weights]:
+            _require_numbers(table, name, kind)
+        elif name not in plan.by_value and EMPTY not in (kind, plan.kinds[name]):
+            _require_agreement(name, (plan.first, plan.kinds[name]), (table, kind))
+
+
+def _require_agreement(name: str, one: tuple[Table, str], other: tuple[Table, str]) -> None:
+    (first, kind), (second, other_kind) = one, other
+    if _family(kind) == _family(other_kind):
+        return
+    raise DataError(
+        f"column {shown(name)} holds {kind} in {first.label} and {other_kind} in {second.label}. "
+        "Mend one of them (is a cell no number?), read both as categories with --categorical "
+        f"{option_value([name])}, or leave the column out with --exclude {option_value([name])}."
+    )
+
+
+def _require_numbers(table: Table, name: str, kind: str) -> None:
+    if kind not in (NUMBER, BOOLEAN, EMPTY):
+        raise DataError(
+            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers, none "
+            "of them negative."
+        )
+
+
+def _family(kind: str) -> str:
+    return NUMBER if kind == BOOLEAN else kind
+
+
+def _unique(first: Sequence[str], more: Sequence[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*first, *(name for name in more if name is not None)]))

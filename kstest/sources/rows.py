@@ -1,0 +1,199 @@
+"""Rows of one file for one side, gathered block by block; missing cells are treated here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kstest.errors import DataError
+from kstest.sample import Input
+from kstest.sources.levels import Levels
+from kstest.sources.plan import Plan
+from kstest.sources.table import Block, Table
+from kstest.sources.wording import shown
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The kept rows of a block; codes are provisional, absent parts are None."""
+
+    values: NDArray[np.float64]
+    missing: NDArray[np.bool_] | None
+    codes: NDArray[np.int32] | None
+    groups: NDArray[np.int32] | None
+    weights: NDArray[np.float64] | None
+
+    def kept(self, rows: NDArray[np.int64]) -> Chunk:
+        """Keep some rows."""
+        return Chunk(
+            self.values[rows],
+            None if self.missing is None else self.missing[rows],
+            None if self.codes is None else self.codes[rows],
+            None if self.groups is None else self.groups[rows],
+            None if self.weights is None else self.weights[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one file gave one side.
+
+    Attributes
+    ----------
+    missing : ndarray of int64
+        Missing cells by column: the tested ones, then those of --weights and --group.
+    bad_rows : int
+        Rows with a missing cell.
+    refused : int
+        Those of them that end the run.
+    kept : ndarray of int64, or None
+        Numbers of the used rows, None where all are used.
+    total : int
+        Rows of the file, those of other sides included.
+    """
+
+    label: str
+    input: Input
+    missing: NDArray[np.int64]
+    bad_rows: int
+    refused: int
+    rounded: frozenset[str]
+    identity: tuple[int, int] | None
+    kept: NDArray[np.int64] | None
+    total: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that were looked at: used or dropped."""
+        return self.input.rows_read - self.input.rows_filtered
+
+
+class Rows:
+    """Gathers the rows of `table` under a policy: error, drop or indicator."""
+
+    def __init__(self, table: Table, plan: Plan, levels: Sequence[Levels], policy: str) -> None:
+        self._table, self._plan, self._levels, self._policy = table, plan, levels, policy
+        roles = sum(role is not None for role in (plan.weights, plan.group))
+        self._missing = np.zeros(len(plan.names) + roles, np.int64)
+        self._rounded: set[str] = set()
+        self._chunks: list[Chunk] = []
+        self._kept: list[tuple[int, int, NDArray[np.int64] | None]] = []
+        self._read = self._filtered = self._bad = self._refused = self._used = 0
+
+    def add(
+        self, block: Block, start: int, index: NDArray[np.int64] | None = None, filtered: int = 0
+    ) -> None:
+        """Take a block whose first row is row `start` (from 0) of the file.
+
+        Of it the rows `index` (None: all), where `filtered` more would be of this side.
+        """
+        self._read += filtered + (block.rows if index is None else index.size)
+        self._filtered += filtered
+        if index is not None:
+            if not index.size:
+                self._kept.append((start, 0, index))
+                return
+            block = block.take(index)
+        plan = self._plan
+        chunk = self._chunk(block)
+        if chunk.weights is not None:
+            self._check_weights(chunk.weights, start, index)
+        self._rounded.update(plan.columns[k] for k in block.rounded if k < len(plan.columns))
+        holes = self._holes(chunk)
+        if holes is not None:
+            tested = len(plan.names)
+            self._missing += np.count_nonzero(holes, axis=0)
+            bad = np.asarray(holes.any(axis=1))
+            self._bad += int(np.count_nonzero(bad))
+            if self._policy == "drop":
+                keep = np.flatnonzero(~bad)
+                chunk = chunk.kept(keep)
+                index = keep if index is None else index[keep]
+            else:
+                fatal = bad if self._policy == "error" else holes[:, tested:].any(axis=1)
+                self._refused += int(np.count_nonzero(fatal))
+                cells = holes[:, : len(plan.columns)]
+                if cells.any() and not self._refused:
+                    values = np.where(cells, 0.0, chunk.values)
+                    chunk = Chunk(values, cells, chunk.codes, chunk.groups, chunk.weights)
+        if self._refused:
+            self._chunks.clear()  # the run ends with an error: only the counts matter
+            return
+        self._used += chunk.values.shape[0]
+        self._kept.append((start, block.rows, index))
+        self._chunks.append(chunk)
+
+    def finish(self, digest: str | None, total: int) -> tuple[Part, list[Chunk]]:
+        """Return what was found and the rows, once the last of `total` rows was added."""
+        table = self._table
+        source = Input(
+            table.path,
+            self._read,
+            self._used,
+            self._bad if self._policy == "drop" else 0,
+            digest,
+            self._filtered,
+        )
+        part = Part(
+            table.label,
+            source,
+            self._missing,
+            self._bad,
+            self._refused,
+            frozenset(self._rounded),
+            table.identity,
+            self._numbers(),
+            total,
+        )
+        return part, self._chunks
+
+    def _chunk(self, block: Block) -> Chunk:
+        plan = self._plan
+        d, c = len(plan.columns), len(plan.categorical)
+        values = block.values if block.values.shape[1] == d else block.values[:, :d]
+        coded = [known.add(text) for known, text in zip(self._levels, block.texts, strict=False)]
+        codes = np.column_stack(coded[:c]) if c else None
+        groups = None if plan.group is None else coded[plan.group]
+        weights = None if plan.weights is None else block.values[:, plan.weights]
+        return Chunk(values, None, codes, groups, weights)
+
+    def _holes(self, chunk: Chunk) -> NDArray[np.bool_] | None:
+        """Mark the missing cells, shape (rows, columns of `Part.missing`); None without any."""
+        finite = np.isfinite(chunk.values)
+        marks = [~finite] if not finite.all() else []
+        others = []
+        if chunk.codes is not None:
+            others.append(chunk.codes < 0)
+        if chunk.weights is not None:
+            others.append(np.isnan(chunk.weights)[:, None])
+        if chunk.groups is not None:
+            others.append((chunk.groups < 0)[:, None])
+        if not marks and not any(mark.any() for mark in others):
+            return None
+        return np.hstack([~finite, *others])
+
+    def _check_weights(
+        self, weights: NDArray[np.float64], start: int, index: NDArray[np.int64] | None
+    ) -> None:
+        wrong = np.flatnonzero((weights < 0) | np.isinf(weights))
+        if wrong.size:
+            at = int(wrong[0])
+            row = start + 1 + (at if index is None else int(index[at]))
+            name = self._plan.numbers[self._plan.weights or 0]
+            raise DataError(
+                f"{self._table.label}: --weights: column {shown(name)}, row {row:,}: "
+                f"found {weights[at]:g}; accepted: finite numbers, none of them negative."
+            )
+
+    def _numbers(self) -> NDArray[np.int64] | None:
+        if all(index is None for _, _, index in self._kept):
+            return None
+        return np.concatenate(
+            [
+                start + 1 + (np.arange(rows) if index is None else index)
+                for start, rows, index in self._kept
+            ]
+        )

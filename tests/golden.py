@@ -1,0 +1,177 @@
+"""Golden output: what the command prints, character by character, in tests/golden/.
+
+After a change that is meant, write the files anew and read the difference before committing:
+
+    python3 -m tests.golden && git diff tests/golden
+
+Every case runs in a directory of its own that holds the files of `write_data`. Versions, times,
+seconds and threads are replaced, JSON numbers are rounded to six digits; where several kernels
+are aggregated the statistic and the p-value are replaced too, for the tests of the statistic to
+judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+from kstest.cli import run
+
+GOLDEN = Path(__file__).parent / "golden"
+
+ONE = ["--bandwidth", "median", "--permute", "rows"]
+
+# name: arguments, exit code
+CASES: dict[str, tuple[list[str], int]] = {
+    "help.txt": (["--help"], 0),
+    "help-mmd.txt": (["mmd", "--help"], 0),
+    "version.txt": (["--version"], 0),
+    "cite.txt": (["mmd", "--cite"], 0),
+    "rejected.txt": (["mmd", "good.csv", "far.csv", *ONE], 1),
+    "rejected-default.txt": (["mmd", "good.csv", "far.csv"], 1),
+    "rejected-energy.txt": (["mmd", "good.csv", "far.csv", "--kernel", "energy"], 1),
+    "not-rejected.txt": (["mmd", "good.csv", "near.csv", *ONE], 0),
+    "no-verdict.txt": (["mmd", "good.csv", "one.csv"], 3),
+    "no-verdict-labellings.txt": (["mmd", "two.csv", "two.csv"], 3),
+    "warning-same-file.txt": (["mmd", "good.csv", "good.csv", *ONE], 0),
+    "warning-series.txt": (["mmd", "good.csv", "series.csv", *ONE], 1),
+    "warning-constant.txt": (["mmd", "constant.csv", "constant.csv"], 0),
+    "dropped.txt": (["mmd", "good.csv", "gaps.csv", "--missing", "drop", *ONE], 0),
+    "long-names.txt": (["mmd", "long.csv", "long.csv", *ONE], 0),
+    "several-files.txt": (
+        ["mmd", "--reference", "good.csv", "--reference", "near.csv", "--sample", "far.csv", *ONE],
+        1,
+    ),
+    "quiet.txt": (["mmd", "good.csv", "far.csv", "--quiet"], 1),
+    "exit-zero.txt": (["mmd", "good.csv", "far.csv", "--exit-zero", *ONE], 0),
+    "rejected.json": (["mmd", "good.csv", "far.csv", *ONE, "--format", "json"], 1),
+    "no-verdict.json": (["mmd", "good.csv", "one.csv", "--format", "json"], 3),
+    "dropped.jsonl": (
+        ["mmd", "good.csv", "gaps.csv", "--missing", "drop", *ONE, "--format", "jsonl"],
+        0,
+    ),
+    "error-no-file.txt": (["mmd", "good.csv", "nowhere.csv"], 2),
+    "error-one-file.txt": (["mmd", "good.csv"], 2),
+    "error-text-cell.txt": (["mmd", "good.csv", "text.csv"], 2),
+    "error-ragged.txt": (["mmd", "good.csv", "ragged.csv"], 2),
+    "error-other-columns.txt": (["mmd", "good.csv", "other.csv"], 2),
+    "error-missing.txt": (["mmd", "good.csv", "gaps.csv"], 2),
+    "error-column-name.txt": (["mmd", "good.csv", "far.csv", "--columns", "sped"], 2),
+    "error-alpha.txt": (["mmd", "good.csv", "far.csv", "--alpha", "5"], 2),
+    "error-permutations.txt": (["mmd", "good.csv", "far.csv", "--permutations", "9"], 2),
+    "error-kernel.txt": (["mmd", "good.csv", "far.csv", "--kernel", "cubic"], 2),
+    "error-bandwidth.txt": (["mmd", "good.csv", "far.csv", "--bandwidth", "0"], 2),
+    "error-option.txt": (["mmd", "good.csv", "far.csv", "--colums", "a"], 2),
+    "error-command.txt": (["mdm", "good.csv", "far.csv"], 2),
+    "error-output.txt": (["mmd", "good.csv", "far.csv", "--output", "nowhere/answer.txt"], 2),
+}
+
+
+def numbers(seed: int, count: int) -> list[float]:
+    """Roughly normal numbers that no version of any library changes."""
+    out = []
+    for _ in range(count):
+        total = 0
+        for _ in range(4):
+            seed = (1103515245 * seed + 12345) % 2**31
+            total += seed >> 16
+        out.append(round((total / 2**15 - 2) * 1.7, 3))
+    return out
+
+
+def rows(seed: int, count: int, shift: float = 0.0) -> list[list[object]]:
+    drawn = numbers(seed, 2 * count)
+    pairs = zip(drawn[::2], drawn[1::2], strict=True)
+    return [[round(a + shift, 3), round(10 * b, 2)] for a, b in pairs]
+
+
+def write_data(folder: Path) -> None:
+    """Write the files that the cases read."""
+    good = rows(1, 40)
+    gaps = rows(5, 45)
+    for place in (3, 17, 29):
+        gaps[place][0] = ""
+    steps = numbers(6, 120)
+    series = [[round(sum(steps[: i + 1]), 3), b] for i, (_, b) in enumerate(rows(7, 120))]
+    long = ",".join(f"a_rather_long_name_of_a_column_{i}" for i in range(12))
+    table = {
+        "good": ("speed,mass", good),
+        "near": ("speed,mass", rows(2, 50)),
+        "far": ("speed,mass", rows(3, 40, shift=1.5)),
+        "one": ("speed,mass", rows(4, 1)),
+        "two": ("speed,mass", rows(4, 2)),
+        "gaps": ("speed,mass", gaps),
+        "series": ("speed,mass", series),
+        "constant": ("speed,mass", [[1.0, 2.0]] * 30),
+        "long": (long, [numbers(10 + i, 12) for i in range(25)]),
+        "text": ("speed,mass", [*good[:4], [1.0, "heavy"], *good[4:]]),
+        "ragged": ("speed,mass", [*good[:4], [1.0], *good[4:]]),
+        "other": ("speed,weight", good),
+    }
+    for name, (header, content) in table.items():
+        lines = [",".join(map(str, row)) for row in content]
+        (folder / f"{name}.csv").write_text("\n".join([header, *lines]) + "\n")
+
+
+def produce(name: str, folder: Path) -> str:
+    """Run a case in `folder` and return the normalised content of its golden file."""
+    arguments, code = CASES[name]
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+        mock.patch.dict(os.environ, COLUMNS="80", NO_COLOR="1"),
+    ):
+        found = run(arguments)
+    for stream in streams:
+        stream.flush()
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in streams)
+    if found != code:
+        raise AssertionError(f"{name}: exit code {found}, not {code}: {stderr}")
+    if not name.endswith(".txt"):
+        if stderr or (name.endswith("l") and stdout.count("\n") != 1):
+            raise AssertionError(f"{name}: {stderr or stdout}")
+        return json.dumps(normal_json(json.loads(stdout)), indent=2) + "\n"
+    stderr = stderr.replace(str(folder.resolve()), "FOLDER")
+    both = f"{normal_text(stdout)}--- stderr\n{stderr}"
+    return f"$ kstest {' '.join(arguments)}\n{both}--- exit code {code}\n"
+
+
+def normal_text(text: str) -> str:
+    text = re.sub(r"(version )\d\S*", r"\1VERSION", text)
+    if re.search(r"\d+ bandwidths", text):
+        text = re.sub(r"(?m)^(  statistic +).*", r"\1STATISTIC (rejects above THRESHOLD)", text)
+        text = re.sub(r"(?m)^(  p-value +)\S+", r"\1P", text)
+    return text
+
+
+def normal_json(value: object, key: str = "") -> object:
+    if isinstance(value, dict):
+        return {k: normal_json(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [normal_json(v, key) for v in value]
+    if key in ("kstest", "python", "numpy", "numba", "started", "seconds", "threads"):
+        return key.upper()
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def main() -> None:
+    GOLDEN.mkdir(exist_ok=True)
+    for old in GOLDEN.iterdir():
+        if old.name not in CASES:
+            old.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        write_data(Path(folder))
+        for name in CASES:
+            (GOLDEN / name).write_text(produce(name, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

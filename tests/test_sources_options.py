@@ -1,0 +1,73 @@
+"""The options of reading: one definition for the shell and for Python, and nothing ignored."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kstest
+from kstest.cli import run
+from kstest.errors import UsageError
+from kstest.params import option_name
+from kstest.registry import METHODS
+from kstest.run import execute
+from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, samples_from_objects
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_option_of_reading_is_in_the_help_and_none_is_an_option_of_the_test(name, capsys):
+    assert run([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    several = len(METHODS[name].load().SAMPLES) > 1
+    names = [f.name for f in OPTIONS if several or f.name != "sample_column"]
+    assert all(f"{option_name(f)} " in text for f in names)
+    assert all(f.metadata["help"].endswith(".") for f in OPTIONS)
+    params = METHODS[name].load().Params.__dataclass_fields__
+    assert not set(names) & set(params)
+
+
+def test_python_takes_the_options_that_mean_something_for_objects(rng):
+    frame = pd.DataFrame({"x": rng.normal(size=60), "k": np.arange(60) % 3})
+    result = kstest.mmd(frame, frame[::-1], where="k != 2", columns="x", permutations=99)
+    assert dict(result.n) == {"reference": 40, "sample": 40}
+    assert result.inputs[0]["rows_filtered"] == 20
+    for name in FILES_ONLY:
+        with pytest.raises(TypeError, match=f"no option '{name}'"):
+            kstest.mmd(frame, frame, **{name: "x"})
+
+
+def test_a_test_refuses_what_it_would_ignore(rng, monkeypatch):
+    frame = pd.DataFrame({"x": [1.0, None] * 20, "c": ["a", "b"] * 20, "w": 1.0})
+    module = METHODS["mmd"].load()
+    monkeypatch.setattr(module, "ACCEPTS", frozenset(), raising=False)
+    for options, words in [
+        ({"columns": "x", "missing": "indicator"}, "--missing indicator"),
+        ({"columns": "c"}, r"text or categories \('c'\)"),
+        ({"columns": "w", "group": "c"}, "--group"),
+        ({"columns": "x,w", "weights": "w", "missing": "drop"}, "--weights"),
+    ]:
+        sides = {"reference": frame, "sample": frame}
+        samples, _ = samples_from_objects(sides, ReadOptions(**options))
+        with pytest.raises(UsageError, match=f"kstest mmd makes no use of {words}"):
+            execute("mmd", samples, module.Params())
+
+
+def test_text_report_counts_rows_apart(tmp_path, capsys, rng):
+    frame = pd.DataFrame({"x": rng.normal(size=50), "k": np.arange(50)})
+    frame.loc[3, "x"] = None
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "b.csv", index=False, sep="|")
+    paths = [str(tmp_path / "a.csv"), str(tmp_path / "a.csv")]
+    options = ["--columns", "x", "--where", "k < 40", "--missing", "drop"]
+    assert run(["mmd", *paths, *options]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "39 reference, 39 sample; 2 dropped; 20 filtered" in out
+    assert run(["mmd", *paths, "--where", "k < 40 and"]) == 2
+    assert "kstest: error: --where: cannot be read" in capsys.readouterr().err
+    assert run(["mmd", *[p.replace("a.csv", "b.csv") for p in paths], "--delimiter", "|"]) == 2
+    assert "--missing drop" in capsys.readouterr().err
+
+
+def test_values_of_a_single_role_are_no_option():
+    assert read_options(("sample",), {"columns": "x"}) == ReadOptions(columns="x")
