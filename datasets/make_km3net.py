@@ -23,6 +23,19 @@ def first_hits(hits):
     return hits[new_slice | (gap > SILENCE_NS)]
 
 
+def apart(hits):
+    """Times between neighbouring hits, in microseconds."""
+    hits = hits.sort_values(["slice", "time_ns"], kind="stable")
+    gap = hits["time_ns"].diff()[hits["slice"].diff() == 0]
+    return (gap[gap > 0] / 1000).round(3).rename("gap_us").to_frame()
+
+
+def waits(hits):
+    """Silence before each burst beyond the 1,000 ns that define one, in microseconds."""
+    gap = apart(hits)["gap_us"]
+    return (gap[gap > SILENCE_NS / 1000] - SILENCE_NS / 1000).round(3).rename("wait_us").to_frame()
+
+
 def main(source):
     here = Path(__file__).parent
     hits = pd.read_parquet(source)
@@ -37,6 +50,8 @@ def main(source):
         ("module09_without_tube23", module09 & early & (hits["pmt"] != 23)),
     ):
         first_hits(hits[rows])[COLUMNS].to_csv(here / f"{name}.csv", index=False)
+    waits(hits[module10 & early]).to_csv(here / "module10_waits.csv", index=False)
+    apart(hits[module10 & (hits["slice"] == 0)]).to_csv(here / "module10_gaps.csv", index=False)
 
 
 if __name__ == "__main__":

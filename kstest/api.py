@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
@@ -32,10 +33,13 @@ def function(name: str) -> Callable[..., Result]:
         reading |= {f"{role}_values" for role in roles}
     else:
         reading.remove("sample_column")
+    others = {"threads", "plot"} if hasattr(module, "picture") else {"threads"}
 
-    def test(*data: Any, threads: int | None = None, **given: Any) -> Result:
+    def test(*data: Any, **given: Any) -> Result:
         from .engine import Work
-        from .run import execute
+        from .plot import check, draw
+        from .run import execute, picture
+        from .shell import output
 
         sides = roles if given.get("sample_column") is None else ("table",)
         joined = 1 < len(data) <= len(block_names)
@@ -43,10 +47,14 @@ def function(name: str) -> Callable[..., Result]:
             what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
             more = f", or 2 to {len(block_names)} blocks of columns" if block_names else ""
             raise TypeError(f"kstest.{name} takes {what}{more}")
-        unknown = sorted(set(given) - options - reading)
+        unknown = sorted(set(given) - options - reading - others)
         if unknown:
-            accepted = ", ".join(sorted({*options, *reading, "threads"}))
+            accepted = ", ".join(sorted({*options, *reading, *others}))
             raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
+        plot = None if given.get("plot") is None else os.fspath(given["plot"])
+        if plot is not None:
+            check(plot)
+            output.check(plot, "plot")
         params = module.Params(**{k: v for k, v in given.items() if k in options})
         if joined:
             whole, lists = join_objects(dict(zip(block_names, data, strict=False)))
@@ -54,8 +62,13 @@ def function(name: str) -> Callable[..., Result]:
         kept = {k: v for k, v in given.items() if k in reading}
         how = read_options(roles, kept, columns_of(module, params))
         samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)
+        threads = given.get("threads")
         work = Work() if threads is None else Work(threads=threads)
-        return execute(name, samples, params, notices, work)
+        result = execute(name, samples, params, notices, work)
+        if plot is not None:
+            content = draw(result, picture(name, samples, params, result), plot)
+            output.write(content, plot, "plot")
+        return result
 
     test.__name__ = test.__qualname__ = name
     test.__module__ = "kstest"

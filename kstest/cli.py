@@ -7,6 +7,8 @@ Click alone would exit 1 on a traceback, on Ctrl-C and on a closed pipe, which a
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -92,7 +94,13 @@ def completions(shell: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(arguments))
+    code = run(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    # Not sys.exit: a thread of pyarrow that still reads ahead would abort the interpreter's end
+    # with code 134. Nothing is left to be written: output files were closed and renamed.
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -26,6 +26,10 @@ def permutations() -> Any:
     return option(999, "Permutations; p is at least 1 / (1 + permutations).")
 
 
+def draws() -> Any:
+    return option(999, "Draws from the null law; p is at least 1 / (1 + draws).")
+
+
 def seed() -> Any:
     return option(0, "Seed of everything random; the same seed gives the same answer.")
 
@@ -53,7 +57,7 @@ def option_name(name: str) -> str:
 
 
 def check_common(params: Any) -> None:
-    """Check the fields that every permutation test has, and all fields with choices.
+    """Check the fields that every resampling test has, and all fields with choices.
 
     Raises
     ------
@@ -68,11 +72,12 @@ def check_common(params: Any) -> None:
         raise UsageError(f"--alpha {params.alpha}: give a number between 0 and 1, such as 0.05")
     if params.seed < 0:
         raise UsageError(f"--seed {params.seed}: give a whole number, 0 or larger")
-    needed = smallest_permutations(params.alpha)
-    if params.permutations < needed:
+    name = "permutations" if hasattr(params, "permutations") else "draws"
+    count, needed = getattr(params, name), smallest_permutations(params.alpha)
+    if count < needed:
         raise UsageError(
-            f"--permutations {params.permutations}: the smallest possible p-value would be "
-            f"{1 / (1 + max(params.permutations, 0)):.3g}, above --alpha {params.alpha}; "
+            f"--{name} {count}: the smallest possible p-value would be "
+            f"{1 / (1 + max(count, 0)):.3g}, above --alpha {params.alpha}; "
             f"give at least {needed}"
         )
 

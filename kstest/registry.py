@@ -25,4 +25,5 @@ class Entry:
 METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from . import __version__
 from .engine import Work
 from .errors import UsageError
+from .picture import Picture
 from .registry import METHODS
 from .result import Notice, Result
 from .sample import Sample
@@ -53,7 +54,7 @@ def execute(
             for sample in samples
             for source in sample.inputs
         ),
-        params=asdict(params),
+        params={f.name: _described(getattr(params, f.name)) for f in fields(params)},
         provenance={
             "kstest": __version__,
             "python": platform.python_version(),
@@ -65,6 +66,12 @@ def execute(
             "threads": work.threads,
         },
     )
+
+
+def picture(name: str, samples: Sequence[Sample], params: Any, result: Result) -> Picture:
+    """Return what there is to draw about the result of `execute`; see `kstest.picture`."""
+    found: Picture = METHODS[name].load().picture(samples, params, result)
+    return found
 
 
 def _require_accepted(name: str, samples: Sequence[Sample]) -> None:
@@ -85,3 +92,15 @@ def _require_accepted(name: str, samples: Sequence[Sample]) -> None:
         for feature, (found, advice) in present.items():
             if found and feature not in accepted:
                 raise UsageError(f"kstest {name} makes no use of {advice}.")
+
+
+def _described(value: Any) -> Any:
+    """An option's value as the result shows it; a Python object by the name of its class."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _described(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_described(v) for v in value]
+    kind = value if isinstance(value, type) or callable(value) else type(value)
+    return f"<{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', kind)}>"

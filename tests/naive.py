@@ -83,3 +83,34 @@ def dhsic(blocks, name, widths):
     second = math.prod(k.sum() / n**2 for k in K)
     third = sum(math.prod(k[i].sum() / n for k in K) for i in range(n)) / n
     return first + second - 2 * third
+
+
+def stein_kernel(x, y, sx, sy, name, h, step=1e-4):
+    """u(x, y) with every derivative of the kernel by central differences."""
+    k, d = PROFILES[name], len(x)
+    e = np.eye(d) * step
+
+    def by_x(x, y, c):
+        return (k(x + e[c], y, h) - k(x - e[c], y, h)) / (2 * step)
+
+    def by_y(x, y, c):
+        return (k(x, y + e[c], h) - k(x, y - e[c], h)) / (2 * step)
+
+    both = sum((by_x(x, y + e[c], c) - by_x(x, y - e[c], c)) / (2 * step) for c in range(d))
+    first = sum(sx[c] * by_y(x, y, c) + sy[c] * by_x(x, y, c) for c in range(d))
+    return float(sx @ sy) * k(x, y, h) + first + both
+
+
+def stein_matrix(X, S, name, h):
+    """u of all pairs, from the formulas of the radial derivatives; zero diagonal."""
+    r2 = ((X[:, None] - X[None]) ** 2).sum(axis=2)
+    cross = ((S[:, None] - S[None]) * (X[:, None] - X[None])).sum(axis=2)
+    d = X.shape[1]
+    if name == "gaussian":
+        k = np.exp(-r2 / (2 * h**2))
+        U = k * (S @ S.T + cross / h**2 + d / h**2 - r2 / h**4)
+    else:
+        q = 1 / (1 + r2 / h**2)
+        U = S @ S.T * q**0.5 + q**1.5 / h**2 * (cross + d) - 3 / h**4 * r2 * q**2.5
+    np.fill_diagonal(U, 0)
+    return U

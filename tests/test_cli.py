@@ -37,16 +37,34 @@ def good(tmp_path, rng):
     return table(tmp_path / "good.csv", rng.normal(size=(30, 2)))
 
 
+LATE = DATA / "module10_late.csv"
+
+
 @pytest.mark.parametrize(
-    ("file", "code"),
-    [("module10_late.csv", 0), ("module09.csv", 1), ("module09_without_tube23.csv", 0)],
+    ("healthy", "file", "code"),
+    [
+        ([EARLY], "module10_late.csv", 0),
+        ([EARLY], "module09.csv", 1),
+        ([EARLY, LATE], "module09.csv", 1),
+        ([EARLY, LATE], "module09_without_tube23.csv", 0),
+    ],
 )
-def test_verdicts_on_real_modules(file, code):
-    done = kstest("mmd", EARLY, DATA / file, "--columns", "tot_ns")
+def test_verdicts_on_real_modules(healthy, file, code):
+    reference = [word for path in healthy for word in ("--reference", path)]
+    done = kstest("mmd", *reference, DATA / file, "--columns", "tot_ns")
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout.startswith("REJECTED" if code else "NOT REJECTED")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
+
+
+def test_sick_module_is_explained_by_its_noisy_tube():
+    done = kstest("mmd", EARLY, DATA / "module09.csv", "--format", "json")
+    first, second = json.loads(done.stdout)["explanation"]["columns"]
+    assert first["column"] == "pmt"
+    assert first["words"].startswith("share of 23: 2")
+    assert second["column"] == "tot_ns"
+    assert second["words"].startswith(("narrower", "lower"))  # its pulses are short
 
 
 def test_json_is_strict_and_has_every_key():

@@ -120,11 +120,11 @@ def _numpy(
     squares = np.zeros(len(bank))
     for first in range(0, n, TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, n))
-        i_cut = _cut(starts, i)
+        i_cut = cut_blocks(starts, i)
         for j in (i, slice(i.stop, n)):
             if j.start == j.stop:
                 continue
-            j_cut = _cut(starts, j)
+            j_cut = cut_blocks(starts, j)
             for l, values in enumerate(tile_values(points, i, j, bank)):
                 if weights is None:
                     part = np.add.reduceat(values, j_cut[1], axis=1)
@@ -142,7 +142,7 @@ def _numpy(
     return Sums(out, squares if count_squares else None)
 
 
-def _cut(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int64]]:
+def cut_blocks(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[np.int64]]:
     """Blocks that a range of rows touches, and where each begins within the range."""
     first = int(np.searchsorted(starts, part.start, side="right")) - 1
     last = int(np.searchsorted(starts, part.stop, side="left"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +78,19 @@ def quadratic_forms(
     several = sum(map(len, banks)) > 1
     sums = block_sums(rows, starts, banks, work, several, weights)
     v = signs.astype(np.float64)
+    quadratic = signed_sums(sums.blocks, v)
     with single_blas():
-        quadratic = np.array([np.einsum("gb,gb->b", v, block @ v) for block in sums.blocks])
         linear = sums.blocks.sum(axis=1) @ v
     total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
     size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
     return Forms(quadratic, linear, total, size, sums.blocks)
+
+
+def signed_sums(blocks: NDArray[np.float64], signs: NDArray[Any]) -> NDArray[np.float64]:
+    """Return v' A v for all A in `blocks` (L, G, G) and columns v of `signs` (G, B + 1)."""
+    v = signs.astype(np.float64)
+    with single_blas():
+        return np.array([np.einsum("gb,gb->b", v, block @ v) for block in blocks])
 
 
 def _from_rows(

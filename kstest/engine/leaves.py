@@ -349,3 +349,127 @@ def product_tile(
                 u[j] += apart if own_level != level[j] else f32(0)
         skip = diagonal + i if own and 0 <= diagonal + i < width else -1
         strip_sums(u, width, code, factors, squaring, skip, out, sums, squares)
+
+
+@leaf
+def stein_row(
+    X: Any,
+    S: Any,
+    XT: Any,
+    ST: Any,
+    weights: Any,
+    starts: Any,
+    a_first: Any,
+    a_last: Any,
+    code: Any,
+    factors: Any,
+    sums: Any,
+    squares: Any,
+) -> None:
+    """Sums of the Stein kernel of blocks a_first <= a < a_last against all blocks b >= a.
+
+    In float64, unlike the sweeps above: the sum over pairs is smaller than the sum of absolute
+    values by a factor of the number of rows, and scores have no bounded range. Distances are
+    made directly, coordinate by coordinate, so that nothing cancels.
+
+    Parameters
+    ----------
+    X, S, XT, ST : float64 (N, d) and (d, N)
+        Rows and scores, and the same transposed.
+    weights : float64 (N,)
+        Every pair counts w_i w_j times.
+    starts : int64 (G + 1,)
+    code : int
+        0 Gaussian, else inverse multiquadric, as `Kernel.leaf`.
+    factors : float64 (L,)
+        a of phi(a r^2), per bandwidth.
+    sums : float64 (L, G, G)
+        Entries [:, a, b] and [:, b, a] are set; the pairs i = i are left out.
+    squares : float64 (L,)
+        The sums of squares over unordered pairs are added.
+    """
+    d = X.shape[1]
+    r2 = np.empty(STRIP)
+    ss = np.empty(STRIP)
+    cross = np.empty(STRIP)
+    acc = np.empty(len(factors))
+    acc2 = np.empty(len(factors))
+    for a in range(a_first, a_last):
+        for b in range(a, len(starts) - 1):
+            acc[:] = 0.0
+            acc2[:] = 0.0
+            for j0 in range(starts[b], starts[b + 1], STRIP):
+                width = min(STRIP, starts[b + 1] - j0)
+                for i in range(starts[a], starts[a + 1]):
+                    for j in range(width):
+                        r2[j] = 0.0
+                        ss[j] = 0.0
+                        cross[j] = float(d)
+                    for c in range(d):
+                        x = X[i, c]
+                        s = S[i, c]
+                        y = XT[c, j0 : j0 + width]
+                        t = ST[c, j0 : j0 + width]
+                        for j in range(width):
+                            delta = x - y[j]
+                            r2[j] += delta * delta
+                            ss[j] += s * t[j]
+                            cross[j] += (s - t[j]) * delta
+                    skip = i - j0 if a == b and j0 <= i < j0 + width else -1
+                    w = weights[j0 : j0 + width]
+                    stein_strip(r2, ss, cross, w, weights[i], width, code, factors, skip, acc, acc2)
+            for l in range(len(factors)):
+                sums[l, a, b] = acc[l]
+                sums[l, b, a] = acc[l]
+                squares[l] += acc2[l] * (0.5 if a == b else 1.0)
+
+
+@inline
+def stein_strip(
+    r2: Any,
+    ss: Any,
+    cross: Any,
+    weights: Any,
+    weight: Any,
+    width: Any,
+    code: Any,
+    factors: Any,
+    skip: Any,
+    sums: Any,
+    squares: Any,
+) -> None:
+    """Add one strip's Stein sums, and sums of squares, for all bandwidths.
+
+    r2, ss : |x - y|^2 and s_x . s_y of one row against a strip
+    cross : (s_x - s_y) . (x - y) + d
+    weights, weight : of the strip and of the row
+    skip : position of the row itself in the strip, or -1
+    """
+    for l in range(len(factors)):
+        a = factors[l]
+        total = 0.0
+        square = 0.0
+        if code == 0:
+            for j in range(width):
+                k = np.exp(-a * r2[j])
+                u = weights[j] * k * (ss[j] + 2.0 * a * (cross[j] - 2.0 * a * r2[j]))
+                total += u
+                square += u * u
+        else:
+            for j in range(width):
+                w = 1.0 / (1.0 + a * r2[j])
+                k = np.sqrt(w)
+                u = weights[j] * k * (ss[j] + a * w * (cross[j] - 3.0 * a * r2[j] * w))
+                total += u
+                square += u * u
+        if skip >= 0:
+            u = ss[skip]
+            if code == 0:
+                u += 2.0 * a * cross[skip]
+            else:
+                u += a * cross[skip]
+            u *= weights[skip]
+            total -= u
+            square -= u * u
+        sums[l] += weight * total
+        squares[l] += weight * weight * square

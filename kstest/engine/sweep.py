@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import KERNELS, MISMATCH, Bank
-from .leaves import STRIP, block_row, product_tile
+from .leaves import STRIP, block_row, product_tile, stein_row
 from .tiles import TILE_ROWS, Points
 
 
@@ -57,10 +59,13 @@ def sweep(
         squares += acc2 * (0.5 if a == b else 1.0)
 
 
+@cache
 def warm() -> None:
-    """Compile both leaves, or load them from the disk cache, on the smallest input."""
+    """Compile all leaves, or load them from the disk cache, on the smallest input."""
     points = Points.of(np.zeros((2, 1)), np.float32)
     starts = np.array([0, 1, 2])
     bank = Bank(KERNELS["gaussian"], (1.0,), squaring=True)
     for product in (False, True):
         sweep(product, points, starts, 0, 0, 2, bank, np.zeros((1, 2, 2)), np.zeros(1))
+    one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))
+    stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
+from typing import Any
 
 
 def available_threads() -> int:
@@ -44,10 +46,16 @@ def silent(work: Work) -> Work:
 @contextmanager
 def single_blas() -> Iterator[None]:
     """Keep matrix products on the calling thread: our threads are one level above them."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> Any:
+    """The loaded BLAS libraries: looking for them takes longer than a small test."""
     import threadpoolctl
 
-    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
-        yield
+    return threadpoolctl.ThreadpoolController()
 
 
 def run_tasks(tasks: Sequence[Callable[[], None]], costs: Sequence[float], work: Work) -> None:

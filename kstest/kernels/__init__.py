@@ -8,10 +8,11 @@ scaled distance u. Every test uses it from there. The room also holds what surro
 Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
-from .bandwidths import Bank, choose, ladder, pair_distances
+from .bandwidths import Bank, choose, ladder, pair_distances, stein_bandwidths
 from .radial import KERNELS, Kernel
 from .rows import MISMATCH, Rows
 from .scaling import SCALES, scale_columns
+from .whitening import Whitening, whitening
 
 __all__ = [
     "KERNELS",
@@ -20,8 +21,11 @@ __all__ = [
     "Bank",
     "Kernel",
     "Rows",
+    "Whitening",
     "choose",
     "ladder",
     "pair_distances",
     "scale_columns",
+    "stein_bandwidths",
+    "whitening",
 ]

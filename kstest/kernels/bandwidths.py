@@ -123,3 +123,27 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
     if collection == "octaves":
         return around_median(kernel, distances)
     return ladder(kernel, distances)
+
+
+# Bandwidths that a test of goodness of fit combines. Their number is fixed, so that simulated
+# samples, each with bandwidths of its own, can be compared rung by rung.
+STEIN_RUNGS = 10
+
+
+def stein_bandwidths(kernel: Kernel, rows: NDArray[np.float64], rule: str) -> Bank:
+    """Return bandwidths for the Stein kernel: the median distance, or ten around it.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    rows : ndarray (n, d)
+        A few hundred rows, in no particular order.
+    rule : {'median', 'aggregate'}
+        ``aggregate`` descends geometrically from twice the 95 % quantile of the pairwise
+        distances to half the 5 % quantile.
+    """
+    distances = pair_distances(rows, kernel.geometry)
+    if rule == "median":
+        return Bank(kernel, (quantile(distances, 0.5),))
+    ends = 2 * quantile(distances, 0.95), quantile(distances, 0.05) / 2
+    return Bank(kernel, tuple(float(h) for h in np.geomspace(*ends, STEIN_RUNGS)))

@@ -39,6 +39,10 @@ class Kernel:
     leaf : int or None
         Number of the branch in the compiled engine; None means NumPy only.
     has_bandwidth : bool
+    jet : callable or None
+        Takes squared distances r^2 (left as they are) and the factor a, and returns phi, -2 phi'
+        and 4 phi'', derivatives with respect to r^2. Needed by the Stein kernel; None where phi
+        is not smooth enough or not bounded.
     """
 
     name: str
@@ -49,11 +53,24 @@ class Kernel:
     rung: float | None = None
     leaf: int | None = None
     has_bandwidth: bool = True
+    jet: Callable[[Array, float], tuple[Array, Array, Array]] | None = None
 
 
 def _exponential(u: Array) -> None:
     np.negative(u, out=u)
     np.exp(u, out=u)
+
+
+def _gaussian_jet(r2: Array, a: float) -> tuple[Array, Array, Array]:
+    phi = np.exp(-a * r2)
+    return phi, 2 * a * phi, 4 * a * a * phi
+
+
+def _inverse_multiquadric_jet(r2: Array, a: float) -> tuple[Array, Array, Array]:
+    w = 1 / (1 + a * r2)
+    phi = np.sqrt(w)
+    first = a * phi * w
+    return phi, first, 3 * a * first * w
 
 
 def _inverse_multiquadric(u: Array) -> None:
@@ -98,6 +115,7 @@ _ALL = (
         "exp(-r^2 / (2 h^2))",
         rung=math.sqrt(2),
         leaf=0,
+        jet=_gaussian_jet,
     ),
     Kernel(
         "laplace",
@@ -115,6 +133,7 @@ _ALL = (
         _inverse_multiquadric,
         "(1 + r^2 / h^2)^(-1/2)",
         leaf=1,
+        jet=_inverse_multiquadric_jet,
     ),
     Kernel(
         "rational-quadratic",

@@ -83,13 +83,13 @@ def column_tests(
     # Hilferty 1931), so that no column is favoured.
     adjusted = CORRECTIONS[correction](np.cbrt(statistics))
     # A missing cell is a level of the column that holds it.
-    labels = [*pooled.names[: d + len(samples[0].categorical)]]
-    labels += [f"{name} missing" for name in pooled.names[len(labels) :]]
+    columns = d + len(samples[0].categorical)
+    tested = labels(pooled.names[:columns], pooled.names[columns:])
     # Equal p-values, as at the resolution of the labellings: the larger difference first.
-    order = sorted(range(len(labels)), key=lambda c: (adjusted[c], ranks[c, 0], -distances[c]))
+    order = sorted(range(len(tested)), key=lambda c: (adjusted[c], ranks[c, 0], -distances[c]))
     return [
         ColumnTest(
-            labels[c],
+            tested[c],
             float(ranks[c, 0]),
             float(adjusted[c]),
             float(distances[c]),
@@ -97,6 +97,20 @@ def column_tests(
         )
         for place, c in enumerate(order)
     ]
+
+
+def labels(columns: Sequence[str], holes: Sequence[str]) -> list[str]:
+    """Names of what is tested: columns, and the missing cells of those that have any.
+
+    No two are equal, even if a column is called like the missing cells of another.
+    """
+    out = dict.fromkeys(columns)
+    for name in holes:
+        label = f"{name} missing"
+        while label in out:
+            label += " cells"
+        out[label] = None
+    return [*out]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,26 @@ CUT = 3.0
 MISSINGNESS_LEVEL = 0.01
 
 
+def strongest_lag(values: Array) -> tuple[float, int] | None:
+    """Return lag-1 autocorrelation and column where rows are most like their neighbours.
+
+    None unless it is beyond what independent rows show, see `serial_dependence`.
+    """
+    n, d = values.shape
+    if n < 20:
+        return None
+    x = np.clip(scale_columns(values, "robust"), -CUT, CUT)
+    r = autocorrelation(x - x.mean(axis=0), 1)
+    c = int(np.argmax(np.abs(r)))
+    return (float(r[c]), c) if abs(r[c]) > notable(n, d) else None
+
+
+def notable(n: int, comparisons: int) -> float:
+    """Autocorrelation of n rows that is worth a warning, the largest of several."""
+    bound = math.sqrt(2 * math.log(2 * comparisons / FALSE_WARNINGS))
+    return max(SMALLEST, bound / math.sqrt(n))
+
+
 def serial_dependence(
     samples: Sequence[Sample], remedy: str = "--block-length auto"
 ) -> tuple[Notice, ...]:
@@ -40,10 +60,9 @@ def serial_dependence(
     for sample in samples:
         if sample.n < 20 or not sample.columns:
             continue
-        bound = math.sqrt(2 * math.log(2 * len(sample.columns) * len(samples) / FALSE_WARNINGS))
         r = autocorrelation(centred(sample), 1)
         c = int(np.argmax(np.abs(r)))
-        strong = abs(r[c]) > max(SMALLEST, bound / math.sqrt(sample.n))
+        strong = abs(r[c]) > notable(sample.n, len(sample.columns) * len(samples))
         if strong and (worst is None or abs(r[c]) > abs(worst[0])):
             worst = (float(r[c]), sample.columns[c], sample.name)
     if worst is None:
@@ -184,6 +203,16 @@ def fingerprint(rows: Rows, robust: bool) -> int:
         total += mixed ^ (mixed >> np.uint64(32))
     total *= np.uint64(0x9E3779B97F4A7C15)
     return int(np.add.reduce(total ^ (total >> np.uint64(29))))
+
+
+def row_hashes(rows: Array) -> NDArray[np.uint64]:
+    """Return a number per row; equal rows have equal numbers."""
+    words = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
+    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * 2 + 1
+    mixed = (words ^ (words >> np.uint64(29))) * odd
+    mixed ^= mixed >> np.uint64(32)
+    hashes = mixed.sum(axis=1) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray(hashes ^ (hashes >> np.uint64(29)))
 
 
 def banks(

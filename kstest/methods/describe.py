@@ -32,10 +32,10 @@ def describe(samples: Sequence[Sample], pooled: Pooled, column: int) -> str:
         used = np.unique(np.concatenate(codes))
         top = int(max(used, key=lambda k: abs(_share(codes[1], k) - _share(codes[0], k))))
         level = reference.level_name(place, top)
-        return f"share of {level!r}: {_percent(_share(codes[0], top), _share(codes[1], top))}"
+        return f"share of {level!r}: {percent(_share(codes[0], top), _share(codes[1], top))}"
     place = reference.columns.index(name) if d else 0
     shares = [float(s.missing[:, place].mean()) if s.missing is not None else 0.0 for s in samples]
-    return f"share of missing cells: {_percent(*shares)}"
+    return f"share of missing cells: {percent(*shares)}"
 
 
 def _numeric(a: Array, b: Array) -> str:
@@ -47,12 +47,12 @@ def _numeric(a: Array, b: Array) -> str:
         change = np.array([_share(b, v) - _share(a, v) for v in values])
         top = int(np.argmax(np.abs(change)))
         value = float(values[top])
-        words = f"share of {_number(value)}: {_percent(_share(a, value), _share(b, value))}"
+        words = f"share of {_number(value)}: {percent(_share(a, value), _share(b, value))}"
         candidates.append((float(change[top]), words))
     low, high = np.quantile(both, [TAIL, 1 - TAIL])
     for edge, side in ((high, 1), (low, -1)):
         in_tail = [float((side * x > side * edge).mean()) for x in (a, b)]
-        words = f"share {'above' if side > 0 else 'below'} {_number(edge)}: {_percent(*in_tail)}"
+        words = f"share {'above' if side > 0 else 'below'} {_number(edge)}: {percent(*in_tail)}"
         candidates.append((in_tail[1] - in_tail[0], words))
     return max(candidates, key=lambda pair: abs(pair[0]))[1]
 
@@ -97,7 +97,7 @@ def _share(values: NDArray[np.generic], value: object) -> float:
     return float(np.mean(values == value))
 
 
-def _percent(before: float, after: float) -> str:
+def percent(before: float, after: float) -> str:
     return f"{100 * before:.3g} % -> {100 * after:.3g} %"
 
 

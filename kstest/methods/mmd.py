@@ -30,7 +30,7 @@ from ..nulls import (
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from .columns import column_tests
+from .columns import column_tests, labels
 from .common import bandwidth_numbers, banks, check_design, kernel_names, missingness
 from .mmd_effect import (
     Pairs,
@@ -41,6 +41,7 @@ from .mmd_effect import (
     unbiased_mmd,
 )
 from .mmd_explain import explanations, pair_tests, strange_rows
+from .mmd_picture import picture as picture
 from .two_sample import (
     design,
     pool,
@@ -262,7 +263,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if "columns" in asked and rejected:
         explanation["columns"] = column_tests(samples, pooled, cut, signs, params.correction)
     if "pairs" in asked:
-        explanation["pairs"] = pair_tests(rows, pooled.names, cut, signs, pairs, weights, work)
+        names = labels(pooled.names[: base.d], pooled.names[base.d :])
+        explanation["pairs"] = pair_tests(rows, names, cut, signs, pairs, weights, work)
     if "rows" in asked:
         explanation["rows"] = strange_rows(samples, pooled, kernels[strongest], asked["rows"], rng)
     return replace(

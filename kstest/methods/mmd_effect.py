@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +86,6 @@ def effect(
     """
     if forms.blocks is None or cut.movable < 8:
         return None
-    from scipy.special import ndtri
-
     K, first = forms.blocks[kernel], pairs.first[:, 0]
     to_x, to_y = K[:, first].sum(axis=1), K[:, ~first].sum(axis=1)
     own = K.diagonal()
@@ -115,7 +114,7 @@ def effect(
         values = without(g, in_x)
         variance += (len(g) - 1) / len(g) * float(((values - values.mean()) ** 2).sum())
     mmd2 = xx / pairs.within_x[0] + yy / pairs.within_y[0] - 2 * xy / (pairs.x[0] * pairs.y[0])
-    half = float(ndtri(1 - alpha / 2)) * math.sqrt(variance)
+    half = NormalDist().inv_cdf(1 - alpha / 2) * math.sqrt(variance)
     low = max(mmd2 - half, 0.0) if rejected else 0.0
     return {
         "mmd": math.sqrt(max(mmd2, 0.0)),

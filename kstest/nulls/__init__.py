@@ -4,6 +4,7 @@
 - `pairings`: the same for blocks of columns, whose rows are paired anew;
 - `blocks`: the same where the data say what moves together: groups, stretches of time;
 - `aggregate`: one statistic out of many kernels, from the labellings that are there anyway;
+- `wild`: random signs for one-sample tests;
 - `several`: many tests from the same labellings, corrected for their number;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 
@@ -16,12 +17,14 @@ from .calibrate import p_value, threshold
 from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
 from .partition import BINS, Partition, bin_size, labellings, partition
 from .several import CORRECTIONS, holm, holm_adjusted, step_down, tie_ranks
+from .wild import SIGN_BINS, independent_signs, markov_signs, sign_bins
 
 __all__ = [
     "AGGREGATES",
     "BINS",
     "CORRECTIONS",
     "PAIR_BINS",
+    "SIGN_BINS",
     "Grid",
     "Pairing",
     "Partition",
@@ -31,12 +34,15 @@ __all__ = [
     "group_partition",
     "holm",
     "holm_adjusted",
+    "independent_signs",
     "informative",
     "labellings",
+    "markov_signs",
     "p_value",
     "pair_rows",
     "partition",
     "permutations_of",
+    "sign_bins",
     "step_down",
     "table",
     "threshold",

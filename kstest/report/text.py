@@ -22,11 +22,19 @@ def render(result: Result, color: bool = False) -> str:
         verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
     lines = textwrap.wrap(str(result.explanation.get("summary", "")), WIDTH - len(verdict) - 2)
     head = [f"{verdict}: {lines[0]}" if lines else verdict, *("  " + line for line in lines[1:])]
-    body = [line for label, text in _rows(result) for line in _entry(label, text)]
+    rows = (
+        *facts(result),
+        *_explained(result),
+        *_drivers(result),
+        *dependence(result),
+        *_warnings(result),
+    )
+    body = [line for label, text in rows for line in _entry(label, text)]
     return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
 
 
-def _rows(result: Result) -> Iterator[tuple[str, str]]:
+def facts(result: Result) -> Iterator[tuple[str, str]]:
+    """The numbers that carry the verdict, each with its label."""
     if result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
@@ -38,6 +46,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         )
     if result.kernel:
         yield "kernel", _kernel(result)
+    if result.explanation.get("target"):
+        yield "target", str(result.explanation["target"])
     counts = ", ".join(f"{rows:,} {name}" for name, rows in result.n.items())
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
     filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
@@ -46,17 +56,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     names = ", ".join(printable(c) for c in result.columns[:8])
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
-    yield from _explained(result)
-    yield from dependence(result)
-    for notice in result.warnings:
-        label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
-        yield label or "warning", notice.message
-
-
-def _explained(result: Result) -> Iterator[tuple[str, str]]:
-    """Effect, columns, pairs and rows, whatever the test had to say."""
-    why = result.explanation
-    effect = why.get("effect")
+    effect = result.explanation.get("effect")
     if effect:
         low, high = effect["interval"]
         share = f"{100 * effect['confidence']:.3g} %"
@@ -65,6 +65,17 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
             f"MMD {number(effect['mmd'])} at the strongest bandwidth, {share} interval "
             f"{number(low)} to {number(high)}",
         )
+
+
+def _warnings(result: Result) -> Iterator[tuple[str, str]]:
+    for notice in result.warnings:
+        label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
+        yield label or "warning", notice.message
+
+
+def _explained(result: Result) -> Iterator[tuple[str, str]]:
+    """Columns, pairs and rows, whatever the test had to say."""
+    why = result.explanation
     columns = [plain(c) for c in why.get("columns", ())]
     differing = [c for c in columns if c["adjusted_p_value"] <= result.alpha]
     for place, c in enumerate(differing[:LISTED]):
@@ -85,6 +96,20 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
         yield (
             "rows" if place == 0 else "",
             f"row {row['row']}{where} (witness {number(row['witness'])})",
+        )
+
+
+def _drivers(result: Result) -> Iterator[tuple[str, str]]:
+    """Shares of the columns, and the place where a density misses the data most."""
+    shares = [c for c in result.explanation.get("drivers", ()) if c["share"] >= 0.005]
+    if len(result.columns) > 1 and shares:
+        listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
+        yield "driven by", listed
+    for place in result.explanation.get("places", ())[:1]:
+        yield (
+            "most at",
+            f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
+            f"the target has more of its mass {place['target_has_more']} than the data",
         )
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import click
 
 from ..engine.work import Work, available_threads
+from ..errors import UsageError
 from ..params import option_name
+from ..plot import check as check_plot
+from ..plot import draw
 from ..registry import METHODS
 from ..report import FORMATS, render
 from ..sources import OPTIONS, columns_of, read_options, read_samples
@@ -26,6 +29,11 @@ OUTPUT_OPTIONS = [
     ),
     click.Option(
         ["--output", "-o"], metavar="FILE", help="Write the answer to FILE, whole or not at all."
+    ),
+    click.Option(
+        ["--plot"],
+        metavar="FILE",
+        help="Draw why: .svg or .png, or .html for a page with picture, numbers and warnings.",
     ),
     click.Option(
         ["--quiet", "-q"],
@@ -65,7 +73,7 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
-    reading = [_option(f) for f in OPTIONS if len(roles) > 1 or f.name != "sample_column"]
+    reading = [_option(f) for f in OPTIONS if _offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -78,6 +86,7 @@ def build(name: str) -> click.Command:
     after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
     reading[after:after] = values
     params = [_option(f) for f in fields(module.Params)]
+    results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or hasattr(module, "picture")]
 
     def callback(**given: Any) -> int:
         return _run(name, module, roles, given)
@@ -85,12 +94,21 @@ def build(name: str) -> click.Command:
     return click.Command(
         name,
         callback=callback,
-        params=[files, *role_options, *reading, *params, *OUTPUT_OPTIONS],
+        params=[files, *role_options, *reading, *params, *results],
         help=f"{METHODS[name].summary}\n\n\b\nExample: {module.EXAMPLE}",
         short_help=METHODS[name].summary,
         epilog=EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def _offered(name: str, module: Any) -> bool:
+    """Whether an option of reading makes sense for a test."""
+    needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
+    accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
+    if name == "sample_column":
+        return len(module.SAMPLES) > 1
+    return name not in needs or needs[name] in accepted
 
 
 def _option(f: Any) -> click.Option:
@@ -119,8 +137,14 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
     sides = _sides(roles, given)
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
     output.check(given["output"])
+    plot = given.get("plot")
+    if plot is not None:
+        if given["output"] == plot:
+            raise UsageError(f"--plot {plot}: is the file of --output too; give two names")
+        check_plot(plot)
+        output.check(plot, "--plot")
 
-    from ..run import execute
+    from ..run import execute, picture
 
     reading = read_options(roles, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
@@ -133,6 +157,9 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
             notify=(lambda line: None) if quiet else note,
         )
         result = execute(name, samples, params, notices, work)
+    if plot is not None:
+        content = draw(result, picture(name, samples, params, result), plot)
+        output.write(content, plot, "--plot")
     if not (quiet and given["form"] == "text" and given["output"] is None):
         color = given["output"] is None and wants_color(sys.stdout)
         output.write(render(result, given["form"], color), given["output"])

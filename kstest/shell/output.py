@@ -12,27 +12,27 @@ from pathlib import Path
 from ..errors import OutputError
 
 
-def check(path: str | None) -> None:
-    """Refuse an output path that cannot work before the computation, not after it."""
+def check(path: str | None, option: str = "--output") -> None:
+    """Refuse the path of an option that cannot work before the computation, not after it."""
     if path is None:
         return
     target = Path(path)
     if target.is_dir():
-        raise OutputError(f"--output {path}: is a directory; give a file name")
+        raise OutputError(f"{option} {path}: is a directory; give a file name")
     if target.exists():
         if not os.access(target, os.W_OK):
-            raise OutputError(f"--output {path}: no permission to write")
+            raise OutputError(f"{option} {path}: no permission to write")
         if not _regular(target):
             return
     parent = target.resolve().parent
     if not parent.is_dir():
-        raise OutputError(f"--output {path}: the directory {parent} does not exist")
+        raise OutputError(f"{option} {path}: the directory {parent} does not exist")
     if not os.access(parent, os.W_OK):
-        raise OutputError(f"--output {path}: no permission to write in {parent}")
+        raise OutputError(f"{option} {path}: no permission to write in {parent}")
 
 
-def write(text: str, path: str | None) -> None:
-    """Write the payload to a file, or to standard output if `path` is None.
+def write(payload: str | bytes, path: str | None, option: str = "--output") -> None:
+    """Write the payload, text in UTF-8, to a file, or to standard output if `path` is None.
 
     A regular file is written under a temporary name beside it, flushed to disk and renamed; a
     device or pipe is written in place. A reader that has closed its end of a pipe has seen what
@@ -44,18 +44,19 @@ def write(text: str, path: str | None) -> None:
         If anything else goes wrong, a full disk for example.
     """
     try:
+        content = payload.encode("utf-8") if isinstance(payload, str) else payload
         if path is None:
-            _write_stdout(text)
+            _write_stdout(content)
         elif _regular(Path(path)):
-            _replace(text, Path(path).resolve())
+            _replace(content, Path(path).resolve())
         else:
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with open(path, "wb") as stream:
+                stream.write(content)
     except BrokenPipeError:
         silence_stdout()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        where = "standard output" if path is None else f"--output {path}"
+        where = "standard output" if path is None else f"{option} {path}"
         if path is None:
             silence_stdout()
         raise OutputError(f"{where}: cannot be written: {reason}") from error
@@ -67,10 +68,10 @@ def silence_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_stdout(text: str) -> None:
+def _write_stdout(content: bytes) -> None:
     if sys.stdout is None:
         raise OutputError("standard output: is closed; use --output FILE or --quiet")
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
 
@@ -81,12 +82,12 @@ def _regular(path: Path) -> bool:
         return True
 
 
-def _replace(text: str, target: Path) -> None:
+def _replace(content: bytes, target: Path) -> None:
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, mode)

@@ -1,0 +1,436 @@
+"""Goodness-of-fit test by the kernel Stein discrepancy (KSD) over many bandwidths.
+
+Null hypothesis: the rows are independent draws from a given density, known up to its constant.
+`run` reads like the method: target and scores, support, whitening, bandwidths, sums of the Stein
+kernel once, signs or simulated samples, one statistic out of all bandwidths, calibrate, explain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import SteinPoints, Work
+from ..errors import UsageError
+from ..kernels import KERNELS, Bank
+from ..nulls import aggregate, informative, p_value, threshold
+from ..params import alpha, check_common, draws, option, seed
+from ..result import Notice, Result
+from ..sample import Sample
+from ..targets import FAMILIES, Target, chosen_columns
+from .common import bandwidth_numbers, row_hashes
+from .stein_data import Given, coordinates, given_data, oddities, outside_support
+from .stein_explanation import explain
+from .stein_robust import robust
+from .stein_statistic import (
+    LANDMARKS,
+    MANY_ROWS,
+    Setup,
+    by_features,
+    landmarks,
+    parametric,
+    setup,
+    wild,
+)
+
+Array = NDArray[np.float64]
+
+SAMPLES = ("data",)
+EXAMPLE = "kstest ksd data.csv --target 'normal(mean=0, sd=1)' --columns x"
+REFERENCES = """\
+@inproceedings{liu2016kernelized,
+  title     = {A Kernelized {Stein} Discrepancy for Goodness-of-fit Tests},
+  author    = {Liu, Qiang and Lee, Jason D. and Jordan, Michael},
+  booktitle = {International Conference on Machine Learning}, pages = {276--284},
+  year      = {2016}, note = {arXiv:1602.03253}
+}
+@inproceedings{chwialkowski2016kernel,
+  title     = {A Kernel Test of Goodness of Fit},
+  author    = {Chwialkowski, Kacper and Strathmann, Heiko and Gretton, Arthur},
+  booktitle = {International Conference on Machine Learning}, pages = {2606--2615},
+  year      = {2016}, note = {arXiv:1602.02964}
+}
+@inproceedings{gorham2017measuring,
+  title     = {Measuring Sample Quality with Kernels},
+  author    = {Gorham, Jackson and Mackey, Lester},
+  booktitle = {International Conference on Machine Learning}, pages = {1292--1301},
+  year      = {2017}, note = {arXiv:1703.01717}
+}
+@inproceedings{schrab2022ksd,
+  title     = {{KSD} Aggregated Goodness-of-fit Test},
+  author    = {Schrab, Antonin and Guedj, Benjamin and Gretton, Arthur},
+  booktitle = {Advances in Neural Information Processing Systems}, volume = {35},
+  year      = {2022}, note = {arXiv:2202.00824}
+}
+"""
+
+_SENTENCES = {
+    True: "the data do not fit the target: they are not independent draws from it",
+    False: "no evidence at this level against the target",
+}
+STEIN_KERNELS = tuple(k.name for k in KERNELS.values() if k.jet and k.name in ("imq", "gaussian"))
+# Below this the wild bootstrap's shape is off by a little, and simulating costs little.
+PARAMETRIC_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `run`; see the help of each field."""
+
+    target: Any = option(  # noqa: RUF009
+        "",
+        f"The density: a family ({', '.join(FAMILIES)}, multivariate_normal, gaussian_mixture, "
+        "product) such as 'gamma(shape=2, scale=3)'; a TOML or JSON file; 'logp: EXPRESSION' "
+        "in column names; or fit:gmm:K, fit:kde with --reference.",
+        metavar="TARGET",
+    )
+    score_prefix: str = option(
+        "",
+        "In place of --target: columns PREFIX + NAME hold the score (gradient of the log "
+        "density) with respect to x_NAME, or else NAME.",
+        metavar="PREFIX",
+    )
+    reference: Any = option(  # noqa: RUF009
+        "",
+        "A file that --target fit:gmm:K (Gaussian mixture) or fit:kde (kernel density) is fitted "
+        "to; the null law is simulated with refitting.",
+        metavar="FILE",
+    )
+    param: Any = option(  # noqa: RUF009
+        (),
+        "A parameter of 'logp: EXPRESSION'; may be repeated.",
+        metavar="NAME=NUMBER",
+    )
+    allow_python: bool = option(
+        False, "Let --target python:module:name import the module, which runs its code."
+    )
+    alpha: float = alpha()
+    draws: int = draws()
+    seed: int = seed()
+    kernel: str = option(
+        "imq",
+        "Kernel: inverse multiquadric, which also controls the tails, or Gaussian.",
+        choices=STEIN_KERNELS,
+    )
+    bandwidth: str = option(
+        "aggregate",
+        "Bandwidths: ten of them, combined (aggregate); one, the median distance (median); or "
+        "numbers, in units of the scaled coordinates.",
+        metavar="aggregate|median|NUMBER[,NUMBER...]",
+    )
+    aggregate: str = option(
+        "studentised",
+        "How several bandwidths become one statistic.",
+        choices=("studentised", "minp", "fuse"),
+    )
+    statistic: str = option(
+        "u", "U-statistic (unbiased) or V-statistic (with the diagonal).", choices=("u", "v")
+    )
+    scale: str = option(
+        "whiten",
+        "Coordinates: unit variance without correlation, unit variance, or as they are.",
+        choices=("whiten", "standard", "none"),
+    )
+    features: str = option(
+        "auto",
+        "Sum over all pairs of rows (none), or over their features at so many landmark rows "
+        f"(Nystrom): auto takes {LANDMARKS} landmarks from {MANY_ROWS:,} rows on.",
+        metavar="auto|none|NUMBER",
+    )
+    null: str = option(
+        "auto",
+        "Null law: samples simulated from the target (parametric), random signs for independent "
+        "rows (wild), or signs that persist (markov) for rows that depend on their neighbours. "
+        f"auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes wild.",
+        choices=("auto", "wild", "markov", "parametric"),
+    )
+    flip: float = option(
+        0.1,
+        "With --null markov: probability that the sign changes from one row to the next; about "
+        "one over the length of the dependence.",
+    )
+
+    contamination: float = option(
+        0.0,
+        "Test whether the data are the target but for this share of rows, which may be anything: "
+        "at large n no model is exactly right. Uses one bandwidth.",
+    )
+    bound: float = option(
+        0.0,
+        "With --contamination: a bound of the tilted Stein kernel that you can prove; 0 derives "
+        "it, for normal laws and their mixtures.",
+    )
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        if bool(self.score_prefix) == (not isinstance(self.target, str) or bool(self.target)):
+            raise UsageError(
+                "give either --target, for example --target 'normal(mean=0, sd=1)', or "
+                "--score-prefix, for example --score-prefix score_"
+            )
+        if self.features not in ("auto", "none") and not self.features.isdigit():
+            raise UsageError(f"--features {self.features}: give auto, none or a number of rows")
+        if not 0 < self.flip <= 0.5:
+            raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
+        numbers = bandwidth_numbers(self.bandwidth)
+        if not 0 <= self.contamination < 1 or self.bound < 0:
+            raise UsageError(
+                f"--contamination {self.contamination}, --bound {self.bound}: give a share from 0 "
+                "to 1, and a bound of at least 0"
+            )
+        if self.contamination and (len(numbers) > 1 or self.null in ("markov", "parametric")):
+            raise UsageError(
+                "--contamination: takes one bandwidth (--bandwidth median or a number) and "
+                "independent rows (--null wild)"
+            )
+
+
+def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """Which columns of a file are worth reading when --columns does not say."""
+    return chosen_columns(params.target, params.score_prefix, params.param)
+
+
+def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
+    """Test whether a sample consists of independent draws from a given density.
+
+    Parameters
+    ----------
+    samples : one Sample
+        n rows.
+    params : Params
+        `target` is a text as on the command line, or in Python an object with a method
+        `score(X)`, (n, d) to (n, d), and optionally `logpdf(X)` and `sample(n, rng)`.
+    rng : numpy.random.Generator
+    work : Work
+
+    Returns
+    -------
+    Result
+        With one bandwidth the statistic is the U-statistic sum_{i != j} u(x_i, x_j) / (n (n - 1))
+        of the Stein kernel u (see `kstest.engine.stein`), an unbiased estimate of the squared
+        kernel Stein discrepancy, which is negative half of the time under the null; with
+        several it is their aggregate, without a unit. From 512 rows on, rows share signs in bins
+        formed at random, and pairs within a bin are left out. No verdict with fewer than 2 rows,
+        or too few for signs to reach p <= alpha.
+
+    Notes
+    -----
+    ``parametric`` is exact: p <= alpha has probability at most alpha at every n and d, over data
+    and seed, because the statistics of the data and of the simulated samples are made alike.
+    With parameters fitted to the data it is a parametric bootstrap with refitting, asymptotic.
+    Coordinates and bandwidths come from rows simulated from the target, or from the data where
+    it cannot be sampled; the test is then timid while n is below about 20 d. ``wild`` and
+    ``markov`` are asymptotic in n: the signs copy the null law of a degenerate statistic.
+    Measured levels are printed by ``benchmarks/stein.py``.
+
+    Coordinates with a bounded support are mapped to the line with their log-Jacobian; a row
+    outside the support rejects at once, since under the null it has probability 0. The test is
+    blind to the weights of well separated modes and to a single row however far away, and loses
+    power as d grows.
+
+    References
+    ----------
+    Liu, Lee, Jordan (2016), arXiv 1602.03253; Chwialkowski, Strathmann, Gretton (2016), arXiv
+    1602.02964; kernel choice: Gorham, Mackey (2017), arXiv 1703.01717; aggregation: Schrab,
+    Guedj, Gretton (2022), arXiv 2202.00824, and `kstest.nulls.aggregate`.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> X = numpy.random.default_rng(1).normal(size=(300, 2))
+    >>> kstest.ksd(X, target="normal(mean=0, sd=1)").verdict
+    'not rejected'
+    >>> kstest.ksd(X, target="student_t(df=3)").verdict
+    'rejected'
+    """
+    sample = samples[0]
+    given = given_data(sample, params)
+    base = Result(
+        method="ksd",
+        verdict="no verdict",
+        alpha=params.alpha,
+        n={"data": sample.n},
+        d=len(given.columns),
+        columns=given.columns,
+    )
+    outside = outside_support(given)
+    if outside:
+        return _impossible(base, outside, params)
+    law = _null(params, given.target, sample.n)
+    if sample.n < 2 or (law != "parametric" and 2.0 ** (1 - sample.n) > params.alpha):
+        return _too_few(base, params)
+
+    Y, S = coordinates(given)
+    notices = oddities(Y, S, given, law)
+    order = np.arange(len(Y))
+    if law != "markov":
+        # In an order that the rows alone decide: the answer does not depend on that of the file.
+        hashes = row_hashes(np.concatenate([Y, S], axis=1))
+        order = np.argsort(hashes, kind="stable")
+        drawn = int(rng.integers(2**63))
+        rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
+        order = order[rng.permutation(len(order))]
+    Y, S = Y[order], S[order]
+    made = setup(Y, given.target, params, rng)
+    points, bank = made.frame.points(Y, S), made.bank
+
+    if params.contamination:
+        return _robust(base, Y, points, made, given, params, rng, work, notices)
+    if law == "parametric" and given.target is not None:
+        T, size = parametric(Y, S, made, given.target, params, rng, work)
+        bins = sample.n
+    else:
+        count = landmarks(params, sample.n, law)
+        T, size, bins = (
+            by_features(points, bank, count, params, rng, work)
+            if count
+            else wild(points, bank, law, params, rng, work)
+        )
+    keep = informative(T, size)
+    combined = np.zeros(2)
+    if keep.any():
+        several = len(bank) > 1
+        combined = (
+            aggregate(T[keep], size[keep], params.aggregate, sample.n) if several else T[keep][0]
+        )
+    p = p_value(combined)
+    best = _strongest(T, keep)
+    summary = {"summary": _SENTENCES[p <= params.alpha], **_per_bandwidth(T, keep, bank)}
+    if p <= params.alpha:
+        narrow = Bank(bank.kernel, (bank.bandwidths[best],))
+        summary |= explain(points, order, narrow, given.X, given.columns, sample.row_numbers)
+    return replace(
+        base,
+        verdict="rejected" if p <= params.alpha else "not rejected",
+        statistic=float(combined[0]),
+        p_value=p,
+        threshold=threshold(combined, params.alpha),
+        kernel={
+            "name": params.kernel,
+            "bandwidths": bank.bandwidths,
+            "aggregate": params.aggregate if len(bank) > 1 else None,
+            "scale": params.scale,
+        },
+        null=_null_block(law, bins, params, given.target),
+        explanation={**summary, "target": given.name},
+        warnings=notices,
+    )
+
+
+def _null(params: Params, target: Target | None, n: int) -> str:
+    if target is not None and target.fitted:
+        if params.null in ("wild", "markov"):
+            raise UsageError(
+                f"--null {params.null}: {target.name} is fitted to the tested data, which random "
+                "signs do not know about; use --null parametric"
+            )
+        return "parametric"
+    able = target is not None and target.sample is not None
+    if params.null == "parametric" and not able:
+        raise UsageError(
+            "--null parametric: this target cannot be sampled from; use --null wild or markov"
+        )
+    if params.contamination:
+        return "wild"
+    if params.null != "auto":
+        return params.null
+    return "parametric" if able and n < PARAMETRIC_ROWS else "wild"
+
+
+def _robust(
+    base: Result,
+    Y: Array,
+    points: SteinPoints,
+    made: Setup,
+    given: Given,
+    params: Params,
+    rng: np.random.Generator,
+    work: Work,
+    notices: tuple[Notice, ...],
+) -> Result:
+    T, found, bins = robust(Y, points, made, given.target, params, rng, work)
+    p = p_value(T)
+    share = f"{params.contamination:.3g} of the rows"
+    sentences = {
+        True: f"the data do not fit the target, even if {share} may be anything",
+        False: f"no evidence at this level against the target, if {share} may be anything",
+    }
+    return replace(
+        base,
+        verdict="rejected" if p <= params.alpha else "not rejected",
+        statistic=float(T[0]),
+        p_value=p,
+        threshold=threshold(T, params.alpha),
+        kernel={
+            "name": f"tilted {params.kernel}",
+            "bandwidths": made.bank.bandwidths,
+            "aggregate": None,
+            "scale": params.scale,
+        },
+        null={**_null_block("wild", bins, params, given.target), "scheme": "centred random signs"},
+        explanation={"summary": sentences[p <= params.alpha], "target": given.name, **found},
+        warnings=notices,
+    )
+
+
+def _null_block(law: str, bins: int, params: Params, target: Target | None) -> dict[str, object]:
+    fitted = target is not None and bool(target.fitted)
+    schemes = {
+        "parametric": "samples simulated from the target" + ", refitted" * fitted,
+        "wild": "random signs of rows",
+        "markov": f"persistent signs of rows (flip {params.flip:g})",
+    }
+    return {
+        "scheme": schemes[law],
+        "replicates": params.draws,
+        "exact": law == "parametric" and not fitted,
+        "bins": bins,
+    }
+
+
+def _impossible(base: Result, outside: str, params: Params) -> Result:
+    """A value that the target cannot give: probability 0 under the null, whatever the rest."""
+    return replace(
+        base,
+        verdict="rejected",
+        p_value=1 / (1 + params.draws),
+        null={"scheme": "support of the target", "replicates": params.draws, "exact": True},
+        explanation={"summary": f"the data do not fit the target: {outside}"},
+    )
+
+
+def _too_few(base: Result, params: Params) -> Result:
+    n = base.n["data"]
+    enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
+    why = Notice(
+        "too-few-rows",
+        f"{n} row{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
+        f"comes from random signs, to reject at level {params.alpha}",
+    )
+    explanation = {"summary": "too few rows to decide"}
+    return replace(base, explanation=explanation, warnings=(why,))
+
+
+def _z(T: Array, keep: NDArray[np.bool_]) -> Array:
+    z = np.full(len(T), -np.inf)
+    z[keep] = (T[keep, 0] - T[keep].mean(axis=1)) / T[keep].std(axis=1)
+    return z
+
+
+def _strongest(T: Array, keep: NDArray[np.bool_]) -> int:
+    return int(np.argmax(_z(T, keep)))
+
+
+def _per_bandwidth(T: Array, keep: NDArray[np.bool_], bank: Bank) -> dict[str, object]:
+    """Squared discrepancy per bandwidth, also in units of its null's spread."""
+    z = _z(T, keep)
+    rows = [
+        {"bandwidth": h, "ksd2": float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
+        for l, h in enumerate(bank.bandwidths)
+    ]
+    return {"strongest": rows[_strongest(T, keep)], "kernels": rows}

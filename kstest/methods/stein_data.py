@@ -1,0 +1,155 @@
+"""What a Stein test knows before it sums: columns, target, support, scores, and their oddities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..result import Notice
+from ..sample import Sample
+from ..sources import ReadOptions, read_samples, samples_from_objects
+from ..targets import Chart, Target, paired, resolve
+from .common import row_hashes, strongest_lag
+
+Array = NDArray[np.float64]
+
+# Share of rows with an equal row before them from which on a warning is given.
+TIES = 0.01
+# A score beyond this overflows when its square is added n^2 times.
+LARGEST_SCORE = 1e100
+
+
+@dataclass(frozen=True)
+class Given:
+    """The tested columns in the data's units, with the target or the scores that came along."""
+
+    name: str
+    columns: tuple[str, ...]
+    X: Array
+    target: Target | None
+    sample: Sample
+    scores: Array | None = None
+
+    def row(self, i: int) -> str:
+        """Say which row of which file a row of the sample is."""
+        number = int(self.sample.row_numbers[i])
+        if len(self.sample.inputs) < 2:
+            return f"row {number}"
+        return f"row {number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        return self.target.charts if self.target else (Chart(),) * len(self.columns)
+
+
+def given_data(sample: Sample, params: Any) -> Given:
+    place = {name: c for c, name in enumerate(sample.columns)}
+    if params.score_prefix:
+        pairs = paired(sample.columns, params.score_prefix)
+        X = sample.values[:, [place[x] for x, _ in pairs]]
+        S = sample.values[:, [place[s] for _, s in pairs]]
+        names = tuple(x for x, _ in pairs)
+        return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
+    reference = _reference(params.reference, sample.columns)
+    target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
+    X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
+    if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
+        target = replace(target.refit(X), name=target.name)
+    return Given(target.name, target.columns, X, target, sample)
+
+
+def _reference(given: Any, columns: tuple[str, ...]) -> Array | None:
+    """Rows of the file (or, in Python, the object) that a target is fitted to."""
+    if isinstance(given, str) and not given:
+        return None
+    options = ReadOptions(choose=lambda names: columns)
+    if isinstance(given, str):
+        samples, _ = read_samples({"reference": [given]}, options)
+    else:
+        options = ReadOptions()
+        samples, _ = samples_from_objects({"reference": given}, options)
+    values = samples[0].values
+    if values.shape[1] != len(columns):
+        raise DataError(f"reference: has {values.shape[1]} columns, the data have {len(columns)}")
+    return values
+
+
+def outside_support(given: Given) -> str:
+    """Say where a value lies outside the support; empty if none does."""
+    if given.target is None:
+        return ""
+    found = given.target.find(given.X)
+    if found:
+        row, c = found
+        return (
+            f"{given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the "
+            f"target's support {given.charts[c]}"
+        )
+    edge = given.target.find(given.X, edge=True)
+    if edge:
+        row, c = edge
+        raise DataError(
+            f"data: {given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge "
+            f"of the target's support {given.charts[c]}, where its coordinate is infinite. If "
+            "values are rounded, add random digits below the rounding, or leave such rows out"
+        )
+    return ""
+
+
+def coordinates(given: Given) -> tuple[Array, Array]:
+    """Coordinates on the line or circle and finite scores."""
+    if given.target is None:
+        assert given.scores is not None
+        Y, S = given.X, given.scores
+    else:
+        Y, S = given.target.unconstrain(given.X)
+    bad = ~(np.isfinite(S) & np.isfinite(Y)).all(axis=1)
+    bad |= (np.abs(S) > LARGEST_SCORE).any(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        c = int(np.argmax(~np.isfinite(S[row]) | (np.abs(S[row]) > LARGEST_SCORE)))
+        raise DataError(
+            f"data: the score of {given.row(row)} is {S[row, c]:g} in column {given.columns[c]} "
+            f"(value {given.X[row, c]:.6g}); {int(bad.sum()):,} rows have no finite score. The "
+            "target's density vanishes or has no derivative there"
+        )
+    return Y, S
+
+
+def oddities(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
+    out = []
+    found = strongest_lag(S)
+    if found and law != "markov":
+        possible = given.target is None or not given.target.fitted
+        advice = ": use --null markov" if possible else ""
+        out.append(
+            Notice(
+                "serial-dependence",
+                f"neighbouring rows have alike scores (lag-1 autocorrelation {found[0]:.2f} for "
+                f"column {given.columns[found[1]]!r}). If the file is in order of time, false "
+                f"alarms are likely{advice}; if it is only sorted, ignore this",
+            )
+        )
+    ties = 1 - len(np.unique(row_hashes(Y))) / len(Y)
+    if ties > TIES:
+        out.append(
+            Notice(
+                "ties",
+                f"{ties:.0%} of the rows equal another row, which has probability 0 under a "
+                "density: repeated or rounded values can cause a rejection by themselves",
+            )
+        )
+    whole = [c for c in range(Y.shape[1]) if len(Y) >= 20 and (given.X[:, c] % 1 == 0).all()]
+    if whole and ties <= TIES:
+        out.append(
+            Notice(
+                "whole-numbers",
+                f"column {given.columns[whole[0]]!r} holds whole numbers only; a density says "
+                "that this has probability 0",
+            )
+        )
+    return tuple(out)

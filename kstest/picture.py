@@ -1,0 +1,126 @@
+"""Picture: what there is to draw about a result, as small arrays.
+
+A test that can be drawn has a function `picture(samples, params, result) -> Picture`; the room
+`plot` draws it and computes nothing. A panel holds one drawing, or several below each other that
+share their horizontal axis. There are four kinds: `Histogram`, `Bars`, `Curve`, `HeatMap`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Distributions of numbers over common bins.
+
+    Attributes
+    ----------
+    edges : ndarray (k + 1,)
+        Increasing.
+    shares : tuple of ndarray (k,)
+        Share of each series in every bin, 0 to 1; not all of 1 where some lie outside.
+    """
+
+    edges: Array
+    shares: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Shares of single values: upright for ordered ones, lying for names.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The k values; bar i stands at position i.
+    shares : tuple of ndarray (k,)
+        Share of each series, 0 to 1.
+    upright : bool
+    """
+
+    labels: tuple[str, ...]
+    shares: tuple[Array, ...]
+    upright: bool = True
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A signed function around zero: above it the second series has more, below it the first.
+
+    Curves of one `label` are drawn to one scale, so that panels can be compared.
+
+    Attributes
+    ----------
+    x, y : ndarray (k,)
+        With x in the units of the drawing above.
+    label : str
+    """
+
+    x: Array
+    y: Array
+    label: str
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A table of numbers as colours, dark where they are small.
+
+    Attributes
+    ----------
+    rows, columns : tuple of str
+    values : ndarray (len(rows), len(columns))
+        NaN for no value.
+    label : str
+        What the numbers are.
+    lowest, highest : float
+        Ends of the colours.
+    logarithmic : bool
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: Array
+    label: str
+    lowest: float
+    highest: float
+    logarithmic: bool = False
+
+
+Drawing = Histogram | Bars | Curve | HeatMap
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A title, lines of text, and drawings below each other; `strong` panels stand out."""
+
+    title: str
+    words: tuple[str, ...]
+    drawings: tuple[Drawing, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All panels, the most telling first.
+
+    Attributes
+    ----------
+    series : tuple of str
+        What the colours stand for, in the order of `shares`.
+    panels : tuple of Panel
+    left_out : tuple of str
+        Titles of what is not drawn for want of space.
+    notes : tuple of str
+        How to read the panels.
+    """
+
+    series: tuple[str, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

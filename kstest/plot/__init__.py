@@ -1,0 +1,51 @@
+"""Plots: a Result and its Picture as an image or a page. Nothing is computed here.
+
+`figure` lays out `headings` and `panels`, which draw the kinds of `kstest.picture`; `lettering`
+fits text into its place; `page` writes the HTML. matplotlib, an optional extra, does the drawing
+and is imported only when something is drawn. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from ..errors import UsageError
+from ..picture import Picture
+from ..result import Result
+
+ENDINGS = (".svg", ".png", ".html")
+
+
+def check(path: str) -> None:
+    """Refuse a file name that no plot can have, and a missing library, before the computation.
+
+    Raises
+    ------
+    UsageError
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in ENDINGS:
+        found = f"ends in {ending}" if ending else "has no ending"
+        raise UsageError(f"--plot {path}: {found}; give a name that ends in .svg, .png or .html")
+    try:
+        import_module("matplotlib.figure")
+    except ImportError as error:
+        missing = getattr(error, "name", None) in ("matplotlib", None)
+        reason = "is not installed" if missing else f"cannot be imported ({error})"
+        raise UsageError(
+            f"--plot {path}: plots are drawn by matplotlib, which {reason}; install it with: "
+            "python3 -m pip install 'kstest[plot]'"
+        ) from None
+
+
+def draw(result: Result, picture: Picture, path: str) -> bytes:
+    """Return the content of the file `path`, in the form that its ending names."""
+    from .figure import figure
+    from .page import page
+
+    ending = Path(path).suffix.lower()
+    if ending == ".html":
+        image = figure(result, picture, "svg", with_heading=False) if picture.panels else b""
+        return page(result, picture, image.decode("utf-8")).encode("utf-8")
+    return figure(result, picture, ending[1:], with_heading=True)

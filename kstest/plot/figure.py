@@ -1,0 +1,217 @@
+"""The figure: verdict, legend, panels in two columns, notes; 8 inches wide, as high as it takes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ..picture import Bars, Curve, HeatMap, Panel, Picture
+from ..result import Result
+from . import panels
+from .headings import NORMAL, SMALL, Line, heading, notes
+from .lettering import cut, wrapped
+
+# Lengths in inches.
+WIDTH, MARGIN, GAP = 8.0, 0.2, 0.3
+WHOLE = WIDTH - 2 * MARGIN
+HALF = (WHOLE - GAP) / 2
+LEFT = 0.55  # for the numbers of the vertical axis
+NAMES = 1.15  # for the names of lying bars
+BODY, STRIP, TICKS = 1.3, 0.42, 0.24
+TITLE, LINE, LEGEND = 0.22, 0.15, 0.2
+CELL = 0.8, 0.4  # of a heat map, at most
+LEADING = 1.45  # of lines of text, in units of their size
+DOTS = 200  # per inch, in a PNG
+
+STYLE = {
+    "text.color": panels.DARK,
+    "text.parse_math": False,  # a $ in a column name is a dollar
+    "axes.edgecolor": panels.GREY,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": panels.SMALL,
+    "ytick.labelsize": panels.SMALL,
+    "xtick.color": panels.GREY,
+    "ytick.color": panels.GREY,
+    "xtick.labelcolor": panels.DARK,
+    "ytick.labelcolor": panels.DARK,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "svg.hashsalt": "kstest",  # names of SVG elements are random without it
+    "svg.fonttype": "none",  # text stays text
+}
+# Without dates and versions the same input gives the same bytes.
+NO_METADATA = {
+    "svg": {"Creator": None, "Date": None, "Format": None, "Type": None},
+    "png": {"Software": None},
+}
+
+
+def figure(result: Result, picture: Picture, form: str, with_heading: bool) -> bytes:
+    """Draw everything.
+
+    Parameters
+    ----------
+    result : Result
+    picture : Picture
+    form : {'svg', 'png'}
+    with_heading : bool
+        Whether verdict, numbers and warnings are part of the figure.
+    """
+    with style.context(["default", STYLE]), warnings.catch_warnings():
+        # Letters that our font lacks: a viewer of SVG has other fonts, a PNG shows a box.
+        warnings.simplefilter("ignore", UserWarning)
+        above = list(heading(result, WHOLE * panels.POINTS)) if with_heading else []
+        drawn = _Sheet(picture, above).figure
+        stream = io.BytesIO()
+        drawn.savefig(stream, format=form, dpi=DOTS, metadata=NO_METADATA[form])
+    return stream.getvalue()
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Panels side by side, each `width` inches wide."""
+
+    panels: tuple[Panel, ...]
+    width: float
+
+    @property
+    def words(self) -> list[list[str]]:
+        points = self.width * panels.POINTS
+        return [[line for t in p.words for line in wrapped(t, points, SMALL, 2)]
+                for p in self.panels]  # fmt: skip
+
+    @property
+    def text_height(self) -> float:
+        return TITLE + LINE * max(map(len, self.words))
+
+    @property
+    def height(self) -> float:
+        drawings = [d for p in self.panels for d in p.drawings]
+        maps = [sum(_map_size(d)[1:]) for d in drawings if isinstance(d, HeatMap)]
+        usual = BODY + STRIP + TICKS if drawings else 0.0
+        return self.text_height + (max(maps) if maps else usual) + GAP
+
+
+def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
+    """Two panels in a row; a heat map, and a panel that is alone, have a row of their own."""
+    row: tuple[Panel, ...] = ()
+    for panel in every:
+        wide = any(isinstance(d, HeatMap) for d in panel.drawings) or len(every) == 1
+        if row and (wide or len(row) == 2):
+            yield _Row(row, HALF)
+            row = ()
+        if wide:
+            yield _Row((panel,), WHOLE)
+        else:
+            row = (*row, panel)
+    if row:
+        yield _Row(row, HALF)
+
+
+class _Sheet:
+    """Places blocks from top to bottom, in inches; the height is known before they are drawn."""
+
+    def __init__(self, picture: Picture, above: Sequence[Line]) -> None:
+        rows = list(_rows(picture.panels))
+        below = list(notes(picture, WHOLE * panels.POINTS))
+        legend = picture.series if rows else ()
+        self.height = 2 * MARGIN + LEGEND * len(legend) + 0.15 + sum(row.height for row in rows)
+        self.height += sum(line.size * LEADING / panels.POINTS for line in (*above, *below))
+        self.figure = Figure(figsize=(WIDTH, self.height))
+        self.limits = _limits(picture)
+        y = self._lines(MARGIN, above)
+        y = self._legend(y + 0.05, legend)
+        for row in rows:
+            for place, (panel, words) in enumerate(zip(row.panels, row.words, strict=True)):
+                x = MARGIN + place * (row.width + GAP)
+                self._panel_text(x, y, row.width, panel, words)
+                self._drawings(x, y + row.text_height + 0.05, row.width, panel)
+            y += row.height
+        self._lines(y, below)
+
+    def _lines(self, y: float, lines: Sequence[Line]) -> float:
+        for line in lines:
+            self._write(MARGIN, y, line)
+            y += line.size * LEADING / panels.POINTS
+        return y
+
+    def _write(self, x: float, y: float, line: Line) -> None:
+        weight = "bold" if line.bold else "normal"
+        self.figure.text(x / WIDTH, 1 - y / self.height, line.text, size=line.size,
+                         color=line.color, weight=weight, va="top")  # fmt: skip
+
+    def _legend(self, y: float, series: Sequence[str]) -> float:
+        for text, color, alpha in zip(series, panels.COLORS, panels.ALPHAS, strict=False):
+            corner = MARGIN / WIDTH, 1 - (y + 0.13) / self.height
+            size = 0.13 / WIDTH, 0.13 / self.height
+            box = Rectangle(corner, *size, facecolor=color, alpha=alpha, linewidth=0)
+            self.figure.add_artist(box)
+            shown = cut(text, (WHOLE - 0.2) * panels.POINTS, NORMAL)
+            self._write(MARGIN + 0.2, y - 0.01, Line(shown, NORMAL))
+            y += LEGEND
+        return y + 0.1
+
+    def _panel_text(
+        self, x: float, y: float, width: float, panel: Panel, words: Sequence[str]
+    ) -> None:
+        title = cut(panel.title, width * panels.POINTS, NORMAL, panel.strong)
+        self._write(x, y, Line(title, NORMAL, bold=panel.strong))
+        for k, line in enumerate(words):
+            self._write(x, y + TITLE - 0.03 + LINE * k, Line(line, color="#444444"))
+
+    def _axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        box = (x / WIDTH, 1 - (y + height) / self.height, width / WIDTH, height / self.height)
+        return self.figure.add_axes(box)
+
+    def _drawings(self, x: float, y: float, width: float, panel: Panel) -> None:
+        if not panel.drawings:
+            return
+        main, curves = panel.drawings[0], [d for d in panel.drawings[1:] if isinstance(d, Curve)]
+        if isinstance(main, HeatMap):
+            wide, high, names = _map_size(main)
+            ax = self._axes(x + NAMES, y, wide, high)
+            bar = self._axes(x + NAMES + wide + 0.2, y, 0.14, high)
+            panels.heat_map(ax, bar, main, names - 0.1)
+            return
+        lying = isinstance(main, Bars) and not main.upright
+        left = NAMES if lying else LEFT
+        whole, strip = BODY + STRIP, STRIP * len(curves)
+        ax = self._axes(x + left, y, width - left, whole - strip)
+        panels.distribution(ax, main, left - 0.1)
+        lowest = ax
+        for k, drawing in enumerate(curves):
+            top = y + whole - strip + k * STRIP + 0.06
+            lowest.tick_params(labelbottom=False)
+            lowest = self._axes(x + left, top, width - left, STRIP - 0.06)
+            panels.curve(lowest, drawing, self.limits[drawing.label], isinstance(main, Bars))
+            lowest.set_xlim(ax.get_xlim())
+        if not lying:
+            panels.name_values((ax, lowest), main, width - left)
+
+
+def _map_size(drawing: HeatMap) -> tuple[float, float, float]:
+    """Width and height of the cells of a heat map, and room for the names below it."""
+    rows, columns = drawing.values.shape
+    wide = min(CELL[0] * columns, WHOLE - NAMES - 1.0)
+    longest = max(map(len, drawing.columns))
+    return wide, min(CELL[1] * rows, 0.6 * wide), min(NAMES, 0.07 * longest + 0.2)
+
+
+def _limits(picture: Picture) -> dict[str, float]:
+    """One scale for the curves of one label: small ones look small."""
+    limits: dict[str, float] = {}
+    for panel in picture.panels:
+        for d in panel.drawings:
+            if isinstance(d, Curve):
+                limits[d.label] = max(limits.get(d.label, 1e-12), float(np.abs(d.y).max()))
+    return limits

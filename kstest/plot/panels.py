@@ -1,0 +1,135 @@
+"""The drawings of a panel, one function per kind of `kstest.picture`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.ticker import MaxNLocator
+
+from ..picture import Bars, Curve, Drawing, HeatMap, Histogram
+from .lettering import cut
+
+# Of the palette of Okabe and Ito, which people with any colour vision can tell apart.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+# The first series is an area, the others lie on top of it.
+ALPHAS = (0.45, 1.0, 1.0, 1.0)
+DARK, GREY, LIGHT = "#1a1a1a", "#666666", "#dddddd"
+SMALL = 7.0
+POINTS = 72
+
+
+def distribution(ax: Axes, drawing: Drawing, label_width: float) -> None:
+    """Draw whatever stands on top of a panel; names at its left are cut to `label_width` inches."""
+    if isinstance(drawing, Histogram):
+        _histogram(ax, drawing)
+    elif isinstance(drawing, Bars):
+        _bars(ax, drawing, label_width)
+    elif isinstance(drawing, Curve):
+        curve(ax, drawing, float(np.abs(drawing.y).max()) or 1.0, separate=False)
+
+
+def _histogram(ax: Axes, drawing: Histogram) -> None:
+    """Steps: the first series filled, the others as lines on top of it."""
+    for place, (shares, color) in enumerate(zip(drawing.shares, COLORS, strict=False)):
+        if place == 0:
+            ax.stairs(shares, drawing.edges, fill=True, color=color, alpha=0.25, linewidth=0)
+        ax.stairs(shares, drawing.edges, color=color, linewidth=1.1 + 0.4 * (place > 0))
+    ax.set_xlim(drawing.edges[0], drawing.edges[-1])
+    _share_axis(ax, drawing.shares)
+
+
+def _bars(ax: Axes, drawing: Bars, label_width: float) -> None:
+    """Bars of all series side by side."""
+    count, series = len(drawing.labels), len(drawing.shares)
+    place, thick = np.arange(count), 0.8 / series
+    for k, (shares, color) in enumerate(zip(drawing.shares, COLORS, strict=False)):
+        draw = ax.bar if drawing.upright else ax.barh
+        draw(place + (k - (series - 1) / 2) * thick, shares, thick, color=color, alpha=ALPHAS[k])
+    if drawing.upright:
+        ax.set_xlim(-0.6, count - 0.4)
+        _share_axis(ax, drawing.shares)
+        return
+    ax.set_ylim(count - 0.4, -0.6)
+    ax.set_yticks(place, [cut(x, label_width * POINTS, SMALL) for x in drawing.labels])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(0, _top(drawing.shares))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.set_major_formatter(_percent)
+    ax.grid(axis="x", color=LIGHT, linewidth=0.6)
+
+
+def name_values(axes: Iterable[Axes], drawing: Drawing, width: float) -> None:
+    """Name the values below axes of `width` inches; every k-th bar if all have no room."""
+    if isinstance(drawing, Bars):
+        longest = max(map(len, drawing.labels))
+        room = max(1, int(width * POINTS / (SMALL * (0.7 * longest + 1))))
+        step = -(-len(drawing.labels) // room)
+        for ax in axes:
+            ax.set_xticks(range(0, len(drawing.labels), step), drawing.labels[::step])
+        return
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        ax.xaxis.get_offset_text().set_fontsize(SMALL)
+
+
+def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
+    """A signed function, as bars where its points are `separate` values."""
+    x, y = drawing.x, drawing.y
+    if separate:
+        ax.bar(x, y, 0.5, color=[COLORS[int(v > 0)] for v in y])
+    else:
+        ax.fill_between(x, 0, y, where=[*(y > 0)], interpolate=True, color=COLORS[1], linewidth=0)
+        ax.fill_between(x, 0, y, where=[*(y < 0)], interpolate=True, color=COLORS[0], linewidth=0)
+    ax.axhline(0, color=GREY, linewidth=0.7)
+    ax.set_ylim(-1.05 * limit, 1.05 * limit)
+    ax.set_yticks([])
+    ax.text(-0.02, 0.5, drawing.label, transform=ax.transAxes, size=SMALL, color=GREY,
+            ha="right", va="center")  # fmt: skip
+
+
+def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_width: float) -> None:
+    """Cells with their numbers, and a bar that explains the colours."""
+    kind: Any = LogNorm if drawing.logarithmic else Normalize
+    norm = kind(drawing.lowest, drawing.highest)
+    rows, columns = drawing.values.shape
+    masked = np.ma.masked_invalid(drawing.values)
+    mesh = ax.pcolormesh(masked, cmap="cividis", norm=norm, edgecolors="white", linewidth=1)
+    ax.set_ylim(rows, 0)
+    size = min(SMALL, 140 / max(rows, columns))
+    names = [
+        [cut(x, label_width * POINTS, size) for x in side]
+        for side in (drawing.rows, drawing.columns)
+    ]
+    ax.set_yticks(np.arange(rows) + 0.5, names[0], size=size)
+    ax.set_xticks(np.arange(columns) + 0.5, names[1], size=size, rotation=90)
+    ax.tick_params(length=0)
+    if max(rows, columns) <= 12:
+        for (i, j), value in np.ndenumerate(drawing.values):
+            if np.isfinite(value):
+                color = "white" if norm(value) < 0.5 else DARK
+                ax.text(j + 0.5, i + 0.5, f"{value:.2g}", ha="center", va="center", size=size,
+                        color=color)  # fmt: skip
+    figure: Any = ax.figure
+    figure.colorbar(mesh, cax=bar, format="%g")
+    bar.minorticks_off()
+    bar.set_ylabel(drawing.label, size=SMALL)
+    bar.tick_params(labelsize=SMALL)
+
+
+def _share_axis(ax: Axes, shares: Sequence[Any]) -> None:
+    ax.set_ylim(0, _top(shares))
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.yaxis.set_major_formatter(_percent)
+    ax.grid(axis="y", color=LIGHT, linewidth=0.6)
+
+
+def _percent(share: float, place: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _top(shares: Sequence[Any]) -> float:
+    return 1.08 * max(float(max(map(np.max, shares))), 1e-9)

@@ -1,0 +1,38 @@
+"""Targets: the laws that a goodness-of-fit test can compare data with.
+
+A `Target` gives the score (gradient of the log density) of rows, and where it can a density, a
+sampler and its modes. A test asks for what it needs: the kernel Stein discrepancy for scores
+only, so the density never has to be normalised.
+
+=============================  =====================================================
+what the user gives            where it is read
+=============================  =====================================================
+score columns in the data      `scores.paired`
+``normal(mean=0, sd=1)``, ...  `language`, then `build` with `families`, `gaussian`
+a TOML or JSON file            `files`, then as above
+``logp: -0.5*x**2``            `expression`
+``fit:gmm:3``, ``fit:kde``     `reference`, from a file of its own
+a Python object                `scores.from_object`
+=============================  =====================================================
+
+`charts` maps positive, bounded and circular columns to where Stein's identity holds. Nothing a
+user writes is evaluated as Python (`syntax`), except ``python:module:function``, which has to be
+allowed.
+"""
+
+from .build import own_columns
+from .charts import Chart
+from .families import FAMILIES
+from .resolve import chosen_columns, resolve
+from .scores import paired
+from .target import Target
+
+__all__ = [
+    "FAMILIES",
+    "Chart",
+    "Target",
+    "chosen_columns",
+    "own_columns",
+    "paired",
+    "resolve",
+]

@@ -1,0 +1,217 @@
+"""From a Spec to a Target: families over columns, and products of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from .charts import Chart
+from .families import FAMILIES, Family
+from .gaussian import mixture, multivariate_normal
+from .language import Spec, arguments
+from .target import Target
+
+Array = NDArray[np.float64]
+
+JOINT: dict[str, Callable[[Spec, tuple[str, ...]], Target]] = {
+    "multivariate_normal": multivariate_normal,
+    "gaussian_mixture": mixture,
+}
+
+
+def build(spec: Spec, columns: Sequence[str], name: str) -> Target:
+    """Return the Target of a Spec for the given data columns.
+
+    Parameters
+    ----------
+    spec : Spec
+    columns : sequence of str
+        Columns of the data, in order. A Spec with columns of its own picks from them.
+    name : str
+        How the result calls it.
+
+    Raises
+    ------
+    UsageError
+        Naming the family or parameter.
+    """
+    chosen = tuple(spec.columns or columns)
+    if spec.family == "product":
+        return replace(_product(spec), name=name)
+    if spec.family in JOINT:
+        return replace(JOINT[spec.family](spec, chosen), name=name)
+    if spec.family not in FAMILIES:
+        known = ", ".join([*FAMILIES, *JOINT, "product"])
+        raise UsageError(f"--target: no family {spec.family!r}; choose from {known}")
+    return replace(_marginals(FAMILIES[spec.family], spec, chosen), name=name)
+
+
+def own_columns(spec: Spec) -> tuple[str, ...] | None:
+    """Return the columns that a Spec names itself, None if it takes any."""
+    return tuple(spec.named) if spec.family == "product" else spec.columns
+
+
+def _marginals(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
+    """Independent columns, all of one family."""
+    if spec.fit:
+        return _fitted(family, spec, columns)
+    return from_parameters(family, _parameters(family, spec, len(columns)), columns)
+
+
+def from_parameters(family: Family, values: dict[str, Any], columns: tuple[str, ...]) -> Target:
+    """Return the Target of one family with parameters (d,) per name."""
+    charts = tuple(
+        family.chart({k: float(v[c]) for k, v in values.items()}) for c in range(len(columns))
+    )
+    modes = None
+    if family.mode is not None:
+        modes = np.atleast_2d(np.broadcast_to(family.mode(**values), (len(columns),)))
+    return Target(
+        name=family.name,
+        columns=columns,
+        charts=charts,
+        score=lambda X: family.score(X, **values),
+        logpdf=lambda X: np.asarray(family.logpdf(X, **values).sum(axis=1)),
+        sample=lambda n, rng: inside(family.draw(rng, (n, len(columns)), **values), charts),
+        modes=modes,
+        components=_normal(values) if family.name == "normal" else None,
+    )
+
+
+def _normal(values: dict[str, Array]) -> tuple[Array, Array]:
+    return values["mean"][None], np.diag(values["sd"] ** 2)[None]
+
+
+def inside(X: Array, charts: Sequence[Chart]) -> Array:
+    """Move draws that rounding put on the edge of the support into it."""
+    for c, chart in enumerate(charts):
+        if not chart.real and not chart.angle:
+            low = np.nextafter(chart.low, np.inf)
+            high = np.nextafter(chart.high, -np.inf)
+            X[:, c] = np.clip(X[:, c], low, high)
+    return X
+
+
+def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
+    names = tuple(family.parameters)
+    given = dict(spec.named)
+    if family.rate and "rate" in given:
+        if family.rate in given:
+            raise UsageError(f"--target: {family.name}: give rate or {family.rate}, not both")
+        rate = _vector(family, "rate", given.pop("rate"), d)
+        if not (rate > 0).all():
+            raise UsageError(f"--target: {family.name}: rate must be above 0")
+        given[family.rate] = list(1 / rate)
+    bound = arguments(replace(spec, named=given), names)
+    values = {}
+    for name, default in family.parameters.items():
+        value = bound.get(name, default)
+        if value is None:
+            raise UsageError(
+                f"--target: {family.name} needs {name}; for example {family.examples[0]}"
+            )
+        values[name] = _vector(family, name, value, d)
+        if name in family.positive and not (values[name] > 0).all():
+            raise UsageError(f"--target: {family.name}: {name} must be above 0")
+    if family.name == "uniform" and not (values["low"] < values["high"]).all():
+        raise UsageError("--target: uniform: low must be below high")
+    return values
+
+
+def _vector(family: Family, name: str, value: Any, d: int) -> Array:
+    try:
+        vector = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        vector = np.full((), np.nan)
+    if vector.ndim > 1 or not np.isfinite(vector).all():
+        raise UsageError(f"--target: {family.name}: {name} takes a number, or a list of numbers")
+    if vector.ndim == 1 and len(vector) != d:
+        raise UsageError(
+            f"--target: {family.name}: {name} has {len(vector)} numbers, but {d} columns are "
+            "tested; give one number, or one per column, or choose columns with --columns"
+        )
+    return np.broadcast_to(vector, (d,)).copy()
+
+
+def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
+    """A target without parameters yet: `refit` gives it some."""
+    fit = family.fit
+    if fit is None or spec.named or spec.positional:
+        able = ", ".join(f.name for f in FAMILIES.values() if f.fit)
+        raise UsageError(
+            f"--target: {family.name}(fit) is not possible; fit, without other parameters, "
+            f"takes {able}"
+        )
+    charts = tuple(family.chart({}) for _ in columns)
+
+    def refit(X: Array) -> Target:
+        each = [fit(X[:, c]) for c in range(len(columns))]
+        values = {name: np.array([e[name] for e in each]) for name in family.parameters}
+        for name in family.positive:
+            values[name] = np.maximum(values[name], np.finfo(float).tiny)
+        target = from_parameters(family, values, columns)
+        draw = target.sample
+        assert draw is not None
+
+        def simulate(n: int, rng: np.random.Generator) -> tuple[Array, Target]:
+            drawn = draw(n, rng)
+            return drawn, refit(drawn)
+
+        return replace(target, fitted=tuple(family.parameters), refit=refit, simulate=simulate)
+
+    return Target(
+        name=family.name,
+        columns=columns,
+        charts=charts,
+        score=lambda X: np.zeros_like(X),
+        fitted=tuple(family.parameters),
+        refit=refit,
+    )
+
+
+def _product(spec: Spec) -> Target:
+    if spec.positional or not spec.named or spec.fit:
+        raise UsageError(
+            "--target: product takes column=family(...), for example product(a=normal(0, 1), "
+            "b=gamma(2, 1))"
+        )
+    parts = []
+    for column, part in spec.named.items():
+        if not isinstance(part, Spec) or part.fit or part.family in ("product", *JOINT):
+            known = ", ".join(FAMILIES)
+            raise UsageError(
+                f"--target: product: column {column} takes a family of one column with its "
+                f"parameters: {known}"
+            )
+        parts.append(build(part, (column,), part.family))
+    return combine(parts)
+
+
+def combine(parts: Sequence[Target]) -> Target:
+    """Return the product of independent one-column targets."""
+
+    def score(X: Array) -> Array:
+        return np.concatenate([p.score(X[:, c : c + 1]) for c, p in enumerate(parts)], axis=1)
+
+    def logpdf(X: Array) -> Array:
+        terms = [p.logpdf(X[:, c : c + 1]) for c, p in enumerate(parts) if p.logpdf]
+        return np.asarray(np.sum(terms, axis=0))
+
+    def sample(n: int, rng: np.random.Generator) -> Array:
+        return np.concatenate([p.sample(n, rng) for p in parts if p.sample], axis=1)
+
+    modes = [p.modes for p in parts if p.modes is not None]
+    return Target(
+        name="product",
+        columns=tuple(column for p in parts for column in p.columns),
+        charts=tuple(chart for p in parts for chart in p.charts),
+        score=score,
+        logpdf=logpdf,
+        sample=sample,
+        modes=np.concatenate(modes, axis=1) if len(modes) == len(parts) else None,
+    )

@@ -1,0 +1,146 @@
+"""Targets in a file: TOML or JSON, the same keys as the mini-language.
+
+::
+
+    family = "gaussian_mixture"             [columns.wait]
+    columns = ["x", "y"]                    family = "exponential"
+    weights = [0.3, 0.7]                    scale = 2.0
+    means = [[0, 0], [3, 1]]                [columns.size]
+    covariances = [1, 1]                    family = "gamma"
+                                            shape = 2
+
+or an expression: ``logp = "-0.5*x**2"``, a table ``parameters`` and a table ``support`` with
+``x = [0, "inf"]`` or ``x = "angle"``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from .charts import ANGLE, Chart
+from .language import Spec
+
+MOST_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A log density in column names, with parameters and the support of columns."""
+
+    text: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    support: Mapping[str, Chart] = field(default_factory=dict)
+
+
+def read_file(path: str) -> Spec | Expression:
+    """Read a target from a TOML or JSON file.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the key.
+    """
+    file = Path(path)
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise DataError(f"--target {path}: larger than {MOST_BYTES:,} bytes")
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"--target {path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"--target {path}: is not UTF-8 text") from None
+    try:
+        table = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"--target {path}: cannot be read: {error}") from None
+    if not isinstance(table, dict):
+        raise DataError(f"--target {path}: expected a table of keys, such as family and mean")
+    if "logp" in table:
+        return _expression(table, path)
+    return _spec(table, path)
+
+
+def _spec(table: dict[str, Any], path: str) -> Spec:
+    values = dict(table)
+    columns = values.pop("columns", None)
+    family = values.pop("family", None)
+    if isinstance(columns, dict):
+        if family not in (None, "product") or values:
+            raise DataError(f"--target {path}: beside [columns.NAME] tables no other key is read")
+        parts = {}
+        for name, part in columns.items():
+            if not isinstance(part, dict):
+                raise DataError(f"--target {path}: columns.{name} must be a table with family")
+            parts[name] = _spec(part, path)
+        return Spec("product", named=parts)
+    if not isinstance(family, str):
+        raise DataError(
+            f'--target {path}: the key family is missing, for example family = "normal"'
+        )
+    fit = values.pop("fit", False)
+    if not isinstance(fit, bool):
+        raise DataError(f"--target {path}: fit must be true or false")
+    if columns is not None and not (
+        isinstance(columns, list) and columns and all(isinstance(c, str) for c in columns)
+    ):
+        raise DataError(f"--target {path}: columns must be a list of names")
+    named = {name: _number(value, path, name) for name, value in values.items()}
+    return Spec(family, named=named, fit=fit, columns=None if columns is None else tuple(columns))
+
+
+def _expression(table: dict[str, Any], path: str) -> Expression:
+    unknown = sorted(set(table) - {"logp", "parameters", "support"})
+    if unknown:
+        raise DataError(
+            f"--target {path}: unknown key {unknown[0]!r}; beside logp there may be parameters "
+            "and support"
+        )
+    text, parameters = table["logp"], table.get("parameters", {})
+    support = table.get("support", {})
+    if (
+        not isinstance(text, str)
+        or not isinstance(parameters, dict)
+        or not isinstance(support, dict)
+    ):
+        raise DataError(f"--target {path}: logp must be a text, parameters and support tables")
+    charts = {}
+    for name, value in support.items():
+        if value == "angle":
+            charts[name] = ANGLE
+            continue
+        ends = _number(value, path, f"support.{name}")
+        if not (isinstance(ends, list) and len(ends) == 2 and ends[0] < ends[1]):
+            raise DataError(
+                f'--target {path}: support.{name} takes [low, high], such as [0, "inf"], or "angle"'
+            )
+        charts[name] = Chart(ends[0], ends[1])
+    values = {}
+    for name, value in parameters.items():
+        values[name] = _number(value, path, f"parameters.{name}")
+        if not isinstance(values[name], float):
+            raise DataError(f"--target {path}: parameters.{name} must be a number")
+    return Expression(text, values, charts)
+
+
+def _number(value: Any, path: str, key: str) -> Any:
+    """A number or nested list of numbers as floats."""
+    if isinstance(value, list):
+        return [_number(item, path, key) for item in value]
+    if value in ("inf", "-inf"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DataError(f"--target {path}: {key} must hold numbers, found {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.nan
+    if math.isnan(number):
+        raise DataError(f"--target {path}: {key} holds a number that is too large or not one")
+    return number

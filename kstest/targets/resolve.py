@@ -1,0 +1,150 @@
+"""From what the user gave as a target to a Target for the data's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, UsageError
+from .build import build, own_columns
+from .expression import expression_target, names_in
+from .files import Expression, read_file
+from .language import Spec, read
+from .reference import fitted_target
+from .scores import from_object, imported, paired
+from .target import Target
+
+_SUFFIXES = (".toml", ".json")
+_LOGP = "logp:"
+_PYTHON = "python:"
+_FIT = "fit:"
+
+
+def resolve(
+    given: Any,
+    columns: Sequence[str],
+    param: Any = (),
+    allow_python: bool = False,
+    reference: NDArray[np.float64] | None = None,
+) -> Target:
+    """Return the Target for data with these columns.
+
+    Parameters
+    ----------
+    given : str or object
+        The text of --target, or a Python object (see `scores.from_object`).
+    columns : sequence of str
+        Of the data. Columns called 1, 2, ... (an array) take the target's names in its order.
+    param : mapping, or sequence of 'NAME=NUMBER'
+        Parameters of an expression.
+    allow_python : bool
+        Let ``python:module:name`` import a module.
+    reference : ndarray (m, d), optional
+        Rows of the same columns, for ``fit:gmm:K`` and ``fit:kde``.
+
+    Raises
+    ------
+    UsageError, DataError
+        Naming the option, the family, the parameter or the column.
+    """
+    columns = tuple(columns)
+    if not isinstance(given, str):
+        return from_object(given, columns)
+    if given.strip().startswith(_FIT):
+        if reference is None:
+            raise UsageError(
+                f"--target {given}: needs the file to fit, --reference FILE; normal(fit) and "
+                "others fit the tested data"
+            )
+        return fitted_target(given, reference, columns, np.random.default_rng(0))
+    if reference is not None:
+        raise UsageError("--reference: only fit:gmm:K and fit:kde are fitted to a file")
+    if given.strip().startswith(_PYTHON):
+        return replace(from_object(imported(given, allow_python), columns), name=given.strip())
+    source = _source(given)
+    parameters = numbers(param)
+    if parameters and not isinstance(source, Expression):
+        raise UsageError("--param: only a target 'logp: ...' has parameters of that kind")
+    wanted = _wanted(source, parameters)
+    bare = columns == tuple(str(c + 1) for c in range(len(columns)))
+    if wanted is not None and not set(wanted) <= set(columns):
+        placed = bare and len(wanted) == len(columns)
+        if not placed and isinstance(source, Spec):
+            missing = ", ".join(repr(c) for c in wanted if c not in columns)
+            raise DataError(
+                f"--target: the data have no column {missing}; they have {', '.join(columns[:10])}"
+            )
+        if placed:
+            target = _build(source, wanted, parameters, given)
+            return replace(target, columns=columns)
+    return _build(source, columns, parameters, given)
+
+
+def chosen_columns(
+    given: Any, prefix: str, param: Any = ()
+) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """Return a function from all columns of a file to those worth reading; None reads all."""
+    if prefix:
+        return lambda names: [name for pair in paired(names, prefix) for name in pair]
+    if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT)):
+        return None
+    source = _source(given)
+    wanted = _wanted(source, numbers(param))
+    if wanted is None:
+        return None
+    return lambda names: [n for n in names if n in wanted] or list(names)
+
+
+def numbers(param: Any) -> dict[str, float]:
+    """Read NAME=NUMBER items, separated by commas or given one by one."""
+    if isinstance(param, Mapping):
+        items = [(str(k), v) for k, v in param.items()]
+    else:
+        texts = [param] if isinstance(param, str) else list(param)
+        parts = [p for text in texts for p in text.split(",") if p.strip()]
+        items = [tuple(p.split("=", 1)) for p in parts]
+    out: dict[str, float] = {}
+    for item in items:
+        name = item[0].strip()
+        try:
+            value = float(item[1])
+        except (IndexError, TypeError, ValueError):
+            value = float("nan")
+        if not name.isidentifier() or not abs(value) <= 1e300:
+            text = "=".join(map(str, item))
+            raise UsageError(f"--param {text}: give NAME=NUMBER, for example s=0.3")
+        if name in out:
+            raise UsageError(f"--param {name}: is given twice")
+        out[name] = value
+    return out
+
+
+def _source(text: str) -> Spec | Expression:
+    stripped = text.strip()
+    if stripped.startswith(_LOGP):
+        return Expression(stripped[len(_LOGP) :])
+    if stripped.lower().endswith(_SUFFIXES):
+        return read_file(stripped)
+    if stripped.lower().endswith((".yaml", ".yml")):
+        raise UsageError(f"--target {stripped}: write the target as TOML or JSON")
+    return read(stripped)
+
+
+def _wanted(source: Spec | Expression, parameters: Mapping[str, float]) -> tuple[str, ...] | None:
+    """Columns that the target itself names, in its order."""
+    if isinstance(source, Spec):
+        return own_columns(source)
+    return tuple(sorted(names_in(source.text) - set(parameters) - set(source.parameters)))
+
+
+def _build(
+    source: Spec | Expression, columns: tuple[str, ...], parameters: Mapping[str, float], name: str
+) -> Target:
+    if isinstance(source, Spec):
+        return build(source, columns, name.strip())
+    known = {**source.parameters, **parameters}
+    return expression_target(source.text, known, columns, source.support)

@@ -1,0 +1,91 @@
+"""Target: the law that a goodness-of-fit test compares the data with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .charts import Chart
+
+Array = NDArray[np.float64]
+Function = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A density on rows of d columns; what it can do beyond its score is optional.
+
+    Attributes
+    ----------
+    name : str
+        As the user wrote it, or the class of a Python object.
+    columns : tuple of str
+        The columns it speaks of, in the order of its coordinates.
+    charts : tuple of Chart
+        Support of each column.
+    score : callable
+        (n, d) rows in the data's own units to the gradient of log p, (n, d). log p need not be
+        normalised.
+    logpdf : callable or None
+        (n, d) rows to log p, (n,); up to a constant unless `normalised`.
+    sample : callable or None
+        (n, rng) to n independent draws, (n, d).
+    modes : ndarray (K, d) or None
+        Where log p is largest locally, if that is known.
+    components : tuple of ndarray or None
+        Means (K, d) and covariances (K, d, d) where the law is a mixture of normal laws.
+    fitted : tuple of str
+        Names of the parameters that were estimated from the tested data themselves.
+    refit : callable or None
+        Rows to the Target fitted to them; set where it is fitted to the tested data.
+    simulate : callable or None
+        Set where `fitted` is not empty: (n, rng) to n draws and the Target as it would have been
+        fitted beside them.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    charts: tuple[Chart, ...]
+    score: Function
+    logpdf: Function | None = None
+    sample: Callable[[int, np.random.Generator], Array] | None = None
+    modes: Array | None = None
+    components: tuple[Array, Array] | None = None
+    normalised: bool = True
+    fitted: tuple[str, ...] = ()
+    refit: Callable[[Array], Target] | None = None
+    simulate: Callable[[int, np.random.Generator], tuple[Array, Target]] | None = None
+
+    @property
+    def d(self) -> int:
+        return len(self.columns)
+
+    def unconstrain(self, X: Array) -> tuple[Array, Array]:
+        """Return coordinates on the line (or circle) and the scores with respect to them.
+
+        With y = chart(x) the density of y is p(x) |dx/dy|, so its score is
+        score(x) dx/dy + d log|dx/dy| / dy.
+        """
+        with np.errstate(all="ignore"):
+            S = np.array(self.score(X), dtype=np.float64)
+            Y = np.empty_like(X)
+            for c, chart in enumerate(self.charts):
+                Y[:, c] = chart.forward(X[:, c])
+                if not chart.real and not chart.angle:
+                    S[:, c] = S[:, c] * chart.slope(X[:, c]) + chart.bend(X[:, c])
+        return Y, S
+
+    def find(self, X: Array, edge: bool = False) -> tuple[int, int] | None:
+        """Return row and column of the first value outside the support (or on its edge)."""
+        masks = [
+            chart.edge(X[:, c]) if edge else chart.outside(X[:, c])
+            for c, chart in enumerate(self.charts)
+        ]
+        where = np.stack(masks, axis=1)
+        if not where.any():
+            return None
+        row, column = np.unravel_index(int(np.argmax(where)), where.shape)
+        return int(row), int(column)
