@@ -89,6 +89,11 @@ def block_sums(
 def _suits_compiled(rows: Rows, bank: Bank) -> bool:
     if bank.kernel.leaf is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
         return False
+    return single_suffices(rows, bank)
+
+
+def single_suffices(rows: Rows, bank: Bank) -> bool:
+    """Say whether float32 distances from a matrix product are exact enough for these widths."""
     if bank.kernel.geometry == "cityblock":
         return True
     norms = np.einsum("ij,ij->i", rows.values, rows.values)

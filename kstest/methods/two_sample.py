@@ -19,7 +19,7 @@ from ..nulls import BINS, Partition, bin_size, group_partition, partition, time_
 from ..params import option
 from ..result import Notice, Result
 from ..sample import Sample
-from .common import block_length, fingerprint, serial_dependence, weights_differ
+from .common import block_length, check_block_length, fingerprint, serial_dependence, weights_differ
 
 Rng = np.random.Generator
 
@@ -176,19 +176,10 @@ def bins() -> Any:
 
 
 def check_design(params: Any) -> None:
-    """Check --bins, and refuse --block-length together with options of another null."""
+    """Check what says how rows are permuted."""
+    check_block_length(params)
     if not 2 <= params.bins <= BINS * 4:
         raise UsageError(f"--bins {params.bins}: give a whole number from 2 to {BINS * 4}")
-    text = params.block_length
-    if text is None:
-        return
-    if text != "auto" and not (text.isdecimal() and int(text) > 0):
-        raise UsageError(f"--block-length {text!r}: give auto, or a whole number of rows")
-    if params.permute != "auto":
-        raise UsageError(
-            f"--block-length and --permute {params.permute}: blocks of time are permuted, or rows; "
-            "give one of the two"
-        )
 
 
 def refusal(samples: Sequence[Sample], base: Result) -> Result | None:

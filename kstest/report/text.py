@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from ..result import Result, plain
 from ..sources.wording import printable
+from .dependence import combinations, dependence, pairs_table
+from .wording import number
 
 WIDTH = 80
 LABEL = 12
@@ -20,9 +22,15 @@ def render(result: Result, color: bool = False) -> str:
         verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
     lines = textwrap.wrap(str(result.explanation.get("summary", "")), WIDTH - len(verdict) - 2)
     head = [f"{verdict}: {lines[0]}" if lines else verdict, *("  " + line for line in lines[1:])]
-    rows = (*facts(result), *_explained(result), *_drivers(result), *_warnings(result))
+    rows = (
+        *facts(result),
+        *_explained(result),
+        *_drivers(result),
+        *dependence(result),
+        *_warnings(result),
+    )
     body = [line for label, text in rows for line in _entry(label, text)]
-    return "\n".join([*head, *body]) + "\n"
+    return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
 
 
 def facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -114,8 +122,10 @@ def _drivers(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _kernel(result: Result) -> str:
-    widths = [h for h in result.kernel["bandwidths"] if h is not None]
     text = str(result.kernel["name"])
+    if "combinations" in result.kernel:
+        return text + combinations(result)
+    widths = [h for h in result.kernel["bandwidths"] if h is not None]
     if len(widths) == 1:
         text += f", bandwidth {number(widths[0])}"
     elif widths:
@@ -132,7 +142,3 @@ def _entry(label: str, text: str) -> list[str]:
     )
     labels = [label, *[""] * len(lines)]
     return [f"  {name:<{LABEL}}{line}" for name, line in zip(labels, lines, strict=False)]
-
-
-def number(value: float) -> str:
-    return f"{value:.4g}"
