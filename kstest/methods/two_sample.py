@@ -159,6 +159,9 @@ def design(
     mark = fingerprint(pooled.rows, robust=pooled.scale == "robust")
     rng = np.random.default_rng([int(rng.integers(2**63)), mark])
     if pooled.groups is not None:
+        other = "--block-length" if params.block_length else f"--permute {params.permute}"
+        if other != "--permute auto":
+            raise UsageError(f"--group and {other}: groups are permuted; leave out one of the two")
         return group_partition(pooled.groups, pooled.m, rng), rng, ()
     if params.block_length is not None:
         length = block_length(params.block_length, samples)
