@@ -311,7 +311,7 @@ def test_missing_values(read):
     with pytest.raises(DataError) as caught:
         read(content)
     assert "2 of 42 rows" in str(caught.value)
-    assert "'x: 2', 'y: 1'" in str(caught.value)
+    assert "'x': 2, 'y': 1" in str(caught.value)
     assert "--missing drop" in str(caught.value)
     sample, codes = read(content, missing="drop")
     assert (sample.n, sample.n_dropped, codes) == (40, 2, ["missing-values"])
