@@ -204,7 +204,7 @@ def test_parquet_types(read):
         read(table, "t.csv", other=names.encode() + b"\n" + row)  # by content, not by name
     message = str(caught.value)
     assert "3 of 3 rows" in message
-    assert all(f"'{name}: 1'" in message for name in ("i", "b", "t", "d", "dec", "f"))
+    assert all(f"'{name}': 1" in message for name in ("i", "b", "t", "d", "dec", "f"))
     table = table.slice(1, 1).drop_columns(["i"])
     other = names[2:].encode() + b"\n" + row[2:]
     assert read(table, other=other)[0].values.tolist() == [[0, 0, 172800, 1, 1.5, 2]]
