@@ -242,10 +242,15 @@ def _enough(other: int, level: float) -> str:
         for k in range(2, other):
             if math.comb(other + k, k) >= 1 / level:
                 return f"{k} rows against {other}"
+    return f"{balanced_rows(level)} rows on both sides"
+
+
+def balanced_rows(level: float) -> int:
+    """Smallest number of rows a side, the same on both, with 1 / level labellings."""
     k = 2
     while math.comb(2 * k, k) // 2 < 1 / level:
         k += 1
-    return f"{k} rows on both sides"
+    return k
 
 
 def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:
