@@ -102,12 +102,12 @@ def test_weights_of_one_law_are_exact():
 def test_tolerance_keeps_its_level_whatever_the_corrupt_rows_are():
     def draw(rng):
         X, Y = rng.normal(size=(2, 100, 1))
-        Y[:5] = 4.0  # 5 % of the rows
+        Y[:10] = 4.0  # 10 % of the rows
         return X, Y
 
     options = {"bandwidth": "1", "scale": "none"}
-    assert count(draw, tolerance=0.05, **options) <= HIGH
-    assert count(draw, **options) > 300
+    assert count(draw, tolerance=0.1, **options) <= HIGH
+    assert count(draw, **options) > 2 * HIGH  # what it forgives
 
 
 @pytest.mark.slow
