@@ -10,7 +10,14 @@ from typing import Any
 
 from .registry import METHODS
 from .result import Result
-from .sources import FILES_ONLY, OPTIONS, columns_of, read_options, samples_from_objects
+from .sources import (
+    FILES_ONLY,
+    OPTIONS,
+    columns_of,
+    join_objects,
+    read_options,
+    samples_from_objects,
+)
 
 
 @cache
@@ -18,6 +25,8 @@ def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     module = METHODS[name].load()
     roles: tuple[str, ...] = module.SAMPLES
+    # Tests of blocks of columns take one table, or one object per block.
+    block_names: tuple[str, ...] = getattr(module, "BLOCKS", ())
     options = {f.name for f in fields(module.Params)}
     reading = {f.name for f in OPTIONS} - FILES_ONLY
     if len(roles) > 1:
@@ -33,8 +42,11 @@ def function(name: str) -> Callable[..., Result]:
         from .shell import output
 
         sides = roles if given.get("sample_column") is None else ("table",)
-        if len(data) != len(sides):
-            raise TypeError(f"kstest.{name} takes {len(sides)} samples: {', '.join(sides)}")
+        joined = 1 < len(data) <= len(block_names)
+        if len(data) != len(sides) and not joined:
+            what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
+            more = f", or 2 to {len(block_names)} blocks of columns" if block_names else ""
+            raise TypeError(f"kstest.{name} takes {what}{more}")
         unknown = sorted(set(given) - options - reading - others)
         if unknown:
             accepted = ", ".join(sorted({*options, *reading, *others}))
@@ -44,6 +56,9 @@ def function(name: str) -> Callable[..., Result]:
             check(plot)
             output.check(plot, "plot")
         params = module.Params(**{k: v for k, v in given.items() if k in options})
+        if joined:
+            whole, lists = join_objects(dict(zip(block_names, data, strict=False)))
+            params, data = module.with_blocks(params, lists), (whole,)
         kept = {k: v for k, v in given.items() if k in reading}
         how = read_options(roles, kept, columns_of(module, params))
         samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)

@@ -50,7 +50,8 @@ class Result:
     columns : tuple of str
         Their names.
     kernel : mapping
-        ``name`` and ``bandwidths`` (in units of the scaled columns).
+        ``name`` and ``bandwidths`` (in units of the scaled columns; where each block of columns
+        has its own, a list per combination).
     null : mapping
         ``scheme``, ``replicates`` and ``exact``: whether the p-value is valid at every sample
         size, over the data and the random seed.

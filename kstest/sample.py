@@ -80,6 +80,9 @@ class Sample:
     kept : tuple of (ndarray of int64 or None)
         For each input the numbers (from 1, in their file) of the rows that are used; None
         where all are.
+    file_columns : tuple of str
+        All columns of the first file, used or not, in its order: positions count in them. Empty
+        for samples made by hand.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Sample:
     n_missing: Mapping[str, int] = field(default_factory=dict)
     rows_with_missing: int = 0
     kept: tuple[NDArray[np.int64] | None, ...] = ()
+    file_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):

@@ -217,6 +217,7 @@ def test_readme_commands_are_true():
     set_up = re.findall(r"^python3 -m pip install .*$", text, flags=re.MULTILINE)
     assert len(set_up) == 2
     assert all(line in ci for line in set_up)
+    assert "kstest hsic datasets/module09.csv --x tot_ns --y pmt" in text
     for line in re.findall(r"kstest mmd datasets/\S+ datasets/\S+(?: --columns \w+)?", text):
         assert kstest(*line.split()[1:], cwd=ROOT).returncode in (0, 1)
 
@@ -233,3 +234,63 @@ def test_python_gives_the_same_answer_as_the_command(good, tmp_path, rng):
         result = library.mmd(*data, seed=0)
         assert result.p_value == answer["p_value"]
         assert result.statistic == pytest.approx(answer["statistic"])
+
+
+@pytest.fixture
+def linked(tmp_path, rng):
+    x = rng.normal(size=(80, 3))
+    x[:, 2] += 2 * x[:, 0]
+    return table(tmp_path / "linked.csv", x, header="a,b,c")
+
+
+def test_independence_of_columns_of_a_file(linked):
+    done = kstest("hsic", linked, "--x", "a,b", "--y", "c")
+    assert done.returncode == 1, done.stderr
+    assert "a ~ c: increasing" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert kstest("hsic", linked, "--x", "a", "--y", "b", "--quiet").returncode == 0
+    done = kstest("hsic", "-", "--x=1", "--y=3", "--input-format=csv", input=linked.read_text())
+    assert done.returncode == 1
+    assert "@inproceedings{gretton2007kernel" in kstest("hsic", "--cite").stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [("module09.csv", 1), ("module10_early.parquet", 0)],
+)
+def test_pulse_size_depends_on_the_tube_only_where_one_is_noisy(file, code):
+    done = kstest("hsic", DATA / file, "--x", "tot_ns", "--y", "pmt")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_all_pairs_of_columns_of_a_file(linked):
+    done = kstest("hsic", linked, "--all-pairs")
+    assert done.returncode == 1, done.stderr
+    assert "1 of 3 pairs" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    found = json.loads(kstest("hsic", linked, "--all-pairs", "--format", "json").stdout)
+    assert [p["reject"] for p in found["explanation"]["all_pairs"]] == [False, True, False]
+    assert found["null"]["correction"] == "Holm"
+
+
+def test_only_the_columns_of_the_blocks_are_read(tmp_path, rng):
+    rows = [(x, y, "text") for x, y in rng.normal(size=(30, 2))]
+    mixed = table(tmp_path / "mixed.csv", rows, header="a,b,c")
+    assert kstest("hsic", mixed, "--x", "a", "--y", "b").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "--all-pairs"),
+        (["--x", "a"], "--y"),
+        (["--x", "a", "--y", "a,b"], "also in '--x a'"),
+        (["--x", "a", "--y", "d"], "--y: no column 'd'"),
+        (["--block", "a", "--block", "b", "--x", "c", "--y", "a"], "--block"),
+    ],
+)
+def test_unusable_blocks_are_exit_2(arguments, expected, linked):
+    done = kstest("hsic", linked, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in done.stderr

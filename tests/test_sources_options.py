@@ -12,6 +12,7 @@ from kstest.errors import UsageError
 from kstest.params import option_name
 from kstest.registry import METHODS
 from kstest.run import execute
+from kstest.shell.command import offered
 from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, samples_from_objects
 
 
@@ -19,8 +20,7 @@ from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, sampl
 def test_every_option_of_reading_is_in_the_help_and_none_is_an_option_of_the_test(name, capsys):
     assert run([name, "--help"]) == 0
     text = capsys.readouterr().out
-    several = len(METHODS[name].load().SAMPLES) > 1
-    names = [f.name for f in OPTIONS if several or f.name != "sample_column"]
+    names = [f.name for f in OPTIONS if offered(f.name, METHODS[name].load())]
     assert all(f"{option_name(f)} " in text for f in names)
     assert all(f.metadata["help"].endswith(".") for f in OPTIONS)
     params = METHODS[name].load().Params.__dataclass_fields__

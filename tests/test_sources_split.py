@@ -124,7 +124,7 @@ def test_command_and_function(tmp_path, capsys, rng):
     assert "needs --sample-values" in capsys.readouterr().err
     assert run([*arguments[:1], "--reference", arguments[1], *arguments[2:], *values]) == 2
     assert "all sides are in the same files" in capsys.readouterr().err
-    with pytest.raises(TypeError, match="takes 1 samples: table"):
+    with pytest.raises(TypeError, match="takes 1 sample: table"):
         kstest.mmd(frame, frame, sample_column="k", sample_values="5-9", reference_values="0-3")
     with pytest.raises(UsageError, match="needs --sample-column"):
         kstest.mmd(frame, frame, sample_values="1")

@@ -16,6 +16,9 @@ The engine never holds that matrix and never repeats the sweep::
   sweeps, with direct distances (few columns) or from a matrix product (many columns).
 - `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
   forms v' K v of all labellings.
+- `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
+  are permuted against those of another: centred kernel values strip by strip, and the sums of their
+  products for all permutations at once.
 - `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
   block sums out, in float64.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
@@ -34,16 +37,21 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 
 from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms, signed_sums
+from .margins import Margin, margins
+from .products import grid_products, table_products
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import mean_similarity
 from .work import Work, single_blas
 
 __all__ = [
     "Forms",
+    "Margin",
     "SteinPoints",
     "Sums",
     "Work",
     "block_sums",
+    "grid_products",
+    "margins",
     "mean_similarity",
     "pair_numbers",
     "quadratic_forms",
@@ -51,5 +59,6 @@ __all__ = [
     "single_blas",
     "stein_sums",
     "stein_totals",
+    "table_products",
     "warm",
 ]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -36,6 +36,11 @@ class Work:
     threads: int = field(default_factory=available_threads)
     progress: Callable[[float], None] = lambda share: None
     notify: Callable[[str], None] = lambda line: None
+
+
+def silent(work: Work) -> Work:
+    """Return the same work without its listener, for parts that are reported as a whole."""
+    return replace(work, progress=lambda share: None)
 
 
 @contextmanager

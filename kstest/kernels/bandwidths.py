@@ -91,6 +91,17 @@ def ladder(kernel: Kernel, distances: NDArray[np.float64]) -> Bank:
     )
 
 
+def around_median(kernel: Kernel, distances: NDArray[np.float64], reach: int = 2) -> Bank:
+    """Return the bandwidths 2^i times the median distance, i = reach, ..., -reach.
+
+    The collection of HSICAgg (Schrab, Kim, Guedj, Gretton 2022, arXiv 2206.09194).
+    """
+    if not kernel.has_bandwidth:
+        return Bank(kernel, (1.0,))
+    median = quantile(distances, 0.5)
+    return Bank(kernel, tuple(median * 2.0**i for i in range(reach, -reach - 1, -1)))
+
+
 def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection: str) -> Bank:
     """Return the bandwidths of a rule: the median distance, or the collection of an aggregate.
 
@@ -98,7 +109,8 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
     results can be reproduced: evenly spaced from half the 5 % to twice the 95 % quantile of the
     distances (Biggs, Schrab, Gretton 2023), and geometric from half the smallest to twice the
     largest distance (Schrab et al. 2023; without that code's absolute lower bounds, which make
-    it depend on the unit of measurement). Everything else descends the `ladder`.
+    it depend on the unit of measurement). ``octaves`` are those `around_median`. Everything else
+    descends the `ladder`.
     """
     if rule == "median":
         return Bank(kernel, (quantile(distances, 0.5),))
@@ -108,6 +120,8 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
     if collection == "mmdagg":
         ends = 2 * quantile(distances, 1.0), quantile(distances, 0.0) / 2
         return Bank(kernel, tuple(float(h) for h in np.geomspace(*ends, 10)))
+    if collection == "octaves":
+        return around_median(kernel, distances)
     return ladder(kernel, distances)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +117,21 @@ def block_length(text: str, samples: Sequence[Sample]) -> int:
     """
     if text != "auto":
         return int(text)
-    return max(1, *(4 * memory(centred(s)) for s in samples if s.columns and s.n > 1))
+    return max([1, *(4 * memory(centred(s)) for s in samples if s.columns and s.n > 1)])
+
+
+def check_block_length(params: Any) -> None:
+    """Refuse --block-length together with options of another null."""
+    text = params.block_length
+    if text is None:
+        return
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise UsageError(f"--block-length {text!r}: give auto, or a whole number of rows")
+    if params.permute != "auto":
+        raise UsageError(
+            f"--block-length and --permute {params.permute}: blocks of time are permuted, or rows; "
+            "give one of the two"
+        )
 
 
 def weights_differ(weights: Array, m: int) -> float:

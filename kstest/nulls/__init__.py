@@ -1,6 +1,7 @@
 """Null laws: what the statistic would do if the null hypothesis were true.
 
-- `partition`: which rows move together, and the labellings drawn;
+- `partition`: which rows move together, and the labellings drawn (two samples);
+- `pairings`: the same for blocks of columns, whose rows are paired anew;
 - `blocks`: the same where the data say what moves together: groups, stretches of time;
 - `aggregate`: one statistic out of many kernels, from the labellings that are there anyway;
 - `wild`: random signs for one-sample tests;
@@ -13,28 +14,37 @@ Convention of the whole room: column 0 is the observed statistic, the columns 1.
 from .aggregate import AGGREGATES, aggregate, informative
 from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold
+from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
 from .partition import BINS, Partition, bin_size, labellings, partition
-from .several import CORRECTIONS, holm, step_down, tie_ranks
+from .several import CORRECTIONS, holm, holm_adjusted, step_down, tie_ranks
 from .wild import SIGN_BINS, independent_signs, markov_signs, sign_bins
 
 __all__ = [
     "AGGREGATES",
     "BINS",
     "CORRECTIONS",
+    "PAIR_BINS",
     "SIGN_BINS",
+    "Grid",
+    "Pairing",
     "Partition",
     "aggregate",
     "bin_size",
+    "grid",
     "group_partition",
     "holm",
+    "holm_adjusted",
     "independent_signs",
     "informative",
     "labellings",
     "markov_signs",
     "p_value",
+    "pair_rows",
     "partition",
+    "permutations_of",
     "sign_bins",
     "step_down",
+    "table",
     "threshold",
     "tie_ranks",
     "time_partition",

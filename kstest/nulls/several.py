@@ -56,7 +56,11 @@ def step_down(statistics: Array) -> Array:
 
 def holm(statistics: Array) -> Array:
     """Adjusted p-values of K tests by Holm (1979); shape (K,)."""
-    p = tie_ranks(statistics)[:, 0]
+    return holm_adjusted(tie_ranks(statistics)[:, 0])
+
+
+def holm_adjusted(p: Array) -> Array:
+    """Adjusted p-values of K tests by Holm (1979), from their p-values; shape (K,)."""
     order = np.argsort(p, kind="stable")
     raw = p[order] * np.arange(len(order), 0, -1)
     out = np.empty(len(order))

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..picture import Picture
-from ..report.text import facts, number
+from ..report.text import facts
+from ..report.wording import number
 from ..result import Result, plain
 from ..sources.wording import printable
 from .headings import sentence

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from ..result import Result, plain
 from ..sources.wording import printable
+from .dependence import combinations, dependence, pairs_table
+from .wording import number
 
 WIDTH = 80
 LABEL = 12
@@ -19,9 +21,15 @@ def render(result: Result, color: bool = False) -> str:
     if color:
         verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
     head = heading(result.verdict.upper(), verdict, str(result.explanation.get("summary", "")))
-    rows = (*facts(result), *_explained(result), *_drivers(result), *_warnings(result))
+    rows = (
+        *facts(result),
+        *_explained(result),
+        *_drivers(result),
+        *dependence(result),
+        *_warnings(result),
+    )
     body = [line for label, text in rows for line in entry(label, text)]
-    return "\n".join([*head, *body]) + "\n"
+    return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
 
 
 def heading(title: str, shown: str, text: str) -> list[str]:
@@ -82,7 +90,8 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
     if len(differing) > LISTED:
         yield "", f"and {len(differing) - LISTED} more columns"
     elif columns and not differing and result.reject:
-        yield "differ in", "no column by itself; try --explain pairs"
+        advice = "; try --explain pairs" if len(columns) > 1 and "pairs" not in why else ""
+        yield "differ in", f"no column by itself{advice}"
     for place, pair in enumerate(why.get("pairs", ())[:LISTED]):
         names = " and ".join(pair["columns"])
         yield "pairs" if place == 0 else "", f"{names} (p {number(pair['adjusted_p_value'])})"
@@ -118,8 +127,10 @@ def _drivers(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _kernel(result: Result) -> str:
-    widths = [h for h in result.kernel["bandwidths"] if h is not None]
     text = str(result.kernel["name"])
+    if "combinations" in result.kernel:
+        return text + combinations(result)
+    widths = [h for h in result.kernel["bandwidths"] if h is not None]
     if len(widths) == 1:
         text += f", bandwidth {number(widths[0])}"
     elif widths:
@@ -137,7 +148,3 @@ def entry(label: str, text: str) -> list[str]:
     )
     labels = [label, *[""] * len(lines)]
     return [f"  {name:<{LABEL}}{line}" for name, line in zip(labels, lines, strict=False)]
-
-
-def number(value: float) -> str:
-    return f"{value:.4g}"

@@ -94,7 +94,7 @@ def command(
         )
         for role in roles
     ]
-    reading = [_option(f) for f in OPTIONS if _offered(f.name, module)]
+    reading = [_option(f) for f in OPTIONS if offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -124,7 +124,7 @@ def _description(module: Any) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def _offered(name: str, module: Any) -> bool:
+def offered(name: str, module: Any) -> bool:
     """Whether an option of reading makes sense for a test."""
     needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
     accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())

@@ -30,6 +30,7 @@ from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import open_table
+from kstest.sources.joined import join_objects
 from kstest.sources.objects import open_object
 from kstest.sources.options import FILES_ONLY, OPTIONS, ReadOptions, columns_of, read_options
 from kstest.sources.stream import expand
@@ -39,6 +40,7 @@ __all__ = [
     "OPTIONS",
     "ReadOptions",
     "columns_of",
+    "join_objects",
     "read_options",
     "read_samples",
     "samples_from_objects",

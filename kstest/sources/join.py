@@ -118,6 +118,7 @@ def _sample(
         {n: int(k) for n, k in zip(plan.all_names, counts, strict=True) if k},
         sum(part.bad_rows for part in parts),
         tuple(part.kept for part in parts),
+        tuple(plan.first.names),
     )
 
 

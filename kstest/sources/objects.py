@@ -36,6 +36,8 @@ _ACCEPTED = "accepted: arrays of one or two dimensions, DataFrames, Arrow tables
 
 def open_object(obj: object, side: str) -> Table:
     """Wrap an object; `side` names it in messages."""
+    if isinstance(obj, Table):
+        return obj
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
         obj = obj.to_frame("1" if obj.name is None else obj.name)

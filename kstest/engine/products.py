@@ -1,0 +1,311 @@
+"""Sums over pairs of products of margins, for all permutations of bins of rows at once.
+
+Two ways, both one sweep over pairs of rows in strips (no n x n matrix is ever whole):
+
+`table_products`, for two margins and few bins. The s^2 blocks of both matrices, each laid out as
+a row, meet in one matrix product: P[(a, b), (c, d)] = <K_ab, L_cd>. A permutation p of the bins
+then costs s^2 additions: sum_ab P[(a, b), (p(a), p(b))]. By symmetry a < b is enough.
+
+`grid_products`, for any number of margins and any number of bins (single rows too). The left
+margins are permuted in I ways and the right ones in J ways, and a single matrix product of the
+I and J flattened matrices gives all I x J relative permutations.
+
+Which permutations are drawn, and why that is exact, is in `kstest.nulls.pairings`. Rows behind
+the last bin never move; their pairs are counted like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .margins import SPAN, Index, Margin
+from .tiles import Array
+from .work import Work, run_tasks, silent, single_blas
+
+# Kernel values of a strip, over all margins: they stay in the last-level cache.
+STRIP_VALUES = 4_000_000
+# Entries of one flattened matrix that meet in one matrix product of the grid.
+CHUNK = 8192
+# Chunks whose products are held before they are added, in order.
+WAVE = 16
+# Kernel values made per task.
+TASK_VALUES = 100_000
+
+
+def table_products(
+    margins: Sequence[Margin],
+    pairs: Sequence[tuple[int, int]],
+    permutations: Sequence[Index],
+    size: int,
+    work: Work,
+) -> list[NDArray[np.float64]]:
+    """Evaluate sum_{i != j} k~(i, j) l~(p(i), p(j)) for pairs of margins and permutations of bins.
+
+    Parameters
+    ----------
+    margins : sequence of Margin
+    pairs : sequence of (int, int)
+        Which margins meet, as positions in `margins`.
+    permutations : sequence of ndarray of int (B, s)
+        Per pair: bin a of the first margin meets bin p(a) of the second. Bin g holds the rows
+        g h <= i < (g + 1) h, rows from s h on are fixed.
+    size : int
+        h.
+    work : Work
+
+    Returns
+    -------
+    list of ndarray (R, R', B)
+        Per pair.
+
+    Notes
+    -----
+    Memory: R R' s^4 / 2 numbers per pair, and a strip of values. Time: R R' s^2 n^2 / 2
+    multiply-adds per pair, all in matrix products, and n^2 kernel values per margin and rung.
+    """
+    count = permutations[0].shape[1]
+    tables = _Tables(margins, pairs, count, size)
+    width = max(1, STRIP_VALUES // (tables.tiles * size))
+    with single_blas():
+        for first in range(0, size, width):
+            strip = slice(first, min(first + width, size))
+            tables.add_strip(strip, silent(work))
+            work.progress(strip.stop / size)
+        tables.add_fixed()
+    return [tables.evaluate(k, p) for k, p in enumerate(permutations)]
+
+
+class _Tables:
+    """The growing tables of `table_products`: every task adds to cells of its own."""
+
+    def __init__(
+        self, margins: Sequence[Margin], pairs: Sequence[tuple[int, int]], count: int, size: int
+    ) -> None:
+        self.margins, self.pairs, self.count = margins, pairs, count
+        self.bins = np.arange(count * size).reshape(count, size)
+        self.fixed = np.arange(count * size, len(margins[0]))
+        a, b = np.triu_indices(count, 1)
+        # Upper pairs a < b first, then their mirror images: a first margin needs only the upper.
+        self.a, self.b = np.concatenate([a, b]), np.concatenate([b, a])
+        self.upper = len(a)
+        self.place = np.zeros((count, count), np.int64)
+        self.place[self.a, self.b] = np.arange(len(self.a))
+        seconds = {second for _, second in pairs}
+        self.needed = [len(self.a) if m in seconds else self.upper for m in range(len(margins))]
+        self.tiles = sum(len(m.bank) * k for m, k in zip(margins, self.needed, strict=True))
+        rungs = [(len(margins[x].bank), len(margins[y].bank)) for x, y in pairs]
+        self.off = [np.zeros((rx, self.upper, ry * len(self.a))) for rx, ry in rungs]
+        self.own = [np.zeros((rx * count, ry * count)) for rx, ry in rungs]
+        self.constant = [np.zeros((rx, ry)) for rx, ry in rungs]
+
+    def add_strip(self, strip: slice, work: Work) -> None:
+        """Add the pairs whose first row stands at these positions of its bin."""
+        rows, buffers, owns = self.bins[:, strip], [], []
+        tasks: list[Callable[[], None]] = []
+        for margin, needed in zip(self.margins, self.needed, strict=True):
+            shape = (len(margin.bank), needed, rows.shape[1], self.bins.shape[1])
+            buffers.append(np.empty(shape, margin.rows.dtype))
+            owns.append(np.empty((shape[0], self.count, *shape[2:]), margin.rows.dtype))
+            tasks.append(partial(margin.values, rows, self.bins, True, owns[-1]))
+            step = max(1, TASK_VALUES // (rows.shape[1] * self.bins.shape[1]))
+            for k in range(0, needed, step):
+                part = slice(k, min(k + step, needed))
+                i, j = rows[self.a[part]], self.bins[self.b[part]]
+                tasks.append(partial(margin.values, i, j, False, buffers[-1][:, part]))
+        run_tasks(tasks, [1.0] * len(tasks), work)
+        tasks = []
+        for k, (x, y) in enumerate(self.pairs):
+            right = buffers[y].reshape(len(buffers[y]) * self.needed[y], -1)
+            for r, left in enumerate(buffers[x]):
+                for half in (slice(0, self.upper // 2), slice(self.upper // 2, self.upper)):
+                    out = self.off[k][r, half]
+                    tasks.append(partial(_add_product, left[half], right, out))
+            tasks.append(partial(_add_product, _flat(owns[x]), _flat(owns[y]), self.own[k]))
+        run_tasks(tasks, [1.0] * len(tasks), work)
+
+    def add_fixed(self) -> None:
+        """Add the pairs with a row that never moves."""
+        if not len(self.fixed):
+            return
+        columns = np.broadcast_to(self.fixed, (self.count, len(self.fixed)))
+        moving, still = [], []
+        for margin in self.margins:
+            rungs, dtype = len(margin.bank), margin.rows.dtype
+            out = np.empty((rungs, *self.bins.shape, len(self.fixed)), dtype)
+            margin.values(self.bins, columns, False, out)
+            moving.append(out)
+            own = np.empty((rungs, 1, len(self.fixed), len(self.fixed)), dtype)
+            margin.values(self.fixed[None], self.fixed[None], True, own)
+            still.append(own.reshape(rungs, -1))
+        for k, (x, y) in enumerate(self.pairs):
+            self.own[k] += 2.0 * (_flat(moving[x]) @ _flat(moving[y]).T)
+            self.constant[k] += still[x] @ still[y].T
+
+    def evaluate(self, k: int, permutations: Index) -> NDArray[np.float64]:
+        """Look the permutations of pair k up; shape (R, R', B)."""
+        x, y = self.pairs[k]
+        rungs = len(self.margins[x].bank), len(self.margins[y].bank)
+        off = self.off[k].reshape(rungs[0], self.upper, rungs[1], -1)
+        own = self.own[k].reshape(rungs[0], self.count, rungs[1], self.count)
+        a, b = self.a[: self.upper], self.b[: self.upper]
+        places = np.arange(self.upper) * len(self.a)
+        places = places + self.place[permutations[:, a], permutations[:, b]]
+        owns = np.arange(self.count) * self.count + permutations
+        out = np.empty((*rungs, len(permutations)))
+        for r in range(rungs[0]):
+            for q in range(rungs[1]):
+                out[r, q] = 2 * np.take(off[r, :, q], places).sum(axis=1)
+                out[r, q] += np.take(own[r, :, q], owns).sum(axis=1) + self.constant[k][r, q]
+        return out
+
+
+def _flat(values: Array) -> Array:
+    """(R, P, a, b) as (R P, a b)."""
+    return values.reshape(values.shape[0] * values.shape[1], -1)
+
+
+def _add_product(left: Array, right: Array, out: NDArray[np.float64]) -> None:
+    out += left.reshape(len(left), -1) @ right.T
+
+
+def grid_products(
+    left: Sequence[Margin],
+    right: Sequence[Margin],
+    permutations: tuple[Sequence[Index], Sequence[Index]],
+    size: int,
+    crossed: bool,
+    work: Work,
+) -> NDArray[np.float64]:
+    """Evaluate sum_{i != j} of the product of all margins' values, for I x J permutations.
+
+    Parameters
+    ----------
+    left, right : sequence of Margin
+        Of one number of rungs on each side.
+    permutations : pair of sequences of ndarray of int (I, s) and (J, s)
+        Per margin: position a holds bin p(a), of `size` rows. Rows from s h on are fixed.
+    size : int
+        h; 1 permutes rows, and then the kernel matrices are held whole.
+    crossed : bool
+        Every rung of the left with every rung of the right, or rung by rung.
+    work : Work
+
+    Returns
+    -------
+    ndarray (R, R', I, J) if crossed, else (R, I, J)
+
+    Notes
+    -----
+    Time: I J n^2 / 2 multiply-adds per pair of rungs, in matrix products, and (I + J) n^2 / 2
+    gathered values per rung and margin.
+    """
+    sides = [(left, permutations[0]), (right, permutations[1])]
+    count = permutations[0][0].shape[1]
+    rungs = [len(margins[0].bank) for margins, _ in sides]
+    heights = [len(p[0]) for _, p in sides]
+    total = np.zeros((rungs[0] * heights[0], rungs[1] * heights[1]))
+    bins = np.arange(count * size).reshape(count, size)
+    fixed = np.arange(count * size, len(left[0]))
+    a, b = np.triu_indices(count, 0 if size > 1 else 1)
+    weights = np.where(a == b, 1.0, 2.0)
+
+    def gathered(side: int, values: list[Array], chosen: slice, pairs: bool) -> Array:
+        """Permuted values of one side for some tiles; (R, copies, entries)."""
+        _, orders = sides[side]
+        out: Array | None = None
+        for part, order in zip(values, orders, strict=True):
+            index = order[:, a[chosen]] * count + order[:, b[chosen]] if pairs else order[:, chosen]
+            found = part[:, index].reshape(len(part), len(order), -1)
+            out = found if out is None else np.multiply(out, found, out=out)
+        assert out is not None
+        return out
+
+    def product(values: list[list[Array]], chosen: slice, pairs: bool, out: Array) -> None:
+        x, y = (gathered(side, values[side], chosen, pairs) for side in (0, 1))
+        weight = weights[chosen] if pairs else np.full(chosen.stop - chosen.start, 2.0)
+        x *= np.repeat(weight, x.shape[2] // len(weight)).astype(x.dtype)
+        if crossed:
+            out[:] = x.reshape(-1, x.shape[2]) @ y.reshape(-1, y.shape[2]).T
+            return
+        for r in range(rungs[0]):
+            own = slice(r * heights[0], (r + 1) * heights[0])
+            out[own, r * heights[1] : (r + 1) * heights[1]] = x[r] @ y[r].T
+
+    def add(values: list[list[Array]], tiles: int, entries: int, pairs: bool) -> None:
+        step = max(1, CHUNK // entries)
+        chunks = [slice(k, min(k + step, tiles)) for k in range(0, tiles, step)]
+        for first in range(0, len(chunks), WAVE):
+            wave = chunks[first : first + WAVE]
+            parts = [np.zeros(total.shape) for _ in wave]
+            tasks = [
+                partial(product, values, c, pairs, p) for c, p in zip(wave, parts, strict=True)
+            ]
+            run_tasks(tasks, [1.0] * len(tasks), silent(work))
+            for part in parts:  # in order: the sum does not depend on who finished first
+                np.add(total, part, out=total)
+
+    per_row = sum(len(m.bank) for m in (*left, *right)) * count * count * size
+    width = max(1, STRIP_VALUES // per_row)
+    with single_blas():
+        for first in range(0, size, width):
+            strip = slice(first, min(first + width, size))
+            values = [[_square(m, bins, strip, work) for m in margins] for margins, _ in sides]
+            add(values, len(a), (strip.stop - strip.start) * size, True)
+            work.progress(strip.stop / size)
+        if len(fixed):
+            values = [[_edge(m, bins, fixed) for m in margins] for margins, _ in sides]
+            add(values, count, size * len(fixed), False)
+            still = [[_own(m, fixed) for m in margins] for margins, _ in sides]
+            x, y = (np.prod(np.stack(s), axis=0) for s in still)
+            constant = x @ y.T if crossed else np.einsum("rk,rk->r", x, y)
+        else:
+            constant = np.zeros((rungs[0], rungs[1]) if crossed else rungs[0])
+    found = total.reshape(rungs[0], heights[0], rungs[1], heights[1]).transpose(0, 2, 1, 3)
+    if crossed:
+        return np.asarray(found + constant[:, :, None, None])
+    own = np.arange(rungs[0])
+    return np.asarray(found[own, own] + constant[:, None, None])
+
+
+def _square(margin: Margin, bins: Index, strip: slice, work: Work) -> Array:
+    """Values of all ordered pairs of bins, for some rows of each; (R, s^2, entries)."""
+    count, size = bins.shape
+    if size == 1:
+        shape = (len(margin.bank), 1, count, count)
+    else:
+        shape = (len(margin.bank), count * count, strip.stop - strip.start, size)
+    out = np.empty(shape, margin.rows.dtype)
+    tasks: list[Callable[[], None]] = []
+    if size == 1:
+        columns = bins.T
+        for k in range(0, count, SPAN):
+            part = slice(k, min(k + SPAN, count))
+            tasks.append(partial(margin.values, columns[:, part], columns, True, out[:, :, part]))
+    else:
+        a, b = np.divmod(np.arange(count * count), count)
+        step = max(1, TASK_VALUES // (shape[2] * size))
+        for k in range(0, count * count, step):
+            part = slice(k, k + step)
+            i, j = bins[a[part], strip], bins[b[part]]
+            tasks.append(partial(margin.values, i, j, True, out[:, part]))
+    run_tasks(tasks, [1.0] * len(tasks), silent(work))
+    return out.reshape(len(out), count * count, -1)
+
+
+def _edge(margin: Margin, bins: Index, fixed: Index) -> Array:
+    """Values of all bins against the fixed rows; (R, s, entries)."""
+    columns = np.broadcast_to(fixed, (len(bins), len(fixed)))
+    out = np.empty((len(margin.bank), *bins.shape, len(fixed)), margin.rows.dtype)
+    margin.values(bins, columns, False, out)
+    return out.reshape(*out.shape[:2], -1)
+
+
+def _own(margin: Margin, fixed: Index) -> NDArray[np.float64]:
+    """Values of the fixed rows among themselves; (R, entries)."""
+    out = np.empty((len(margin.bank), 1, len(fixed), len(fixed)), margin.rows.dtype)
+    margin.values(fixed[None], fixed[None], True, out)
+    return out.reshape(len(out), -1).astype(np.float64)

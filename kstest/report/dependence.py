@@ -1,0 +1,80 @@
+"""What independence tests report: kernels in combination, dependent pairs of columns, all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..result import Result
+from ..sources.wording import printable
+from .wording import number
+
+MOST_PAIRS = 5
+# A matrix of more columns than this would not fit in 80 characters.
+MOST_COLUMNS = 9
+NAME = 10
+CELL = 7
+LISTED = 20
+
+
+def combinations(result: Result) -> str:
+    """Bandwidths of tests with one kernel per block of columns."""
+    count = int(result.kernel["combinations"])
+    best = result.explanation.get("strongest", {}).get("bandwidths", [])
+    shown = " and ".join(number(h) for h in best if h is not None)
+    if count == 1:
+        return f", bandwidths {shown}" if shown else ""
+    text = f", {count} combinations of bandwidths"
+    return f"{text}, strongest at {shown}" if shown else text
+
+
+def dependence(result: Result) -> Iterator[tuple[str, str]]:
+    """Which pairs of columns depend on each other, and how."""
+    rows = result.explanation.get("dependence", [])
+    for k, row in enumerate(rows[:MOST_PAIRS]):
+        z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""
+        kind = f"{row['kind']}, {row['measure']} {row['strength']:.2f}"
+        yield "" if k else "dependent", f"{row['x']} ~ {row['y']}: {kind}{z}"
+    if len(rows) > MOST_PAIRS:
+        yield "", f"and {len(rows) - MOST_PAIRS} more pairs of columns"
+
+
+def pairs_table(result: Result) -> list[str]:
+    """Lines of the matrix (where it fits) and of the list of dependent pairs."""
+    pairs = result.explanation.get("all_pairs", ())
+    if not pairs:
+        return []
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair["x"], pair["y"])))
+    lines = ["", "  p-values after Holm's correction; * dependent"]
+    lines += _matrix(names, pairs) if len(names) <= MOST_COLUMNS else []
+    found = sorted((p for p in pairs if p["reject"]), key=lambda p: -(p["z"] or 0))
+    for pair in found[:LISTED]:
+        label = f"{_short(pair['x'], 18)} ~ {_short(pair['y'], 18)}"
+        kind = f"{pair['kind']} {pair['strength']:+.2f}"
+        lines.append(f"* {label:<40} p {number(pair['adjusted_p_value']):<8} {kind}")
+    if len(found) > LISTED:
+        lines.append(f"  and {len(found) - LISTED} more dependent pairs; --format json has all")
+    return lines
+
+
+def _matrix(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    cells = {(p["y"], p["x"]): _cell(p) for p in pairs}
+    width = min(NAME, max(len(_short(name, NAME)) for name in names))
+    # A cell ends in a star or a blank, so names end one place earlier.
+    columns = "".join(f"{_short(name, CELL - 2):>{CELL - 1}} " for name in names[:-1])
+    rows = [
+        f"  {_short(row, width):<{width}}" + "".join(cells[row, c] for c in names[:k])
+        for k, row in enumerate(names)
+        if k
+    ]
+    return [(" " * (width + 2) + columns).rstrip(), *map(str.rstrip, rows)]
+
+
+def _cell(pair: Mapping[str, Any]) -> str:
+    mark = "*" if pair["reject"] else " "
+    return f"{pair['adjusted_p_value']:{CELL - 1}.3f}{mark}"
+
+
+def _short(name: str, width: int) -> str:
+    text = printable(name)
+    return text if len(text) <= width else text[: width - 1] + "…"
