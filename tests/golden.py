@@ -31,6 +31,11 @@ ONE = ["--bandwidth", "median", "--permute", "rows"]
 CASES: dict[str, tuple[list[str], int]] = {
     "help.txt": (["--help"], 0),
     "help-mmd.txt": (["mmd", "--help"], 0),
+    "help-ks.txt": (["ks", "--help"], 0),
+    "ks.txt": (["ks", "good.csv", "far.csv"], 1),
+    "ks-one-column.txt": (["ks", "good.csv", "far.csv", "--columns", "speed"], 1),
+    "ks-not-rejected.txt": (["ks", "good.csv", "near.csv", "--statistic", "ad"], 0),
+    "ks.json": (["ks", "good.csv", "far.csv", "--format", "json"], 1),
     "version.txt": (["--version"], 0),
     "cite.txt": (["mmd", "--cite"], 0),
     "rejected.txt": (["mmd", "good.csv", "far.csv", *ONE], 1),

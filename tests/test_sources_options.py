@@ -19,11 +19,16 @@ from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, sampl
 def test_every_option_of_reading_is_in_the_help_and_none_is_an_option_of_the_test(name, capsys):
     assert run([name, "--help"]) == 0
     text = capsys.readouterr().out
-    several = len(METHODS[name].load().SAMPLES) > 1
-    names = [f.name for f in OPTIONS if several or f.name != "sample_column"]
+    module = METHODS[name].load()
+    accepted = getattr(module, "ACCEPTS", ())
+    needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
+    unused = {option for option, need in needs.items() if need not in accepted}
+    unused |= set() if len(module.SAMPLES) > 1 else {"sample_column"}
+    names = [f.name for f in OPTIONS if f.name not in unused]
     assert all(f"{option_name(f)} " in text for f in names)
+    assert not any(f"{option_name(f)} " in text for f in unused)
     assert all(f.metadata["help"].endswith(".") for f in OPTIONS)
-    params = METHODS[name].load().Params.__dataclass_fields__
+    params = module.Params.__dataclass_fields__
     assert not set(names) & set(params)
 
 

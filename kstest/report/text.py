@@ -39,11 +39,9 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
         yield "null", f"{replicates} x {scheme}, seed {result.params.get('seed')}"
-    if result.statistic is not None and result.threshold is not None:
-        yield (
-            "statistic",
-            f"{number(result.statistic)} (rejects above {number(result.threshold)})",
-        )
+    named = "statistic" in result.explanation
+    if result.statistic is not None and (named or result.threshold is not None):
+        yield "statistic", _statistic(result)
     if result.kernel:
         yield "kernel", _kernel(result)
     if result.explanation.get("target"):
@@ -86,7 +84,7 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
         )
     if len(differing) > LISTED:
         yield "", f"and {len(differing) - LISTED} more columns"
-    elif columns and not differing:
+    elif columns and not differing and result.reject:
         yield "differ in", "no column by itself; try --explain pairs"
     for place, pair in enumerate(why.get("pairs", ())[:LISTED]):
         names = " and ".join(pair["columns"])
@@ -97,6 +95,15 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
             "rows" if place == 0 else "",
             f"row {row['row']}{where} (witness {number(row['witness'])})",
         )
+
+
+def _statistic(result: Result) -> str:
+    """Its name if the test has several, the value, where it rejects, or the column it is of."""
+    text = f"{result.explanation.get('statistic', '')} {number(result.statistic or 0.0)}".strip()
+    if result.threshold is not None:
+        return f"{text} (rejects above {number(result.threshold)})"
+    columns = [plain(c) for c in result.explanation.get("columns", ())]
+    return f"{text} in column {columns[0]['column']}" if columns else text
 
 
 def _drivers(result: Result) -> Iterator[tuple[str, str]]:

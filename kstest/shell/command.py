@@ -95,11 +95,19 @@ def build(name: str) -> click.Command:
         name,
         callback=callback,
         params=[files, *role_options, *reading, *params, *results],
-        help=f"{METHODS[name].summary}\n\n\b\nExample: {module.EXAMPLE}",
+        help="\n\n".join(
+            [METHODS[name].summary, *_description(module), f"\b\nExample: {module.EXAMPLE}"]
+        ),
         short_help=METHODS[name].summary,
         epilog=EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def _description(module: Any) -> tuple[str, ...]:
+    """What a test's module says about when to use it, if anything."""
+    text = getattr(module, "DESCRIPTION", None)
+    return (text,) if text else ()
 
 
 def _offered(name: str, module: Any) -> bool:

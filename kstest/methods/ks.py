@@ -1,0 +1,291 @@
+"""The classical two-sample tests, column by column: Kolmogorov-Smirnov and its relatives.
+
+Null hypothesis: as in `mmd`, the rows of both samples are exchangeable. What differs is what can be
+found: each column is compared by itself, so a change in how columns go together is invisible.
+
+The default statistic is the one the command is named after; benchmarks/column_power.py shows when
+another one finds more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Work
+from ..engine.work import single_blas
+from ..errors import UsageError
+from ..nulls import labellings, threshold
+from ..params import alpha, block_length, check_common, option, permutations, permute, seed
+from ..result import Result
+from ..sample import Sample
+from .cell_statistics import (
+    anderson_darling,
+    cramer_von_mises,
+    energy,
+    kolmogorov_smirnov,
+    standard_anderson_darling,
+)
+from .cells import Cells, Layout, merged, value_cells
+from .columns import Evidence, categorical, correction, ordered
+from .common import missingness
+from .two_sample import (
+    SENTENCES,
+    Pooled,
+    bins,
+    check_design,
+    constant,
+    design,
+    pool,
+    refusal,
+    refused_for_labellings,
+)
+
+SAMPLES = ("reference", "sample")
+ACCEPTS = frozenset({"categorical", "missing", "groups"})
+EXAMPLE = "kstest ks reference.parquet batch.csv --columns temp --statistic ad"
+DESCRIPTION = """\
+The classical tests, column by column, at one level for all columns together: the baseline, and what
+to use when each column matters by itself. A change in how columns go together is invisible to them;
+kstest mmd sees it. In one numeric column ad and energy find a shift as often as mmd does, which
+finds more changes of spread and shape; ks finds less."""
+REFERENCES = """\
+@article{smirnov1948table,
+  title   = {Table for Estimating the Goodness of Fit of Empirical Distributions},
+  author  = {Smirnov, Nikolai},
+  journal = {The Annals of Mathematical Statistics},
+  volume  = {19}, number = {2}, pages = {279--281}, year = {1948}
+}
+@article{anderson1962distribution,
+  title   = {On the Distribution of the Two-Sample {Cram{\\'e}r}-von Mises Criterion},
+  author  = {Anderson, Theodore W.},
+  journal = {The Annals of Mathematical Statistics},
+  volume  = {33}, number = {3}, pages = {1148--1159}, year = {1962}
+}
+@article{scholz1987ksample,
+  title   = {K-Sample {Anderson}-{Darling} Tests},
+  author  = {Scholz, Fritz W. and Stephens, Michael A.},
+  journal = {Journal of the American Statistical Association},
+  volume  = {82}, number = {399}, pages = {918--924}, year = {1987}
+}
+@article{szekely2013energy,
+  title   = {Energy Statistics: A Class of Statistics Based on Distances},
+  author  = {Sz{\\'e}kely, G{\\'a}bor J. and Rizzo, Maria L.},
+  journal = {Journal of Statistical Planning and Inference},
+  volume  = {143}, number = {8}, pages = {1249--1272}, year = {2013}
+}
+@book{westfall1993resampling,
+  title     = {Resampling-Based Multiple Testing},
+  author    = {Westfall, Peter H. and Young, S. Stanley},
+  publisher = {Wiley}, year = {1993}
+}
+"""
+
+# Distinct values of a column that have a cell of their own. Of 2 million rows the law of the
+# largest difference is then known to a sixty-fourth of its spread.
+CELLS = 4096
+
+
+@dataclass(frozen=True)
+class _Statistic:
+    """A statistic by name: how it is computed, compared between columns, and reported."""
+
+    title: str
+    compute: Callable[[Cells], Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]]
+    # Makes null laws of columns alike: a power that takes most of the skewness.
+    power: float
+    # From the computed value and the numbers of rows to the reported value.
+    report: Callable[[float, int, int], float] = lambda value, m, n: value
+
+
+STATISTICS = {
+    "ks": _Statistic("Kolmogorov-Smirnov", lambda cells: kolmogorov_smirnov, 1 / 2),
+    "cvm": _Statistic("Cramér-von Mises", lambda cells: cramer_von_mises, 1 / 3),
+    "ad": _Statistic(
+        "Anderson-Darling", lambda cells: anderson_darling, 1 / 3, standard_anderson_darling
+    ),
+    "energy": _Statistic("energy distance", lambda cells: partial(energy, cells.values), 1 / 2),
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `run`; see the help of each field."""
+
+    alpha: float = alpha()
+    permutations: int = permutations()
+    seed: int = seed()
+    statistic: str = option(
+        "ks",
+        "Largest difference of the shares below a value (ks); its mean square (cvm), with more "
+        "weight on the tails (ad), or over values in the units of the column (energy). Categories "
+        "are compared by chi-squared.",
+        choices=tuple(STATISTICS),
+    )
+    correction: str = correction()
+    permute: str = permute()
+    bins: int = bins()
+    block_length: str | None = block_length()
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_design(self)
+
+
+def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
+    """Test column by column whether two samples are draws from the same distribution.
+
+    Parameters
+    ----------
+    samples : two Samples
+        With the same columns; m and n rows, d columns.
+    params : Params
+    rng : numpy.random.Generator
+    work : Work
+
+    Returns
+    -------
+    Result
+        Rejected if the adjusted p-value of any column is at most alpha; `p_value` is the smallest
+        adjusted one, `statistic` that of the same column (`explanation["columns"]` has all, the
+        most different first). `threshold` is given for a single column. No verdict if either
+        sample has fewer than 2 rows, or too few labellings exist to reach p <= alpha.
+
+        Statistics are those of SciPy: ``ks_2samp``, ``cramervonmises_2samp`` (without ties; see
+        `kstest.methods.cell_statistics` for ties), ``anderson_ksamp`` (mid-ranks, standardised)
+        and ``energy_distance``; for categories ``chi2_contingency`` without Yates' correction, of
+        the 100 most frequent levels and the others together.
+
+    Raises
+    ------
+    UsageError
+        If Holm's correction of this many columns cannot reach alpha with these permutations.
+
+    Notes
+    -----
+    Exact: p-values come from the labellings that `mmd` uses, so ties do no harm. Of a column, p is
+    at most alpha with at most that probability, and of any set of columns in which nothing differs,
+    the probability that an adjusted p is at most alpha is at most alpha (for several columns of
+    which some differ see `kstest.nulls.several`). Groups, blocks of time and the order of rows: as
+    in `mmd`.
+
+    A column of more than 4,096 distinct values is rounded to 4,096 pooled levels before labellings
+    are compared, except for its 1,024 smallest and largest values. The rule does not see labels, so
+    the p-value stays exact, of the statistic of the rounded values. The statistic that is reported
+    is that of all values, the threshold that of the rounded ones.
+
+    Rows with a missing cell (``missing="indicator"``) are left out of the statistic of this column,
+    and how many there are on each side is tested as one column more.
+
+    References
+    ----------
+    Smirnov (1948), Ann. Math. Statist. 19; Anderson (1962), Ann. Math. Statist. 33; Scholz and
+    Stephens (1987), JASA 82; Székely and Rizzo (2013), J. Statist. Plann. Inference 143; Westfall
+    and Young (1993), Resampling-Based Multiple Testing.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> X, Y = rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + [0, 0.5]
+    >>> result = kstest.ks(X, Y)
+    >>> result.verdict, result.explanation["columns"][0].column
+    ('rejected', '2')
+    """
+    base = Result(
+        method="ks",
+        verdict="no verdict",
+        alpha=params.alpha,
+        n={s.name: s.n for s in samples},
+        d=len(samples[0].columns) + len(samples[0].categorical),
+        columns=(*samples[0].columns, *samples[0].categorical),
+    )
+    few = refusal(samples, base)
+    if few:
+        return few
+    pooled = pool(samples, "robust", sort=params.block_length is None)
+    cut, rng, notices = design(samples, pooled, params, rng)
+    none = refused_for_labellings(cut, pooled, base)
+    if none:
+        return none
+    _check_resolution(pooled.rows.width, params)
+
+    signs = labellings(cut, params.permutations, rng)
+    layout = Layout.of(pooled, cut, signs)
+    chosen = STATISTICS[params.statistic]
+    evidence: list[Evidence] = []
+    with single_blas():
+        for name in pooled.names[: pooled.rows.values.shape[1]]:
+            evidence.append(_numeric(layout, _cells(samples, pooled, name), chosen))
+            work.progress(len(evidence) / pooled.rows.width)
+        for codes in pooled.rows.codes.T:
+            evidence.append(categorical(layout, codes))
+            work.progress(len(evidence) / pooled.rows.width)
+    base = replace(
+        base,
+        null={
+            "scheme": cut.scheme,
+            "replicates": params.permutations,
+            "exact": cut.exact,
+            "bins": cut.movable,
+            "rows_per_bin": cut.size or None,
+        },
+        warnings=(*missingness(samples), *notices),
+    )
+    if not any(np.ptp(e.statistics) for e in evidence):
+        return constant(base, "every column has one value")
+    columns = ordered(samples, pooled, evidence, params.correction, params.alpha)
+    p = columns[0].adjusted_p_value
+    single = len(evidence) == 1 and bool(samples[0].columns)
+    limit = threshold(evidence[0].statistics, params.alpha) ** (1 / chosen.power)
+    return replace(
+        base,
+        verdict="rejected" if p <= params.alpha else "not rejected",
+        statistic=columns[0].statistic,
+        p_value=p,
+        threshold=chosen.report(limit, pooled.m, pooled.n) if single else None,
+        explanation={
+            "summary": SENTENCES[p <= params.alpha],
+            "statistic": chosen.title if columns[0].column in samples[0].columns else "chi-squared",
+            "columns": columns,
+        },
+    )
+
+
+def _cells(samples: Sequence[Sample], pooled: Pooled, name: str) -> Cells:
+    """Cells of a numeric column's own values, not scaled; rows where it is missing left out."""
+    place = samples[0].columns.index(name)
+    values = np.concatenate([s.values[:, place] for s in samples])[pooled.origin]
+    if all(s.missing is None for s in samples):
+        return value_cells(values)
+    missing = np.concatenate(
+        [np.zeros(s.n, bool) if s.missing is None else s.missing[:, place] for s in samples]
+    )
+    return value_cells(values, ~missing[pooled.origin])
+
+
+def _numeric(layout: Layout, cells: Cells, chosen: _Statistic) -> Evidence:
+    first, both = layout.observed(cells)
+    m = int(first.sum())
+    observed = chosen.compute(cells)(first, both)[0]
+    few = merged(cells, CELLS)
+    return Evidence(
+        layout.over_labellings(few, chosen.compute(few)) ** chosen.power,
+        chosen.report(float(observed), m, int(both.sum()) - m),
+        float(kolmogorov_smirnov(first, both)[0]),
+    )
+
+
+def _check_resolution(columns: int, params: Params) -> None:
+    needed = int(np.ceil(columns / params.alpha)) - 1
+    if params.correction == "holm" and params.permutations < needed:
+        raise UsageError(
+            f"--correction holm: with {columns} columns and --permutations {params.permutations} "
+            f"no adjusted p-value can reach --alpha {params.alpha}; give at least {needed} "
+            "permutations, or use westfall-young"
+        )
