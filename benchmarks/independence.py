@@ -23,9 +23,10 @@ import numpy as np
 
 import kstest
 from kstest.engine import Work
+from kstest.methods.arrangement import plan
 from kstest.methods.column_blocks import Block
 from kstest.methods.hsic import Params
-from kstest.methods.independence import combined, plan, statistics
+from kstest.methods.independence import combined, statistics
 from kstest.nulls import p_value
 
 RULES = ("mahalanobis", "studentised", "fuse", "minp")
