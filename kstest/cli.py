@@ -24,6 +24,7 @@ BUG = 70
 INTERRUPTED = 130
 
 UTILITIES = {
+    "plan": "How many rows does it take to find a given change?",
     "completions": "Print the completion script of a shell.",
     "warmup": "Compile everything now, so that no later run has to.",
 }
@@ -40,6 +41,10 @@ class LazyGroup(click.Group):
             from .shell.command import build
 
             return build(name)
+        if name == "plan":
+            from .shell.plan import build as build_plan
+
+            return build_plan(UTILITIES[name])
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -42,30 +42,39 @@ def execute(
     work : Work, optional
     """
     work = work or Work()
-    _require_accepted(name, samples)
+    require_accepted(name, getattr(METHODS[name].load(), "ACCEPTS", frozenset()), samples)
     started, clock = datetime.now(UTC), time.perf_counter()
     rng = np.random.default_rng(params.seed)
     result: Result = METHODS[name].load().run(samples, params, rng, work)
     return replace(
         result,
         warnings=(*notices, *result.warnings),
-        inputs=tuple(
+        **origin(samples, params, started, time.perf_counter() - clock, work),
+    )
+
+
+def origin(
+    samples: Sequence[Sample], params: Any, started: datetime, seconds: float, work: Work
+) -> dict[str, Any]:
+    """Where an answer came from: its `inputs`, `params` and `provenance`."""
+    return {
+        "inputs": tuple(
             {"sample": sample.name, **asdict(source)}
             for sample in samples
             for source in sample.inputs
         ),
-        params={f.name: _described(getattr(params, f.name)) for f in fields(params)},
-        provenance={
+        "params": {f.name: _described(getattr(params, f.name)) for f in fields(params)},
+        "provenance": {
             "kstest": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "numba": metadata.version("numba"),
             "seed": params.seed,
             "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - clock, 3),
+            "seconds": round(seconds, 3),
             "threads": work.threads,
         },
-    )
+    }
 
 
 def picture(name: str, samples: Sequence[Sample], params: Any, result: Result) -> Picture:
@@ -74,13 +83,12 @@ def picture(name: str, samples: Sequence[Sample], params: Any, result: Result) -
     return found
 
 
-def _require_accepted(name: str, samples: Sequence[Sample]) -> None:
+def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -> None:
     """Refuse data that the test would silently ignore.
 
     A test lists in `ACCEPTS` what it makes use of besides numeric columns: "categorical",
     "missing" (cells marked by an indicator), "groups", "weights".
     """
-    accepted: frozenset[str] = getattr(METHODS[name].load(), "ACCEPTS", frozenset())
     for sample in samples:
         texts = ", ".join(map(repr, sample.categorical[:5]))
         present = {

@@ -27,6 +27,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 ONE = ["--bandwidth", "median", "--permute", "rows"]
 
+SHORT = ["--test", "ks", "--draws", "20"]
+
 # name: arguments, exit code
 CASES: dict[str, tuple[list[str], int]] = {
     "help.txt": (["--help"], 0),
@@ -36,6 +38,10 @@ CASES: dict[str, tuple[list[str], int]] = {
     "ks-one-column.txt": (["ks", "good.csv", "far.csv", "--columns", "speed"], 1),
     "ks-not-rejected.txt": (["ks", "good.csv", "near.csv", "--statistic", "ad"], 0),
     "ks.json": (["ks", "good.csv", "far.csv", "--format", "json"], 1),
+    "help-plan.txt": (["plan", "--help"], 0),
+    "plan.txt": (["plan", "series.csv", "--shift", "1", "--change", "mass", *SHORT], 0),
+    "plan.json": (["plan", "good.csv", "--shift", "3", *SHORT, "--format", "json"], 0),
+    "error-plan.txt": (["plan", "good.csv"], 2),
     "version.txt": (["--version"], 0),
     "cite.txt": (["mmd", "--cite"], 0),
     "rejected.txt": (["mmd", "good.csv", "far.csv", *ONE], 1),

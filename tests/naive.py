@@ -54,37 +54,6 @@ def p_value(observed, replicates):
     return (1 + sum(t >= observed for t in replicates)) / (1 + len(replicates))
 
 
-def u_centred(K):
-    """The U-centred matrix, entry by entry; K has a zero diagonal."""
-    n = len(K)
-    r, t = K.sum(axis=1), K.sum()
-    out = np.zeros((n, n))
-    for i in range(n):
-        for j in range(n):
-            if i != j:
-                out[i, j] = K[i, j] - (r[i] + r[j]) / (n - 2) + t / ((n - 1) * (n - 2))
-    return out
-
-
-def hsic_unbiased(X, Y, name, hx, hy):
-    """Song et al. (2012), equation (5), from the kernel matrices without diagonal."""
-    K, L, n = kernel_matrix(X, name, hx), kernel_matrix(Y, name, hy), len(X)
-    one = np.ones(n)
-    mixed = one @ K @ L @ one
-    terms = np.trace(K @ L) + K.sum() * L.sum() / ((n - 1) * (n - 2)) - 2 * mixed / (n - 2)
-    return terms / (n * (n - 3))
-
-
-def dhsic(blocks, name, widths):
-    """Pfister et al. (2018), equation (3), as sums over all indices."""
-    n = len(blocks[0])
-    K = [kernel_matrix(b, name, h) + np.eye(n) for b, h in zip(blocks, widths, strict=True)]
-    first = sum(math.prod(k[i, j] for k in K) for i in range(n) for j in range(n)) / n**2
-    second = math.prod(k.sum() / n**2 for k in K)
-    third = sum(math.prod(k[i].sum() / n for k in K) for i in range(n)) / n
-    return first + second - 2 * third
-
-
 def shares(x, z):
     return sum(v <= z for v in x) / len(x)
 
@@ -148,6 +117,37 @@ COLUMN_STATISTICS = {
     "ad": anderson_darling,
     "energy": energy_distance,
 }
+
+
+def u_centred(K):
+    """The U-centred matrix, entry by entry; K has a zero diagonal."""
+    n = len(K)
+    r, t = K.sum(axis=1), K.sum()
+    out = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                out[i, j] = K[i, j] - (r[i] + r[j]) / (n - 2) + t / ((n - 1) * (n - 2))
+    return out
+
+
+def hsic_unbiased(X, Y, name, hx, hy):
+    """Song et al. (2012), equation (5), from the kernel matrices without diagonal."""
+    K, L, n = kernel_matrix(X, name, hx), kernel_matrix(Y, name, hy), len(X)
+    one = np.ones(n)
+    mixed = one @ K @ L @ one
+    terms = np.trace(K @ L) + K.sum() * L.sum() / ((n - 1) * (n - 2)) - 2 * mixed / (n - 2)
+    return terms / (n * (n - 3))
+
+
+def dhsic(blocks, name, widths):
+    """Pfister et al. (2018), equation (3), as sums over all indices."""
+    n = len(blocks[0])
+    K = [kernel_matrix(b, name, h) + np.eye(n) for b, h in zip(blocks, widths, strict=True)]
+    first = sum(math.prod(k[i, j] for k in K) for i in range(n) for j in range(n)) / n**2
+    second = math.prod(k.sum() / n**2 for k in K)
+    third = sum(math.prod(k[i].sum() / n for k in K) for i in range(n)) / n
+    return first + second - 2 * third
 
 
 def stein_kernel(x, y, sx, sy, name, h, step=1e-4):

@@ -185,6 +185,15 @@ def test_missing_cells_are_a_difference_of_their_own(rng):
         assert "missingness-differs" in codes
 
 
+def test_missing_cells_do_not_make_the_values_differ(rng):
+    X, Y = table(rng, 300) + 2.0, table(rng, 300) + 2.0
+    Y.loc[:149, "x"] = np.nan
+    result = kstest.mmd(X, Y, missing="indicator").to_dict()
+    p = {c["column"]: c["adjusted_p_value"] for c in result["explanation"]["columns"]}
+    assert p["x missing"] <= 0.01
+    assert p["x"] > 0.05
+
+
 # --- tolerance
 
 
@@ -345,3 +354,22 @@ def test_interval_equals_a_jackknife_by_hand(rng):
         variance += 11 / 12 * np.sum((np.array(values) - np.mean(values)) ** 2)
     high = weighted_mmd(K, x, y, np.ones(24)) + 1.959964 * np.sqrt(variance)
     np.testing.assert_allclose(found["interval"][1], np.sqrt(high), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"group": "g", "block_length": "5"}, "--group and --block-length"),
+        ({"group": "g", "permute": "rows"}, "--group and --permute rows"),
+        ({"group": "g", "tolerance": 0.1}, "--tolerance with --group"),
+        ({"weights": "w", "tolerance": 0.1}, "--tolerance with --weights"),
+        ({"tolerance": 1.5}, "--tolerance 1.5: give a share"),
+        ({"explain": "rows=x"}, "--explain 'rows=x'"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message, rng):
+    X, Y = table(rng, 40), table(rng, 40)
+    for offset, part in ((0, X), (100, Y)):
+        part["g"], part["w"] = offset + np.arange(40) // 2, 1.0
+    with pytest.raises(UsageError, match=message):
+        kstest.mmd(X, Y, **options)

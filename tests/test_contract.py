@@ -23,6 +23,7 @@ LAYERS = [
     "nulls",
     "methods",
     "run",
+    "power",
     "report",
     "plot",
     "shell",

@@ -23,6 +23,7 @@ def way(request, monkeypatch):
     monkeypatch.setattr(blocks, "NUMPY_STEPS", np.inf if request.param == "numpy" else 0)
     columns = 1 if request.param == "compiled product" else 10**9
     monkeypatch.setattr(blocks, "PRODUCT_COLUMNS", columns)
+    monkeypatch.setattr(blocks, "PRODUCT_STEPS", 0)
     return request.param
 
 
@@ -96,6 +97,7 @@ def test_compiled_equals_numpy_around_tile_edges(size, monkeypatch, rng):
     bank = ladder(KERNELS["gaussian"], pair_distances(rows[:50], "euclidean"))
     reference = block_sums(rows, starts, [bank], Work(threads=1))
     monkeypatch.setattr(blocks, "NUMPY_STEPS", 0)
+    monkeypatch.setattr(blocks, "PRODUCT_STEPS", 0)
     for columns in (1, 10**9):
         monkeypatch.setattr(blocks, "PRODUCT_COLUMNS", columns)
         found = block_sums(rows, starts, [bank], Work(threads=2))

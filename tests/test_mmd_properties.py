@@ -159,7 +159,7 @@ def test_size_of_chunks(case, tile_rows, tile_columns, call_steps):
     base = answer(X, Y, options)
     with mock.patch.object(blocks, "TILE_ROWS", tile_rows):
         close(base, answer(X, Y, options), rel=1e-9)
-    for way in ({"NUMPY_STEPS": 0}, {"NUMPY_STEPS": 0, "PRODUCT_COLUMNS": 1}):
+    for way in ({"NUMPY_STEPS": 0}, {"NUMPY_STEPS": 0, "PRODUCT_COLUMNS": 1, "PRODUCT_STEPS": 0}):
         with mock.patch.multiple(blocks, **way):
             compiled = answer(X, Y, options)
             with mock.patch.object(blocks, "CALL_STEPS", call_steps):
@@ -177,7 +177,7 @@ def test_size_of_chunks(case, tile_rows, tile_columns, call_steps):
 def test_numpy_and_compiled_sums_agree(case):
     X, Y, options = case
     base = answer(X, Y, options)
-    for way in ({"NUMPY_STEPS": 0}, {"NUMPY_STEPS": 0, "PRODUCT_COLUMNS": 1}):
+    for way in ({"NUMPY_STEPS": 0}, {"NUMPY_STEPS": 0, "PRODUCT_COLUMNS": 1, "PRODUCT_STEPS": 0}):
         with mock.patch.multiple(blocks, **way):
             close(base, answer(X, Y, options), rel=1e-3, steps=2)
     if options["permute"] == "rows":

@@ -96,6 +96,7 @@ def precision(request, monkeypatch):
         monkeypatch.setattr(blocks, "NUMPY_STEPS", 0)
         columns = 1 if request.param == "compiled product" else 10**9
         monkeypatch.setattr(blocks, "PRODUCT_COLUMNS", columns)
+        monkeypatch.setattr(blocks, "PRODUCT_STEPS", 0)
     return 1e-12 if request.param == "numpy" else 1e-6
 
 

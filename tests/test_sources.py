@@ -204,7 +204,7 @@ def test_parquet_types(read):
         read(table, "t.csv", other=names.encode() + b"\n" + row)  # by content, not by name
     message = str(caught.value)
     assert "3 of 3 rows" in message
-    assert all(f"'{name}: 1'" in message for name in ("i", "b", "t", "d", "dec", "f"))
+    assert all(f"'{name}': 1" in message for name in ("i", "b", "t", "d", "dec", "f"))
     table = table.slice(1, 1).drop_columns(["i"])
     other = names[2:].encode() + b"\n" + row[2:]
     assert read(table, other=other)[0].values.tolist() == [[0, 0, 172800, 1, 1.5, 2]]
@@ -311,7 +311,7 @@ def test_missing_values(read):
     with pytest.raises(DataError) as caught:
         read(content)
     assert "2 of 42 rows" in str(caught.value)
-    assert "'x: 2', 'y: 1'" in str(caught.value)
+    assert "'x': 2, 'y': 1" in str(caught.value)
     assert "--missing drop" in str(caught.value)
     sample, codes = read(content, missing="drop")
     assert (sample.n, sample.n_dropped, codes) == (40, 2, ["missing-values"])

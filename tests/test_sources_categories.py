@@ -164,7 +164,7 @@ def test_missing_indicator(read):
     assert a.row_numbers.tolist() == [1, 2, 3, 4]
     assert (a.n_missing, a.rows_with_missing) == ({"x": 1, "y": 2, "c": 1}, 3)
     assert (b.n_missing, b.rows_with_missing) == ({}, 0)
-    assert "reference: 'x: 1', 'y: 2', 'c: 1' (3 of 4 rows)" in notices["missing-values"]
+    assert "reference: 'x': 1, 'y': 2, 'c': 1 (3 of 4 rows)" in notices["missing-values"]
     with pytest.raises(DataError, match=r"Without any value in any file: 'y'.*--exclude y"):
         read(b"x,y\n1,\n", b"x,y\n1,\n", missing="indicator")
     assert read(b"x,y\n1,\n", b"x,y\n1,2\n", missing="indicator")[0].missing.any()
@@ -177,7 +177,7 @@ def test_missing_dropped_and_refused(read):
     assert a.n_missing == {"x": 1, "y": 2, "c": 1}
     assert a.levels == (("a",),)  # a category of dropped rows only is none
     assert set(notices) == {"missing-values", "rows-dropped"}
-    with pytest.raises(DataError, match=r"3 of 4 rows .*'x: 1', 'y: 2', 'c: 1'.*--missing indic"):
+    with pytest.raises(DataError, match=r"3 of 4 rows .*'x': 1, 'y': 2, 'c': 1.*--missing indic"):
         read(HOLES, WHOLE)
 
 
@@ -203,7 +203,7 @@ def test_groups_and_weights_are_not_tested(read):
         (b"x,g,w\n1,a,inf\n", ["--weights", "'w', row 1", "found inf"]),
         (b"x,g,w\n1,a,0\n", ["--weights", "'w' is zero in every row"]),
         (b"x,g,w\n1,a,u\n", ["f1.csv: --weights: column 'w' holds text; accepted"]),
-        (b"x,g,w\n1,a,\n2,,1\n", ["2 of 2 rows", "'w: 1', 'g: 1'", "--missing drop"]),
+        (b"x,g,w\n1,a,\n2,,1\n", ["2 of 2 rows", "'w': 1, 'g': 1", "--missing drop"]),
         (b"x,g\n1,a\n", ["has no column 'w', which --weights names", "'g'"]),
     ],
 )

@@ -12,6 +12,7 @@ from kstest.errors import UsageError
 from kstest.params import option_name
 from kstest.registry import METHODS
 from kstest.run import execute
+from kstest.shell.command import offered
 from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, samples_from_objects
 
 
@@ -19,16 +20,10 @@ from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, sampl
 def test_every_option_of_reading_is_in_the_help_and_none_is_an_option_of_the_test(name, capsys):
     assert run([name, "--help"]) == 0
     text = capsys.readouterr().out
-    module = METHODS[name].load()
-    accepted = getattr(module, "ACCEPTS", ())
-    needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
-    unused = {option for option, need in needs.items() if need not in accepted}
-    unused |= set() if len(module.SAMPLES) > 1 else {"sample_column"}
-    names = [f.name for f in OPTIONS if f.name not in unused]
+    names = [f.name for f in OPTIONS if offered(f.name, METHODS[name].load())]
     assert all(f"{option_name(f)} " in text for f in names)
-    assert not any(f"{option_name(f)} " in text for f in unused)
     assert all(f.metadata["help"].endswith(".") for f in OPTIONS)
-    params = module.Params.__dataclass_fields__
+    params = METHODS[name].load().Params.__dataclass_fields__
     assert not set(names) & set(params)
 
 

@@ -17,7 +17,7 @@ from .work import Work, run_tasks, single_blas
 # From this many columns on, distances come from a matrix product (benchmarks/engine.py prints
 # both): with fewer, the direct sweep's strips stay in the first-level cache.
 PRODUCT_COLUMNS = 8
-PRODUCT_ROWS = 64  # of a block, on average
+PRODUCT_STEPS = 1e5  # multiplications for a pair of blocks, on average
 # Below this many elementary steps NumPy has finished before numba is imported.
 NUMPY_STEPS = 4e8
 # One compiled call covers about this many steps (0.1 to 0.3 s), so that progress moves and
@@ -160,9 +160,9 @@ def _compiled(
     groups, d = len(starts) - 1, rows.values.shape[1]
     out = np.zeros((len(bank), groups, groups))
     sweep = load_leaves(work)
-    # Small blocks would make small products: the call costs more than the sum.
-    wide = len(rows) >= PRODUCT_ROWS * groups
-    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and wide
+    # Small blocks of few columns make small products: the call costs more than the sum.
+    large = (len(rows) / groups) ** 2 * d >= PRODUCT_STEPS
+    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and large
     per_pair = 2 * _steps(1, rows.width, len(bank))
     tasks: list[Callable[[], None]] = []
     costs: list[float] = []

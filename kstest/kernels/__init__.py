@@ -11,7 +11,7 @@ Nothing here walks over all pairs of rows; that is the engine's work.
 from .bandwidths import Bank, choose, ladder, pair_distances, stein_bandwidths
 from .radial import KERNELS, Kernel
 from .rows import MISMATCH, Rows
-from .scaling import SCALES, scale_columns
+from .scaling import SCALES, robust_spread, scale_columns
 from .whitening import Whitening, whitening
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "choose",
     "ladder",
     "pair_distances",
+    "robust_spread",
     "scale_columns",
     "stein_bandwidths",
     "whitening",

@@ -58,6 +58,14 @@ def scale_columns(
     return out
 
 
+def robust_spread(column: NDArray[np.float64]) -> float:
+    """The unit of a column, shape (n,), under ``robust``; 0 if it is constant or empty."""
+    if not len(column):
+        return 0.0
+    _, spread, magnitude = _centred(column[None, :], "robust")
+    return float(spread[0] * magnitude[0])
+
+
 def _present(
     pooled: NDArray[np.float64], missing: NDArray[np.bool_] | None
 ) -> Iterator[tuple[Any, NDArray[np.float64]]]:

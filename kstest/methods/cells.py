@@ -132,14 +132,20 @@ def merged(cells: Cells, most: int) -> Cells:
     return Cells(np.where(cells.place >= 0, target[cells.place], -1), mean)
 
 
-def quantile_cells(column: Array, most: int) -> Cells:
-    """Cells of equal numbers of rows between pooled quantiles; of single values, if few."""
-    distinct, place = np.unique(column, return_inverse=True)
-    if len(distinct) > most:
-        edges = np.unique(np.quantile(column, np.arange(1, most) / most))
-        place = np.searchsorted(edges, column, side="left")
-    place = place.astype(np.int64)
-    return Cells(place, np.arange(place.max() + 1.0))
+def quantile_cells(column: Array, most: int, present: NDArray[np.bool_] | None = None) -> Cells:
+    """Cells of equal numbers of rows between pooled quantiles; of single values, if few.
+
+    Rows that are not `present` are left out.
+    """
+    values = column if present is None else column[present]
+    ordered = np.sort(values)
+    edges = ordered[:-1][np.diff(ordered) > 0]  # all distinct values but the last
+    if len(edges) >= most:
+        edges = np.unique(ordered[len(values) * np.arange(1, most) // most])
+    place = np.searchsorted(edges, column, side="left").astype(np.int64)
+    if present is not None:
+        place[~present] = -1
+    return Cells(place, np.arange(len(edges) + 1.0))
 
 
 def level_cells(codes: NDArray[np.int32]) -> Cells:

@@ -101,7 +101,7 @@ def column_tests(
     evidence = []
     with single_blas():  # small products, which threads only slow down
         for c in range(d):
-            cells = quantile_cells(pooled.rows.values[:, c], CELLS)
+            cells = quantile_cells(pooled.rows.values[:, c], CELLS, pooled.present(c))
             statistics = layout.over_labellings(cells, anderson_darling)
             distance = float(kolmogorov_smirnov(*layout.observed(cells))[0])
             evidence.append(Evidence(np.cbrt(statistics), float(statistics[0]), distance))

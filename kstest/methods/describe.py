@@ -71,21 +71,28 @@ def _apart(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _location(a: Array, b: Array) -> str:
-    word = "higher" if _shift(a, b) > 0 else "lower"
-    middle = (np.median(a), np.median(b))
-    name = "median"
-    if middle[0] == middle[1]:
-        middle, name = (a.mean(), b.mean()), "mean"
-    return f"{word}: {name} {_change(*middle)}"
+    up = _shift(a, b) > 0
+    word = "higher" if up else "lower"
+    # Ranks say the direction; the number shown must not contradict it.
+    for name, of in (("median", np.median), ("mean", np.mean)):
+        before, after = float(of(a)), float(of(b))
+        if before != after and (after > before) == up:
+            return f"{word}: {name} {_change(before, after)}"
+    return f"{word} in {50 * (1 + abs(_shift(a, b))):.3g} % of pairs of rows"
 
 
 def _spread(a: Array, b: Array) -> str:
-    wide = [float(np.subtract(*np.quantile(x, [0.75, 0.25]))) for x in (a, b)]
-    name = "middle half"
-    if wide[0] == wide[1] or 0 in wide:
-        wide, name = [float(x.std()) for x in (a, b)], "standard deviation"
-    word = "wider" if _shift(*_apart(a, b)) > 0 else "narrower"
-    return f"{word}: {name} {_change(*wide)}"
+    wider = _shift(*_apart(a, b)) > 0
+    word = "wider" if wider else "narrower"
+    for name, of in (("middle half", _middle_half), ("standard deviation", np.std)):
+        before, after = float(of(a)), float(of(b))
+        if min(before, after) > 0 and before != after and (after > before) == wider:
+            return f"{word}: {name} {_change(before, after)}"
+    return f"{word} around the median"
+
+
+def _middle_half(x: Array) -> float:
+    return float(np.subtract(*np.quantile(x, [0.75, 0.25])))
 
 
 def _present(sample: Sample, place: int) -> Array:

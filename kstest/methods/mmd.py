@@ -31,6 +31,7 @@ from .columns import column_tests, correction, labels
 from .common import bandwidth_numbers, banks, kernel_names, missingness
 from .mmd_effect import (
     Pairs,
+    check_bounded,
     check_tolerance,
     effect,
     tolerant_p_value,
@@ -205,6 +206,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     few = refusal(samples, base)
     if few:
         return few
+    check_bounded(params.tolerance, samples)
     pooled = pool(samples, params.scale, sort=params.block_length is None)
     cut, rng, notices = design(samples, pooled, params, rng)
     none = refused_for_labellings(cut, pooled, base) or refused_for_weights(pooled, base)

@@ -14,6 +14,7 @@ from ..engine import Forms
 from ..errors import UsageError
 from ..kernels import KERNELS
 from ..nulls import Partition, p_value
+from ..sample import Sample
 
 Array = NDArray[np.float64]
 
@@ -132,6 +133,16 @@ def check_tolerance(tolerance: float, kernels: Sequence[str]) -> None:
             f"--tolerance with --kernel {unbounded[0]}: a single row can move this statistic "
             "without bound; use a kernel between 0 and 1, such as gaussian"
         )
+
+
+def check_bounded(tolerance: float, samples: Sequence[Sample]) -> None:
+    """Refuse --tolerance where a row may weigh more than 1 / min(m, n)."""
+    for option, given in (("--weights", samples[0].weights), ("--group", samples[0].groups)):
+        if tolerance and given is not None:
+            raise UsageError(
+                f"--tolerance with {option}: the bound on what corrupt rows can do holds for rows "
+                "of equal weight that are permuted one by one or in bins; leave out one of the two"
+            )
 
 
 def tolerant_statistics(forms: Forms, pairs: Pairs) -> Array:

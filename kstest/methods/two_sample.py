@@ -50,6 +50,8 @@ class Pooled:
         Whether the m rows are those of the first sample given.
     scale : str
         One of `kstest.kernels.SCALES`: how `rows` were scaled.
+    missing : ndarray of bool (N, d) or None
+        Numeric cells that are marked as missing.
     """
 
     rows: Rows
@@ -61,6 +63,11 @@ class Pooled:
     names: tuple[str, ...]
     reference_first: bool
     scale: str
+    missing: NDArray[np.bool_] | None = None
+
+    def present(self, column: int) -> NDArray[np.bool_] | None:
+        """Rows where a numeric column has a value; None where it has one everywhere."""
+        return None if self.missing is None else ~self.missing[:, column]
 
 
 def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
@@ -99,8 +106,9 @@ def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
     def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate([parts[side][orders[side]] for side in sides])
 
+    marked = None if missing is None else joined(missing)
     rows = Rows(
-        scale_columns(joined(values), scale, None if missing is None else joined(missing)),
+        scale_columns(joined(values), scale, marked),
         np.ascontiguousarray(joined(codes)),
     )
     groups = [s.groups for s in samples if s.groups is not None]
@@ -115,6 +123,7 @@ def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
         tuple(names),
         first == 0,
         scale,
+        marked,
     )
 
 
@@ -150,6 +159,9 @@ def design(
     mark = fingerprint(pooled.rows, robust=pooled.scale == "robust")
     rng = np.random.default_rng([int(rng.integers(2**63)), mark])
     if pooled.groups is not None:
+        other = "--block-length" if params.block_length else f"--permute {params.permute}"
+        if other != "--permute auto":
+            raise UsageError(f"--group and {other}: groups are permuted; leave out one of the two")
         return group_partition(pooled.groups, pooled.m, rng), rng, ()
     if params.block_length is not None:
         length = block_length(params.block_length, samples)
@@ -167,10 +179,10 @@ def bins() -> Any:
 
 
 def check_design(params: Any) -> None:
-    """Check --bins, and refuse --block-length together with options of another null."""
+    """Check what says how rows are permuted."""
+    check_block_length(params)
     if not 2 <= params.bins <= BINS * 4:
         raise UsageError(f"--bins {params.bins}: give a whole number from 2 to {BINS * 4}")
-    check_block_length(params)
 
 
 def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
@@ -230,10 +242,15 @@ def _enough(other: int, level: float) -> str:
         for k in range(2, other):
             if math.comb(other + k, k) >= 1 / level:
                 return f"{k} rows against {other}"
+    return f"{balanced_rows(level)} rows on both sides"
+
+
+def balanced_rows(level: float) -> int:
+    """Smallest number of rows a side, the same on both, with 1 / level labellings."""
     k = 2
     while math.comb(2 * k, k) // 2 < 1 / level:
         k += 1
-    return f"{k} rows on both sides"
+    return k
 
 
 def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:

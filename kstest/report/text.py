@@ -20,8 +20,7 @@ def render(result: Result, color: bool = False) -> str:
     verdict = result.verdict.upper()
     if color:
         verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
-    lines = textwrap.wrap(str(result.explanation.get("summary", "")), WIDTH - len(verdict) - 2)
-    head = [f"{verdict}: {lines[0]}" if lines else verdict, *("  " + line for line in lines[1:])]
+    head = heading(result.verdict.upper(), verdict, str(result.explanation.get("summary", "")))
     rows = (
         *facts(result),
         *_explained(result),
@@ -29,8 +28,14 @@ def render(result: Result, color: bool = False) -> str:
         *dependence(result),
         *_warnings(result),
     )
-    body = [line for label, text in rows for line in _entry(label, text)]
+    body = [line for label, text in rows for line in entry(label, text)]
     return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
+
+
+def heading(title: str, shown: str, text: str) -> list[str]:
+    """The first lines: the title, as it is to be shown, and a sentence."""
+    lines = textwrap.wrap(text, WIDTH - len(title) - 2)
+    return [f"{shown}: {lines[0]}" if lines else shown, *("  " + line for line in lines[1:])]
 
 
 def facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -85,7 +90,8 @@ def _explained(result: Result) -> Iterator[tuple[str, str]]:
     if len(differing) > LISTED:
         yield "", f"and {len(differing) - LISTED} more columns"
     elif columns and not differing and result.reject:
-        yield "differ in", "no column by itself; try --explain pairs"
+        advice = "; try --explain pairs" if len(columns) > 1 and "pairs" not in why else ""
+        yield "differ in", f"no column by itself{advice}"
     for place, pair in enumerate(why.get("pairs", ())[:LISTED]):
         names = " and ".join(pair["columns"])
         yield "pairs" if place == 0 else "", f"{names} (p {number(pair['adjusted_p_value'])})"
@@ -135,7 +141,8 @@ def _kernel(result: Result) -> str:
     return text
 
 
-def _entry(label: str, text: str) -> list[str]:
+def entry(label: str, text: str) -> list[str]:
+    """A labelled paragraph."""
     lines = textwrap.wrap(
         printable(text), WIDTH - LABEL - 2, break_long_words=True, break_on_hyphens=False
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -15,6 +17,8 @@ from ..plot import check as check_plot
 from ..plot import draw
 from ..registry import METHODS
 from ..report import FORMATS, render
+from ..result import Notice
+from ..sample import Sample
 from ..sources import OPTIONS, columns_of, read_options, read_samples
 from . import output
 from .progress import progress
@@ -60,6 +64,23 @@ Exit codes:
 def build(name: str) -> click.Command:
     """Return the click command of the test `name`."""
     module = METHODS[name].load()
+    results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or hasattr(module, "picture")]
+
+    def callback(**given: Any) -> int:
+        return _run(name, module, given)
+
+    return command(name, METHODS[name].summary, module, callback, results, EPILOG)
+
+
+def command(
+    name: str,
+    summary: str,
+    module: Any,
+    callback: Callable[..., int],
+    results: Sequence[click.Parameter],
+    epilog: str,
+) -> click.Command:
+    """Return a command with files by role, options of reading, those of Params, and `results`."""
     roles: tuple[str, ...] = module.SAMPLES
     files = click.Argument(
         ["files"], nargs=-1, metavar=" ".join(f"[{role.upper()}]" for role in roles)
@@ -73,7 +94,7 @@ def build(name: str) -> click.Command:
         )
         for role in roles
     ]
-    reading = [_option(f) for f in OPTIONS if _offered(f.name, module)]
+    reading = [_option(f) for f in OPTIONS if offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -86,20 +107,13 @@ def build(name: str) -> click.Command:
     after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
     reading[after:after] = values
     params = [_option(f) for f in fields(module.Params)]
-    results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or hasattr(module, "picture")]
-
-    def callback(**given: Any) -> int:
-        return _run(name, module, roles, given)
-
     return click.Command(
         name,
         callback=callback,
         params=[files, *role_options, *reading, *params, *results],
-        help="\n\n".join(
-            [METHODS[name].summary, *_description(module), f"\b\nExample: {module.EXAMPLE}"]
-        ),
-        short_help=METHODS[name].summary,
-        epilog=EPILOG,
+        help="\n\n".join([summary, *_description(module), f"\b\nExample: {module.EXAMPLE}"]),
+        short_help=summary,
+        epilog=epilog,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
@@ -110,7 +124,7 @@ def _description(module: Any) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def _offered(name: str, module: Any) -> bool:
+def offered(name: str, module: Any) -> bool:
     """Whether an option of reading makes sense for a test."""
     needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
     accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
@@ -138,12 +152,11 @@ def _option(f: Any) -> click.Option:
     )
 
 
-def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) -> int:
+def _run(name: str, module: Any, given: dict[str, Any]) -> int:
     if given["cite"]:
         output.write(module.REFERENCES, given["output"])
         return 0
-    sides = _sides(roles, given)
-    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    sides, params = arguments(module, given)
     output.check(given["output"])
     plot = given.get("plot")
     if plot is not None:
@@ -154,27 +167,50 @@ def _run(name: str, module: Any, roles: tuple[str, ...], given: dict[str, Any]) 
 
     from ..run import execute, picture
 
-    reading = read_options(roles, given, columns_of(module, params))
-    stdin = sys.stdin.buffer if sys.stdin else None
-    samples, notices = read_samples(sides, reading, stdin)
-    quiet = given["quiet"]
-    with progress(quiet) as show:
-        work = Work(
-            threads=given["threads"] or available_threads(),
-            progress=show,
-            notify=(lambda line: None) if quiet else note,
-        )
+    samples, notices = read(module, sides, params, given)
+    with working(given) as work:
         result = execute(name, samples, params, notices, work)
     if plot is not None:
         content = draw(result, picture(name, samples, params, result), plot)
         output.write(content, plot, "--plot")
-    if not (quiet and given["form"] == "text" and given["output"] is None):
-        color = given["output"] is None and wants_color(sys.stdout)
-        output.write(render(result, given["form"], color), given["output"])
+    deliver(lambda color: render(result, given["form"], color), given)
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 
-def _sides(roles: tuple[str, ...], given: dict[str, Any]) -> dict[str, list[str]]:
+def arguments(module: Any, given: Mapping[str, Any]) -> tuple[dict[str, list[str]], Any]:
+    """Files of each role, and Params, checked."""
+    sides = _sides(module.SAMPLES, given)
+    return sides, module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+
+
+def read(
+    module: Any, sides: Mapping[str, Sequence[str]], params: Any, given: Mapping[str, Any]
+) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+    """Read the files of a command."""
+    reading = read_options(module.SAMPLES, given, columns_of(module, params))
+    return read_samples(sides, reading, sys.stdin.buffer if sys.stdin else None)
+
+
+@contextmanager
+def working(given: Mapping[str, Any], label: str = "summing kernels") -> Iterator[Work]:
+    """Threads, progress bar and notes of a command."""
+    quiet = given.get("quiet", False)
+    with progress(quiet, label) as show:
+        yield Work(
+            threads=given["threads"] or available_threads(),
+            progress=show,
+            notify=(lambda line: None) if quiet else note,
+        )
+
+
+def deliver(form: Callable[[bool], str], given: Mapping[str, Any]) -> None:
+    """Write what `form` makes, with or without colour, to where it was asked for."""
+    if not (given.get("quiet") and given["form"] == "text" and given["output"] is None):
+        color = given["output"] is None and wants_color(sys.stdout)
+        output.write(form(color), given["output"])
+
+
+def _sides(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Files of each role: from its option, else the next positional argument."""
     if given.get("sample_column") is not None:
         if not given["files"] or any(given[f"role_{role}"] for role in roles):

@@ -15,7 +15,7 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[float], None]]:
+def progress(quiet: bool, label: str = "summing kernels") -> Iterator[Callable[[float], None]]:
     """Give a callback for the share done; the bar appears when it is worth looking at."""
     if quiet or not sys.stderr or not sys.stderr.isatty():
         yield lambda share: None
@@ -28,7 +28,7 @@ def progress(quiet: bool) -> Iterator[Callable[[float], None]]:
         if bar is None:
             if time.monotonic() - started < PATIENCE or share >= 1:
                 return
-            bar = click.progressbar(length=STEPS, label="summing kernels", file=sys.stderr)
+            bar = click.progressbar(length=STEPS, label=label, file=sys.stderr)
             bar.__enter__()
         bar.update(max(0, int(share * STEPS) - bar.pos))
 

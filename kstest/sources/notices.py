@@ -9,7 +9,7 @@ from kstest.params import option_name
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.rows import Part
-from kstest.sources.wording import LISTED_NAMES, listed, option_value
+from kstest.sources.wording import LISTED_NAMES, listed, option_value, shown
 
 NOTABLE_SHARE = 0.05  # of the rows of a side, dropped
 LISTED_FILES = 5
@@ -57,10 +57,10 @@ def _report(parts: Sequence[Part], names: Sequence[str]) -> str:
 
 
 def _by_column(counts: Mapping[str, int]) -> str:
-    # The name is cut before the count is joined to it, or a long name would hide its count.
-    shown = listed([f"{name[:30]}: {k:,}" for name, k in list(counts.items())[:LISTED_NAMES]])
+    some = list(counts.items())[:LISTED_NAMES]
+    text = ", ".join(f"{shown(name, 30)}: {k:,}" for name, k in some)
     more = len(counts) - LISTED_NAMES
-    return f"{shown} and {more:,} more columns" if more > 0 else shown
+    return f"{text} and {more:,} more columns" if more > 0 else text
 
 
 def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:

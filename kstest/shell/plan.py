@@ -1,0 +1,36 @@
+"""The command `kstest plan`: built like that of a test, but its answer is no verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import power
+from ..report.plan import render
+from . import output
+from .command import OUTPUT_OPTIONS, arguments, command, deliver, read, working
+
+# What has no meaning without a verdict, a picture or a paper of its own.
+LEFT_OUT = ("plot", "quiet", "exit_zero", "cite")
+
+EPILOG = """\b
+Exit codes:
+  0  planned, also when no number of rows was enough
+  2  could not run (message on stderr)"""
+
+
+def build(summary: str) -> click.Command:
+    """Return the click command."""
+    results = [o for o in OUTPUT_OPTIONS if o.name not in LEFT_OUT]
+    return command("plan", summary, power.search, _run, results, EPILOG)
+
+
+def _run(**given: Any) -> int:
+    sides, params = arguments(power.search, given)
+    output.check(given["output"])
+    samples, notices = read(power.search, sides, params, given)
+    with working(given, "simulating tests") as work:
+        found = power.plan(samples[0], params, notices, work)
+    deliver(lambda color: render(found, given["form"]), given)
+    return 0
