@@ -1,10 +1,10 @@
 """Power and time of `kstest hsic`.
 
-    python3 benchmarks/independence.py power [--draws 200]
+    python3 benchmarks/independence.py power [--draws 200] [--rows 192]
     python3 benchmarks/independence.py time [--peers DIR] [--sizes 2000 5000 10000]
 
-`power` prints rejection rates at level 0.05 for n = 192 rows and 199 permutations of 16 bins: the
-three rules that combine 25 pairs of bandwidths, and the pair of median bandwidths; all four see the
+`power` prints rejection rates at level 0.05 for n rows (192) and 199 permutations of 16 bins: the
+rules that combine 25 pairs of bandwidths, and the pair of median bandwidths; all of them see the
 same draws and the same permutations. The standard error of a rate r is sqrt(r (1 - r) / draws).
 
 `time` prints CPU and wall seconds of one test with 999 permutations; beside it, where DIR holds the
@@ -23,45 +23,46 @@ import numpy as np
 
 import kstest
 from kstest.engine import Work
+from kstest.methods.arrangement import plan
+from kstest.methods.column_blocks import Block
 from kstest.methods.hsic import Params
-from kstest.methods.independence import combined, plan, statistics
+from kstest.methods.independence import combined, statistics
 from kstest.nulls import p_value
 
-N = 192
-RULES = ("studentised", "fuse", "minp")
+RULES = ("mahalanobis", "studentised", "fuse", "minp")
 
 
-def sine(rng, frequency):
+def sine(rng, n, frequency):
     """Pairs on the unit square with density 1 + sin(w x) sin(w y), by rejection."""
     kept = np.empty((0, 2))
-    while len(kept) < N:
+    while len(kept) < n:
         z, u = rng.uniform(-np.pi, np.pi, (2048, 2)), rng.random(2048) * 2
         kept = np.concatenate([kept, z[u <= 1 + np.sin(frequency * z).prod(axis=1)]])
-    return kept[:N, :1], kept[:N, 1:]
+    return kept[:n, :1], kept[:n, 1:]
 
 
-def circle(rng):
-    angle = rng.uniform(0, 2 * np.pi, N)
-    points = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.55 * rng.standard_normal((N, 2))
+def circle(rng, n):
+    angle = rng.uniform(0, 2 * np.pi, n)
+    points = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.55 * rng.standard_normal((n, 2))
     return points[:, :1], points[:, 1:]
 
 
-def regression(rng, mean, spread=lambda x: 1.0, d=1):
-    x, e = rng.standard_normal((N, d)), rng.standard_normal((N, d))
+def regression(rng, n, mean, spread=lambda x: 1.0, d=1):
+    x, e = rng.standard_normal((n, d)), rng.standard_normal((n, d))
     y = e.copy()
     y[:, 0] = mean(x[:, 0]) + spread(x[:, 0]) * e[:, 0]
     return x, y
 
 
 CASES = {
-    "null": lambda rng: regression(rng, lambda x: 0 * x),
-    "y = .22 x + e": lambda rng: regression(rng, lambda x: 0.22 * x),
-    "y = .25 x^2 + e": lambda rng: regression(rng, lambda x: 0.25 * x**2),
+    "null": lambda rng, n: regression(rng, n, lambda x: 0 * x),
+    "y = .22 x + e": lambda rng, n: regression(rng, n, lambda x: 0.22 * x),
+    "y = .25 x^2 + e": lambda rng, n: regression(rng, n, lambda x: 0.25 * x**2),
     "noisy circle": circle,
-    "sine, w = 2": lambda rng: sine(rng, 2),
-    "sine, w = 3": lambda rng: sine(rng, 3),
-    "y = exp(x/4) e": lambda rng: regression(rng, lambda x: 0 * x, lambda x: np.exp(x / 4)),
-    "d = 5, .45 x^2": lambda rng: regression(rng, lambda x: 0.45 * x**2, d=5),
+    "sine, w = 2": lambda rng, n: sine(rng, n, 2),
+    "sine, w = 3": lambda rng, n: sine(rng, n, 3),
+    "y = exp(x/4) e": lambda rng, n: regression(rng, n, lambda x: 0 * x, lambda x: np.exp(x / 4)),
+    "d = 5, .45 x^2": lambda rng, n: regression(rng, n, lambda x: 0.45 * x**2, d=5),
 }
 
 
@@ -71,11 +72,12 @@ def power(options):
     for number, (name, draw) in enumerate(CASES.items()):
         rates = np.zeros(len(RULES) + 1)
         for repetition in range(options.draws):
-            blocks = draw(np.random.default_rng([91, number, repetition]))
+            arrays = draw(np.random.default_rng([91, number, repetition]), options.rows)
+            blocks = [Block.of_array(array) for array in arrays]
             params = Params(permutations=199, permute="bins")
             rng = np.random.default_rng(repetition)
-            found = statistics(blocks, plan(blocks, params), params, rng, Work(threads=1))
-            values = [combined(found, rule, N) for rule in RULES]
+            found = statistics(blocks, plan(options.rows, params), params, rng, Work(threads=1))
+            values = [combined(found, rule, options.rows) for rule in RULES]
             values.append(found.T[12])  # the third of five bandwidths on both sides
             rates += np.array([p_value(v) <= 0.05 for v in values]) / options.draws
         print(f"{name:17}" + "".join(f"{rate:13.3f}" for rate in rates), flush=True)
@@ -135,6 +137,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["power", "time"])
     parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=192)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--sizes", nargs="+", type=int, default=[2000, 5000, 10000])
     parser.add_argument("--limit", type=float, default=120, help="wall seconds of a peer")

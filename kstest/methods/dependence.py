@@ -16,9 +16,10 @@ from ..kernels import KERNELS
 from ..params import smallest_permutations
 from ..result import Notice
 from ..sample import Sample
+from .arrangement import GROUPS, STRETCHES, Plan
 from .column_blocks import Block
 from .common import serial_dependence
-from .independence import Plan, Statistics, informative_z, largest_z, pair_statistics
+from .independence import Statistics, informative_z, largest_z, pair_statistics
 
 # Pairs of columns described one by one, and those that get an HSIC of their own.
 MOST_DESCRIBED = 400
@@ -189,25 +190,22 @@ def kernel_block(found: Statistics, params: Any, of_pairs: bool = False) -> dict
 
 def null_block(how: Plan, n: int, params: Any) -> dict[str, Any]:
     """The `null` of a result."""
-    what = "rows" if how.size == 1 else "bins of rows"
-    if how.consecutive:
-        what = "blocks of consecutive rows"
     return {
-        "scheme": f"permutation of {what}",
+        "scheme": f"permutation of {how.unit}",
         "replicates": params.permutations,
-        "exact": not how.consecutive,
+        "exact": how.unit != STRETCHES,
         "bins": n // how.size,
         "rows_per_bin": how.size,
     }
 
 
-def serial_notice(data: Sample, blocks: Sequence[Block], params: Any) -> tuple[Notice, ...]:
+def serial_notice(data: Sample, blocks: Sequence[Block], how: Plan) -> tuple[Notice, ...]:
     """Warn when the rows of two or more blocks look like their neighbours in the file.
 
     One block may be a time series: permuting rows is exact as long as the rows of the others
     are exchangeable.
     """
-    if params.block_length is not None:
+    if how.unit in (STRETCHES, GROUPS):
         return ()
     parts = [block.sample(data, f"block {' '.join(block.names)[:40]}") for block in blocks]
     found = [notice for part in parts for notice in serial_dependence([part])]

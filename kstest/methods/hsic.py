@@ -21,14 +21,15 @@ from ..nulls import PAIR_BINS, p_value, threshold
 from ..params import alpha, block_length, check_common, option, option_name, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
+from .arrangement import GROUPS, MOST_ROWS, STRETCHES, Plan, plan
 from .column_blocks import Block, named_blocks, used_blocks
 from .common import bandwidth_numbers, check_block_length, kernel_names
 from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
-from .independence import MOST_ROWS, Plan, combined, plan, statistics
+from .independence import combined, statistics
 from .pairwise import test_pairs
 
 SAMPLES = ("data",)
-ACCEPTS = frozenset({"categorical", "missing"})
+ACCEPTS = frozenset({"categorical", "missing", "groups"})
 BLOCKS = ("x", "y", "z", "u", "v", "w")
 EXAMPLE = "kstest hsic measurements.parquet --x 'temp,humid' --y rate"
 REFERENCES = """\
@@ -96,9 +97,9 @@ class Params:
     bandwidth_x: str = option("", "The same for the first of two blocks only.", metavar=_RULE)
     bandwidth_y: str = option("", "The same for the second of two blocks only.", metavar=_RULE)
     aggregate: str = option(
-        "studentised",
+        "mahalanobis",
         "How several bandwidths become one statistic.",
-        choices=("studentised", "fuse", "minp"),
+        choices=("mahalanobis", "studentised", "fuse", "minp"),
     )
     scale: str = option(
         "robust",
@@ -201,6 +202,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     times the memory of the slowest column, and gives no verdict if the record has too few such
     blocks.
 
+    With `group`, whole groups of one size are permuted, each with its rows in file order: exact if
+    groups are exchangeable, however their rows depend on each other.
+
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.
 
@@ -230,12 +234,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(data.columns) + len(data.categorical),
         columns=(*data.columns, *data.categorical),
     )
-    how = plan(data.n, params, samples)
+    how = plan(data.n, params, data)
     bins = data.n // how.size
     if data.n < 4 or bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
         return _refused(base, data.n, how, params)
     base = replace(
-        base, null=null_block(how, data.n, params), warnings=serial_notice(data, used, params)
+        base, null=null_block(how, data.n, params), warnings=serial_notice(data, used, how)
     )
     if params.all_pairs:
         return test_pairs(base, used, how, params, rng, work)
@@ -287,7 +291,12 @@ def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:
     needed = max(4, how.least)
     while math.factorial(needed) < 1 / params.alpha:
         needed += 1
-    if how.consecutive:
+    if how.unit == GROUPS:
+        why = (
+            f"{n:,} rows are {n // how.size} groups: the test needs at least {needed} to reject at "
+            f"level {params.alpha}"
+        )
+    elif how.unit == STRETCHES:
         why = (
             f"{n:,} rows are {n // how.size} blocks of {how.size} consecutive rows, and at least "
             f"{needed} are needed: take a longer series, or a smaller --block-length if its memory "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,12 @@ from ..nulls import (
     aggregate,
     grid,
     informative,
-    pair_rows,
     permutations_of,
     table,
 )
 from ..params import option_name
-from ..sample import Sample
 from . import common
+from .arrangement import Arranged, Plan, arrange, seeded
 from .column_blocks import Block
 
 Index = NDArray[np.int64]
@@ -33,98 +31,10 @@ Values = NDArray[np.float64]
 # A kernel of each block: name and bandwidths, None where the kernel has none.
 Rung = tuple[str, tuple[float | None, ...]]
 
-# Up to this many rows single rows are permuted, beyond it bins of rows.
-MOST_ROWS = 512
 # Most bins for which one table of all pairs of bins beats a grid of permutations.
 MOST_BINS = 32
 # Tables of pairs of columns held at the same time, in numbers of 8 bytes.
 TABLE_NUMBERS = 3e7
-# The grid keeps kernel matrices of permuted rows whole.
-MOST_WHOLE_ROWS = 4096
-# Blocks of consecutive rows, at most: more would cost memory with their number.
-MOST_CONSECUTIVE = 256
-# A record of fewer independent stretches than this tells memory and dependence poorly apart.
-LEAST_AUTO = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which rows move together.
-
-    Attributes
-    ----------
-    size : int
-        Rows per bin; 1 permutes rows.
-    consecutive : bool
-        Bins are blocks of consecutive rows of the file, not random ones.
-    least : int
-        Bins without which there is no verdict.
-    """
-
-    size: int
-    consecutive: bool = False
-    least: int = 0
-
-
-def plan(n: int, params: Any, samples: Sequence[Sample] = ()) -> Plan:
-    """Choose the bins of n rows: by --block-length, by --permute, or by their number.
-
-    `samples` hold the columns whose memory decides the length of blocks of time.
-    """
-    if params.block_length is not None:
-        length = common.block_length(params.block_length, samples)
-        least = LEAST_AUTO if params.block_length == "auto" else 0
-        return Plan(max(1, min(length, n), math.ceil(n / MOST_CONSECUTIVE)), True, least)
-    most = MOST_ROWS if params.all_pairs else MOST_WHOLE_ROWS
-    if params.permute == "rows" and n > most:
-        raise UsageError(
-            f"--permute rows: found {n:,} rows; at most {most:,} are accepted, as kernel matrices "
-            "are then held whole; --permute bins is as valid"
-        )
-    rows = n <= MOST_ROWS and not params.all_pairs if params.permute == "auto" else None
-    if rows or params.permute == "rows":
-        return Plan(1)
-    return Plan(max(1, math.ceil(n / params.bins)))
-
-
-@dataclass(frozen=True)
-class Arranged:
-    """Rows ready for permutation.
-
-    Attributes
-    ----------
-    blocks : list of Rows
-        Scaled rows of every block, each in its own stored order.
-    cut : Pairing
-    """
-
-    blocks: list[Rows]
-    cut: Pairing
-
-
-def arrange(blocks: Sequence[Block], how: Plan, scale: str, rng: np.random.Generator) -> Arranged:
-    """Scale the columns, put the rows in random order, cut them into bins.
-
-    Rows are sorted before they are shuffled, so that their order in the file does not matter; only
-    bins of consecutive rows keep that order. Sorted rows would meet the same shuffles in every data
-    set, so the rows of each block, as a set that does not know which rows are paired, enter the
-    seed of `rng`: see `seeded`.
-    """
-    n = len(blocks[0])
-    order = np.arange(n)
-    if not how.consecutive:
-        keys = [key for block in blocks for key in block.keys]
-        order = np.lexsort(keys[::-1])[rng.permutation(n)]
-    cut = pair_rows(order, how.size, len(blocks), rng)
-    scaled = [block.scaled(scale) for block in blocks]
-    return Arranged([rows.take(cut.rows(l)) for l, rows in enumerate(scaled)], cut)
-
-
-def seeded(blocks: Sequence[Block], scale: str, rng: np.random.Generator) -> np.random.Generator:
-    """Return a generator that depends on the seed and on the rows of each block as a set."""
-    drawn = int(rng.integers(2**63))
-    prints = [common.fingerprint(block.scaled(scale), scale == "robust") for block in blocks]
-    return np.random.default_rng([drawn, *prints])
 
 
 def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list[list[Bank]]:

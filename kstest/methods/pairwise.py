@@ -13,9 +13,10 @@ import numpy as np
 from ..engine import Work
 from ..nulls import holm_adjusted, p_value
 from ..result import Result
+from .arrangement import Plan
 from .column_blocks import Block
 from .dependence import describe, kernel_block
-from .independence import Plan, Statistics, combined, largest_z, pair_statistics
+from .independence import Statistics, combined, largest_z, pair_statistics
 
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other"
 _SOME = "{count} of {total} pairs of columns are dependent (Holm's correction)"

@@ -1,0 +1,144 @@
+"""How the rows of an independence test are arranged: what moves together, and in which order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, UsageError
+from ..kernels import Rows
+from ..nulls import Pairing, pair_rows
+from ..sample import Sample
+from . import common
+from .column_blocks import Block
+
+ROWS, BINS = "rows", "bins of rows"
+STRETCHES, GROUPS = "blocks of consecutive rows", "groups"
+
+# Up to this many rows single rows are permuted, beyond it bins of rows.
+MOST_ROWS = 512
+# The grid keeps kernel matrices of permuted rows whole.
+MOST_WHOLE_ROWS = 4096
+# Groups, or blocks of consecutive rows, at most: more would cost memory with their number.
+MOST_MOVED = 256
+# A record of fewer independent stretches than this tells memory and dependence poorly apart.
+LEAST_AUTO = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which rows move together.
+
+    Attributes
+    ----------
+    size : int
+        Rows per bin; 1 permutes rows.
+    unit : str
+        What a bin is: ROWS, BINS (random ones), STRETCHES (in file order) or GROUPS.
+    least : int
+        Bins without which there is no verdict.
+    groups : ndarray of int (G, n / G), or None
+        The rows of each group.
+    """
+
+    size: int
+    unit: str = BINS
+    least: int = 0
+    groups: NDArray[np.int64] | None = None
+
+
+def plan(n: int, params: Any, sample: Sample | None = None) -> Plan:
+    """Choose the bins of n rows: by --group, --block-length, --permute, or by their number.
+
+    `sample` holds the groups, and the columns whose memory decides the length of blocks of time.
+    """
+    if sample is not None and sample.groups is not None:
+        return _group_plan(sample, params)
+    if params.block_length is not None:
+        length = common.block_length(params.block_length, [sample] if sample else [])
+        least = LEAST_AUTO if params.block_length == "auto" else 0
+        return Plan(max(1, min(length, n), math.ceil(n / MOST_MOVED)), STRETCHES, least)
+    most = MOST_ROWS if params.all_pairs else MOST_WHOLE_ROWS
+    if params.permute == "rows" and n > most:
+        raise UsageError(
+            f"--permute rows: found {n:,} rows; at most {most:,} are accepted, as kernel matrices "
+            "are then held whole; --permute bins is as valid"
+        )
+    rows = n <= MOST_ROWS and not params.all_pairs if params.permute == "auto" else None
+    if rows or params.permute == "rows":
+        return Plan(1, ROWS)
+    size = max(1, math.ceil(n / params.bins))
+    return Plan(size, BINS if size > 1 else ROWS)
+
+
+def _group_plan(sample: Sample, params: Any) -> Plan:
+    """Whole groups move, with the order of their rows; of more than MOST_MOVED several together."""
+    assert sample.groups is not None
+    given = [
+        option
+        for option, used in (
+            ("--block-length", params.block_length is not None),
+            (f"--permute {params.permute}", params.permute != "auto"),
+        )
+        if used
+    ]
+    if given:
+        raise UsageError(f"--group and {given[0]}: whole groups are permuted; give one of the two")
+    sizes = np.bincount(sample.groups)
+    sizes = sizes[sizes > 0]
+    if sizes.min() < sizes.max():
+        raise DataError(
+            f"--group: {len(sizes):,} groups hold {sizes.min():,} to {sizes.max():,} rows. A group "
+            "can only take the place of one with as many rows: choose rows with --where so that "
+            "all groups are of one size, or average within groups first."
+        )
+    groups = np.argsort(sample.groups, kind="stable").reshape(len(sizes), -1)
+    together = math.ceil(len(sizes) / MOST_MOVED)
+    return Plan(int(sizes[0]) * together, GROUPS, groups=groups)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """Rows ready for permutation.
+
+    Attributes
+    ----------
+    blocks : list of Rows
+        Scaled rows of every block, each in its own stored order.
+    cut : Pairing
+    """
+
+    blocks: list[Rows]
+    cut: Pairing
+
+
+def arrange(blocks: Sequence[Block], how: Plan, scale: str, rng: np.random.Generator) -> Arranged:
+    """Scale the columns, put the rows in random order, cut them into bins.
+
+    Rows are sorted before they are shuffled, so that their order in the file does not matter; only
+    blocks of consecutive rows, and the rows within a group, keep that order. Sorted rows would meet
+    the same shuffles in every data set, so the rows of each block, as a set that does not know
+    which rows are paired, enter the seed of `rng`: see `seeded`.
+    """
+    n = len(blocks[0])
+    order = np.arange(n)
+    if how.groups is not None:
+        order = how.groups[rng.permutation(len(how.groups))].ravel()
+    elif how.unit != STRETCHES:
+        keys = [key for block in blocks for key in block.keys]
+        order = np.lexsort(keys[::-1])[rng.permutation(n)]
+    cut = pair_rows(order, how.size, len(blocks), rng)
+    scaled = [block.scaled(scale) for block in blocks]
+    return Arranged([rows.take(cut.rows(l)) for l, rows in enumerate(scaled)], cut)
+
+
+def seeded(blocks: Sequence[Block], scale: str, rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator that depends on the seed and on the rows of each block as a set."""
+    drawn = int(rng.integers(2**63))
+    prints = [common.fingerprint(block.scaled(scale), scale == "robust") for block in blocks]
+    return np.random.default_rng([drawn, *prints])
