@@ -41,9 +41,11 @@ from .two_sample import (
     check_design,
     constant,
     design,
+    null_block,
     pool,
     refusal,
     refused_for_labellings,
+    undecided,
 )
 
 SAMPLES = ("reference", "sample")
@@ -197,14 +199,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> result.verdict, result.explanation["columns"][0].column
     ('rejected', '2')
     """
-    base = Result(
-        method="ks",
-        verdict="no verdict",
-        alpha=params.alpha,
-        n={s.name: s.n for s in samples},
-        d=len(samples[0].columns) + len(samples[0].categorical),
-        columns=(*samples[0].columns, *samples[0].categorical),
-    )
+    base = undecided("ks", samples, params.alpha)
     few = refusal(samples, base)
     if few:
         return few
@@ -228,13 +223,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             work.progress(len(evidence) / pooled.rows.width)
     base = replace(
         base,
-        null={
-            "scheme": cut.scheme,
-            "replicates": params.permutations,
-            "exact": cut.exact,
-            "bins": cut.movable,
-            "rows_per_bin": cut.size or None,
-        },
+        null=null_block(cut, params.permutations),
         warnings=(*missingness(samples), *notices),
     )
     if not any(np.ptp(e.statistics) for e in evidence):

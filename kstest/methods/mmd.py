@@ -17,7 +17,6 @@ from ..engine import Work, quadratic_forms
 from ..kernels import KERNELS, SCALES
 from ..nulls import (
     AGGREGATES,
-    Partition,
     aggregate,
     informative,
     labellings,
@@ -46,10 +45,12 @@ from .two_sample import (
     check_design,
     constant,
     design,
+    null_block,
     pool,
     refusal,
     refused_for_labellings,
     refused_for_weights,
+    undecided,
 )
 
 SAMPLES = ("reference", "sample")
@@ -195,14 +196,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.mmd(X, Y).verdict
     'rejected'
     """
-    base = Result(
-        method="mmd",
-        verdict="no verdict",
-        alpha=params.alpha,
-        n={s.name: s.n for s in samples},
-        d=len(samples[0].columns) + len(samples[0].categorical),
-        columns=(*samples[0].columns, *samples[0].categorical),
-    )
+    base = undecided("mmd", samples, params.alpha)
     few = refusal(samples, base)
     if few:
         return few
@@ -224,10 +218,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
     keep = informative(T, forms.size)
+    # A bandwidth or unit that corrupt rows can move makes the tolerance approximate.
+    given = bandwidth_numbers(params.bandwidth) and params.scale == "none"
     base = replace(
         base,
         kernel=_kernel_block(kernels, params),
-        null=_null_block(cut, params),
+        null=null_block(cut, params.permutations, exact=not params.tolerance or bool(given)),
         warnings=(*missingness(samples), *notices),
     )
     if not keep.any():
@@ -281,17 +277,6 @@ def _kernel_block(kernels: list[tuple[str, float]], params: Params) -> dict[str,
         "bandwidths": [h if KERNELS[name].has_bandwidth else None for name, h in kernels],
         "aggregate": params.aggregate if len(kernels) > 1 else None,
         "scale": params.scale,
-    }
-
-
-def _null_block(cut: Partition, params: Params) -> dict[str, object]:
-    fixed = bandwidth_numbers(params.bandwidth) and params.scale == "none"
-    return {
-        "scheme": cut.scheme,
-        "replicates": params.permutations,
-        "exact": cut.exact and (not params.tolerance or bool(fixed)),
-        "bins": cut.movable,
-        "rows_per_bin": cut.size or None,
     }
 
 

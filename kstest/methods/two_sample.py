@@ -185,6 +185,29 @@ def check_design(params: Any) -> None:
         raise UsageError(f"--bins {params.bins}: give a whole number from 2 to {BINS * 4}")
 
 
+def undecided(method: str, samples: Sequence[Sample], alpha: float) -> Result:
+    """The result as it stands before the test has run."""
+    return Result(
+        method=method,
+        verdict="no verdict",
+        alpha=alpha,
+        n={s.name: s.n for s in samples},
+        d=len(samples[0].columns) + len(samples[0].categorical),
+        columns=(*samples[0].columns, *samples[0].categorical),
+    )
+
+
+def null_block(cut: Partition, replicates: int, exact: bool = True) -> dict[str, object]:
+    """`Result.null` of a test that permutes the blocks of a partition."""
+    return {
+        "scheme": cut.scheme,
+        "replicates": replicates,
+        "exact": cut.exact and exact,
+        "bins": cut.movable,
+        "rows_per_bin": cut.size or None,
+    }
+
+
 def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
     """No verdict, if a sample is too small for any."""
     small = [s for s in samples if s.n < 2]
