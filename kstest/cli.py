@@ -18,13 +18,12 @@ import click
 
 from . import __version__
 from .errors import KstestError
-from .registry import METHODS
+from .registry import COMMANDS, METHODS
 
 BUG = 70
 INTERRUPTED = 130
 
 UTILITIES = {
-    "plan": "How many rows does it take to find a given change?",
     "completions": "Print the completion script of a shell.",
     "warmup": "Compile everything now, so that no later run has to.",
 }
@@ -34,24 +33,24 @@ class LazyGroup(click.Group):
     """A group whose help needs no command to be imported."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*METHODS, *UTILITIES]
+        return [*METHODS, *COMMANDS, *UTILITIES]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in METHODS:
             from .shell.command import build
 
             return build(name)
-        if name == "plan":
-            from .shell.plan import build as build_plan
-
-            return build_plan(UTILITIES[name])
+        if name in COMMANDS:
+            command: click.Command = COMMANDS[name].load().build(COMMANDS[name].summary)
+            return command
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Tests"):
             formatter.write_dl([(name, entry.summary) for name, entry in METHODS.items()])
         with formatter.section("Utilities"):
-            formatter.write_dl(list(UTILITIES.items()))
+            commands = {name: entry.summary for name, entry in COMMANDS.items()}
+            formatter.write_dl(list({**commands, **UTILITIES}.items()))
 
 
 @click.group(

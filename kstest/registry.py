@@ -1,7 +1,8 @@
 """Every test kstest has: name, module, one line for the help.
 
 The command line, the Python API, the documentation and the contract tests go through this dict;
-a new test is its module and one line here. Nothing heavy is imported until a test is used.
+a new test is its module and one line here, and so is a new command. Nothing heavy is imported
+until it is used.
 """
 
 from __future__ import annotations
@@ -27,4 +28,10 @@ METHODS: dict[str, Entry] = {
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
+}
+
+# Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their
+# module returns the click command or group.
+COMMANDS: dict[str, Entry] = {
+    "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
 }

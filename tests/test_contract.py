@@ -16,6 +16,7 @@ from kstest.report import FORMATS, render
 
 PACKAGE = Path(kstest.__file__).parent
 LAYERS = [
+    "archive",
     "sources",
     "kernels",
     "targets",
@@ -31,7 +32,7 @@ LAYERS = [
 ]
 # What a test cannot do without, besides data.
 NEEDED = {"ksd": {"target": "normal()"}}
-EVERYWHERE = {"errors", "result", "picture", "sample", "params", "registry"}
+EVERYWHERE = {"errors", "files", "result", "picture", "sample", "params", "registry"}
 
 
 @pytest.mark.parametrize("name", METHODS)

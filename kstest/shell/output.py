@@ -6,10 +6,10 @@ import contextlib
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from ..errors import OutputError
+from ..files import replace
 
 
 def check(path: str | None, option: str = "--output") -> None:
@@ -48,7 +48,7 @@ def write(payload: str | bytes, path: str | None, option: str = "--output") -> N
         if path is None:
             _write_stdout(content)
         elif _regular(Path(path)):
-            _replace(content, Path(path).resolve())
+            replace(content, Path(path))
         else:
             with open(path, "wb") as stream:
                 stream.write(content)
@@ -80,25 +80,3 @@ def _regular(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return True
-
-
-def _replace(content: bytes, target: Path) -> None:
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
