@@ -14,6 +14,7 @@ from .sources import (
     FILES_ONLY,
     OPTIONS,
     columns_of,
+    given_options,
     join_objects,
     read_options,
     samples_from_objects,
@@ -64,7 +65,7 @@ def function(name: str) -> Callable[..., Result]:
         samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)
         threads = given.get("threads")
         work = Work() if threads is None else Work(threads=threads)
-        result = execute(name, samples, params, notices, work)
+        result = execute(name, samples, params, notices, work, given_options(kept))
         if plot is not None:
             content = draw(result, picture(name, samples, params, result), plot)
             output.write(content, plot, "plot")

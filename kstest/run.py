@@ -27,6 +27,7 @@ def execute(
     params: Any,
     notices: Sequence[Notice] = (),
     work: Work | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run the test `name` and return its Result with inputs, parameters and provenance.
 
@@ -40,6 +41,8 @@ def execute(
     notices : sequence of Notice
         What the reading of the data had to say; put before the test's own warnings.
     work : Work, optional
+    reading : mapping, optional
+        Options of reading that were given, by name; for the record.
     """
     work = work or Work()
     require_accepted(name, getattr(METHODS[name].load(), "ACCEPTS", frozenset()), samples)
@@ -49,12 +52,17 @@ def execute(
     return replace(
         result,
         warnings=(*notices, *result.warnings),
-        **origin(samples, params, started, time.perf_counter() - clock, work),
+        **origin(samples, params, started, time.perf_counter() - clock, work, reading),
     )
 
 
 def origin(
-    samples: Sequence[Sample], params: Any, started: datetime, seconds: float, work: Work
+    samples: Sequence[Sample],
+    params: Any,
+    started: datetime,
+    seconds: float,
+    work: Work,
+    reading: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Where an answer came from: its `inputs`, `params` and `provenance`."""
     return {
@@ -63,7 +71,10 @@ def origin(
             for sample in samples
             for source in sample.inputs
         ),
-        "params": {f.name: _described(getattr(params, f.name)) for f in fields(params)},
+        "params": {
+            **{f.name: _described(getattr(params, f.name)) for f in fields(params)},
+            **{name: _described(value) for name, value in (reading or {}).items()},
+        },
         "provenance": {
             "kstest": __version__,
             "python": platform.python_version(),

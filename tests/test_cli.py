@@ -299,3 +299,11 @@ def test_unusable_blocks_are_exit_2(arguments, expected, linked):
     done = kstest("hsic", linked, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
+
+
+def test_json_records_the_options_of_reading_that_were_given(good):
+    given = ("--where", "a < 9", "--missing", "drop", "--permutations", "39")
+    done = kstest("mmd", good, good, *given, "--format", "json")
+    params = json.loads(done.stdout)["params"]
+    assert (params["where"], params["missing"]) == ("a < 9", "drop")
+    assert "delimiter" not in params

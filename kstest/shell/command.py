@@ -19,7 +19,7 @@ from ..registry import METHODS
 from ..report import FORMATS, render
 from ..result import Notice
 from ..sample import Sample
-from ..sources import OPTIONS, columns_of, read_options, read_samples
+from ..sources import OPTIONS, columns_of, given_options, read_options, read_samples
 from . import output
 from .progress import progress
 
@@ -169,7 +169,7 @@ def _run(name: str, module: Any, given: dict[str, Any]) -> int:
 
     samples, notices = read(module, sides, params, given)
     with working(given) as work:
-        result = execute(name, samples, params, notices, work)
+        result = execute(name, samples, params, notices, work, given_options(given))
     if plot is not None:
         content = draw(result, picture(name, samples, params, result), plot)
         output.write(content, plot, "--plot")

@@ -32,7 +32,14 @@ from kstest.sources.dialect import dialect
 from kstest.sources.formats import open_table
 from kstest.sources.joined import join_objects
 from kstest.sources.objects import open_object
-from kstest.sources.options import FILES_ONLY, OPTIONS, ReadOptions, columns_of, read_options
+from kstest.sources.options import (
+    FILES_ONLY,
+    OPTIONS,
+    ReadOptions,
+    columns_of,
+    given_options,
+    read_options,
+)
 from kstest.sources.stream import expand
 
 __all__ = [
@@ -40,6 +47,7 @@ __all__ = [
     "OPTIONS",
     "ReadOptions",
     "columns_of",
+    "given_options",
     "join_objects",
     "read_options",
     "read_samples",

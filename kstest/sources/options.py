@@ -123,6 +123,16 @@ def values_option(role: str) -> str:
     return option_name(f"{role}_values")
 
 
+def given_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `given` that are options of reading and not at their default, for the record."""
+    defaults = {f.name: f.default for f in OPTIONS}
+    return {
+        name: value
+        for name, value in given.items()
+        if (name in defaults or name.endswith("_values")) and value != defaults.get(name)
+    }
+
+
 def columns_of(module: Any, params: Any) -> Callable[[Sequence[str]], Sequence[str]] | None:
     """Ask a test which columns of a file it wants, where it has an opinion."""
     return module.columns(params) if hasattr(module, "columns") else None
