@@ -19,6 +19,10 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     from .registry import METHODS
 
+    if name == "plan":
+        from .api import plan
+
+        return plan
     if name not in METHODS:
         raise AttributeError(f"module 'kstest' has no attribute {name!r}")
     from .api import function
@@ -29,4 +33,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from .registry import METHODS
 
-    return [*METHODS, "__version__"]
+    return [*METHODS, "plan", "__version__"]
