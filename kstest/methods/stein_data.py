@@ -120,6 +120,23 @@ def coordinates(given: Given) -> tuple[Array, Array]:
     return Y, S
 
 
+def arrangement(
+    Y: Array, S: Array, law: str, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """Return the order in which rows are used, and the generator of everything random after.
+
+    A random order that the rows alone decide: the answer does not depend on that of the file,
+    except for ``markov``, whose signs follow it.
+    """
+    if law == "markov":
+        return np.arange(len(Y)), rng
+    hashes = row_hashes(np.concatenate([Y, S], axis=1))
+    order = np.argsort(hashes, kind="stable")
+    drawn = int(rng.integers(2**63))
+    rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
+    return order[rng.permutation(len(order))], rng
+
+
 def oddities(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
     out = []
     found = strongest_lag(S)

@@ -78,6 +78,25 @@ class Target:
                     S[:, c] = S[:, c] * chart.slope(X[:, c]) + chart.bend(X[:, c])
         return Y, S
 
+    def constrain(self, Y: Array) -> Array:
+        """Return rows in the data's units, given coordinates on the line: `unconstrain` back."""
+        columns = [chart.inverse(Y[:, c]) for c, chart in enumerate(self.charts)]
+        return np.ascontiguousarray(np.stack(columns, axis=1))
+
+    def log_density(self, Y: Array) -> Array:
+        """Return the log density of coordinates on the line, (n,), up to a constant.
+
+        It is log p(x) + sum log(dx/dy), minus infinity where p vanishes or has no value.
+        """
+        if self.logpdf is None:
+            raise ValueError(f"{self.name} has no density")
+        with np.errstate(all="ignore"):
+            out = np.array(self.logpdf(self.constrain(Y)), dtype=np.float64)
+            for c, chart in enumerate(self.charts):
+                if not chart.real:
+                    out += chart.log_slope(Y[:, c])
+        return np.where(np.isnan(out), -np.inf, out)
+
     def find(self, X: Array, edge: bool = False) -> tuple[int, int] | None:
         """Return row and column of the first value outside the support (or on its edge)."""
         masks = [
