@@ -13,9 +13,15 @@ from typing import Any
 from .errors import UsageError
 
 
-def option(default: Any, help: str, choices: Sequence[str] = (), metavar: str = "") -> Any:
-    """Declare a field of a Params class: default, one sentence of help, accepted words."""
-    return field(default=default, metadata={"help": help, "choices": choices, "metavar": metavar})
+def option(
+    default: Any, help: str, choices: Sequence[str] = (), metavar: str = "", hidden: bool = False
+) -> Any:
+    """Declare a field of a Params class: default, one sentence of help, accepted words.
+
+    A `hidden` one is not in the help: it is there to be refused with a reason.
+    """
+    about = {"help": help, "choices": choices, "metavar": metavar, "hidden": hidden}
+    return field(default=default, metadata=about)
 
 
 def alpha() -> Any:

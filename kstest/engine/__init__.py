@@ -41,7 +41,7 @@ from .margins import Margin, margins
 from .products import grid_products, table_products
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import mean_similarity
-from .work import Work, single_blas
+from .work import Work, single_blas, stage
 
 __all__ = [
     "Forms",
@@ -57,6 +57,7 @@ __all__ = [
     "quadratic_forms",
     "signed_sums",
     "single_blas",
+    "stage",
     "stein_sums",
     "stein_totals",
     "table_products",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..result import Notice
 from ..sample import Sample
 from ..sources import ReadOptions, read_samples, samples_from_objects
@@ -54,7 +54,7 @@ def given_data(sample: Sample, params: Any) -> Given:
         S = sample.values[:, [place[s] for _, s in pairs]]
         names = tuple(x for x, _ in pairs)
         return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
-    reference = _reference(params.reference, sample.columns)
+    reference = rows_beside("reference", getattr(params, "reference", ""), sample.columns)
     target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
     X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
@@ -62,19 +62,19 @@ def given_data(sample: Sample, params: Any) -> Given:
     return Given(target.name, target.columns, X, target, sample)
 
 
-def _reference(given: Any, columns: tuple[str, ...]) -> Array | None:
-    """Rows of the file (or, in Python, the object) that a target is fitted to."""
-    if isinstance(given, str) and not given:
+def rows_beside(role: str, given: Any, columns: tuple[str, ...]) -> Array | None:
+    """Rows of the same columns from a file that an option names, or in Python an object."""
+    if given is None or (isinstance(given, str) and not given):
         return None
     options = ReadOptions(choose=lambda names: columns)
     if isinstance(given, str):
-        samples, _ = read_samples({"reference": [given]}, options)
+        samples, _ = read_samples({role: [given]}, options)
     else:
         options = ReadOptions()
-        samples, _ = samples_from_objects({"reference": given}, options)
+        samples, _ = samples_from_objects({role: given}, options)
     values = samples[0].values
     if values.shape[1] != len(columns):
-        raise DataError(f"reference: has {values.shape[1]} columns, the data have {len(columns)}")
+        raise DataError(f"{role}: has {values.shape[1]} columns, the data have {len(columns)}")
     return values
 
 
@@ -170,3 +170,46 @@ def oddities(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
             )
         )
     return tuple(out)
+
+
+def movable(given: Given) -> Target:
+    """Return the target, if rows can be moved by it.
+
+    Raises
+    ------
+    UsageError
+        For a target without density, with fitted parameters, or of angles.
+    """
+    target = given.target
+    assert target is not None
+    if target.fitted:
+        raise UsageError(
+            f"--target {target.name}: is fitted; this test takes a target whose parameters are "
+            "known. kstest ksd refits every simulated sample"
+        )
+    if target.logpdf is None:
+        raise UsageError(
+            f"target: {target.name} gives scores alone, which cannot drive this test: moved rows "
+            "are accepted by their density. Give it a method logpdf(X), or use kstest ksd"
+        )
+    angles = [name for name, c in zip(target.columns, target.charts, strict=True) if c.angle]
+    if angles:
+        raise UsageError(
+            f"--target: column {angles[0]!r} is an angle; rows are moved on lines alone. Use "
+            "kstest ksd"
+        )
+    return target
+
+
+def require_density(target: Target, Y: Array, given: Given) -> None:
+    """Refuse rows at which the log density is not a finite number, naming the first."""
+    bad = ~np.isfinite(target.log_density(Y))
+    if bad.any():
+        row = int(np.argmax(bad))
+        place = ", ".join(
+            f"{c} = {x:.6g}" for c, x in zip(given.columns, given.X[row], strict=True)
+        )
+        raise DataError(
+            f"data: the log density of {given.row(row)} ({place}) is not a finite number; "
+            f"{int(bad.sum()):,} rows have none. The target's density vanishes there"
+        )

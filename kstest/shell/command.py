@@ -149,6 +149,7 @@ def _option(f: Any) -> click.Option:
         show_default=f.default not in (None, "", ()),
         metavar=metavar,
         help=f.metadata["help"],
+        hidden=f.metadata.get("hidden", False),
     )
 
 

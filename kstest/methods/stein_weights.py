@@ -1,0 +1,79 @@
+"""Where the rows are: the share of each mode among them, against what the target gives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..targets import Target
+from .stein_modes import Modes
+
+Array = NDArray[np.float64]
+
+# Draws of the target that give its shares: to half a per cent.
+DRAWS = 20_000
+# Differences of more than this many standard deviations are worth a word.
+NOTABLE = 3.0
+
+
+def weights(
+    Y: Array, target: Target, modes: Modes, rng: np.random.Generator
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the modes with their shares, and where the target's shares come from.
+
+    A row belongs to the mode whose normal law (mean there, precision that of the density)
+    makes it most probable. The target's shares are those of its own draws, counted alike, or, where
+    it cannot be sampled, Laplace's approximation of the mass around each mode. `z` is the
+    difference in standard deviations of the counts; no part of the test.
+    """
+    count, n = len(modes), len(Y)
+    seen = np.bincount(modes.nearest(Y), minlength=count) / n
+    if target.sample is not None:
+        own = target.unconstrain(target.sample(DRAWS, rng))[0]
+        expected = np.bincount(modes.nearest(own), minlength=count) / DRAWS
+        source, noise = "draws of the target", 1 / n + 1 / DRAWS
+    else:
+        mass = np.exp(modes.log_mass - modes.log_mass.max())
+        expected, source, noise = mass / mass.sum(), "Laplace's approximation", 1 / n
+    # A mode without a draw is not impossible, only rarer than one in so many.
+    share = np.maximum(expected, 1 / DRAWS)
+    z = (seen - expected) / np.sqrt(share * (1 - np.minimum(share, 1 - 1 / DRAWS)) * noise)
+    places = target.constrain(modes.places)
+    table = [
+        {
+            "mode": k + 1,
+            "place": dict(zip(target.columns, map(float, places[k]), strict=True)),
+            "log_density": float(modes.log_density[k]),
+            "condition_number": float(modes.conditions[k]),
+            "share": float(seen[k]),
+            "target_share": float(expected[k]),
+            "z": float(z[k]),
+        }
+        for k in range(count)
+    ]
+    return table, source
+
+
+def most_different(table: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the mode whose share differs most, if by more than the counts' noise."""
+    far = [m for m in table if abs(m["z"]) > NOTABLE]
+    return max(far, key=lambda m: abs(m["share"] - m["target_share"])) if far else None
+
+
+def sentence(table: list[dict[str, Any]]) -> str:
+    """Say which mode holds too many rows or too few; empty where none does."""
+    mode = most_different(table)
+    if mode is None:
+        return ""
+    seen, expected = percent(mode["share"], mode["target_share"])
+    return f"mode {mode['mode']} holds {seen} of the rows, the target gives it {expected}"
+
+
+def percent(*shares: float) -> list[str]:
+    """Shares with as many digits as it takes to tell them apart."""
+    digits = 0
+    while digits < 4 and len({f"{100 * s:.{digits}f}" for s in shares}) < len(set(shares)):
+        digits += 1
+    return [f"{100 * s:.{digits}f} %" for s in shares]
