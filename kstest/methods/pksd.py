@@ -40,6 +40,7 @@ from .stein_data import (
 )
 from .stein_explanation import explain
 from .stein_modes import Modes
+from .stein_moves import automatic_scales
 from .stein_perturbed import (
     Perturbation,
     Perturbed,
@@ -130,9 +131,10 @@ class Params:
     )
     starts: int = option(50, "Number of starts of the search for modes.")
     scales: str = option(
-        "0.5:1.5:21",
-        "Jump scales: the distance of a jump in units of that between the modes.",
-        metavar="LOW:HIGH:COUNT|NUMBER[,NUMBER...]",
+        "auto",
+        "Jump scales, the length of a jump in units of the distance between the modes; auto takes "
+        "0.5:1.5:21, and a narrower range around 1 for modes that are far apart.",
+        metavar="auto|LOW:HIGH:COUNT|NUMBER[,...]",
     )
     steps: str = option(
         "auto", "Jumps tried per row and scale; auto takes 5 per mode.", metavar="auto|NUMBER"
@@ -169,10 +171,10 @@ class Params:
         if not 0 < self.flip <= 0.5:
             raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
         bandwidth_numbers(self.bandwidth)
-        if not scales_of(self.scales):
+        if self.scales != "auto" and not scales_of(self.scales):
             raise UsageError(
-                f"--scales {self.scales}: give LOW:HIGH:COUNT, for example 0.5:1.5:21, or numbers "
-                "separated by commas, at most 1,000"
+                f"--scales {self.scales}: give auto, LOW:HIGH:COUNT, for example 0.5:1.5:21, or "
+                "numbers separated by commas, at most 1,000"
             )
         if self.steps != "auto" and not (self.steps.isdigit() and 1 <= int(self.steps) <= 100_000):
             raise UsageError(f"--steps {self.steps}: give auto, or a number from 1 to 100,000")
@@ -269,7 +271,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         tested = order[len(order) // 2 :]
     modes = modes_of(target, params, Y[training] if split else None, by_target, stage(work, 0, 0.2))
     made = setup(Y[training] if split else Y[order], target, params, rng)
-    scales = scales_of(params.scales) if len(modes) > 1 else ()
+    scales: tuple[float, ...] = ()
+    if len(modes) > 1:
+        scales = scales_of(params.scales) or automatic_scales(modes)
     how = Perturbation(target, modes, scales, steps_of(params.steps, len(modes)), made)
     if split and len(scales) > 1:
         scale = best_scale(Y[training], S[training], how, params, rng, stage(work, 0.2, 0.6))
@@ -285,7 +289,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         if params.null == "parametric"
         else signed(Y, S, how, params.null, params, rng, late)
     )
-    return _result(base, given, how, found, Y, S, tested, params, rng, notices)
+    return _result(base, given, how, found, Y, S, tested, params, by_target, notices)
 
 
 def _result(
@@ -297,7 +301,7 @@ def _result(
     S: Array,
     tested: NDArray[np.int64],
     params: Params,
-    rng: np.random.Generator,
+    by_target: np.random.Generator,
     notices: tuple[Notice, ...],
 ) -> Result:
     bank, n = how.made.bank, len(Y)
@@ -306,7 +310,7 @@ def _result(
     p, plain_p = p_value(one), p_value(plain)
     rejected = p <= params.alpha
     idle = _idle(how.modes, found)
-    table, source = weights(Y, how.target, how.modes, rng) if len(how.modes) else ([], "")
+    table, source = weights(Y, how.target, how.modes, by_target) if len(how.modes) else ([], "")
     explanation: dict[str, object] = {
         "summary": _summary(rejected, idle, table),
         "target": given.name,

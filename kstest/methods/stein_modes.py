@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Work
+from ..engine import Work, single_blas
 from ..targets import Target
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ NOTHING = 1e100
 
 @dataclass(frozen=True)
 class Modes:
-    """Modes of a density, in coordinates on the line, the heaviest first.
+    """Modes of a density, in coordinates on the line.
 
     Attributes
     ----------
@@ -88,6 +88,13 @@ class Modes:
         """Condition numbers of the precisions, (K,)."""
         values = self._spectra[0]
         return np.asarray(values[:, -1] / values[:, 0])
+
+    def distances(self) -> Array:
+        """Distances of all pairs of modes in standard deviations on the way, ascending."""
+        i, j = np.triu_indices(len(self), 1)
+        way = self.places[i] - self.places[j]
+        both = (self.precisions[i] + self.precisions[j]) / 2
+        return np.sort(np.sqrt(np.einsum("kc,kce,ke->k", way, both, way)))
 
     @property
     def log_mass(self) -> Array:
@@ -145,17 +152,18 @@ def search(target: Target, starts: Array, spread: Array, work: Work) -> Modes:
 
     climb = _descent(target, spread)
     ends = []
-    for number, start in enumerate(starts, 1):
-        found = minimize(
-            climb,
-            start / spread,
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": MOST_ITERATIONS, "ftol": 1e-12, "gtol": 1e-7},
-        )
-        if np.isfinite(found.x).all() and found.fun < NOTHING:
-            ends.append((float(found.fun), found.x * spread))
-        work.progress(number / len(starts))
+    with single_blas():  # its matrices are tiny
+        for number, start in enumerate(starts, 1):
+            found = minimize(
+                climb,
+                start / spread,
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": MOST_ITERATIONS, "ftol": 1e-12, "gtol": 1e-7},
+            )
+            if np.isfinite(found.x).all() and found.fun < NOTHING:
+                ends.append((float(found.fun), found.x * spread))
+            work.progress(number / len(starts))
     ends.sort(key=lambda end: end[0])
     places: list[Array] = []
     precisions: list[Array] = []
@@ -171,25 +179,28 @@ def search(target: Target, starts: Array, spread: Array, work: Work) -> Modes:
             places.append(place)
             precisions.append(H)
     d = starts.shape[1]
-    return _ranked(target, np.reshape(places, (-1, d)), np.reshape(precisions, (-1, d, d)), True)
+    modes = _modes(target, np.reshape(places, (-1, d)), np.reshape(precisions, (-1, d, d)))
+    return _heaviest(modes) if len(modes) else modes
 
 
 def given_modes(target: Target, places: Array, spread: Array) -> Modes:
     """Modes that somebody else found (K, d), with the precision of the density there."""
     precisions = np.array([precision(target, place, spread) for place in places])
-    return _ranked(target, places, precisions, False)
+    return _modes(target, places, precisions)
 
 
-def _ranked(target: Target, places: Array, precisions: Array, drop: bool) -> Modes:
-    """The heaviest first."""
+def _modes(target: Target, places: Array, precisions: Array) -> Modes:
     if not len(places):
         return Modes(places, precisions, np.empty(0))
-    all_ = Modes(places, precisions, target.log_density(places))
-    order = np.argsort(-all_.log_mass, kind="stable")
-    if drop:
-        mass = all_.log_mass[order]
-        order = order[mass > mass[0] - MASS_GAP][:MOST_MODES]
-    return all_.take(order)
+    return Modes(places, precisions, target.log_density(places))
+
+
+def _heaviest(found: Modes) -> Modes:
+    """Drop what weighs nothing; the heaviest first, equally heavy ones by their coordinates."""
+    mass = found.log_mass
+    rounded = np.round(np.column_stack([-mass, found.places]), 3) + 0.0
+    order = np.lexsort(rounded.T[::-1])
+    return found.take(order[mass[order] > mass.max() - MASS_GAP][:MOST_MODES])
 
 
 def values_at(target: Target, Y: Array) -> tuple[Array, Array]:

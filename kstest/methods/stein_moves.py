@@ -29,6 +29,11 @@ Array = NDArray[np.float64]
 ROWS_AT_ONCE = 50_000
 
 
+# Automatic scales: their number, their largest distance from 1, and how many standard deviations
+# beside a mode the longest and the shortest jumps from another one end.
+SCALES, WIDEST, ASIDE = 21, 0.5, 3.0
+
+
 @dataclass(frozen=True)
 class Moved:
     """Rows after their jumps at one scale.
@@ -47,6 +52,21 @@ class Moved:
     rows: Array
     accepted: float
     jumped: float
+
+
+def automatic_scales(modes: Modes) -> tuple[float, ...]:
+    """Return 21 jump scales around 1.
+
+    They reach from 0.5 to 1.5, as published, unless modes are more than 6 standard deviations
+    apart: then only as far as jumps end within 3 of them beside a mode, since longer and shorter
+    ones would never be accepted. Where pairs of modes differ in distance, every third scale suits
+    the nearest pair, the median pair, and the farthest.
+    """
+    distances = modes.distances()
+    pairs = np.array([0, (len(distances) - 1) // 2, len(distances) - 1])
+    reach = np.minimum(WIDEST, ASIDE / np.maximum(distances[pairs], 1e-300))
+    position = np.linspace(-1, 1, SCALES)
+    return tuple(float(t) for t in 1 + position * reach[np.arange(SCALES) % 3])
 
 
 def jump(

@@ -46,13 +46,16 @@ def modes_of(
     given = rows_beside("modes", params.modes, target.columns)
     if given is not None:
         return _checked(target, given, spread_of(pool))
-    if training is None:
+    if target.components is not None and not params.box:
+        # Every mode of a mixture of normal laws is climbed to from a mean.
+        starts = target.components[0]
+    elif training is None:
         starts = spread_out(pool, params.starts, rng)
     else:
         half = (params.starts + 1) // 2
         starts = np.concatenate([spread_out(part, half, rng) for part in (pool, training)])
         pool = np.concatenate([pool, training])
-    if target.modes is not None:
+    if target.modes is not None and target.components is None:
         starts = np.concatenate([_on_the_line(target, target.modes), starts])
     starts = starts[np.isfinite(values_at(target, starts)[0])]
     return search(target, starts, spread_of(pool), work)

@@ -21,7 +21,7 @@ NOTABLE = 3.0
 def weights(
     Y: Array, target: Target, modes: Modes, rng: np.random.Generator
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return the modes with their shares, and where the target's shares come from.
+    """Return the modes, the most surprising share first, and where the target's shares come from.
 
     A row belongs to the mode whose normal law (mean there, precision that of the density)
     makes it most probable. The target's shares are those of its own draws, counted alike, or, where
@@ -53,13 +53,18 @@ def weights(
         }
         for k in range(count)
     ]
-    return table, source
+    return sorted(table, key=_surprise, reverse=True), source
 
 
 def most_different(table: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the mode whose share differs most, if by more than the counts' noise."""
     far = [m for m in table if abs(m["z"]) > NOTABLE]
-    return max(far, key=lambda m: abs(m["share"] - m["target_share"])) if far else None
+    return max(far, key=_surprise) if far else None
+
+
+def _surprise(mode: dict[str, Any]) -> tuple[float, float]:
+    """Of two modes that differ as much, the one that holds too many rows comes first."""
+    return round(abs(mode["share"] - mode["target_share"]), 2), mode["share"]
 
 
 def sentence(table: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..result import Result, plain
 from ..sources.wording import printable
 from .dependence import combinations, dependence, pairs_table
+from .modes import modes
 from .wording import number
 
 WIDTH = 80
@@ -24,6 +25,7 @@ def render(result: Result, color: bool = False) -> str:
     rows = (
         *facts(result),
         *_explained(result),
+        *modes(result),
         *_drivers(result),
         *dependence(result),
         *_warnings(result),
