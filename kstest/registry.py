@@ -28,7 +28,7 @@ METHODS: dict[str, Entry] = {
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
-    "pksd": Entry("kstest.methods.pksd", "Does it, the weights of its modes included?"),
+    "pksd": Entry("kstest.methods.pksd", "Does a sample fit a density of several modes?"),
 }
 
 # Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their

@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+from scipy.linalg import sqrtm
 
 PROFILES = {
     "gaussian": lambda x, y, h: math.exp(-sum((x - y) ** 2) / (2 * h * h)),
@@ -179,3 +180,32 @@ def stein_matrix(X, S, name, h):
         U = S @ S.T * q**0.5 + q**1.5 / h**2 * (cross + d) - 3 / h**4 * r2 * q**2.5
     np.fill_diagonal(U, 0)
     return U
+
+
+def jump(x, i, j, scale, modes, covariances):
+    """Liu, Duncan, Gandy (2023): from mode i to mode j, places measured from their mean."""
+    centre = np.mean(modes, axis=0)
+    root = [sqrtm(c).real for c in covariances]
+    start, end = centre + scale * (modes[i] - centre), centre + scale * (modes[j] - centre)
+    return end + root[j] @ np.linalg.solve(root[i], x - start)
+
+
+def perturbed(X, logpdf, modes, covariances, scales, steps, rng):
+    """Rows after their jumps, per scale, a row and a jump at a time; draws come as in kstest."""
+    out = np.array([X.copy() for _ in scales])
+    for _ in range(steps):
+        size = len(scales) * len(X)
+        starts = rng.integers(len(modes), size=size)
+        ends = (starts + rng.integers(1, len(modes), size=size)) % len(modes)
+        uniform = 1 - rng.random(size)
+        for k, scale in enumerate(scales):
+            for r in range(len(X)):
+                at = k * len(X) + r
+                i, j = starts[at], ends[at]
+                x = out[k, r]
+                y = jump(x, i, j, scale, modes, covariances)
+                volume = np.linalg.det(covariances[j]) / np.linalg.det(covariances[i])
+                ratio = math.exp(logpdf(y) - logpdf(x)) * math.sqrt(volume)
+                if uniform[at] < min(1.0, ratio):
+                    out[k, r] = y
+    return out

@@ -31,7 +31,10 @@ LAYERS = [
     "cli",
 ]
 # What a test cannot do without, besides data.
-NEEDED = {"ksd": {"target": "normal()"}}
+NEEDED = {
+    "ksd": {"target": "normal()"},
+    "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},
+}
 EVERYWHERE = {"errors", "files", "result", "picture", "sample", "params", "registry"}
 
 

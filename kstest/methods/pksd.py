@@ -245,6 +245,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     sample = samples[0]
     given = given_data(sample, params)
     target = movable(given)
+    if params.null == "parametric" and target.sample is None:
+        raise UsageError(
+            "--null parametric: this target cannot be sampled from; use --null wild or markov"
+        )
     base = Result(
         method="pksd",
         verdict="no verdict",

@@ -29,6 +29,8 @@ MOST_MODES = 50
 # Steps of numerical derivatives: relative to the starts' spread, then to a mode's own.
 FIRST_STEP, SECOND_STEP = 1e-4, 5e-2
 MOST_ITERATIONS = 500
+# Smallest eigenvalue of a precision, of its largest.
+FLATTEST = 1e-10
 # What the search is told where the density vanishes.
 NOTHING = 1e100
 
@@ -110,15 +112,15 @@ class Modes:
         return np.asarray(logs.argmax(axis=1), dtype=np.int64)
 
 
-def spread_out(pool: Array, count: int, rng: np.random.Generator) -> Array:
-    """Choose `count` rows of a pool: every other one the farthest from those before it.
+def spread_out(pool: Array, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose `count` rows of a pool, by index: every other one the farthest from those before it.
 
     The farthest rows reach light modes that a random choice would miss; the random ones keep
     heavy tails from taking all starts.
     """
     order = rng.permutation(len(pool))[:count]
     if len(pool) <= count:
-        return pool[order]
+        return np.asarray(order)
     scaled = pool / spread_of(pool)
     chosen: list[int] = []
     distance = np.full(len(pool), np.inf)
@@ -126,10 +128,10 @@ def spread_out(pool: Array, count: int, rng: np.random.Generator) -> Array:
         row = int(order[k]) if k % 2 == 0 else int(distance.argmax())
         chosen.append(row)
         distance = np.minimum(distance, ((scaled - scaled[row]) ** 2).sum(axis=1))
-    return pool[chosen]
+    return np.array(chosen)
 
 
-def search(target: Target, starts: Array, spread: Array, work: Work) -> Modes:
+def search(target: Target, starts: Array, spreads: Array, work: Work) -> Modes:
     """Climb from every start to a mode; return the distinct ones.
 
     Parameters
@@ -137,8 +139,8 @@ def search(target: Target, starts: Array, spread: Array, work: Work) -> Modes:
     target : Target
         With a density, all columns on the line.
     starts : ndarray (P, d)
-    spread : ndarray (d,)
-        The unit of length of each coordinate for the search.
+    spreads : ndarray (P, d)
+        The unit of length around each start: the first step is no longer than that.
     work : Work
 
     Notes
@@ -150,24 +152,23 @@ def search(target: Target, starts: Array, spread: Array, work: Work) -> Modes:
     """
     from scipy.optimize import minimize
 
-    climb = _descent(target, spread)
     ends = []
     with single_blas():  # its matrices are tiny
-        for number, start in enumerate(starts, 1):
+        for number, (start, spread) in enumerate(zip(starts, spreads, strict=True), 1):
             found = minimize(
-                climb,
+                _descent(target, spread),
                 start / spread,
                 jac=True,
                 method="L-BFGS-B",
                 options={"maxiter": MOST_ITERATIONS, "ftol": 1e-12, "gtol": 1e-7},
             )
             if np.isfinite(found.x).all() and found.fun < NOTHING:
-                ends.append((float(found.fun), found.x * spread))
+                ends.append((float(found.fun), found.x * spread, spread))
             work.progress(number / len(starts))
     ends.sort(key=lambda end: end[0])
     places: list[Array] = []
     precisions: list[Array] = []
-    for _, place in ends:
+    for _, place, spread in ends:
         if any(_apart(place, m, H) < SAME / 100 for m, H in zip(places, precisions, strict=True)):
             continue
         H = precision(target, place, spread)
@@ -211,27 +212,27 @@ def values_at(target: Target, Y: Array) -> tuple[Array, Array]:
 def precision(target: Target, place: Array, spread: Array) -> Array:
     """Return minus the second derivative of log p, (d, d), by central differences of the score.
 
-    Exact for normal laws. Eigenvalues are taken by their size, and none is below that of
-    the starts' spread times 1e-6: away from a maximum the matrix need not be positive definite.
+    Exact for normal laws. Eigenvalues are taken by their size: away from a maximum the matrix
+    need not be positive definite. The second of two rounds takes steps that suit the first's
+    answer, so that the spread need not be known well.
     """
-    least = 1e-3 / spread
+    least = 1e-8 / spread
     step = FIRST_STEP * spread
     H = np.diag(least**2)
     for _ in range(2):
         moves = np.diag(step)
-        both = np.concatenate([place + moves, place - moves])
-        _, slopes = values_at(target, both)
+        _, slopes = values_at(target, np.concatenate([place + moves, place - moves]))
         up, down = np.split(slopes, 2)
         rows = (down - up) / (2 * step[:, None])
         if not np.isfinite(rows).all():
             break
         H = (rows + rows.T) / 2
-        widths = 1 / np.sqrt(np.maximum(np.abs(np.diag(H)), least**2))
-        step = SECOND_STEP * widths
-    # In units of the spread, so that no column's unit decides what is small.
-    values, vectors = np.linalg.eigh(H * np.outer(spread, spread))
-    values = np.maximum(np.abs(values), 1e-6)
-    return np.asarray(((vectors * values) @ vectors.T) / np.outer(spread, spread))
+        step = SECOND_STEP / np.sqrt(np.maximum(np.abs(np.diag(H)), least**2))
+    # In units in which the diagonal is 1, so that no column's unit decides what is small.
+    unit = np.sqrt(np.maximum(np.abs(np.diag(H)), least**2))
+    values, vectors = np.linalg.eigh(H / np.outer(unit, unit))
+    values = np.maximum(np.abs(values), FLATTEST * np.abs(values).max())
+    return np.asarray(((vectors * values) @ vectors.T) * np.outer(unit, unit))
 
 
 def _descent(target: Target, spread: Array) -> Callable[[Array], tuple[float, Array]]:

@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 
 # Points of which the starts are chosen.
 POOL = 1000
-# Distances from the origin, as powers of ten, where nothing is known of the target.
-REACH = (-1.0, 2.0)
+# Distances from the origin where nothing is known of the target, and starts per start asked for.
+NEAREST, FARTHEST, MORE = 1e-2, 1e4, 2
 
 
 def modes_of(
@@ -42,31 +42,48 @@ def modes_of(
     rng : numpy.random.Generator
     work : Work
     """
-    pool = _pool(target, params, rng)
+    pool, own = _pool(target, params, rng)
     given = rows_beside("modes", params.modes, target.columns)
     if given is not None:
-        return _checked(target, given, spread_of(pool))
+        return _checked(target, given, own[0])
     if target.components is not None and not params.box:
         # Every mode of a mixture of normal laws is climbed to from a mean.
-        starts = target.components[0]
+        starts, spreads = target.components[0], own[: len(target.components[0])]
     elif training is None:
-        starts = spread_out(pool, params.starts, rng)
+        starts, spreads = _chosen(pool, own, params.starts, rng)
     else:
-        half = (params.starts + 1) // 2
-        starts = np.concatenate([spread_out(part, half, rng) for part in (pool, training)])
-        pool = np.concatenate([pool, training])
+        width = np.broadcast_to(spread_of(training), training.shape)
+        parts = [_chosen(*each, params.starts, rng) for each in ((pool, own), (training, width))]
+        starts, spreads = (np.concatenate(each) for each in zip(*parts, strict=True))
     if target.modes is not None and target.components is None:
-        starts = np.concatenate([_on_the_line(target, target.modes), starts])
-    starts = starts[np.isfinite(values_at(target, starts)[0])]
-    return search(target, starts, spread_of(pool), work)
+        known = _on_the_line(target, target.modes)
+        starts = np.concatenate([known, starts])
+        spreads = np.concatenate([own[: len(known)], spreads])
+    sound = np.isfinite(values_at(target, starts)[0])
+    return search(target, starts[sound], spreads[sound], work)
 
 
-def _pool(target: Target, params: Any, rng: np.random.Generator) -> Array:
+def _pool(target: Target, params: Any, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Points to start at, and the unit of length around each."""
     if params.box:
-        return _box(target, params.box, rng)
-    if target.sample is not None:
-        return target.unconstrain(target.sample(POOL, rng))[0]
-    return rng.normal(size=(POOL, target.d)) * 10 ** rng.uniform(*REACH, (POOL, 1))
+        pool = _box(target, params.box, rng)
+    elif target.sample is not None:
+        pool = target.unconstrain(target.sample(POOL, rng))[0]
+    else:
+        distances = np.geomspace(NEAREST, FARTHEST, MORE * params.starts)[:, None]
+        pool = rng.normal(size=(len(distances), target.d)) * distances
+        return pool, np.broadcast_to(distances, pool.shape)
+    return pool, np.broadcast_to(spread_of(pool), pool.shape)
+
+
+def _chosen(
+    pool: Array, spreads: Array, count: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Spread-out points of a pool, or all that are placed at every distance already."""
+    if len(pool) <= MORE * count:
+        return pool, spreads
+    index = spread_out(pool, count, rng)
+    return pool[index], spreads[index]
 
 
 def _box(target: Target, text: str, rng: np.random.Generator) -> Array:
