@@ -17,6 +17,7 @@ from ..errors import DataError, UsageError
 from ..targets import Target
 from .stein_data import rows_beside
 from .stein_modes import Modes, given_modes, search, spread_of, spread_out, values_at
+from .stein_statistic import drawn
 
 Array = NDArray[np.float64]
 
@@ -48,7 +49,8 @@ def modes_of(
         return _checked(target, given, own[0])
     if target.components is not None and not params.box:
         # Every mode of a mixture of normal laws is climbed to from a mean.
-        starts, spreads = target.components[0], own[: len(target.components[0])]
+        starts = target.components[0]
+        spreads = np.broadcast_to(own[0], starts.shape)
     elif training is None:
         starts, spreads = _chosen(pool, own, params.starts, rng)
     else:
@@ -58,7 +60,7 @@ def modes_of(
     if target.modes is not None and target.components is None:
         known = _on_the_line(target, target.modes)
         starts = np.concatenate([known, starts])
-        spreads = np.concatenate([own[: len(known)], spreads])
+        spreads = np.concatenate([np.broadcast_to(own[0], known.shape), spreads])
     sound = np.isfinite(values_at(target, starts)[0])
     return search(target, starts[sound], spreads[sound], work)
 
@@ -68,7 +70,7 @@ def _pool(target: Target, params: Any, rng: np.random.Generator) -> tuple[Array,
     if params.box:
         pool = _box(target, params.box, rng)
     elif target.sample is not None:
-        pool = target.unconstrain(target.sample(POOL, rng))[0]
+        pool = drawn(target, POOL, rng)
     else:
         distances = np.geomspace(NEAREST, FARTHEST, MORE * params.starts)[:, None]
         pool = rng.normal(size=(len(distances), target.d)) * distances

@@ -99,11 +99,18 @@ def setup(Y: Array, target: Target | None, params: Any, rng: np.random.Generator
     charts = target.charts if target else (Chart(),) * Y.shape[1]
     if target is not None and target.sample is not None and not target.fitted:
         rows = max(REFERENCE_ROWS, 2 * ROWS_PER_COLUMN * len(charts))
-        Y, _ = target.unconstrain(target.sample(rows, rng))
-        if not np.isfinite(Y).all():
-            raise UsageError(f"target: sample of {target.name} gives values that are not finite")
+        Y = drawn(target, rows, rng)
     frame = Frame.of(Y, charts, params.scale)
     return Setup(frame, bandwidths(Y, frame, params))
+
+
+def drawn(target: Target, n: int, rng: np.random.Generator) -> Array:
+    """Coordinates (n, d) of draws from a target that can be sampled."""
+    assert target.sample is not None
+    Y, _ = target.unconstrain(target.sample(n, rng))
+    if not np.isfinite(Y).all():
+        raise UsageError(f"target: sample of {target.name} gives values that are not finite")
+    return Y
 
 
 def bandwidths(Y: Array, frame: Frame, params: Any) -> Bank:

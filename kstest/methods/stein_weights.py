@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..targets import Target
 from .stein_modes import Modes
+from .stein_statistic import drawn
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def weights(
     count, n = len(modes), len(Y)
     seen = np.bincount(modes.nearest(Y), minlength=count) / n
     if target.sample is not None:
-        own = target.unconstrain(target.sample(DRAWS, rng))[0]
+        own = drawn(target, DRAWS, rng)
         expected = np.bincount(modes.nearest(own), minlength=count) / DRAWS
         source, noise = "draws of the target", 1 / n + 1 / DRAWS
     else:
