@@ -190,14 +190,19 @@ def test_moved_draws_of_the_target_are_draws_of_the_target():
     assert stats.kstest(wild[:, 0], law).pvalue < 1e-6
 
 
-def test_automatic_scales_are_the_published_ones_near_and_narrow_far():
-    near, far = modes_in(mixture(6), 1), modes_in(mixture(600), 1)
-    np.testing.assert_allclose(automatic_scales(near), np.linspace(0.5, 1.5, 21), atol=1e-6)
-    np.testing.assert_allclose(automatic_scales(far)[-1], 1 + 3 / 600, atol=1e-6)
+@pytest.mark.parametrize("delta", [6, 600])
+def test_automatic_scales_end_beside_the_mode_whatever_the_distance(delta):
+    scales = np.array(automatic_scales(modes_in(mixture(delta), 1)))
+    beside = np.abs(scales - 1) * delta
+    assert len(scales) == 20
+    assert (beside.min(), beside.max()) == (pytest.approx(0.9), pytest.approx(2.1))
+
+
+def test_automatic_scales_of_several_distances_suit_each():
     mixed = modes_in("gaussian_mixture([0.4, 0.3, 0.3], means=[0, 6, 300], covariances=1)", 1)
-    scales = automatic_scales(mixed)
-    assert 1.3 <= max(scales) <= 1.5
-    assert sum(1 < t <= 1 + 3 / 294 + 1e-9 for t in scales) >= 3
+    scales = np.array(automatic_scales(mixed))
+    assert sum(1.1 < t < 1.4 for t in scales) >= 3
+    assert sum(1 < t < 1.01 for t in scales) >= 3
 
 
 # --- modes -----------------------------------------------------------------------------------

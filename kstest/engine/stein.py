@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from ..kernels import Bank
 from .blocks import cut_blocks, load_leaves
-from .forms import TILE_COLUMNS
-from .tiles import TILE_ROWS
 from .work import Work, run_tasks, silent, single_blas
 
 Array = NDArray[np.float64]
 
 # Below this many elementary steps NumPy has finished before numba is imported.
 NUMPY_STEPS = 2e8
+# Rectangles of pairs that NumPy evaluates at once: their ten arrays stay in the cache.
+TILE_ROWS, TILE_COLUMNS = 64, 1024
 # One compiled call covers about this many steps, so that progress moves and Ctrl-C is heard.
 CALL_STEPS = 1e9
 

@@ -120,7 +120,8 @@ class Params:
     )
     modes: Any = option(  # noqa: RUF009
         "",
-        "A file with a mode per row, in the columns tested; it takes the place of the search.",
+        "A file with a mode per row, in the columns tested, in place of the search. They must not "
+        "come from the tested rows.",
         metavar="FILE",
     )
     box: str = option(
@@ -133,7 +134,7 @@ class Params:
     scales: str = option(
         "auto",
         "Jump scales, the length of a jump in units of the distance between the modes; auto takes "
-        "0.5:1.5:21, and a narrower range around 1 for modes that are far apart.",
+        "20 around 1 that end one or two standard deviations beside a mode. Published: 0.5:1.5:21.",
         metavar="auto|LOW:HIGH:COUNT|NUMBER[,...]",
     )
     steps: str = option(

@@ -6,7 +6,7 @@ between modes that the rows had a say in would not leave the null hypothesis alo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -166,21 +166,36 @@ def search(target: Target, starts: Array, spreads: Array, work: Work) -> Modes:
                 ends.append((float(found.fun), found.x * spread, spread))
             work.progress(number / len(starts))
     ends.sort(key=lambda end: end[0])
-    places: list[Array] = []
+    places, widths = [end[1] for end in ends], [end[2] for end in ends]
+    return _distinct(target, places, widths, starts.shape[1], stationary=True)
+
+
+def mixture_modes(target: Target, spread: Array) -> Modes:
+    """Means of a mixture of normal laws: its modes where they are well apart, without a search."""
+    assert target.components is not None
+    means = target.components[0]
+    means = means[np.argsort(-target.log_density(means), kind="stable")]
+    return _distinct(target, list(means), [spread] * len(means), target.d, stationary=False)
+
+
+def _distinct(
+    target: Target, places: Sequence[Array], spreads: Sequence[Array], d: int, stationary: bool
+) -> Modes:
+    """Leave out, of places in the order of their density, what is no mode or one known already."""
+    kept: list[Array] = []
     precisions: list[Array] = []
-    for _, place, spread in ends:
-        if any(_apart(place, m, H) < SAME / 100 for m, H in zip(places, precisions, strict=True)):
+    for place, spread in zip(places, spreads, strict=True):
+        if any(_apart(place, m, H) < SAME / 100 for m, H in zip(kept, precisions, strict=True)):
             continue
         H = precision(target, place, spread)
         _, slope = values_at(target, place[None])
-        if slope[0] @ np.linalg.solve(H, slope[0]) / 2 > CONVERGED:
+        if stationary and slope[0] @ np.linalg.solve(H, slope[0]) / 2 > CONVERGED:
             continue
-        known = zip(places, precisions, strict=True)
+        known = zip(kept, precisions, strict=True)
         if not any(_apart(place, m, (H + other) / 2) < SAME for m, other in known):
-            places.append(place)
+            kept.append(place)
             precisions.append(H)
-    d = starts.shape[1]
-    modes = _modes(target, np.reshape(places, (-1, d)), np.reshape(precisions, (-1, d, d)))
+    modes = _modes(target, np.reshape(kept, (-1, d)), np.reshape(precisions, (-1, d, d)))
     return _heaviest(modes) if len(modes) else modes
 
 

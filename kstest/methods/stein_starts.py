@@ -16,7 +16,15 @@ from ..engine import Work
 from ..errors import DataError, UsageError
 from ..targets import Target
 from .stein_data import rows_beside
-from .stein_modes import Modes, given_modes, search, spread_of, spread_out, values_at
+from .stein_modes import (
+    Modes,
+    given_modes,
+    mixture_modes,
+    search,
+    spread_of,
+    spread_out,
+    values_at,
+)
 from .stein_statistic import drawn
 
 Array = NDArray[np.float64]
@@ -48,16 +56,14 @@ def modes_of(
     if given is not None:
         return _checked(target, given, own[0])
     if target.components is not None and not params.box:
-        # Every mode of a mixture of normal laws is climbed to from a mean.
-        starts = target.components[0]
-        spreads = np.broadcast_to(own[0], starts.shape)
-    elif training is None:
+        return mixture_modes(target, own[0])
+    if training is None:
         starts, spreads = _chosen(pool, own, params.starts, rng)
     else:
         width = np.broadcast_to(spread_of(training), training.shape)
         parts = [_chosen(*each, params.starts, rng) for each in ((pool, own), (training, width))]
         starts, spreads = (np.concatenate(each) for each in zip(*parts, strict=True))
-    if target.modes is not None and target.components is None:
+    if target.modes is not None:
         known = _on_the_line(target, target.modes)
         starts = np.concatenate([known, starts])
         spreads = np.concatenate([np.broadcast_to(own[0], known.shape), spreads])
