@@ -149,7 +149,7 @@ def test_one_jump_leaves_the_target_as_it_is(name, scale, tmp_path):
     target, modes = one_column(name, tmp_path)
     assert len(modes) > 1
     sd = 1 / np.sqrt(modes.precisions.min())
-    y = np.linspace(modes.places.min() - 14 * sd, modes.places.max() + 14 * sd, 400_001)[:, None]
+    y = np.linspace(modes.places.min() - 14 * sd, modes.places.max() + 14 * sd, 100_001)[:, None]
     logs = target.log_density(y)
     p = np.exp(logs - logs.max())
     p /= p.sum()
@@ -362,7 +362,8 @@ def test_one_mode_has_no_verdict_unless_the_plain_test_rejects(rng):
 
 @pytest.mark.parametrize("options", [{}, {"variant": "os"}, {"bandwidth": "aggregate"}])
 def test_answer_does_not_depend_on_row_order_nor_on_threads(options, rng):
-    X = two_bumps(rng, 600, 6, 0.6)
+    X = two_bumps(rng, 520, 6, 0.6)
+    options = {"scales": "0.7,1,1.3", **options}
     base = kstest.pksd(X, target=TWO, draws=99, threads=1, **options)
     for other in (X[::-1], rng.permutation(X)):
         again = kstest.pksd(other, target=TWO, draws=99, threads=3, **options)
@@ -529,6 +530,7 @@ def band(repeats, level=0.05):
     return binom.ppf([0.0005, 0.9995], repeats, level)
 
 
+@pytest.mark.slow
 def test_level_with_few_rows():
     """Every scale and every step costs time here, not validity: fewer of them."""
     options = {"target": TWO, "scales": "0.7,1.3", "steps": "5"}
