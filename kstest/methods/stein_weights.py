@@ -65,7 +65,8 @@ def most_different(table: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _surprise(mode: dict[str, Any]) -> tuple[float, float]:
     """Of two modes that differ as much, the one that holds too many rows comes first."""
-    return round(abs(mode["share"] - mode["target_share"]), 2), mode["share"]
+    difference = mode["share"] - mode["target_share"]
+    return round(abs(difference), 2), difference
 
 
 def sentence(table: list[dict[str, Any]]) -> str:
