@@ -21,9 +21,10 @@ import kstest
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.methods import pksd
-from kstest.methods.stein_modes import Modes, precision, search, spread_out
+from kstest.methods.stein_modes import Modes, precision
 from kstest.methods.stein_moves import automatic_scales, jump, perturb
 from kstest.methods.stein_perturbed import Perturbation, signed, simulated
+from kstest.methods.stein_search import search, spread_out
 from kstest.methods.stein_starts import modes_of
 from kstest.methods.stein_statistic import setup
 from kstest.targets import resolve
@@ -255,6 +256,21 @@ def test_ends_nearer_than_a_standard_deviation_are_one_mode_and_light_modes_go()
     d = 30
     text = f"gaussian_mixture([0.1, 0.9], {[[0] * d, [99] * d]}, [0.01, 9])"
     assert len(modes_in(text, d)) == 2
+
+
+def test_cusps_flat_stretches_and_densities_without_a_mode():
+    cusps = resolve("logp: logsumexp(-abs(x), -abs(x - 20))", ("x",))
+    params = pksd.Params(target="normal()")
+    found = modes_of(cusps, params, None, np.random.default_rng(0), QUIET)
+    np.testing.assert_allclose(np.sort(found.places[:, 0]), [0, 20], atol=1e-3)
+    widths = np.sqrt(1 / found.precisions[:, 0, 0])
+    assert ((widths > 0.2) & (widths < 2)).all()
+    # In log x the density falls linearly to the left, where long steps end at x = 0 or infinity.
+    shallow = modes_of(target_of("gamma(0.5)", 1), params, None, np.random.default_rng(0), QUIET)
+    np.testing.assert_allclose(np.exp(shallow.places), [[0.5]], rtol=1e-4)
+    for text, count in (("logp: x", 0), ("logp: 0*x", 1)):
+        none = modes_of(resolve(text, ("x",)), params, None, np.random.default_rng(0), QUIET)
+        assert len(none) == count
 
 
 def test_starts_spread_to_rare_modes(rng):

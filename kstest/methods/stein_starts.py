@@ -16,15 +16,8 @@ from ..engine import Work
 from ..errors import DataError, UsageError
 from ..targets import Target
 from .stein_data import rows_beside
-from .stein_modes import (
-    Modes,
-    given_modes,
-    mixture_modes,
-    search,
-    spread_of,
-    spread_out,
-    values_at,
-)
+from .stein_modes import Modes, given_modes, spread_of, values_at
+from .stein_search import mixture_modes, search, spread_out
 from .stein_statistic import drawn
 
 Array = NDArray[np.float64]

@@ -86,16 +86,19 @@ class Target:
     def log_density(self, Y: Array) -> Array:
         """Return the log density of coordinates on the line, (n,), up to a constant.
 
-        It is log p(x) + sum log(dx/dy), minus infinity where p vanishes or has no value.
+        It is log p(x) + sum log(dx/dy); minus infinity where p vanishes, has no value, or x
+        rounds to an end of its support.
         """
         if self.logpdf is None:
             raise ValueError(f"{self.name} has no density")
         with np.errstate(all="ignore"):
-            out = np.array(self.logpdf(self.constrain(Y)), dtype=np.float64)
+            X = self.constrain(Y)
+            out = np.array(self.logpdf(X), dtype=np.float64)
             for c, chart in enumerate(self.charts):
-                if not chart.real:
+                if not chart.real and not chart.angle:
                     out += chart.log_slope(Y[:, c])
-        return np.where(np.isnan(out), -np.inf, out)
+                    out[chart.edge(X[:, c])] = -np.inf
+        return np.where(np.isfinite(out), out, -np.inf)
 
     def find(self, X: Array, edge: bool = False) -> tuple[int, int] | None:
         """Return row and column of the first value outside the support (or on its edge)."""
