@@ -39,7 +39,6 @@ from .stein_data import (
     require_density,
 )
 from .stein_explanation import explain
-from .stein_modes import Modes
 from .stein_moves import automatic_scales
 from .stein_perturbed import (
     Perturbation,
@@ -51,7 +50,6 @@ from .stein_perturbed import (
     steps_of,
 )
 from .stein_result import (
-    SENTENCES,
     combined,
     impossible,
     kernel_block,
@@ -63,7 +61,7 @@ from .stein_result import (
 )
 from .stein_starts import box, modes_of
 from .stein_statistic import setup
-from .stein_weights import sentence, weights
+from .stein_shares import jumps, summary, weights, without_effect
 
 Array = NDArray[np.float64]
 
@@ -311,16 +309,16 @@ def _result(
     plain, plain_keep = combined(found.unmoved, found.size, params, n)
     p, plain_p = p_value(one), p_value(plain)
     rejected = p <= params.alpha
-    idle = _idle(how.modes, found)
+    idle = without_effect(how.modes, found.moved)
     table, source = weights(Y, how.target, how.modes, by_target) if len(how.modes) else ([], "")
     explanation: dict[str, object] = {
-        "summary": _summary(rejected, idle, table),
+        "summary": summary(rejected, idle, table),
         "target": given.name,
         "variant": params.variant,
         **per_bandwidth(found.T, keep, bank),
         "modes": table,
         "target_shares": source,
-        "jumps": _jumps(how, found),
+        "jumps": jumps(how, found),
         "unmoved": {"statistic": float(plain[0]), "p_value": plain_p},
     }
     if plain_p <= params.alpha and rejected:
@@ -345,36 +343,3 @@ def _result(
         explanation=explanation,
         warnings=notices,
     )
-
-
-def _idle(modes: Modes, found: Perturbed) -> str:
-    """Say why the perturbation has no effect; empty where it has one."""
-    advice = "give others with --modes FILE, or a place to look for them with --box LOW:HIGH"
-    if len(modes) < 2:
-        what = "one mode was found" if len(modes) else "no mode was found"
-        return (
-            f"{what}: the perturbation has no effect, and KSD by itself does not see weights; if "
-            f"the target has more modes, {advice}"
-        )
-    if not any(m.accepted for m in found.moved):
-        return (
-            f"no row made a jump between the {len(modes)} modes: the perturbation has no effect; "
-            f"raise --steps, or {advice}"
-        )
-    return ""
-
-
-def _summary(rejected: bool, idle: str, table: list[dict[str, Any]]) -> str:
-    if not rejected:
-        return "the perturbation has no effect on this target" if idle else SENTENCES[False]
-    why = "" if idle else sentence(table)
-    return f"the data do not fit the target: {why}" if why else SENTENCES[True]
-
-
-def _jumps(how: Perturbation, found: Perturbed) -> dict[str, object]:
-    """What moved, per scale, and how far the copies are from the target by themselves."""
-    per_scale = [
-        {"scale": m.scale, "accepted": m.accepted, "jumped": m.jumped, "ksd2": list(ksd2)}
-        for m, ksd2 in zip(found.moved, found.per_scale, strict=True)
-    ]
-    return {"steps": how.steps if per_scale else 0, "scales": per_scale}

@@ -1,7 +1,8 @@
-"""Where the rows are: the share of each mode among them, against what the target gives it."""
+"""What perturbed rows say: shares of the modes against those of the target, and how rows moved."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from ..targets import Target
 from .stein_modes import Modes
+from .stein_moves import Moved
+from .stein_perturbed import Perturbation, Perturbed
+from .stein_result import SENTENCES
 from .stein_statistic import drawn
 
 Array = NDArray[np.float64]
@@ -76,6 +80,39 @@ def sentence(table: list[dict[str, Any]]) -> str:
         return ""
     seen, expected = percent(mode["share"], mode["target_share"])
     return f"mode {mode['mode']} holds {seen} of the rows, the target gives it {expected}"
+
+
+def without_effect(modes: Modes, moved: Sequence[Moved]) -> str:
+    """Say why the perturbation has no effect; empty where it has one."""
+    advice = "give others with --modes FILE, or a place to look for them with --box LOW:HIGH"
+    if len(modes) < 2:
+        what = "one mode was found" if len(modes) else "no mode was found"
+        return (
+            f"{what}: the perturbation has no effect, and KSD by itself does not see weights; if "
+            f"the target has more modes, {advice}"
+        )
+    if not any(m.accepted for m in moved):
+        return (
+            f"no row made a jump between the {len(modes)} modes: the perturbation has no effect; "
+            f"raise --steps, or {advice}"
+        )
+    return ""
+
+
+def summary(rejected: bool, idle: str, table: list[dict[str, Any]]) -> str:
+    if not rejected:
+        return "the perturbation has no effect on this target" if idle else SENTENCES[False]
+    why = "" if idle else sentence(table)
+    return f"the data do not fit the target: {why}" if why else SENTENCES[True]
+
+
+def jumps(how: Perturbation, found: Perturbed) -> dict[str, object]:
+    """What moved, per scale, and how far the copies are from the target by themselves."""
+    per_scale = [
+        {"scale": m.scale, "accepted": m.accepted, "jumped": m.jumped, "ksd2": list(ksd2)}
+        for m, ksd2 in zip(found.moved, found.per_scale, strict=True)
+    ]
+    return {"steps": how.steps if per_scale else 0, "scales": per_scale}
 
 
 def percent(*shares: float) -> list[str]:
