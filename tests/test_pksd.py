@@ -416,6 +416,10 @@ def test_python_objects_with_a_density_can_move_rows(rng):
     X = rng.normal(size=(300, 1))
     assert kstest.pksd(X, target=Object()).reject
     assert not kstest.pksd(two_bumps(rng, 300, 6, 0.5), target=Object()).reject
+    twice = Object()
+    twice.logpdf = lambda X: 2 * Object().logpdf(X)
+    with pytest.raises(UsageError, match=r"disagree: at row 1 .* 2 times"):
+        kstest.pksd(X, target=twice)
     wrong = Object()
     wrong.logpdf = lambda X: np.zeros((len(X), 2))
     with pytest.raises(UsageError, match="logpdf of Object has the shape"):
@@ -456,6 +460,11 @@ def test_box_outside_the_support_and_rows_without_density_are_refused(rng):
         kstest.pksd(X, target="gamma(2)", box="-1:5")
     with pytest.raises(DataError, match="row 1 "):
         kstest.pksd(pd.DataFrame(X, columns=["x"]), target="logp: -0.5*x**2 - exp(800*x)")
+
+
+@pytest.mark.parametrize("X", [np.zeros((50, 1)), np.linspace(1e30, 2e30, 50)[:, None]])
+def test_rows_at_which_nothing_can_be_compared_are_no_disagreement(X):
+    assert kstest.pksd(X, target=TWO).reject
 
 
 def test_too_few_rows():

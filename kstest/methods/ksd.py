@@ -202,8 +202,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Coordinates with a bounded support are mapped to the line with their log-Jacobian; a row
     outside the support rejects at once, since under the null it has probability 0. The test is
-    blind to the weights of well separated modes and to a single row however far away, and loses
-    power as d grows.
+    blind to the weights of well separated modes (see `kstest.pksd`) and to a single row however far
+    away, and loses power as d grows.
 
     References
     ----------

@@ -36,6 +36,7 @@ from .stein_data import (
     movable,
     oddities,
     outside_support,
+    require_agreement,
     require_density,
 )
 from .stein_explanation import explain
@@ -59,9 +60,9 @@ from .stein_result import (
     too_few,
     undecided,
 )
+from .stein_shares import jumps, summary, weights, without_effect
 from .stein_starts import box, modes_of
 from .stein_statistic import setup
-from .stein_shares import jumps, summary, weights, without_effect
 
 Array = NDArray[np.float64]
 
@@ -263,6 +264,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Y, S = coordinates(given)
     notices = oddities(Y, S, given, params.null)
     require_density(target, Y, given)
+    require_agreement(target, Y, S, given)
     # Modes first, by a generator that has not seen the rows.
     by_target = np.random.default_rng(int(rng.integers(2**63)))
     order, rng = arrangement(Y, S, params.null, rng)

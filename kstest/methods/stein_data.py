@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 TIES = 0.01
 # A score beyond this overflows when its square is added n^2 times.
 LARGEST_SCORE = 1e100
+# Rows at which density and score are compared, and how far they may differ.
+CHECKED_ROWS, SLOPE_TOLERANCE = 20, 0.05
 
 
 @dataclass(frozen=True)
@@ -212,4 +214,31 @@ def require_density(target: Target, Y: Array, given: Given) -> None:
         raise DataError(
             f"data: the log density of {given.row(row)} ({place}) is not a finite number; "
             f"{int(bad.sum()):,} rows have none. The target's density vanishes there"
+        )
+
+
+def require_agreement(target: Target, Y: Array, S: Array, given: Given) -> None:
+    """Refuse a density whose slope is not the score, as two functions of a user may have it.
+
+    Compared along the score at a few rows; more than half of them have to differ, since a density
+    may have kinks.
+    """
+    rows = np.unique(np.linspace(0, len(Y) - 1, CHECKED_ROWS).astype(np.int64))
+    rows = rows[np.abs(S[rows]).max(axis=1) > 0]
+    if not len(rows):
+        return
+    length = np.linalg.norm(S[rows], axis=1)
+    width = max(float(Y.std(axis=0).max()), float(np.abs(Y[rows]).max()) * 1e-6, 1e-300)
+    # A step over which the log density changes by far less than 1, and the rounding by less still.
+    step = np.minimum(1e-4 * width, 1e-3 / length)[:, None] * S[rows] / length[:, None]
+    change = target.log_density(Y[rows] + step) - target.log_density(Y[rows] - step)
+    expected = 2 * np.einsum("ij,ij->i", step, S[rows])
+    noise = 1e-12 * (1 + np.abs(target.log_density(Y[rows])))
+    wrong = ~(np.abs(change - expected) <= SLOPE_TOLERANCE * np.abs(expected) + noise)
+    if 2 * wrong.sum() > len(rows):
+        row = int(np.argmax(wrong))
+        raise UsageError(
+            f"target: log density and score of {target.name} disagree: at "
+            f"{given.row(int(rows[row]))} the density's slope is {change[row] / expected[row]:.3g} "
+            "times the score's; the score must be the gradient of the log density"
         )

@@ -86,7 +86,7 @@ def without_effect(modes: Modes, moved: Sequence[Moved]) -> str:
     """Say why the perturbation has no effect; empty where it has one."""
     advice = "give others with --modes FILE, or a place to look for them with --box LOW:HIGH"
     if len(modes) < 2:
-        what = "one mode was found" if len(modes) else "no mode was found"
+        what = "one mode" if len(modes) else "no mode was found"
         return (
             f"{what}: the perturbation has no effect, and KSD by itself does not see weights; if "
             f"the target has more modes, {advice}"
