@@ -71,6 +71,9 @@ class Curve:
 class HeatMap:
     """A table of numbers as colours, dark where they are small.
 
+    Where `diverging`, white in the middle between `lowest` and `highest`, the first series' colour
+    below and the second's above; such a map takes half of the width.
+
     Attributes
     ----------
     rows, columns : tuple of str
@@ -81,6 +84,9 @@ class HeatMap:
     lowest, highest : float
         Ends of the colours.
     logarithmic : bool
+    diverging : bool
+    marked : ndarray of bool, of the shape of `values`, or None
+        Cells that get a frame.
     """
 
     rows: tuple[str, ...]
@@ -90,6 +96,8 @@ class HeatMap:
     lowest: float
     highest: float
     logarithmic: bool = False
+    diverging: bool = False
+    marked: NDArray[np.bool_] | None = None
 
 
 Drawing = Histogram | Bars | Curve | HeatMap

@@ -308,7 +308,7 @@ CONTINUOUS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("law", CONTINUOUS)
 def test_level_with_one_smooth_given_column(law):
-    """The upper end of the band of an exact test: a true level of 0.1 exceeds it 99.7 % of times."""
+    """Bound: the band of an exact test. A true level of 0.1 exceeds it in 99.7 % of runs."""
 
     def draw(rng):
         z, e, f = rng.normal(size=(3, 100))

@@ -17,7 +17,7 @@ from ..result import Notice, Result
 from ..sample import Sample
 from . import common, smoothing
 from .arrangement import Plan, seeded
-from .column_blocks import Block
+from .column_blocks import Block, named_blocks
 from .dependence import centred_ranks, describe, kernel_block, serial_notice, strongest
 from .independence import Rung, Statistics, banks, combined, crossed, draw, joined
 from .neighbourhoods import Cells, form_cells
@@ -226,6 +226,16 @@ def _columns(data: Sample, names: Sequence[tuple[str, ...]], sides: Sides) -> li
             if one.values.size or two.values.size:
                 rows.append({"x": a, "y": b, "z": None, **describe(one, two).to_dict()})
     return sorted(rows[:MOST_DESCRIBED], key=lambda row: -abs(row["strength"]))
+
+
+def ranks_given(data: Sample, blocks: Sequence[Block], params: Any) -> list[Block]:
+    """Return single columns with numbers replaced by ranks among rows alike in `params.given`."""
+    (names,) = named_blocks([("--given", params.given)], data.file_columns or data.columns)
+    z = Block.of(data, names)
+    rng = np.random.default_rng(params.seed)
+    order = rng.permutation(data.n)
+    cells = form_cells(z, z.scaled(params.scale), order, params.permute, rng)
+    return [_ranks_within(block, cells) for block in blocks]
 
 
 def _ranks_within(block: Block, cells: Cells) -> Block:

@@ -26,6 +26,7 @@ from .column_blocks import Block, named_blocks, used_blocks
 from .common import bandwidth_numbers, check_block_length, kernel_names
 from .conditional import test_given
 from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
+from .hsic_picture import picture as picture
 from .independence import combined, statistics
 from .pairwise import test_pairs
 
