@@ -60,11 +60,14 @@ class Curve:
     x, y : ndarray (k,)
         With x in the units of the drawing above.
     label : str
+    marks : ndarray or None
+        Places on the horizontal axis that get a vertical line.
     """
 
     x: Array
     y: Array
     label: str
+    marks: Array | None = None
 
 
 @dataclass(frozen=True)

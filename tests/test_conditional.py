@@ -300,7 +300,7 @@ def test_level_with_equal_values(conditional):
 
 CONTINUOUS = {
     "3 z": lambda z: (3 * z, 1.0),
-    "sine": lambda z: (2 * np.sin(2 * z), 1.0),
+    "sine": lambda z: (2 * np.sin(z), 1.0),
     "spread": lambda z: (z, np.exp(z / 2)),
 }
 

@@ -23,9 +23,10 @@ from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import FAMILIES, Target, chosen_columns
-from .common import bandwidth_numbers, row_hashes
+from .common import bandwidth_numbers
+from .ksd_picture import picture as picture
 from .stein_data import Given, coordinates, given_data, oddities, outside_support
-from .stein_explanation import explain
+from .stein_explanation import explain, places
 from .stein_robust import robust
 from .stein_statistic import (
     LANDMARKS,
@@ -35,6 +36,7 @@ from .stein_statistic import (
     landmarks,
     parametric,
     setup,
+    shuffled,
     wild,
 )
 
@@ -160,6 +162,12 @@ class Params:
         "Test whether the data are the target but for this share of rows, which may be anything: "
         "at large n no model is exactly right. Uses one bandwidth.",
     )
+    explain: str = option(
+        "auto",
+        "What drives the discrepancy: columns and three places, of a rejection (auto); columns and "
+        "K places, whatever the verdict (places=K); or nothing (none).",
+        metavar="auto|none|places=K",
+    )
     bound: float = option(
         0.0,
         "With --contamination: a bound of the tilted Stein kernel that you can prove; 0 derives "
@@ -177,6 +185,7 @@ class Params:
             raise UsageError(f"--features {self.features}: give auto, none or a number of rows")
         if not 0 < self.flip <= 0.5:
             raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
+        places(self.explain)
         numbers = bandwidth_numbers(self.bandwidth)
         if not 0 <= self.contamination < 1 or self.bound < 0:
             raise UsageError(
@@ -269,12 +278,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     notices = oddities(Y, S, given, law)
     order = np.arange(len(Y))
     if law != "markov":
-        # In an order that the rows alone decide: the answer does not depend on that of the file.
-        hashes = row_hashes(np.concatenate([Y, S], axis=1))
-        order = np.argsort(hashes, kind="stable")
-        drawn = int(rng.integers(2**63))
-        rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
-        order = order[rng.permutation(len(order))]
+        order, rng = shuffled(Y, S, rng)
     Y, S = Y[order], S[order]
     made = setup(Y, given.target, params, rng)
     points, bank = made.frame.points(Y, S), made.bank
@@ -301,9 +305,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     p = p_value(combined)
     best = _strongest(T, keep)
     summary = {"summary": _SENTENCES[p <= params.alpha], **_per_bandwidth(T, keep, bank)}
-    if p <= params.alpha:
+    count = places(params.explain)
+    if count and (p <= params.alpha or params.explain != "auto"):
         narrow = Bank(bank.kernel, (bank.bandwidths[best],))
-        summary |= explain(points, order, narrow, given.X, given.columns, sample.row_numbers)
+        rows = sample.row_numbers
+        summary |= explain(points, order, narrow, given.X, given.columns, rows, count)
     return replace(
         base,
         verdict="rejected" if p <= params.alpha else "not rejected",

@@ -86,6 +86,8 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     else:
         ax.fill_between(x, 0, y, where=[*(y > 0)], interpolate=True, color=COLORS[1], linewidth=0)
         ax.fill_between(x, 0, y, where=[*(y < 0)], interpolate=True, color=COLORS[0], linewidth=0)
+    for place in () if drawing.marks is None else drawing.marks:
+        ax.axvline(place, color=DARK, linewidth=0.8, linestyle=(0, (3, 2)))
     ax.axhline(0, color=GREY, linewidth=0.7)
     ax.set_ylim(-1.05 * limit, 1.05 * limit)
     ax.set_yticks([])
