@@ -18,7 +18,7 @@ The engine never holds that matrix and never repeats the sweep::
   forms v' K v of all labellings.
 - `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
   are permuted against those of another: centred kernel values strip by strip, and the sums of their
-  products for all permutations at once.
+  products for all permutations at once; `residuals` takes another block of columns out first.
 - `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
   block sums out, in float64.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
@@ -37,24 +37,29 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 
 from .blocks import Sums, block_sums, warm
 from .forms import Forms, quadratic_forms, signed_sums
-from .margins import Margin, margins
+from .margins import Margin, bare, margins
 from .products import grid_products, table_products
+from .residuals import Basis, Residual, residuals
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import mean_similarity
 from .work import Work, single_blas, stage
 
 __all__ = [
+    "Basis",
     "Forms",
     "Margin",
+    "Residual",
     "SteinPoints",
     "Sums",
     "Work",
+    "bare",
     "block_sums",
     "grid_products",
     "margins",
     "mean_similarity",
     "pair_numbers",
     "quadratic_forms",
+    "residuals",
     "signed_sums",
     "single_blas",
     "stage",

@@ -24,8 +24,9 @@ from ..sample import Sample
 from ..targets import Target, chosen_columns
 from . import stein_options
 from .common import bandwidth_numbers
+from .ksd_picture import picture as picture
 from .stein_data import Given, arrangement, coordinates, given_data, oddities, outside_support
-from .stein_explanation import explain
+from .stein_explanation import explain, places
 from .stein_result import (
     SENTENCES,
     combined,
@@ -132,6 +133,12 @@ class Params:
         "Test whether the data are the target but for this share of rows, which may be anything: "
         "at large n no model is exactly right. Uses one bandwidth.",
     )
+    explain: str = option(
+        "auto",
+        "What drives the discrepancy: columns and three places, of a rejection (auto); columns and "
+        "K places, whatever the verdict (places=K); or nothing (none).",
+        metavar="auto|none|places=K",
+    )
     bound: float = option(
         0.0,
         "With --contamination: a bound of the tilted Stein kernel that you can prove; 0 derives "
@@ -149,6 +156,7 @@ class Params:
             raise UsageError(f"--features {self.features}: give auto, none or a number of rows")
         if not 0 < self.flip <= 0.5:
             raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
+        places(self.explain)
         numbers = bandwidth_numbers(self.bandwidth)
         if not 0 <= self.contamination < 1 or self.bound < 0:
             raise UsageError(
@@ -259,9 +267,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     one, keep = combined(T, size, params, sample.n)
     p = p_value(one)
     summary = {"summary": SENTENCES[p <= params.alpha], **per_bandwidth(T, keep, bank)}
-    if p <= params.alpha:
+    count = places(params.explain)
+    if count and (p <= params.alpha or params.explain != "auto"):
         narrow = Bank(bank.kernel, (bank.bandwidths[strongest(T, keep)],))
-        summary |= explain(points, order, narrow, given.X, given.columns, sample.row_numbers)
+        rows = sample.row_numbers
+        summary |= explain(points, order, narrow, given.X, given.columns, rows, count)
     return replace(
         base,
         verdict="rejected" if p <= params.alpha else "not rejected",

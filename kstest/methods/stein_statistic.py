@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..kernels import KERNELS, Bank, stein_bandwidths, whitening
 from ..nulls import independent_signs, markov_signs, sign_bins
 from ..targets import Chart, Target
-from .common import bandwidth_numbers
+from .common import bandwidth_numbers, row_hashes
 
 Array = NDArray[np.float64]
 
@@ -92,6 +92,17 @@ class Setup:
 
     frame: Frame
     bank: Bank
+
+
+def shuffled(
+    Y: Array, S: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """Return a random order that does not depend on that of the file, and a generator likewise."""
+    hashes = row_hashes(np.concatenate([Y, S], axis=1))
+    order = np.argsort(hashes, kind="stable")
+    drawn = int(rng.integers(2**63))
+    rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
+    return order[rng.permutation(len(order))], rng
 
 
 def setup(Y: Array, target: Target | None, params: Any, rng: np.random.Generator) -> Setup:

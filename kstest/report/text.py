@@ -120,9 +120,10 @@ def _drivers(result: Result) -> Iterator[tuple[str, str]]:
     if len(result.columns) > 1 and shares:
         listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
         yield "driven by", listed
-    for place in result.explanation.get("places", ())[:1]:
+    asked = str(result.params.get("explain", "")).startswith("places")
+    for k, place in enumerate(result.explanation.get("places", ())[: LISTED if asked else 1]):
         yield (
-            "most at",
+            "" if k else "most at",
             f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
             f"the target has more of its mass {place['target_has_more']} than the data",
         )
