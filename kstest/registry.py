@@ -28,6 +28,7 @@ METHODS: dict[str, Entry] = {
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
+    "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
 }
 
 # Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their

@@ -33,6 +33,7 @@ STRIDE = 40_503
 # Neighbours whose weights are in memory at the same time.
 BLOCK_EDITS = 1 << 21
 EVERYWHERE = 1 << 60
+LEAVES = "sequence_leaves.py"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,8 @@ class Neighbourhood:
         """Return the number of entries per sequence; see `sequence_leaves`."""
         places = np.minimum(lengths, self.positions)
         inserts = np.minimum(lengths + 1, self.positions)
-        return (
-            symbols * (places * self.substitution + inserts * self.insertion)
-            + places * self.deletion
-        )
+        changes = symbols * (places * self.substitution + inserts * self.insertion)
+        return np.asarray(changes + places * self.deletion)
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,15 @@ class Subsequences:
     symbols, shortest, longest : int
     equal_lengths : bool
         Times 1 if both sequences have equally many symbols, else 0.
+    most : int
+        Cells beyond which subsequences share cells.
     """
 
     symbols: int
     shortest: int
     longest: int
     equal_lengths: bool = False
+    most: int = MOST_CELLS
 
     @property
     def firsts(self) -> NDArray[np.int64]:
@@ -84,16 +86,16 @@ class Subsequences:
 
     @property
     def hashed(self) -> bool:
-        return int(self.firsts[-1]) > MOST_CELLS
+        return int(self.firsts[-1]) > self.most
 
     @property
     def cells(self) -> int:
         """D, the number of features."""
-        return MOST_CELLS if self.hashed or self.equal_lengths else int(self.firsts[-1])
+        return self.most if self.hashed or self.equal_lengths else int(self.firsts[-1])
 
     @property
     def places(self) -> int:
-        return MOST_CELLS if self.hashed else int(self.firsts[-1])
+        return self.most if self.hashed else int(self.firsts[-1])
 
 
 @dataclass(frozen=True)
@@ -229,8 +231,27 @@ def stein_features(
 
 def load_sequence_leaves(work: Work) -> Any:
     """Import the compiled loops, telling the user when they have to be compiled first."""
-    if not jit.is_compiled("sequence_leaves.py"):
+    compiled = jit.is_compiled(LEAVES)
+    if not compiled:
         work.notify("compiling the loops over sequences, once per machine: a few seconds")
     from . import sequence_leaves
 
+    if not compiled:
+        _compile(sequence_leaves)
+        jit.mark_compiled(LEAVES)
     return sequence_leaves
+
+
+def _compile(leaves: Any) -> None:
+    """Run all leaves once, on one sequence of one symbol."""
+    codes, offsets, numbers = np.zeros(1, np.int32), np.array([0, 1]), np.zeros(1)
+    kernel, near = Subsequences(1, 1, 1), Neighbourhood()
+    law = Windows(1, 1, np.zeros(2))
+    flags = (near.substitution, near.insertion, near.deletion, near.positions)
+    leaves.window_logs(codes, offsets, 1, 1, law.table, law.lengths, numbers)
+    leaves.window_ratios(codes, offsets, 0, 1, 1, 1, law.table, law.lengths, *flags, np.zeros(4))
+    leaves.subsequence_features(
+        codes, offsets, 0, 1, 1, 1, 1, kernel.firsts, 0, 0, *flags, np.zeros(4),
+        np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.bool_), np.zeros(1, np.int64),
+        np.zeros(1, np.int64), np.zeros(4), np.zeros((1, 1)), np.zeros(1), np.zeros(1),
+    )  # fmt: skip

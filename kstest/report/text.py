@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..result import Result, plain
 from ..sources.wording import printable
 from .dependence import combinations, dependence, pairs_table
+from .sequences import subsequences
 from .wording import number
 
 WIDTH = 80
@@ -26,6 +27,7 @@ def render(result: Result, color: bool = False) -> str:
         *_explained(result),
         *_drivers(result),
         *dependence(result),
+        *subsequences(result),
         *_warnings(result),
     )
     body = [line for label, text in rows for line in entry(label, text)]

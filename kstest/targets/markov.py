@@ -107,7 +107,7 @@ def spelled(context: Context) -> str:
 
 def require_cells(S: int, size: int, where: str) -> int:
     """Return the cells of a table over windows, refusing too many."""
-    cells = (S + 1) ** size
+    cells = int((S + 1) ** size)
     if cells > MOST_CELLS:
         raise DataError(
             f"{where}: {S:,} symbols in windows of {size} make {cells:,} cells, more than "
@@ -181,9 +181,7 @@ def window_counts(codes: Codes, offsets: Offsets, S: int, size: int) -> NDArray[
     return np.bincount(index, minlength=base**size)
 
 
-def counted(
-    counts: Array, S: int, order: int, smoothing: float = SMOOTHING
-) -> Array:
+def counted(counts: Array, S: int, order: int, smoothing: float = SMOOTHING) -> Array:
     """Turn counts of windows into probabilities, `smoothing` added to each.
 
     A sequence without a symbol stays impossible if none was counted.

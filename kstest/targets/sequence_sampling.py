@@ -136,7 +136,8 @@ class _Rows:
     def draw(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         # Below 1 by enough for rows + u not to round up to the next row.
         u = np.minimum(rng.random(len(rows)), 1 - 2.0**-26)
-        return np.searchsorted(self._edges, rows + u, side="right") - rows * self._width
+        found = np.searchsorted(self._edges, rows + u, side="right") - rows * self._width
+        return np.asarray(found, dtype=np.int64)
 
 
 def _require_end(steps: int, name: str) -> None:
