@@ -57,6 +57,8 @@ class Sequences:
         The symbols that occur, sorted.
     labels : tuple of str
         What identifies each in a table of events; empty where its row number does.
+    tokens : str
+        What a line of text was cut into; says how another file beside it is to be read.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Sequences:
     offsets: NDArray[np.int64]
     alphabet: tuple[str, ...]
     labels: tuple[str, ...] = ()
+    tokens: str = "characters"
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

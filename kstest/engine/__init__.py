@@ -41,7 +41,8 @@ from .blocks import Sums, block_sums
 from .forms import Forms, quadratic_forms, signed_sums
 from .margins import Margin, margins
 from .products import grid_products, table_products
-from .sequences import Neighbourhood, Subsequences, log_ratios, log_weights, stein_features
+from .sequence_near import Neighbourhood
+from .sequences import Subsequences, log_ratios, log_weights, stein_features
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import mean_similarity
 from .warm import warm

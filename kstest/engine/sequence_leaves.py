@@ -140,6 +140,162 @@ def window_ratios(  # type: ignore[no-untyped-def]
                 e += 1
 
 
+@leaf
+def _forward(codes, begin, n, start, transition, emission, alpha):  # type: ignore[no-untyped-def]
+    """Forward probabilities of the states (n, H), each row scaled to 1; the log of the scales."""
+    H, log = len(start), 0.0
+    for i in range(n):
+        c, total = codes[begin + i], 0.0
+        for h in range(H):
+            value = start[h]
+            if i > 0:
+                value = 0.0
+                for k in range(H):
+                    value += alpha[i - 1, k] * transition[k, h]
+            alpha[i, h] = value * emission[h, c]
+            total += alpha[i, h]
+        log += math.log(total) if total > 0.0 else NEVER
+        for h in range(H):
+            alpha[i, h] = alpha[i, h] / total if total > 0.0 else 0.0
+    return log
+
+
+@leaf
+def hidden_logs(  # type: ignore[no-untyped-def]
+    codes, offsets, start, transition, emission, stop, lengths, empty, out
+):
+    """Log probability of every sequence under a hidden Markov model."""
+    longest = 1
+    for s in range(len(out)):
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    alpha = np.empty((longest, len(start)))
+    for s in range(len(out)):
+        begin, n = offsets[s], offsets[s + 1] - offsets[s]
+        log = _forward(codes, begin, n, start, transition, emission, alpha)
+        last = empty
+        if n > 0:
+            last = 0.0
+            for h in range(len(start)):
+                last += alpha[n - 1, h] * stop[h]
+        log += math.log(last) if last > 0.0 else NEVER
+        if len(lengths) > 0:
+            log += lengths[n] if n < len(lengths) else NEVER
+        out[s] = log
+
+
+@inline
+def _log_share(above, below, change):  # type: ignore[no-untyped-def]
+    return math.log(above / below) + change if above > 0.0 else NEVER
+
+
+@leaf
+def hidden_ratios(  # type: ignore[no-untyped-def]
+    codes, offsets, first, last, start, transition, emission, stop, lengths, empty,
+    substitute, insert, delete, J, out,
+):  # fmt: skip
+    """Log ratios of all neighbours of sequences first <= s < last, for a hidden Markov model.
+
+    `alpha` are the forward probabilities, `ahead` (of the state at a position, before its symbol)
+    and `beta` (of the rest given the state) those of the other direction, each row scaled; a
+    neighbour puts together what stays of both.
+    """
+    H, S = emission.shape
+    longest = 1
+    for s in range(first, last):
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    alpha, ahead = np.empty((longest, H)), np.empty((longest + 1, H))
+    beta, scale = np.empty((longest, H)), np.empty(longest)
+    onward = np.empty(H)
+    e = 0
+    for s in range(first, last):
+        begin, n = offsets[s], offsets[s + 1] - offsets[s]
+        low, low_insert = max(0, n - J), max(0, n - J + 1)
+        _forward(codes, begin, n, start, transition, emission, alpha)
+        for p in range(n + 1):
+            for h in range(H):
+                value = start[h]
+                if p > 0:
+                    value = 0.0
+                    for k in range(H):
+                        value += alpha[p - 1, k] * transition[k, h]
+                ahead[p, h] = value
+        for h in range(H):
+            if n > 0:
+                beta[n - 1, h] = stop[h]
+        for i in range(n - 2, -1, -1):
+            c, total = codes[begin + i + 1], 0.0
+            for h in range(H):
+                value = 0.0
+                for k in range(H):
+                    value += transition[h, k] * emission[k, c] * beta[i + 1, k]
+                beta[i, h] = value
+                total += value
+            scale[i] = total
+            for h in range(H):
+                beta[i, h] /= total
+        if substitute:
+            for p in range(low, n):
+                own, whole = codes[begin + p], 0.0
+                for h in range(H):
+                    onward[h] = ahead[p, h] * beta[p, h]
+                    whole += onward[h] * emission[h, own]
+                for a in range(S):
+                    value = 0.0
+                    for h in range(H):
+                        value += onward[h] * emission[h, a]
+                    out[e + a] = _log_share(value, whole, 0.0)
+                out[e + own] = NEVER
+                e += S
+        if insert:
+            change = _length_change(lengths, n, n + 1)
+            for p in range(low_insert, n + 1):
+                whole = empty
+                if p < n:  # through the symbol at p
+                    whole = 0.0
+                    for h in range(H):
+                        whole += ahead[p, h] * emission[h, codes[begin + p]] * beta[p, h]
+                elif n > 0:  # through the end
+                    whole = 0.0
+                    for h in range(H):
+                        whole += alpha[n - 1, h] * stop[h]
+                for h in range(H):
+                    value = stop[h]
+                    if p < n:
+                        value = 0.0
+                        for k in range(H):
+                            c = codes[begin + p]
+                            value += transition[h, k] * emission[k, c] * beta[p, k]
+                    onward[h] = ahead[p, h] * value
+                for a in range(S):
+                    value = 0.0
+                    for h in range(H):
+                        value += onward[h] * emission[h, a]
+                    out[e + a] = NEVER if whole == 0.0 else _log_share(value, whole, change)
+                if p > low_insert:
+                    out[e + codes[begin + p - 1]] = NEVER
+                e += S
+        if delete:
+            change = _length_change(lengths, n, n - 1)
+            for p in range(low, n):
+                own, whole, value = codes[begin + p], 0.0, 0.0
+                for h in range(H):
+                    whole += ahead[p, h] * emission[h, own] * beta[p, h]
+                if p < n - 1:
+                    whole *= scale[p]
+                    for h in range(H):
+                        c = codes[begin + p + 1]
+                        value += ahead[p, h] * emission[h, c] * beta[p + 1, h]
+                elif n > 1:
+                    for h in range(H):
+                        value += alpha[n - 2, h] * stop[h]
+                else:
+                    value = empty
+                out[e] = _log_share(value, whole, change)
+                if p > low and own == codes[begin + p - 1]:
+                    out[e] = NEVER
+                e += 1
+
+
 @inline
 def _slot(index, start, slots):  # type: ignore[no-untyped-def]
     """Place of a subsequence: its own, or where there are too many, one by a hash."""

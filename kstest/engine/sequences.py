@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from ..targets import Hidden, LogRatio, Windows
 from . import jit
+from .sequence_functions import function_ratios
+from .sequence_near import Neighbourhood
 from .work import Work
 
 Array = NDArray[np.float64]
@@ -32,31 +34,7 @@ MOST_CELLS = 1 << 15
 STRIDE = 40_503
 # Neighbours whose weights are in memory at the same time.
 BLOCK_EDITS = 1 << 21
-EVERYWHERE = 1 << 60
 LEAVES = "sequence_leaves.py"
-
-
-@dataclass(frozen=True)
-class Neighbourhood:
-    """Which sequences are neighbours: one edit of the last `positions` places.
-
-    Examples
-    --------
-    >>> Neighbourhood(True, False, False).count(np.array([0, 3]), 4)
-    array([ 0, 12])
-    """
-
-    substitution: bool = True
-    insertion: bool = True
-    deletion: bool = True
-    positions: int = EVERYWHERE
-
-    def count(self, lengths: NDArray[np.int64], symbols: int) -> NDArray[np.int64]:
-        """Return the number of entries per sequence; see `sequence_leaves`."""
-        places = np.minimum(lengths, self.positions)
-        inserts = np.minimum(lengths + 1, self.positions)
-        changes = symbols * (places * self.substitution + inserts * self.insertion)
-        return np.asarray(changes + places * self.deletion)
 
 
 @dataclass(frozen=True)
@@ -142,12 +120,19 @@ def _root(r: Array) -> Array:
 BALANCING |= {"barker": _barker, "metropolis": _metropolis, "root": _root}
 
 
-def log_weights(codes: Codes, offsets: Offsets, law: Windows, work: Work) -> Array:
+def log_weights(codes: Codes, offsets: Offsets, law: Windows | Hidden, work: Work) -> Array:
     """Return log p of every sequence up to a constant, (n,); -inf where it is impossible."""
     leaves = load_sequence_leaves(work)
     out = np.empty(len(offsets) - 1)
-    leaves.window_logs(codes, offsets, law.symbols, law.size, law.table, law.lengths, out)
+    if isinstance(law, Hidden):
+        leaves.hidden_logs(codes, offsets, *_parts(law), out)
+    else:
+        leaves.window_logs(codes, offsets, law.symbols, law.size, law.table, law.lengths, out)
     return out
+
+
+def _parts(law: Hidden) -> tuple[Any, ...]:
+    return law.start, law.transition, law.emission, law.stop, law.lengths, law.empty
 
 
 def log_ratios(
@@ -179,6 +164,10 @@ def log_ratios(
                 codes, offsets, first, last, law.symbols, law.size, law.table, law.lengths,
                 *flags, out,
             )  # fmt: skip
+        elif isinstance(law, Hidden):
+            leaves.hidden_ratios(codes, offsets, first, last, *_parts(law), *flags, out)
+        else:
+            function_ratios(codes, offsets, first, last, law, near, out)
         yield first, last, out
         first = last
 
@@ -250,6 +239,10 @@ def _compile(leaves: Any) -> None:
     flags = (near.substitution, near.insertion, near.deletion, near.positions)
     leaves.window_logs(codes, offsets, 1, 1, law.table, law.lengths, numbers)
     leaves.window_ratios(codes, offsets, 0, 1, 1, 1, law.table, law.lengths, *flags, np.zeros(4))
+    one = np.ones(1)
+    hidden = Hidden(one, np.ones((1, 1)), np.ones((1, 1)), one)
+    leaves.hidden_logs(codes, offsets, *_parts(hidden), numbers)
+    leaves.hidden_ratios(codes, offsets, 0, 1, *_parts(hidden), *flags, np.zeros(4))
     leaves.subsequence_features(
         codes, offsets, 0, 1, 1, 1, 1, kernel.firsts, 0, 0, *flags, np.zeros(4),
         np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.bool_), np.zeros(1, np.int64),

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..engine import Neighbourhood, Subsequences, Work
-from ..engine.sequences import BALANCING, EVERYWHERE
+from ..engine.sequence_near import EVERYWHERE
+from ..engine.sequences import BALANCING
 from ..engine.work import silent
 from ..errors import UsageError
 from ..nulls import p_value, threshold

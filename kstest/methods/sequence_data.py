@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..sample import Sample, Sequences
 from ..sources import SequenceOptions, read_sequences, sequences_from_objects
 from ..sources.wording import shown
-from ..targets import SequenceModel, Windows
+from ..targets import Hidden, SequenceModel, Windows
 from ..targets.sequence_model import Drawn
 from ..targets.sequence_resolve import recoded, resolve_sequences
 
@@ -51,21 +51,19 @@ def given_sequences(sample: Sample, params: Any) -> Given:
     """Resolve --target, and give the data codes of its alphabet."""
     data = sample.sequences
     assert data is not None
-    model = resolve_sequences(
-        params.target, data, _reference(params.reference, params), params.allow_python
-    )
+    reference = _reference(params.reference, SequenceOptions(tokens=data.tokens))
+    model = resolve_sequences(params.target, data, reference, params.allow_python)
     _require_tokens(data, model)
     return Given(sample, model, recoded(data, model.alphabet))
 
 
-def _reference(given: Any, params: Any) -> Sequences | None:
+def _reference(given: Any, options: SequenceOptions) -> Sequences | None:
     if isinstance(given, str) and not given:
         return None
     if isinstance(given, str):
-        options = SequenceOptions(tokens=params.reference_tokens)
         samples, _ = read_sequences({"reference": [given]}, options)
     else:
-        samples, _ = sequences_from_objects({"reference": given}, SequenceOptions())
+        samples, _ = sequences_from_objects({"reference": given}, options)
     return samples[0].sequences
 
 
@@ -96,7 +94,7 @@ def impossible(given: Given, work: Work) -> str:
             "model cannot give"
         )
     law = given.model.law
-    if isinstance(law, Windows):
+    if isinstance(law, Windows | Hidden):
         logs = log_weights(codes, offsets, law, work)
         bad = np.flatnonzero(logs == -np.inf)
         if not len(bad):
@@ -106,8 +104,10 @@ def impossible(given: Given, work: Work) -> str:
     return ""
 
 
-def _window(given: Given, law: Windows, i: int) -> str:
+def _window(given: Given, law: Windows | Hidden, i: int) -> str:
     """Say what makes a sequence impossible."""
+    if isinstance(law, Hidden):
+        return ""
     codes, offsets = given.drawn
     x, S, K = codes[offsets[i] : offsets[i + 1]], law.symbols, law.size
     if len(law.lengths) and not (len(x) < len(law.lengths) and law.lengths[len(x)] > -np.inf):

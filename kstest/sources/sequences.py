@@ -11,7 +11,7 @@ else (Input, notices, errors) is as for tables. No cell is a missing value here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -178,16 +178,11 @@ def _joined(
         source = part.input
         inputs.append(Input(source.path, rows, rows - dropped, dropped, source.sha256))
     blocks = [block for part in parts for block in part.blocks]
-    found = symbols.join(blocks, parts[0].name)
+    found = replace(symbols.join(blocks, parts[0].name), tokens=options.tokens)
     if any(numbers is not None for numbers in kept):
         # What is dropped has no symbol, so only the offsets change.
         full = np.concatenate([~part.empty for part in parts])
-        found = Sequences(
-            found.name,
-            found.codes,
-            np.concatenate([found.offsets[:1], found.offsets[1:][full]]),
-            found.alphabet,
-        )
+        found = replace(found, offsets=np.concatenate([[0], found.offsets[1:][full]]))
     if not len(found):
         raise DataError(f"{side}: no sequence is left. At least one is needed.")
     return _sample(side, found, tuple(inputs), tuple(kept))
