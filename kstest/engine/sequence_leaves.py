@@ -302,6 +302,7 @@ def _slot(index, start, slots):  # type: ignore[no-untyped-def]
     slot = start + index
     if slots > 0:
         mixed = (np.uint64(slot) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed ^= mixed >> np.uint64(31)
         slot = np.int64(mixed % np.uint64(slots))
     return slot
@@ -321,7 +322,7 @@ def _add(cells, marks, touched, number, cell, value):  # type: ignore[no-untyped
 
 @leaf
 def _remove(  # type: ignore[no-untyped-def]
-    codes, begin, length, lo, hi, S, start, slots, offset, weight, counts, roots, path,
+    codes, begin, length, lo, hi, S, start, slots, offset, weight, counts, steps, path,
     cells, marks, touched, number,
 ):  # fmt: skip
     """Take windows lo..hi of a sequence away; their places go to `path`."""
@@ -334,40 +335,49 @@ def _remove(  # type: ignore[no-untyped-def]
         counts[slot] = count - 1
         path[i - lo] = slot
         _add(cells, marks, touched, number, slot + offset,
-             weight * (roots[count - 1] - roots[count]))  # fmt: skip
+             -weight * steps[count - 1])  # fmt: skip
 
 
 @leaf
 def _supply(  # type: ignore[no-untyped-def]
-    bases, powers, windows, S, weights, e, factor, start, slots, offset, counts, roots, path,
+    bases, powers, windows, S, weights, e, factor, start, slots, offset, counts, steps, path,
     cells, marks, touched, number,
 ):  # fmt: skip
-    """Put `windows` windows in, once with every symbol; counts are as before afterwards."""
+    """Put `windows` windows in, once with every symbol; counts stay as they are."""
+    size, found = len(cells), number[0]
     for a in range(S):
         w = factor * weights[e + a]
         if w == 0.0:
             continue
         for k in range(windows):
             slot = _slot(bases[k] + a * powers[k], start, slots)
-            count = counts[slot]
-            counts[slot] = count + 1
             path[k] = slot
-            _add(cells, marks, touched, number, slot + offset,
-                 w * (roots[count + 1] - roots[count]))  # fmt: skip
-        for k in range(windows):
-            counts[path[k]] -= 1
+            count = counts[slot]
+            for j in range(k):
+                if path[j] == slot:
+                    count += 1
+            cell = slot + offset
+            if cell >= size:
+                cell -= size
+            if not marks[cell]:
+                marks[cell] = True
+                touched[found] = cell
+                found += 1
+            cells[cell] += w * steps[count]
+    number[0] = found
 
 
 @leaf
 def subsequence_features(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, S, shortest, longest, firsts, slots, stride,
     substitute, insert, delete, J, weights, bins,
-    cells, marks, touched, counts, roots, out, squares, norms,
+    cells, marks, touched, counts, steps, out, squares, norms,
 ):  # fmt: skip
     """Add the Stein features of sequences first <= s < last to the rows of `out`, by bin.
 
     Feature z of a sequence x is sum_u g_u (phi_z(u) - phi_z(x)) over its neighbours u, with
-    phi_z = sqrt(count of z / (windows of its length * number of lengths)). A neighbour differs in
+    phi_z = sqrt(count of z / (windows of its length * number of lengths)); `steps[c]` is
+    sqrt(c + 1) - sqrt(c). A neighbour differs in
     a few windows, and in their number by one at most: only changes of roots of counts are added,
     window by window, and what the number of windows changes is added at the end.
 
@@ -408,7 +418,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                         total += weights[e + a]
                     lo, hi = max(0, p - length + 1), min(p, n - length)
                     _remove(codes, begin, length, lo, hi, S, start, slots, at, here * total,
-                            counts, roots, old, cells, marks, touched, number)  # fmt: skip
+                            counts, steps, old, cells, marks, touched, number)  # fmt: skip
                     for i in range(lo, hi + 1):
                         base, power = 0, 1
                         for j in range(length):
@@ -416,7 +426,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                             power = power * S if i + j > p else power
                         bases[i - lo], powers[i - lo] = base, power
                     _supply(bases, powers, hi - lo + 1, S, weights, e, here, start, slots, at,
-                            counts, roots, path, cells, marks, touched, number)  # fmt: skip
+                            counts, steps, path, cells, marks, touched, number)  # fmt: skip
                     for k in range(hi - lo + 1):
                         counts[old[k]] += 1
                     e += S
@@ -428,7 +438,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                     total_up += total
                     lo, hi = max(0, p - length + 1), min(p - 1, n - length)
                     _remove(codes, begin, length, lo, hi, S, start, slots, at_up, up * total,
-                            counts, roots, old, cells, marks, touched, number)  # fmt: skip
+                            counts, steps, old, cells, marks, touched, number)  # fmt: skip
                     windows = 0
                     for i in range(lo, min(p, n + 1 - length) + 1):
                         base, power = 0, 1
@@ -444,7 +454,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                         bases[windows], powers[windows] = base, power
                         windows += 1
                     _supply(bases, powers, windows, S, weights, e, up, start, slots, at_up,
-                            counts, roots, path, cells, marks, touched, number)  # fmt: skip
+                            counts, steps, path, cells, marks, touched, number)  # fmt: skip
                     for k in range(hi - lo + 1):
                         counts[old[k]] += 1
                     e += S
@@ -453,7 +463,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                     total_down += weights[e]
                     lo, hi = max(0, p - length + 1), min(p, n - length)
                     _remove(codes, begin, length, lo, hi, S, start, slots, at_down,
-                            down * weights[e], counts, roots, old,
+                            down * weights[e], counts, steps, old,
                             cells, marks, touched, number)  # fmt: skip
                     windows = 0
                     for i in range(lo, min(p - 1, n - 1 - length) + 1):
@@ -464,7 +474,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                         bases[windows] = base
                         windows += 1
                     _supply(bases, none, windows, 1, weights, e, down, start, slots, at_down,
-                            counts, roots, path, cells, marks, touched, number)  # fmt: skip
+                            counts, steps, path, cells, marks, touched, number)  # fmt: skip
                     for k in range(hi - lo + 1):
                         counts[old[k]] += 1
                     e += 1
@@ -474,18 +484,21 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                     index = index * S + codes[begin + i + j]
                 slot = _slot(index, start, slots)
                 count = counts[slot]
-                root = roots[count] - roots[count - 1]
+                root = steps[count - 1]
                 counts[slot] = count - 1
                 gone = here * (total_up + total_down)
                 _add(cells, marks, touched, number, slot + at, -gone * root)
                 _add(cells, marks, touched, number, slot + at_up, up * total_up * root)
                 _add(cells, marks, touched, number, slot + at_down, down * total_down * root)
+        norm = 0.0
+        row = bins[s]
         for k in range(number[0]):
             cell = touched[k]
             value = cells[cell]
-            norms[s] += value * value
+            norm += value * value
             squares[cell] += value * value
-            out[bins[s], cell] += value
+            out[row, cell] += value
             cells[cell] = 0.0
             marks[cell] = False
+        norms[s] = norm
         number[0] = 0

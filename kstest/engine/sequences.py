@@ -202,7 +202,7 @@ def stein_features(
     found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n))
     cells, marks, touched = np.zeros(D), np.zeros(D, np.bool_), np.zeros(D, np.int64)
     counts = np.zeros(kernel.places, np.int64)
-    roots = np.sqrt(np.arange(int(np.diff(offsets).max(initial=0)) + 3.0))
+    steps = np.diff(np.sqrt(np.arange(int(np.diff(offsets).max(initial=0)) + 4.0)))
     weigh = BALANCING[balancing]
     with np.errstate(over="ignore"):  # exp of a large number: the weight is 0
         for first, last, ratios in log_ratios(codes, offsets, law, near, work):
@@ -211,7 +211,7 @@ def stein_features(
                 kernel.firsts, kernel.places if kernel.hashed else 0,
                 STRIDE if kernel.equal_lengths else 0,
                 near.substitution, near.insertion, near.deletion, near.positions,
-                weigh(ratios), bins, cells, marks, touched, counts, roots,
+                weigh(ratios), bins, cells, marks, touched, counts, steps,
                 found.bins, found.squares, found.norms,
             )  # fmt: skip
             work.progress(last / n)
