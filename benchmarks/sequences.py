@@ -14,7 +14,7 @@ The experiments of Baum, Kanagawa and Gretton (2023, arXiv 2210.10741); rates of
 - `memory`: the same walk, but after a step up from any state the next one goes up again with
   probability m: a chain of second order against a model of first order, which has its pairs right
   for m = 0.5. Subsequences of length 2 and 3.
-- `length`: 30 sequences of a random chain of 10 states, mean length 8 in the model and up to 20 in the
+- `length`: 30 sequences of a random chain of 10 states, mean length 8 in the model, up to 20 in the
   data; substitution, insertion, deletion.
 - `field`: 200 sequences of a Markov random field of 3 states and up to 20 symbols, whose
   neighbours agree with weight exp(1) in the model and exp(c) in the data; 999 random signs.
