@@ -29,6 +29,7 @@ METHODS: dict[str, Entry] = {
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
     "pksd": Entry("kstest.methods.pksd", "Does a sample fit a density of several modes?"),
+    "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
 }
 
 # Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their

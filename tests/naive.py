@@ -209,3 +209,70 @@ def perturbed(X, logpdf, modes, covariances, scales, steps, rng):
                 if uniform[at] < min(1.0, ratio):
                     out[k, r] = y
     return out
+
+
+def edits(x, alphabet, kinds, last):
+    """The set of sequences that one edit of the last so many places makes."""
+    n, found = len(x), set()
+    for p in range(max(0, n - last), n):
+        if "substitution" in kinds:
+            found |= {(*x[:p], a, *x[p + 1 :]) for a in alphabet}
+        if "deletion" in kinds:
+            found.add((*x[:p], *x[p + 1 :]))
+    for p in range(max(0, n - last + 1), n + 1):
+        if "insertion" in kinds:
+            found |= {(*x[:p], a, *x[p:]) for a in alphabet}
+    return found - {x}
+
+
+BALANCING = {
+    "barker": lambda t: t / (1 + t),
+    "metropolis": lambda t: min(1, t),
+    "root": math.sqrt,
+}
+
+
+def subsequence_kernel(x, y, shortest, longest, equal_lengths=False):
+    """Contiguous subsequences: sum of sqrt(share in x * share in y), over lengths their mean."""
+    if equal_lengths and len(x) != len(y):
+        return 0.0
+    total = 0.0
+    for length in range(shortest, longest + 1):
+        parts = [[s[i : i + length] for i in range(len(s) - length + 1)] for s in (x, y)]
+        for z in set(parts[0]) & set(parts[1]):
+            total += math.sqrt(
+                parts[0].count(z) / len(parts[0]) * parts[1].count(z) / len(parts[1])
+            )
+    return total / (longest - shortest + 1)
+
+
+def hamming_kernel(x, y):
+    """exp(-Hamming distance / length) for equal lengths, else 0."""
+    if len(x) != len(y):
+        return 0.0
+    return math.exp(-sum(a != b for a, b in zip(x, y, strict=True)) / max(len(x), 1))
+
+
+def zanella_stein(x, y, weight, alphabet, kinds, last, balancing, kernel):
+    """h(x, y) as a double sum over neighbours; `weight` is the unnormalised probability."""
+    g, total = BALANCING[balancing], 0.0
+    for u in edits(x, alphabet, kinds, last):
+        for v in edits(y, alphabet, kinds, last):
+            total += (
+                g(weight(u) / weight(x))
+                * g(weight(v) / weight(y))
+                * (kernel(u, v) - kernel(u, y) - kernel(x, v) + kernel(x, y))
+            )
+    return total
+
+
+def chain_weight(rows, order):
+    """Probability under a Markov chain; `rows` by the last symbols, the end under None."""
+
+    def weight(x):
+        p = 1.0
+        for i, symbol in enumerate((*x, None)):
+            p *= rows.get(tuple(x[max(0, i - order) : i]), {}).get(symbol, 0.0)
+        return p
+
+    return weight

@@ -9,6 +9,7 @@ from ..result import Result, plain
 from ..sources.wording import printable
 from .dependence import combinations, dependence, pairs_table
 from .modes import modes
+from .sequences import subsequences
 from .wording import number
 
 WIDTH = 80
@@ -28,6 +29,7 @@ def render(result: Result, color: bool = False) -> str:
         *modes(result),
         *_drivers(result),
         *dependence(result),
+        *subsequences(result),
         *_warnings(result),
     )
     body = [line for label, text in rows for line in entry(label, text)]
