@@ -27,6 +27,7 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
 }
 

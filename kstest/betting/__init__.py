@@ -25,3 +25,6 @@ References: Shafer (2021), JRSS A 184; Ramdas, Gruenwald, Vovk, Shafer (2023), S
 38; Podkopaev, Bloebaum, Kasiviswanathan, Ramdas (2023), arXiv 2212.07383; Koning (2023), arXiv
 2310.01153.
 """
+
+# Rows that a test takes at a time: what is in memory does not depend on how long a chunk is.
+STEP_ROWS = 1 << 14

@@ -59,11 +59,13 @@ def log_factors(bet: str, payoffs: Array, remembered: Array) -> tuple[Array, Arr
     >>> numpy.exp(factors[:, 0]).round(4)
     array([1.  , 1.25])
     """
-    known, out = remembered.copy(), np.empty(len(payoffs))
-    if bet == "mixture":
-        return np.log1p(payoffs[:, None] * CONSTANTS), known
-    if bet == "full":
-        return np.log1p(payoffs)[:, None], known
+    known = remembered.copy()
+    constants = {"mixture": CONSTANTS, "full": np.ones(1)}.get(bet)
+    if constants is not None:
+        table = np.empty((len(payoffs), len(constants)))
+        pair_leaves.constant_bets(payoffs, constants, table)
+        return table, known
+    out = np.empty(len(payoffs))
     if bet == "ons":
         pair_leaves.newton_bets(payoffs, known, out)
     else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .guard import DOUBT, FLAG, LEAST_ROWS
 
 Array = NDArray[np.float64]
+Ends = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Watch:
 
     log_e: Array
     largest: Array
-    flagged: NDArray[np.int64]
+    flagged: Ends
 
 
 def begin() -> Watch:
@@ -41,7 +42,7 @@ def begin() -> Watch:
 class Look:
     """New evidence: the rows where it came, and log e there."""
 
-    ends: NDArray[np.int64]
+    ends: Ends
     log_e: Array
 
 

@@ -171,3 +171,11 @@ def adaptive_bets(payoffs: Any, most: Any, memory: Any, out: Any) -> None:
         out[t] = np.log(1.0 + bet * f)
         memory[0] += f
         memory[1] += f * f
+
+
+@leaf
+def constant_bets(payoffs: Any, constants: Any, out: Any) -> None:
+    """log(1 + lambda f_t) for every constant bet lambda; out (t, constants)."""
+    for t in range(payoffs.shape[0]):
+        for k in range(constants.shape[0]):
+            out[t, k] = np.log(1.0 + constants[k] * payoffs[t])

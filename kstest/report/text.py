@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..result import Result, plain
 from ..sources.wording import printable
 from .dependence import combinations, dependence, pairs_table
+from .evidence import evidence
 from .wording import number
 
 WIDTH = 80
@@ -40,7 +41,9 @@ def heading(title: str, shown: str, text: str) -> list[str]:
 
 def facts(result: Result) -> Iterator[tuple[str, str]]:
     """The numbers that carry the verdict, each with its label."""
-    if result.p_value is not None:
+    if result.e_value is not None:
+        yield from evidence(result)
+    elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
         yield "null", f"{replicates} x {scheme}, seed {result.params.get('seed')}"
@@ -72,7 +75,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
+        reason = result.verdict == "no verdict" and notice.code.startswith(("too-", "unsound-"))
+        label = "why" if reason else ""
         yield label or "warning", notice.message
 
 
