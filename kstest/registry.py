@@ -35,4 +35,5 @@ METHODS: dict[str, Entry] = {
 # module returns the click command or group.
 COMMANDS: dict[str, Entry] = {
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
 }

@@ -243,9 +243,9 @@ def look(rows, values):
 
 def test_decision_puts_the_guard_first_and_waits_for_it():
     level, flag = math.log(20), math.log(guard.FLAG)
-    quiet = look([16, 32, 48, 64, 80], [0, 0, 0, 0, 0])
+    quiet = look([16, 32, 48, 64, 80], [-1, -1, -1, -1, -1])
     loud = look([16, 32, 48, 64, 80], [0, 1, flag, 3, 3])
-    unsure = look([16, 32, 48, 64, 80], [1, 1, 1, 1, 0])
+    unsure = look([16, 32, 48, 64, 80], [1, 1, 1, 1, -1])
     test = look([40, 60, 76, 92], [1.0, 3.5, 1.0, 1.0])
     watch = decision.begin()
 
@@ -278,8 +278,8 @@ def test_wealth_path_is_thinned_and_the_maximum_kept():
     factors[2000:] = -0.1
     found, log_e = wealth.settle(found, np.arange(1, 3001), factors)
     assert len(found.path) <= wealth.MOST_POINTS
-    assert found.stride == 16
-    assert found.rows[0] == 16
+    assert found.stride == 32
+    assert found.rows[0] == 32
     assert found.largest == log_e.max()
     assert found.largest_row == 2000
     assert found.log_e == log_e[-1]

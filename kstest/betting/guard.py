@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 SIZE = 16
 FLAG = 10.0
-DOUBT = 2.0
+DOUBT = 1.0
 # Before this row nothing is decided: the guard has then seen four blocks.
 LEAST_ROWS = 64
 ARRANGEMENTS = 99

@@ -12,7 +12,7 @@ from . import leaves
 Array = NDArray[np.float64]
 
 # Points kept of the path, for pictures: from here on every second one is dropped.
-MOST_POINTS = 256
+MOST_POINTS = 128
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ row. `init`, `step` and `result` are the test; `run` does all rows at once. The 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -209,6 +210,16 @@ def step(state: State, chunk: Sample) -> State:
         if core.verdict:
             break
     return replace(state, core=core)
+
+
+def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
+    """Return the state of a stream from what a file kept of it."""
+    return State(params, columns, *_sides(params, columns), core)
+
+
+def extra(state: State) -> dict[str, Any]:
+    """What a file keeps besides options, columns and core."""
+    return {}
 
 
 def decided(state: State) -> bool:

@@ -16,7 +16,7 @@ from ..sample import Sample
 from ..sources.wording import shown
 
 # A column that a season is taken from has few values; the rest are no season.
-MOST_LEVELS = 512
+MOST_LEVELS = 366
 # Earlier rows of a level before its rows are used: the mean of fewer is too rough.
 LEAST_SEEN = 10
 FARTHEST = 1e290
@@ -83,6 +83,13 @@ def rows_of(sample: Sample, columns: Columns, names: Sequence[str]) -> Rows:
     table = np.column_stack(marks) if marks else np.empty((sample.n, 0), np.uint64)
     values = np.ascontiguousarray(sample.values[:, numeric])
     return Rows(values, np.ascontiguousarray(table, np.uint64))
+
+
+def row_bytes(sample: Sample, columns: Columns) -> bytes:
+    """The rows as bytes, the same however they are cut into chunks."""
+    rows = rows_of(sample, columns, columns.names)
+    numbers = np.ascontiguousarray(rows.values + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
+    return np.hstack([numbers, rows.marks]).tobytes()
 
 
 def _marks(sample: Sample, column: int) -> NDArray[np.uint64]:

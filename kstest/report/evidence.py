@@ -33,3 +33,6 @@ def evidence(result: Result) -> Iterator[tuple[str, str]]:
     if "guard" in result.explanation:
         words = f"rows depend on their time in {' and '.join(seen)}" if seen else "nothing seen"
         yield "guard", words
+    kept = result.explanation.get("state")
+    if kept:
+        yield "counted", f"{kept['rows']:,} rows in {kept['batches']:,} batches"
