@@ -33,7 +33,6 @@ def batches(tmp_path):
     """Ten files of 100 rows, and all rows in one."""
     x, y = streams.gaussian(0.0)(np.random.default_rng(3), 1000)
     write(tmp_path / "all.csv", x, y)
-    starts = range(0, 1000, 100)
     return [
         write(tmp_path / f"{k}.csv", x[k : k + 100], y[k : k + 100]) for k in range(0, 1000, 100)
     ]

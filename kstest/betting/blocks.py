@@ -91,6 +91,8 @@ class Design:
     bandwidths : tuple of (float or None)
         Of x and of y, in units of the scaled columns; None: the median distance.
     seed : int
+    marks : int
+        Columns of categories, where the design has to say so.
     """
 
     size: int = 16
@@ -101,6 +103,7 @@ class Design:
     scale: str = "robust"
     bandwidths: tuple[float | None, float | None] = (None, None)
     seed: int = 0
+    marks: int = 0
 
     @property
     def experts(self) -> int:

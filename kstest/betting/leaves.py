@@ -247,6 +247,88 @@ def add_joint(
                     second[h, r, 1, d] += s
 
 
+@leaf
+def witness_values(
+    cosines: Any, sines: Any, stream: Any, reference: Any, weights: Any, out: Any
+) -> None:
+    """The two-sample witness at rows, for every forgetting and bandwidth.
+
+    Parameters
+    ----------
+    cosines, sines : float64 (R, n, D)
+        Features of the rows.
+    stream, reference : float64 (H, R, 2, D)
+        Sums of features over earlier rows of both samples.
+    weights : float64 (2, H)
+        Their faded numbers.
+    out : float64 (H, R, n)
+        mean over the stream less mean over the reference of the (shift-invariant) kernel.
+    """
+    H, R, _, D = stream.shape
+    for h in range(H):
+        for r in range(R):
+            for i in range(cosines.shape[1]):
+                total = 0.0
+                for d in range(D):
+                    re = stream[h, r, 0, d] / weights[0, h] - reference[h, r, 0, d] / weights[1, h]
+                    im = stream[h, r, 1, d] / weights[0, h] - reference[h, r, 1, d] / weights[1, h]
+                    total += re * cosines[r, i, d] + im * sines[r, i, d]
+                out[h, r, i] = total / D
+
+
+@leaf
+def label_e_values(values: Any, size: Any, order: Any, strengths: Any, out: Any) -> None:
+    """Log e-values of a block of two samples: the sum over the first `size` of 2 size values.
+
+    Parameters
+    ----------
+    values : float64 (H, R, 2 size)
+        Witness at the rows of the stream, then of the reference.
+    order : int64 (M + 1, 2 size)
+        Arrangements; the first `size` of each are called the stream.
+    out : float64 (H, R, K)
+    """
+    H, R, n = values.shape
+    z = np.empty(order.shape[0])
+    for h in range(H):
+        for r in range(R):
+            mean = 0.0
+            largest = 0.0
+            for i in range(n):
+                mean += values[h, r, i]
+                largest = max(largest, abs(values[h, r, i]))
+            mean /= n
+            spread = 0.0
+            for i in range(n):
+                spread += (values[h, r, i] - mean) ** 2
+            if spread <= 1e-24 * largest * largest * n:
+                out[h, r, :] = 0.0
+                continue
+            # The sum of `size` of n values drawn without replacement has this variance.
+            unit = np.sqrt(size * (n - size) / (n - 1.0) * spread / n)
+            for m in range(order.shape[0]):
+                total = 0.0
+                for i in range(size):
+                    total += values[h, r, order[m, i]] - mean
+                z[m] = total / unit
+            log_e_values(z, strengths, out[h, r])
+
+
+@leaf
+def add_points(cosines: Any, sines: Any, keep: Any, sums: Any) -> None:
+    """Add the features of rows, (R, n, D), to sums (H, R, 2, D), fading these by `keep` (H,)."""
+    H, R, _, D = sums.shape
+    for h in range(H):
+        for r in range(R):
+            for part in range(2):
+                for d in range(D):
+                    sums[h, r, part, d] *= keep[h]
+            for i in range(cosines.shape[1]):
+                for d in range(D):
+                    sums[h, r, 0, d] += cosines[r, i, d]
+                    sums[h, r, 1, d] += sines[r, i, d]
+
+
 @inline
 def standardised(z: Any) -> Any:
     """Centre z and divide it by its spread, both symmetric in its elements; False where it is 0."""
@@ -390,3 +472,43 @@ def mixture_path(log_factors: Any, log_wealth: Any, out: Any) -> None:
             out[t] = top + np.log(total / E)
         else:
             out[t] = -np.inf
+
+
+@leaf
+def conformal_p_values(bins: Any, key: Any, first: Any, counts: Any, out: Any) -> None:
+    """Smoothed conformal p-values of scores that are bins, each added to the bag after its turn.
+
+    Parameters
+    ----------
+    bins : int64 (n,)
+        Larger bins are stranger rows.
+    key, first : uint64
+        Of the uniform numbers that split ties, and the number of the first of these rows.
+    counts : float64 (bins,)
+        The bag; changed in place.
+    out : float64 (n,)
+    """
+    total = 0.0
+    for b in range(counts.shape[0]):
+        total += counts[b]
+    base = mixed(key)
+    for i in range(bins.shape[0]):
+        above = 0.0
+        for b in range(bins[i] + 1, counts.shape[0]):
+            above += counts[b]
+        word = mixed(base + (first + u64(i)) * GOLDEN)
+        u = (float(word >> u64(11)) + 0.5) * TO_UNIT
+        out[i] = (above + u * (counts[bins[i]] + 1.0)) / (total + 1.0)
+        counts[bins[i]] += 1.0
+        total += 1.0
+
+
+@leaf
+def p_value_bets(p: Any, tilts: Any, powers: Any, out: Any) -> None:
+    """Log bets on p-values: 1 + e (1 - 2 p) for tilts e, then k p^(k - 1) for powers k."""
+    for i in range(p.shape[0]):
+        for k in range(tilts.shape[0]):
+            out[i, k] = np.log(max(1.0 + tilts[k] * (1.0 - 2.0 * p[i]), 1e-300))
+        for k in range(powers.shape[0]):
+            bet = np.log(powers[k]) + (powers[k] - 1.0) * np.log(p[i])
+            out[i, tilts.shape[0] + k] = bet
