@@ -28,6 +28,7 @@ METHODS: dict[str, Entry] = {
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
+    "smmd": Entry("kstest.methods.smmd", "Does a stream follow the law of a reference?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
 }
 

@@ -44,8 +44,8 @@ MOST_STAGES = 10
 # A part of fewer rows makes coarse p-values.
 LEAST_PART = 25
 LEAST_REFERENCE = 2 * LEAST_PART
-TILTS = np.array([-1.0, -0.5, 0.5, 1.0])
-POWERS = np.array([0.25, 0.5, 0.75])
+TILTS = np.array([-1.0, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 1.0])
+POWERS = np.array([0.25, 0.5, 0.75, 0.9])
 EXPERTS = len(TILTS) + len(POWERS)
 # Rows of the first part that fix the bandwidth: a median of distances needs no more.
 MOST_SCALE = 500

@@ -512,3 +512,52 @@ def p_value_bets(p: Any, tilts: Any, powers: Any, out: Any) -> None:
         for k in range(powers.shape[0]):
             bet = np.log(powers[k]) + (powers[k] - 1.0) * np.log(p[i])
             out[i, tilts.shape[0] + k] = bet
+
+
+@leaf
+def detect(
+    log_factors: Any, ends: Any, before: Any, stop: Any, sums_rule: Any, sums: Any, maxima: Any,
+    since: Any, out: Any,
+) -> Any:  # fmt: skip
+    """Rounds of an e-detector up to the first where the mean statistic reaches `stop`.
+
+    Parameters
+    ----------
+    log_factors : float64 (n, E)
+    ends : int64 (n,)
+    before : int
+        Row at the end of the round before the first.
+    stop : float
+        Log of the threshold.
+    sums_rule : bool
+        Shiryaev-Roberts; else CUSUM.
+    sums, maxima, since : (E,)
+        Log statistics and beginnings; changed in place.
+    out : float64 (n,)
+        Log of the mean of the statistics.
+
+    Returns
+    -------
+    int
+        Rounds that were taken.
+    """
+    n, E = log_factors.shape
+    for t in range(n):
+        top = -np.inf
+        for e in range(E):
+            larger = max(sums[e], 0.0)
+            grown = larger + np.log(np.exp(sums[e] - larger) + np.exp(-larger))
+            sums[e] = grown + log_factors[t, e]
+            if maxima[e] <= 0.0:
+                maxima[e] = 0.0
+                since[e] = before
+            maxima[e] += log_factors[t, e]
+            top = max(top, sums[e] if sums_rule else maxima[e])
+        total = 0.0
+        for e in range(E):
+            total += np.exp((sums[e] if sums_rule else maxima[e]) - top)
+        out[t] = top + np.log(total / E)
+        before = ends[t]
+        if out[t] >= stop:
+            return t + 1
+    return n

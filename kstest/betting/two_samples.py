@@ -20,6 +20,7 @@ References: Shekhar and Ramdas (2021), arXiv 2112.09162, for the game; Koning (2
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,7 +86,8 @@ def begin(design: Design, reference: Rows) -> State:
         scale=scale,
     )
     first = reference[: state.taken]
-    _learn(design, state.reference, state.weights[1], points(circle(design, state).angles(first)))
+    taught = points(circle(design, state).angles(first))
+    _learn(lasting(design), state.reference, state.weights[1], taught)
     return state
 
 
@@ -93,6 +95,11 @@ def circle(design: Design, state: State) -> Circle:
     """The features."""
     seed = 2 * design.seed + 1
     return Circle.of(state.scale, design.marks, seed, design.features, design.kernel)
+
+
+def lasting(design: Design) -> tuple[float, ...]:
+    """Half-lives of the reference: it does not change, so nothing of it is forgotten."""
+    return (math.inf,) * len(design.half_lives)
 
 
 def left(state: State, reference: Rows) -> int:
@@ -124,8 +131,8 @@ def step(
         mine = points(turn.angles(rows[used : used + size]))
         theirs = points(turn.angles(reference[state.taken : state.taken + size]))
         factors.append(_block(design, state, mine, theirs, size))
-        _learn(design, state.stream, state.weights[0], mine)
-        _learn(design, state.reference, state.weights[1], theirs)
+        _learn(design.half_lives, state.stream, state.weights[0], mine)
+        _learn(lasting(design), state.reference, state.weights[1], theirs)
         used += size
         ends.append(state.start + used)
         state = replace(state, windows=state.windows + 1, taken=state.taken + size)
@@ -162,9 +169,11 @@ def _block(
     return out.reshape(-1)
 
 
-def _learn(design: Design, sums: Array, weight: Array, some: tuple[Array, Array]) -> None:
+def _learn(
+    half_lives: tuple[float, ...], sums: Array, weight: Array, some: tuple[Array, Array]
+) -> None:
     rows = some[0].shape[1]
-    keep = np.array([0.5 ** (rows / h) for h in design.half_lives])
+    keep = np.array([0.5 ** (rows / h) for h in half_lives])
     leaves.add_points(*some, keep, sums)
     np.multiply(weight, keep, out=weight)
     np.add(weight, rows, out=weight)

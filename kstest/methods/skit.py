@@ -21,7 +21,9 @@ from ..errors import UsageError
 from ..params import alpha, check_common, option, option_name, seed
 from ..result import Result
 from ..sample import Sample
+from . import detection
 from .column_blocks import named_blocks, used_blocks
+from .detection import check_given as check_given
 from .skit_core import Bets, Core, advance, begin
 from .skit_report import report
 from .stream_rows import (
@@ -115,6 +117,10 @@ class Params:
         "that depend on their neighbours.",
         metavar="N",
     )
+    detect: bool = detection.detect()
+    run_length: int = detection.run_length()
+    on_alarm: str = detection.on_alarm()
+    detector: str = detection.detector()
     residualise: str = option(
         "",
         "A calendar column, such as the hour: subtract from every number the mean of the earlier "
@@ -124,6 +130,7 @@ class Params:
 
     def __post_init__(self) -> None:
         check_common(self)
+        detection.check_detection(self)
         if bool(self.x) != bool(self.y):
             given, other = ("--x", "--y") if self.x else ("--y", "--x")
             raise UsageError(
@@ -150,6 +157,8 @@ class Params:
                 raise UsageError(f"--{name} {getattr(self, name)}: is for --mode pairs")
         if self.mode == "pairs" and self.strided > 1:
             raise UsageError("--strided is for --mode blocks; with --mode pairs use --thin")
+        if self.mode == "pairs" and self.detect:
+            raise UsageError("--detect is for --mode blocks, whose evidence comes block by block")
         if self.kernel == "linear" and (self.mode == "blocks" or self.symmetric == "none"):
             raise UsageError(
                 "--kernel linear: is not bounded; use it with --mode pairs and --symmetric tanh, "
@@ -296,6 +305,7 @@ def _bets(params: Params) -> Bets:
         params.strided,
         params.guard == "on",
         bool(params.residualise),
+        alarm=params if params.detect else None,
     )
 
 
@@ -318,6 +328,7 @@ def _design(params: Params) -> blocks.Design | pairs.Design:
     return blocks.Design(
         size=params.block,
         stride=params.strided,
+        half_lives=(64.0, 512.0, math.inf) if params.detect else (math.inf,),
         kernel=params.kernel,
         scale=params.scale,
         bandwidths=both,

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..betting import guard
 from ..betting.features import RUNGS, WIDEST
-from ..betting.wealth import Wealth
 from ..result import Notice, Result, Verdict
+from .detection import MOST_LOG, alarms, evidence, numbers, when
 
 if TYPE_CHECKING:
     from .skit import State
-
-# exp of more is no float64.
-MOST_LOG = 700.0
 
 _SUMMARIES = {
     "rejected": "the blocks are dependent",
@@ -27,27 +24,24 @@ _SUMMARIES = {
 def report(state: State) -> Result:
     """Build the Result of a stream so far."""
     core, params = state.core, state.params
-    found: Verdict = "rejected" if core.verdict == "rejected" else "not rejected"
-    key = core.verdict
-    if core.verdict == "unsound" or not core.wealth.rounds:
-        found, key = "no verdict", core.verdict or "none"
+    key = _outcome(state)
+    verdicts: dict[str, Verdict] = {"rejected": "rejected", "": "not rejected"}
     summary = _SUMMARIES[key]
-    if core.verdict:
+    if core.detector is not None and len(core.detector.alarms):
+        summary += f"; {when(core.detector)}"
+    elif core.verdict:
         summary += f"; decided after {core.row:,} rows"
-    explanation: dict[str, Any] = {
-        "summary": summary,
-        "blocks": [list(state.x), list(state.y)],
-        "evidence": evidence(core.wealth, params.alpha, core.used, core.row),
-        **_guarded(state),
-        **_strongest(state),
-    }
+    explanation: dict[str, Any] = {"summary": summary, "blocks": [list(state.x), list(state.y)]}
+    if core.detector is None:
+        explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row)
+    else:
+        explanation["detector"] = alarms(core.detector, params, core.used)
+    explanation |= {**_guarded(state), **_strongest(state)}
     return Result(
         method="skit",
-        verdict=found,
+        verdict=verdicts.get(key, "no verdict"),
         alpha=params.alpha,
-        p_value=math.exp(-core.wealth.largest),
-        e_value=math.exp(min(core.wealth.log_e, MOST_LOG)),
-        threshold=1 / params.alpha,
+        **numbers(core.wealth, core.detector, params),
         n={"data": core.used},
         d=len(state.x) + len(state.y),
         columns=(*state.x, *state.y),
@@ -58,18 +52,16 @@ def report(state: State) -> Result:
     )
 
 
-def evidence(wealth: Wealth, alpha: float, used: int, row: int) -> dict[str, Any]:
-    """The evidence of a stream, in natural logarithms where it says so."""
-    level = math.log(1 / alpha)
-    return {
-        "log_e": wealth.log_e,
-        "largest_log_e": wealth.largest,
-        "largest_after_row": wealth.largest_row,
-        "log_e_needed": level,
-        "rows_used": used,
-        "bets": wealth.rounds,
-        "decided_after_row": row or None,
-    }
+def _outcome(state: State) -> str:
+    """A key of `_SUMMARIES`."""
+    core = state.core
+    if core.detector is None:
+        return core.verdict if core.verdict or core.wealth.rounds else "none"
+    if len(core.detector.alarms) > len(core.doubtful):
+        return "rejected"
+    if len(core.doubtful):
+        return "unsound"
+    return "" if core.detector.rounds else "none"
 
 
 def _guarded(state: State) -> dict[str, Any]:
@@ -116,9 +108,10 @@ def _null(state: State) -> dict[str, Any]:
 
 def _notices(state: State) -> list[Notice]:
     core, params = state.core, state.params
-    if core.verdict == "unsound":
+    outcome = _outcome(state)
+    if outcome == "unsound":
         return [Notice("unsound-order", _remedies(state))]
-    if not core.wealth.rounds:
+    if outcome == "none":
         return [
             Notice(
                 "too-few-rows",
@@ -127,6 +120,8 @@ def _notices(state: State) -> list[Notice]:
             )
         ]
     watch = core.watch
+    if core.detector is not None and params.guard == "on":
+        return []
     if watch is None:
         return [
             Notice(
@@ -149,15 +144,21 @@ def _notices(state: State) -> list[Notice]:
 
 
 def _remedies(state: State) -> str:
-    assert state.core.watch is not None
-    rows = state.core.watch.flagged
+    watch = state.core.watch
+    noticed = (
+        f"at the alarm after row {int(state.core.doubtful[-1]):,}"
+        if watch is None
+        else (
+            f"after rows {int(watch.flagged[0]):,} and {int(watch.flagged[1]):,}, e-value "
+            f"{guard.FLAG:g} each"
+        )
+    )
     again = 2 * max(state.params.thin, 2)
     choices = [f"use every N-th row (--thin {again} or more)"]
     if state.params.mode == "blocks":
         choices.append(f"compare rows far apart (--strided {2 * max(state.params.strided, 8)})")
     choices.append("subtract the season of a calendar column (--residualise COLUMN)")
     return (
-        f"the rows of both blocks depend on their time (noticed after rows {int(rows[0]):,} and "
-        f"{int(rows[1]):,}, e-value {guard.FLAG:g} each): a common season or memory looks like "
-        f"dependence. Remedies: {', or '.join(choices)}"
+        f"the rows of both blocks depend on their time (noticed {noticed}): a common season or "
+        f"memory looks like dependence. Remedies: {', or '.join(choices)}"
     )

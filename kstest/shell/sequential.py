@@ -108,6 +108,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
         output.write(module.REFERENCES, given["output"])
         return 0
     sides, params = arguments(module, given)
+    module.check_given(params, _given())
     _check(given)
     reading = read_options(module.SAMPLES, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
@@ -133,6 +134,13 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 
+def _given() -> set[str]:
+    """Names of the options that were written on the command line."""
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    return {name for name in context.params if context.get_parameter_source(name) is source}
+
+
 def _check(given: Mapping[str, Any]) -> None:
     output.check(given["output"])
     output.check(given["state"], "--state")
@@ -152,12 +160,13 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool]:
     """Take the rows until they end or the test is decided; say whether a look was shown last."""
     module, path = this.module, this.given["state"]
     columns = this.columns()
+    others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
     if saved is not None:
         state_file.require_columns(path, saved, columns)
         state, ledger = saved.state, saved.ledger
+        state = module.attach(state, *others) if others else state
         columns = state.columns
     else:
-        others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
         state, ledger = module.init(this.params, columns, *others), ledgers.begin()
     if module.decided(state):
         note = Notice(
