@@ -109,6 +109,8 @@ def _call(
         accepted = ", ".join(sorted({*options, *reading, *others}))
         raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
     params = module.Params(**{k: v for k, v in given.items() if k in options})
+    if hasattr(module, "check_given"):  # options that exclude each other, even at their default
+        module.check_given(params, set(given))
     if joined:
         whole, lists = join_objects(dict(zip(block_names, data, strict=False)))
         params, data = module.with_blocks(params, lists), (whole,)

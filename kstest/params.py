@@ -63,7 +63,7 @@ def option_name(name: str) -> str:
 
 
 def check_common(params: Any) -> None:
-    """Check the fields that every resampling test has, and all fields with choices.
+    """Check the fields that every test has, and all fields with choices.
 
     Raises
     ------
@@ -78,7 +78,9 @@ def check_common(params: Any) -> None:
         raise UsageError(f"--alpha {params.alpha}: give a number between 0 and 1, such as 0.05")
     if params.seed < 0:
         raise UsageError(f"--seed {params.seed}: give a whole number, 0 or larger")
-    name = "permutations" if hasattr(params, "permutations") else "draws"
+    name = next((n for n in ("permutations", "draws") if hasattr(params, n)), None)
+    if name is None:
+        return
     count, needed = getattr(params, name), smallest_permutations(params.alpha)
     if count < needed:
         raise UsageError(

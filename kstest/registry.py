@@ -27,6 +27,8 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
+    "smmd": Entry("kstest.methods.smmd", "Does a stream follow the law of a reference?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
     "pksd": Entry("kstest.methods.pksd", "Does a sample fit a density of several modes?"),
     "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
@@ -36,4 +38,5 @@ METHODS: dict[str, Entry] = {
 # module returns the click command or group.
 COMMANDS: dict[str, Entry] = {
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
 }

@@ -7,7 +7,7 @@ and the Python API (arrays, frames) build Samples, and the engine trusts them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +177,19 @@ class Sample:
             return np.zeros(self.n, np.int64)
         used = [source.rows_used for source in self.inputs]
         return np.repeat(np.arange(len(used), dtype=np.int64), used)
+
+    def part(self, first: int, last: int) -> Sample:
+        """The rows from `first` to before `last`, of the same columns; their numbers are lost."""
+        rows = slice(first, last)
+        return replace(
+            self,
+            values=self.values[rows],
+            missing=None if self.missing is None else self.missing[rows],
+            codes=self.codes[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            kept=(),
+        )
 
     def level_name(self, column: int, code: int) -> str:
         """The text of a code of categorical column `column`; ``missing`` for -1."""

@@ -22,6 +22,7 @@ LAYERS = [
     "targets",
     "engine",
     "nulls",
+    "betting",
     "methods",
     "run",
     "power",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..result import Result, plain
 from ..sources.wording import printable
 from .dependence import combinations, dependence, pairs_table
+from .evidence import evidence
 from .modes import modes
 from .sequences import subsequences
 from .wording import number
@@ -44,12 +45,15 @@ def heading(title: str, shown: str, text: str) -> list[str]:
 
 def facts(result: Result) -> Iterator[tuple[str, str]]:
     """The numbers that carry the verdict, each with its label."""
-    if result.p_value is not None:
+    sequential = "evidence" in result.explanation or "detector" in result.explanation
+    if sequential:
+        yield from evidence(result)
+    elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
         yield "null", f"{replicates} x {scheme}, seed {result.params.get('seed')}"
     named = "statistic" in result.explanation
-    if result.statistic is not None and (named or result.threshold is not None):
+    if not sequential and result.statistic is not None and (named or result.threshold is not None):
         yield "statistic", _statistic(result)
     if result.kernel:
         yield "kernel", _kernel(result)
@@ -76,7 +80,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
+        reason = result.verdict == "no verdict" and notice.code.startswith(("too-", "unsound-"))
+        label = "why" if reason else ""
         yield label or "warning", notice.message
 
 

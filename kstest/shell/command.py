@@ -66,8 +66,14 @@ def build(name: str) -> click.Command:
     module = METHODS[name].load()
     results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or hasattr(module, "picture")]
 
+    stream = hasattr(module, "step")
+    if stream:
+        from . import sequential
+
+        results = [*sequential.OPTIONS, *results]
+
     def callback(**given: Any) -> int:
-        return _run(name, module, given)
+        return sequential.run(name, module, given) if stream else _run(name, module, given)
 
     return command(name, METHODS[name].summary, module, callback, results, EPILOG)
 

@@ -21,7 +21,8 @@ comes with its own).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
@@ -31,6 +32,7 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
+from kstest.sources.feeds import Feed, open_feeds
 from kstest.sources.formats import open_table
 from kstest.sources.joined import join_objects
 from kstest.sources.objects import open_object
@@ -55,12 +57,14 @@ __all__ = [
     "FILES_ONLY",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
+    "Feed",
     "ReadOptions",
     "Reader",
     "SequenceOptions",
     "columns_of",
     "given_options",
     "join_objects",
+    "read_feeds",
     "read_options",
     "read_samples",
     "read_sequences",
@@ -135,11 +139,7 @@ def read_samples(
     UsageError, DataError
         With a message for the user. No other exception comes from bad input.
     """
-    files = {
-        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
-    }
-    if sum(paths.count("-") for paths in files.values()) > 1:
-        raise UsageError("-: standard input was named more than once; it can be read only once.")
+    files = _files(sides)
     how = dialect(options)
     return collect(
         {
@@ -148,6 +148,47 @@ def read_samples(
         },
         options,
     )
+
+
+@contextmanager
+def read_feeds(
+    sides: Mapping[str, Sequence[str]], options: ReadOptions, stdin: BinaryIO | None = None
+) -> Iterator[dict[str, Feed]]:
+    """Open files and streams whose rows are taken block by block, in their order.
+
+    Parameters
+    ----------
+    sides, options, stdin
+        As for `read_samples`, without `options.sample_column`. A pipe gives its rows as they come.
+
+    Yields
+    ------
+    dict of str to Feed
+        By side.
+
+    Raises
+    ------
+    UsageError, DataError
+        Also while a feed is read.
+    """
+    files = _files(sides)
+    how = dialect(options)
+    openers = {
+        side: [partial(open_table, path, options.input_format, how, stdin, True) for path in paths]
+        for side, paths in files.items()
+    }
+    with open_feeds(openers, options) as feeds:
+        yield feeds
+
+
+def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Expand globs; standard input is for one."""
+    files = {
+        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
+    }
+    if sum(paths.count("-") for paths in files.values()) > 1:
+        raise UsageError("-: standard input was named more than once; it can be read only once.")
+    return files
 
 
 def samples_from_objects(

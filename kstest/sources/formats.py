@@ -48,9 +48,14 @@ _EXTENSIONS = {
 }
 
 
-def open_table(path: str, input_format: str | None, how: Dialect, stdin: BinaryIO | None) -> Table:
-    """Open `path` with the reader that its content asks for."""
-    opened = open_path(path, stdin)
+def open_table(
+    path: str, input_format: str | None, how: Dialect, stdin: BinaryIO | None, live: bool = False
+) -> Table:
+    """Open `path` with the reader that its content asks for.
+
+    With `live` the rows of a pipe come as they are written, and not in full blocks.
+    """
+    opened = open_path(path, stdin, live)
     try:
         with converting(opened.label):
             return _table(opened, input_format, how)
@@ -67,6 +72,8 @@ def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
     if kind is None:
         opened = replace(opened, stream=text_stream(opened, how))
     _require_agreement(opened, found, input_format)
+    if kind is not None:
+        opened.stream.live = False  # pyarrow takes a short read for the end
     if kind == "parquet":
         from kstest.sources.columnar import open_parquet
 
