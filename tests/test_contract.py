@@ -22,6 +22,7 @@ LAYERS = [
     "targets",
     "engine",
     "nulls",
+    "likelihood_ratio",
     "methods",
     "run",
     "power",

@@ -40,7 +40,7 @@ from .forms import Forms, quadratic_forms, signed_sums
 from .margins import Margin, margins
 from .products import grid_products, table_products
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
-from .tiles import mean_similarity
+from .tiles import cross_values, mean_similarity
 from .work import Work, single_blas
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Sums",
     "Work",
     "block_sums",
+    "cross_values",
     "grid_products",
     "margins",
     "mean_similarity",
