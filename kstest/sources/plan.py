@@ -39,6 +39,8 @@ class Plan:
         Bound to what the columns hold.
     split : mapping of str to Condition
         Which rows belong to which side, with --sample-column.
+    signed_weights : bool
+        Whether weights may be negative.
     first : Table
         Named in messages.
     """
@@ -55,6 +57,7 @@ class Plan:
     group: int | None = None
     where: Condition | None = None
     split: Mapping[str, Condition] = field(default_factory=dict)
+    signed_weights: bool = False
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -83,7 +86,12 @@ class Plan:
         )
 
 
-def make_plan(tables: Sequence[Table], selection: Selection, values: Mapping[str, str]) -> Plan:
+def make_plan(
+    tables: Sequence[Table],
+    selection: Selection,
+    values: Mapping[str, str],
+    signed_weights: bool = False,
+) -> Plan:
     """Look at what the columns of the first tables hold, and decide.
 
     `values` are those of --sample-column, by side.
@@ -125,6 +133,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, values: Mapping[str
         None if group is None else texts.index(group),
         None if selection.where is None else bind(selection.where, agreed),
         {} if apart is None else conditions(apart, agreed[apart], values),
+        signed_weights,
     )
 
 
@@ -159,8 +168,7 @@ def _require_agreement(name: str, one: tuple[Table, str], other: tuple[Table, st
 def _require_numbers(table: Table, name: str, kind: str) -> None:
     if kind not in (NUMBER, BOOLEAN, EMPTY):
         raise DataError(
-            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers, none "
-            "of them negative."
+            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers."
         )
 
 
