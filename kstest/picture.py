@@ -53,18 +53,26 @@ class Bars:
 class Curve:
     """A signed function around zero: above it the second series has more, below it the first.
 
-    Curves of one `label` are drawn to one scale, so that panels can be compared.
+    Curves of one `scale`, or else of one `label`, are drawn to one scale, so that panels can be
+    compared.
 
     Attributes
     ----------
     x, y : ndarray (k,)
         With x in the units of the drawing above.
     label : str
+    scale : str
     """
 
     x: Array
     y: Array
     label: str
+    scale: str = ""
+
+    @property
+    def common(self) -> str:
+        """What curves of one scale share."""
+        return self.scale or self.label
 
 
 @dataclass(frozen=True)

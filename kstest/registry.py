@@ -33,5 +33,6 @@ METHODS: dict[str, Entry] = {
 # Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their
 # module returns the click command or group.
 COMMANDS: dict[str, Entry] = {
+    "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
 }

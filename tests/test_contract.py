@@ -26,6 +26,7 @@ LAYERS = [
     "methods",
     "run",
     "power",
+    "dqm",
     "report",
     "plot",
     "shell",

@@ -219,6 +219,7 @@ def calibrate(
         good = Pool(good.rows, good.weights, _runs(pool))
     counts = sizes(params.batch_size)
     _require_rows(good, counts, params)
+    aside, good = _put_aside(good, counts[-1], params, others[1])
     centres = choose_centres(rows, params.centres, params.centre_rule, choice)
     widths = numbers(params.widths, "--widths") or choose_widths(rows, choice)
     features = nystrom(centres, widths, params.cut)
@@ -242,6 +243,7 @@ def calibrate(
     return Calibration(
         described, side, counts, ridges, tuple(toys), tuple(runs), laws,
         {f.name: getattr(params, f.name) for f in fields(params)},
+        aside.rows, aside.weights,
         {
             "reference_rows": reference.n,
             "pool_rows": pool.n,
@@ -316,6 +318,25 @@ def _require_rows(pool: Pool, counts: Sequence[int], params: Params) -> None:
             f"pool: has {len(pool.rows):,} rows, fewer than {most:,}; give more good events, at "
             f"least {POOL_BATCHES} times {option_name('batch_size')}"
         )
+
+
+def _put_aside(
+    pool: Pool, size: int, params: Params, rng: np.random.Generator
+) -> tuple[Pool, Pool]:
+    """Take one batch out of the pool; none from a pool, or run, of fewer than two batches."""
+    n = len(pool.rows)
+    members = np.arange(n) if pool.runs is None else np.flatnonzero(pool.runs == 0)
+    taken = np.empty(0, np.int64)
+    if len(members) >= 2 * size:
+        last = params.draw == "consecutive"
+        taken = members[-size:] if last else np.sort(rng.choice(members, size, replace=False))
+    kept = np.setdiff1d(np.arange(n), taken)
+    return _taken(pool, taken), _taken(pool, kept)
+
+
+def _taken(pool: Pool, index: Any) -> Pool:
+    weights = None if pool.weights is None else pool.weights[index]
+    return Pool(pool.rows.take(index), weights, None if pool.runs is None else pool.runs[index])
 
 
 def _notices(

@@ -78,6 +78,9 @@ class Calibration:
         For each size and width.
     settings : mapping
         The options of `calibrate`.
+    held_out : Rows
+        A batch of the pool that is in no toy, for the selftest; empty if the pool was too small.
+    held_out_weights : ndarray or None
     record : mapping
         Inputs, provenance, warnings.
     """
@@ -90,6 +93,8 @@ class Calibration:
     runs: tuple[NDArray[np.int64] | None, ...]
     laws: tuple[tuple[QuadraticLaw, ...], ...]
     settings: Mapping[str, Any]
+    held_out: Rows
+    held_out_weights: Array | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -193,6 +198,12 @@ class Calibration:
             "centre_values": ref.centres.values,
             "centre_codes": ref.centres.codes,
         }
+        arrays |= {
+            "held_out_values": self.held_out.values,
+            "held_out_codes": self.held_out.codes,
+        }
+        if self.held_out_weights is not None:
+            arrays["held_out_weights"] = self.held_out_weights
         for k, f in enumerate(ref.features):
             arrays |= {f"whitening_{k}": f.whitening, f"gram_{k}": ref.grams[k]}
             arrays[f"mean_{k}"] = ref.means[k]
@@ -243,6 +254,8 @@ def load(path: str) -> Calibration:
         tuple(arrays.get(f"runs_{g}") for g in G),
         tuple(tuple(QuadraticLaw(*arrays[f"law_{g}_{k}"]) for k in K) for g in G),
         header["settings"],
+        Rows(arrays["held_out_values"], arrays["held_out_codes"]),
+        arrays.get("held_out_weights"),
         header["record"],
     )
 

@@ -26,6 +26,7 @@ UNIT_FACTOR = 8.0
 # How well the places match, in units of the spread.
 UNIT_PLACE = 0.5
 # Quantiles that describe a column.
+NEW = "(new)"
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -89,6 +90,22 @@ class Layout:
         places = {level: code for code, level in enumerate(known)}
         table = [places.get(level, len(known)) for level in sample.levels[k]]
         return np.array([*table, MISSING_CODE], np.int32)[sample.codes[:, k]]
+
+    def sample(self, rows: Rows, weights: Array | None, name: str) -> Sample:
+        """Turn scaled rows back into a Sample, for descriptions and drawings."""
+        d, c = len(self.columns), len(self.categorical)
+        values = rows.values * np.array(self.sd) + np.array(self.mean)
+        missing = rows.codes[:, c:].astype(bool) if self.marks and d else None
+        return Sample(
+            name,
+            values,
+            self.columns,
+            missing=missing,
+            categorical=self.categorical,
+            codes=np.ascontiguousarray(rows.codes[:, :c]),
+            levels=tuple((*known, NEW) for known in self.levels),
+            weights=weights,
+        )
 
     def unknown(self, sample: Sample) -> tuple[Notice, ...]:
         """Say which categories of a batch the reference has not."""

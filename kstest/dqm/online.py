@@ -1,5 +1,4 @@
-"""Online control of the false discovery rate: of all batches that raise an alarm, how many do so
-falsely.
+"""Online control of the false discovery rate: the share of false ones among all alarms.
 
 Each rule gives every batch a level of its own, from the decisions before it; the batch is rejected
 if its p-value is at most that level. LOND holds for p-values that depend on each other as those from
@@ -13,17 +12,17 @@ import math
 from collections.abc import Callable
 
 CONTROLS = ("persistence", "lond", "lord", "saffron", "addis")
-# Sum over j of log(max(j, 2)) / (j exp(sqrt(log j))) is 1 / 0.07720838 (Javanmard and Montanari
-# 2018); sum of j^-1.6 is 1 / 0.4374901658 (Ramdas et al. 2018, appendix).
-LORD_SUM, POWER_SUM = 0.07720838, 0.4374901658
+# The published factor of Javanmard and Montanari (2018), with which the sequence has the sum 0.976,
+# and that with which j^-1.6 (Ramdas et al. 2018) has the sum 1: at most 1 is needed.
+LORD_FACTOR, POWER_FACTOR = 0.07720838, 0.4374901658
 
 
 def gamma_lord(j: int) -> float:
-    return LORD_SUM * math.log(max(j, 2)) / (j * math.exp(math.sqrt(math.log(j))))
+    return LORD_FACTOR * math.log(max(j, 2)) / (j * math.exp(math.sqrt(math.log(j))))
 
 
 def gamma_power(j: int) -> float:
-    return float(POWER_SUM * j**-1.6)
+    return float(POWER_FACTOR * j**-1.6)
 
 
 class Rule:
