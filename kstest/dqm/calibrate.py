@@ -113,9 +113,7 @@ class Params:
         choices=("none", "falkon"),
     )
     centres: int = option(200, "Kernel centres, rows of the reference.")
-    centre_rule: str = option(
-        "uniform", "How centres are chosen.", choices=("uniform", "kmeans++")
-    )
+    centre_rule: str = option("uniform", "How centres are chosen.", choices=("uniform", "kmeans++"))
     cut: float = option(
         1e-12, "Eigenvalues of the centres' kernel matrix below this share are left out."
     )
@@ -348,22 +346,24 @@ def _notices(
         found.append(
             Notice(
                 "small-pool",
-                f"the pool holds {len(pool.rows) / largest:.3g} batches of {largest:,} events: below "
-                f"{POOL_BATCHES} its own fluctuation shifts all p-values",
+                f"the pool holds {len(pool.rows) / largest:.3g} batches of {largest:,} events: "
+                f"below {POOL_BATCHES} its own fluctuation shifts all p-values",
             )
         )
     if side.effective_rows < ANALYTIC_ROWS * largest:
         found.append(
             Notice(
                 "small-reference",
-                f"the reference has {side.effective_rows / largest:.3g} times the events of a batch: "
-                f"below {ANALYTIC_ROWS} the analytic law is shown for comparison only",
+                f"the reference has {side.effective_rows / largest:.3g} times the events of a "
+                f"batch: below {ANALYTIC_ROWS} the analytic law is shown for comparison only",
             )
         )
     fewest = min(t.shape[1] for t in toys)
     if fewest < params.toys:
         found.append(
-            Notice("few-toys", f"the pool is enough for {fewest:,} disjoint toys, not {params.toys:,}")
+            Notice(
+                "few-toys", f"the pool is enough for {fewest:,} disjoint toys, not {params.toys:,}"
+            )
         )
     return tuple(found)
 
@@ -376,4 +376,3 @@ def _series(pool: Sample, params: Params) -> tuple[Notice, ...]:
 
 def _share(work: Work, part: int, parts: int) -> Any:
     return lambda share: work.progress((part + share) / parts)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..archive import load as load_archive
 from ..archive import save as save_archive
+from ..engine import Work
 from ..kernels import Rows
 from ..likelihood_ratio import (
     Features,
@@ -22,7 +24,6 @@ from ..likelihood_ratio import (
     combined_tail,
     toy_statistics,
 )
-from ..engine import Work
 from ..nulls import p_value, threshold
 from .layout import Layout
 
@@ -159,7 +160,7 @@ class Calibration:
         t = toy_statistics(
             self.reference,
             Pool(joined, own),
-            [np.arange(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)],
+            [np.arange(a, b) for a, b in itertools.pairwise(ends)],
             self.expected(g),
             self.ridges[g],
             str(self.settings["statistic"]),
@@ -191,7 +192,7 @@ class Calibration:
     def save(self, path: str) -> None:
         """Write the file, whole or not at all."""
         ref = self.reference
-        arrays = {
+        arrays: dict[str, Any] = {
             "reference_values": ref.rows.values,
             "reference_codes": ref.rows.codes,
             "shares": ref.shares,
@@ -261,7 +262,7 @@ def load(path: str) -> Calibration:
 
 
 def _between(combined: float, toys: Array, runs: NDArray[np.int64]) -> float:
-    """p-value among R runs: (1 + sum over runs of the share of its toys that are as large) / (1 + R).
+    """p-value among R runs: (1 + sum over runs of the share of toys as large) / (1 + R).
 
     With one toy per run it is exact if the runs, the batch's own included, are exchangeable; more
     toys take the average over which of a run's events are drawn.

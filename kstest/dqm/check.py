@@ -370,8 +370,8 @@ def _online_notices(params: Params, smallest: float, level: float) -> Iterator[N
     if smallest > level:
         yield Notice(
             "alarm-impossible",
-            f"alarm impossible at this number of toys: {params.control} allows p up to {level:.2g}, "
-            f"the smallest is {smallest:.2g}; calibrate with more --toys, or use --null analytic",
+            f"alarm impossible at this number of toys: {params.control} allows p up to "
+            f"{level:.2g}, the smallest is {smallest:.2g}; calibrate with more --toys, or use --null analytic",
         )
     if params.control != "lond":
         yield Notice(

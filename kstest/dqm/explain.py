@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -174,14 +173,21 @@ def _ranking(
     for place, (name, what) in enumerate(names):
         # The mark of missing cells goes with its column.
         numeric = [j for j in range(d) if j != place]
-        codes = [j for j in range(c) if d + j != place] + [c + j for j in range(marks) if j != place]
+        codes = [j for j in range(c) if d + j != place] + [
+            c + j for j in range(marks) if j != place
+        ]
         without = None
         if numeric or codes:
             part = with_columns(side, numeric, codes, float(calibration.settings["cut"]), work)
             rows = Pool(select(events.rows, numeric, codes), events.weights)
             without = evidence(part, rows, expected, ridge, kind, work)
         words = in_words(pair, name, what)
-        if marks and what == NUMBER and pair[1].missing is not None and pair[1].missing[:, place].any():
+        if (
+            marks
+            and what == NUMBER
+            and pair[1].missing is not None
+            and pair[1].missing[:, place].any()
+        ):
             words = f"{words}; {in_words(pair, name, MISSING)}"
         scale = math.log(10)
         found.append(
@@ -236,5 +242,3 @@ def _events(batch: check.Batch, ratios: Ratios, count: int) -> list[dict[str, An
         }
         for i in order
     ]
-
-

@@ -153,7 +153,8 @@ class Layout:
             own = float(quartiles[2] - quartiles[0])
             text = (
                 f"{where}: column {shown(name)} has the middle half of its values in "
-                f"{quartiles[0]:.4g} to {quartiles[2]:.4g}, the reference in {q[1]:.4g} to {q[3]:.4g}"
+                f"{quartiles[0]:.4g} to {quartiles[2]:.4g}, the reference in {q[1]:.4g} to "
+                f"{q[3]:.4g}"
             )
             factor = own / spread if spread > 0 else 1.0
             if factor > UNIT_FACTOR or 0 < factor < 1 / UNIT_FACTOR:

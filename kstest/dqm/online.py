@@ -1,9 +1,9 @@
 """Online control of the false discovery rate: the share of false ones among all alarms.
 
 Each rule gives every batch a level of its own, from the decisions before it; the batch is rejected
-if its p-value is at most that level. LOND holds for p-values that depend on each other as those from
-common toys do (positively; Zrnic, Ramdas, Jordan 2021, arXiv 1812.05068); LORD, SAFFRON and ADDIS are
-proven for independent ones and find more.
+if its p-value is at most that level. LOND holds for p-values that depend on each other positively,
+as those from common toys do (Zrnic, Ramdas, Jordan 2021, arXiv 1812.05068); LORD, SAFFRON and ADDIS
+are proven for independent ones and find more.
 """
 
 from __future__ import annotations

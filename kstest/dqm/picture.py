@@ -30,8 +30,8 @@ LARGEST = 2.0
 NOTES = (
     "Reweighted: the reference with every event weighted by the ratio that the test has learned. "
     "Where it follows the batch, the test has understood the difference.",
-    "Below a distribution: logarithm (base 10) of batch over reference in each bin, and the same as "
-    "learned; +1 is ten times as many events in the batch, -1 a tenth. Bins with fewer than 5 "
+    "Below a distribution: logarithm (base 10) of batch over reference in each bin, and the same "
+    "as learned; +1 is ten times as many events in the batch, -1 a tenth. Bins with fewer than 5 "
     "events on a side are left at zero.",
 )
 

@@ -26,7 +26,9 @@ class Params:
 
     alpha: float = option(0.01, "Level of both tests.")
     shift: float = option(0.5, "Shift of every numeric column, in standard deviations.")
-    share: float = option(0.5, "Share of events whose categories change, where no column is numeric.")
+    share: float = option(
+        0.5, "Share of events whose categories change, where no column is numeric."
+    )
     seed: int = seed()
 
     def __post_init__(self) -> None:

@@ -74,7 +74,9 @@ def blocks_of(
     rows: Rows, centres: Rows, widths: Sequence[float]
 ) -> Iterator[tuple[slice, list[Array]]]:
     """Yield kernel values at the centres, block of rows by block, an array per width."""
-    yield from cross_values(rows, centres, *_bank(tuple(widths)))
+    bank, keep = _bank(tuple(widths))
+    for place, values in cross_values(rows, centres, bank, keep):
+        yield place, [np.asarray(v, np.float64) for v in values]
 
 
 def _bank(widths: tuple[float, ...]) -> tuple[Bank, list[int] | None]:

@@ -71,8 +71,8 @@ class Reference:
             return found
 
         parts = over_rows(len(rows), part, work)
-        grams = tuple(sum(p[k][0] for p in parts) for k in range(len(features)))
-        means = tuple(sum(p[k][1] for p in parts) for k in range(len(features)))
+        grams = tuple(_sum([p[k][0] for p in parts]) for k in range(len(features)))
+        means = tuple(_sum([p[k][1] for p in parts]) for k in range(len(features)))
         return cls(rows, shares, centres, tuple(features), grams, means)
 
     @property
@@ -116,15 +116,13 @@ class Reference:
             return out
 
         # The shares have sum 1; exp is several times as fast as expm1.
-        return np.asarray(sum(over_rows(len(self.rows), part, work))) - 1
+        return _sum(over_rows(len(self.rows), part, work)) - 1
 
     def ratios(self, k: int, coefficients: Array) -> Array:
         """Return f(x_i), the learned log ratio of every row of the reference."""
         alpha = self.features[k].whitening @ coefficients
         out = np.empty(len(self.rows))
-        for place, (values,) in blocks_of(
-            self.rows, self.centres, (self.features[k].bandwidth,)
-        ):
+        for place, (values,) in blocks_of(self.rows, self.centres, (self.features[k].bandwidth,)):
             out[place] = values @ alpha
         return out
 
@@ -148,7 +146,8 @@ class Reference:
                 return base, slope, curve
 
             parts = over_rows(len(self.rows), part, work)
-            return sum(p[0] for p in parts), sum(p[1] for p in parts), sum(p[2] for p in parts)
+            base, slopes, curves = zip(*parts, strict=True)
+            return sum(base), _sum(slopes), _sum(curves)
 
         with single_blas():
             return newton(sums, phi, weights, expected, ridge)
@@ -158,6 +157,14 @@ def _blocks(
     rows: Rows, centres: Rows, features: Sequence[Features]
 ) -> Iterator[tuple[slice, list[Array]]]:
     return blocks_of(rows, centres, [f.bandwidth for f in features])
+
+
+def _sum(parts: Sequence[Array]) -> Array:
+    """Add up in order."""
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total
 
 
 def over_rows(n: int, part: Callable[[slice], T], work: Work) -> list[T]:

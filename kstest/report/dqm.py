@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,18 +20,19 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
     if "z" in why:
         yield (
             "evidence",
-            f"z {why['z']:.2f} by {result.null['scheme']}; analytic law: p "
-            f"{number(why['analytic_p_value'])}, z {why['analytic_z']:.2f}",
+            f"z {_z(why['z'])}; by the analytic law p {number(why['analytic_p_value'])}, "
+            f"z {_z(why['analytic_z'])}",
         )
         if why["events_used"] != result.n["batch"]:
-            yield "used", f"{why['events_used']:,} of {result.n['batch']:,} events, a size that was calibrated"
+            used = f"{why['events_used']:,} of {result.n['batch']:,} events"
+            yield "used", f"{used}, a size that was calibrated"
     alarm = why.get("alarm")
     if alarm:
         yield "alarm", alarm_text(alarm)
     rate = why.get("rate")
     if rate:
         yield "rate", rate_text(rate)
-    for place, column in enumerate(why.get("ranking", ())):
+    for place, column in enumerate(map(plain, why.get("ranking", ()))):
         text = f"{printable(column['column'])}: {column['words']}"
         yield "driven by" if place == 0 else "", f"{text} ({_evidence(column)})"
     for place, event in enumerate(why.get("events", ())[:5]):
@@ -38,6 +40,10 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
             "events" if place == 0 else "",
             f"row {event['row']}, {number(event['ratio'])} times as dense as in the reference",
         )
+
+
+def _z(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "below -8"
 
 
 def _evidence(column: Mapping[str, Any]) -> str:
@@ -70,7 +76,7 @@ def table(results: Sequence[Result]) -> str:
         why = r.explanation
         label = printable(str(why["batch"]))
         label = label if len(label) < NAME else "…" + label[-(NAME - 2) :]
-        p, z = (number(r.p_value), f"{why['z']:.2f}") if r.p_value is not None else ("", "")
+        p, z = (number(r.p_value), _z(why["z"])) if r.p_value is not None else ("", "")
         alarm = "  ALARM" if why["alarm"]["alarm"] else ""
         out.append(f"{label:<{NAME}}{r.n['batch']:>8,}{p:>10}{z:>7}  {r.verdict}{alarm}")
     alarms = sum(r.explanation["alarm"]["alarm"] for r in results)
@@ -95,21 +101,25 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
         ("reference", f"{rows['reference']:,} rows"),
         ("pool", f"{rows['pool']:,} rows" + (f" in {rows['runs']} runs" if rows["runs"] else "")),
         ("widths", f"{widths} standard deviations, combined by {settings['aggregate']}"),
-        ("model", f"{settings['statistic']} statistic, {settings['fit']}, {rows['centres']} centres"),
+        (
+            "model",
+            f"{settings['statistic']} statistic, {settings['fit']}, {rows['centres']} centres",
+        ),
         ("toys", f"{settings['draw']}, count {settings['count']}, seed {settings['seed']}"),
         ("smallest p", number(found["smallest_p_value"])),
     ]
     out = [f"  {label:<12}{text}" for label, text in pairs]
     out += ["", "  toys against the analytic law, all widths"]
-    out.append(f"  {'events':>8}{'toys':>8}{'mean':>16}{'variance':>16}{'beyond 5 %':>12}{'1 %':>8}")
+    out.append(
+        f"  {'events':>8}{'toys':>8}{'mean':>16}{'variance':>16}{'beyond 5 %':>12}{'1 %':>8}"
+    )
     for s in found["sizes"]:
         for w in s["widths"]:
             mean = f"{number(w['toy_mean'])}/{number(w['mean'])}"
             variance = f"{number(w['toy_variance'])}/{number(w['variance'])}"
             share = f"{100 * w['beyond_5']:.1f} %", f"{100 * w['beyond_1']:.1f} %"
-            out.append(
-                f"  {s['events']:>8,}{s['toys']:>8,}{mean:>16}{variance:>16}{share[0]:>12}{share[1]:>8}"
-            )
+            line = f"  {s['events']:>8,}{s['toys']:>8,}{mean:>16}{variance:>16}"
+            out.append(f"{line}{share[0]:>12}{share[1]:>8}")
     out += [f"  warning: {printable(w['message'])}" for w in found["warnings"]]
     return "\n".join(out) + "\n"
 
@@ -129,6 +139,8 @@ def selftest(found: Mapping[str, Any], form: str) -> str:
         f"  change       {found['change']}, {found['events']:,} events",
     ]
     if found["good"] <= found["alpha"]:
-        out.append(f"  A good batch is rejected by chance with probability {level}: another --seed of")
+        out.append(
+            f"  A good batch is rejected by chance with probability {level}: another --seed of"
+        )
         out.append("  calibrate puts another batch aside.")
     return "\n".join(out) + "\n"

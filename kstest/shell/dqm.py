@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from ..report import FORMATS, render
+from ..report import render
 from ..report.dqm import calibration as render_calibration
 from ..report.dqm import table
 from ..sources import OPTIONS, ReadOptions, read_options
@@ -104,7 +104,9 @@ def _run_calibrate(**given: Any) -> int:
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
     output.check(given["output"])
     options = read_options((), given)
-    data = {side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()}
+    data = {
+        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
+    }
     with working(given, "fitting toys") as work:
         stdin = sys.stdin.buffer if sys.stdin else None
         made = module.calibrate(data, params, options, from_files(stdin), work)
@@ -225,9 +227,7 @@ def _selftest() -> click.Command:
     from ..dqm import selftest as module
 
     made = _on_batches("selftest", module, _run_selftest, True)
-    made.params = [
-        p for p in made.params if p.name not in (*BATCH_READING, "batches", "exit_zero")
-    ]
+    made.params = [p for p in made.params if p.name not in (*BATCH_READING, "batches", "exit_zero")]
     return made
 
 
@@ -267,4 +267,3 @@ def _run_show(calibration: str, **given: Any) -> int:
     known = load(calibration)
     output.write(render_calibration(summary(known), given["form"]), given["output"])
     return 0
-

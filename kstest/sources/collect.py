@@ -46,9 +46,7 @@ def collect(
             selection.excluded.require_matches(tuple(seen))
         for table in firsts.values():
             require_columns(table, selection)
-        plan = make_plan(
-            tuple(firsts.values()), selection, options.values, options.signed_weights
-        )
+        plan = make_plan(tuple(firsts.values()), selection, options.values, options.signed_weights)
         levels = [Levels() for _ in plan.coded]
         targets = {side: tuple(plan.split) or (side,) for side in sides}
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
