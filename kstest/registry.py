@@ -34,5 +34,6 @@ METHODS: dict[str, Entry] = {
 # module returns the click command or group.
 COMMANDS: dict[str, Entry] = {
     "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
+    "datasets": Entry("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
 }

@@ -16,9 +16,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UsageError
+
 Array = NDArray[np.float64]
 
 SUMMARY = "Drift times of muons in a chamber of drift tubes, good or with a fault."
+
+EXAMPLE = "kstest datasets make drift-tubes -o weak.parquet --cathode 0.75 --events 500"
+OPTIONS = {
+    "threshold": (1.0, "Front-end threshold as a fraction of the nominal one, 0 to 1."),
+    "cathode": (1.0, "Cathode voltage as a fraction of the nominal one, 0 to 1."),
+}
 
 COLUMNS = ("t1", "t2", "t3", "t4", "theta", "n_hits")
 HALF_CELL = 21.0  # mm
@@ -48,6 +56,9 @@ def make(
     dict of str to ndarray (events,)
         ``t1`` to ``t4`` in ns (steps of 25/30), ``theta`` in degrees, ``n_hits``.
     """
+    for name, value in (("threshold", threshold), ("cathode", cathode)):
+        if not 0 <= value <= 1:
+            raise UsageError(f"--{name} {value:g}: give a fraction from 0 to 1, such as 0.75")
     low, weak = 1 - threshold, 1 - cathode
     theta = _angles(events, rng)
     x0 = rng.uniform(0, 2 * HALF_CELL, events)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..methods.distribution import categorical, numeric, present
 from ..picture import Bars, Curve, Drawing, Histogram, Panel, Picture
-from ..report.wording import number
 from ..result import Result
 from ..sample import Sample
 
@@ -77,7 +76,7 @@ def _panel(samples: Sequence[Sample], column: Column, rejected: bool) -> Panel:
         drawings = (drawing, *_log_ratios(drawing, [s.n for s in samples]))
     words = column.words
     if column.t_without is not None:
-        words = f"{words}; t {number(column.t)}, without it {number(column.t_without)}"
+        words = f"{words}; t {column.t:.4g}, without it {column.t_without:.4g}"
     return Panel(column.column, (words,), drawings, rejected and column.evidence >= STRONG)
 
 

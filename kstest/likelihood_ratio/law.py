@@ -3,14 +3,17 @@
 For one Newton step from f = 0 the statistic is to second order in f
 
     t = N^2 d'(2 B - N B S B) d        (extended),   B = (N S + 2 rho)^-1,
-    t = 2 N^2 (d + m)' B d             (data only),
+    t = N^2 (d + 2 m)' B d             (data only),
 
 with S and m the second moment and the mean of the features under the reference and d the
 difference of the features' means of batch and reference. Under the null d is close to normal with
 covariance (C / N + Cov / N_R), C = Cov = S - m m', or C = S where the size of the batch is
-Poisson. So t is close to a weighted sum of chi-squareds with one degree of freedom, the weights
-eigenvalues of that form, plus a normal term in the second case. It averages over references: with
-the one that is at hand the law is shifted, which toys from a pool see and this law does not.
+Poisson. (For the data term alone the second moment that the batch adds to the Hessian counts as
+much as d; the formula holds where the features come close to a constant function, which they do
+unless the ridge is large.) So t is close to a weighted sum of chi-squareds with one degree of
+freedom, the weights eigenvalues of that form, plus a normal term in the second case. It averages
+over references: with the one that is at hand the law is shifted, which toys from a pool see and
+this law does not.
 """
 
 from __future__ import annotations
@@ -162,7 +165,7 @@ def null_law(
     C = spread if spread is not None else (gram if poisson else covariance)
     form = expected * S + 2 * ridge * np.eye(len(gram))
     B = cho_solve(cho_factor(form), np.eye(len(gram)))
-    Q = 2 * B if kind == "data" else 2 * B - expected * B @ S @ B
+    Q = B if kind == "data" else 2 * B - expected * B @ S @ B
     root = _root(expected * C + expected**2 / reference_rows * covariance)
     values, vectors = np.linalg.eigh(root @ Q @ root)
     linear = np.zeros(len(values))
