@@ -9,7 +9,7 @@ import naive
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.stats import chi2
+from scipy.stats import binom, chi2
 
 from kstest.datasets.drift_tubes import make
 from kstest.engine import Work
@@ -29,6 +29,7 @@ from kstest.likelihood_ratio import (
     toy_statistics,
 )
 from kstest.likelihood_ratio.features import blocks_of, transform
+from kstest.nulls import p_value
 
 ONE = Work(threads=1)
 
@@ -254,14 +255,36 @@ def test_analytic_law_has_the_moments_of_toys(kind, poisson, rng):
     assert t.var() == pytest.approx(np.mean([law.variance for law in laws]), rel=0.25)
 
 
-def test_combinations():
-    log_p = np.log(np.array([[0.5, 0.01], [0.1, 0.02]]))
-    assert combine(log_p, "minimum") == pytest.approx([-np.log(0.1), -np.log(0.01)])
-    assert combine(log_p, "product") == pytest.approx([-np.log(0.05), -np.log(2e-4)])
-    assert combine(log_p, "average") == pytest.approx([-np.log(0.3), -np.log(0.015)])
-    assert combined_tail(log_p[:, 1], "minimum") == pytest.approx(0.02)
-    assert combined_tail(log_p[:, 1], "average") == pytest.approx(0.03)
-    assert combined_tail(log_p[:1, 0], "product") == pytest.approx(0.5)
+def test_combinations_of_ranks():
+    t = np.array([[9.0, 1.0, 2.0, 8.0], [5.0, 7.0, 1.0, 2.0]])
+    logs = np.log(np.array([[1e-6, 0.6, 0.5, 1e-4], [0.2, 0.01, 0.8, 0.5]]))
+    smallest = combine(t, logs, "minimum")  # ranks 1, 1, 3, 2
+    assert list(np.argsort(-smallest)) == [0, 1, 3, 2]
+    p = np.array([[1, 4, 3, 2], [2, 1, 4, 3]]) / 4
+    assert combine(t, logs, "product") == pytest.approx(-np.log(p[0] * p[1]))
+    assert combine(t, logs, "average") == pytest.approx(-np.log((p[0] + p[1]) / 2))
+    assert combine(t[:1], logs[:1], "minimum") == pytest.approx(t[0])
+
+
+def test_combined_analytic_tails():
+    log_p = np.log(np.array([0.01, 0.02]))
+    assert combined_tail(log_p, "minimum") == pytest.approx(0.02)
+    assert combined_tail(log_p, "average") == pytest.approx(0.03)
+    assert combined_tail(log_p[:1], "product") == pytest.approx(0.01)
+    assert combined_tail(np.array([-1e5, -1e4]), "minimum") > 0
+
+
+@pytest.mark.parametrize("how", ["minimum", "product", "average"])
+def test_combined_p_value_is_uniform_where_batch_and_toys_are_exchangeable(how, rng):
+    # 99 toys, two dependent widths; the analytic tails are wrong on purpose.
+    p = []
+    for _ in range(2000):
+        t = rng.normal(size=(2, 100))
+        t[1] += t[0]
+        p.append(p_value(combine(t, -np.exp(t), how)))
+    for alpha in (0.01, 0.05, 0.2):
+        assert binom.sf(np.sum(np.array(p) <= alpha) - 1, 2000, alpha) > 1e-3
+    assert np.mean(np.array(p) <= 0.2) > 0.17
 
 
 def test_draws(rng):

@@ -92,7 +92,7 @@ class Params:
     aggregate: str = option(
         "minimum",
         "How the p-values of several widths become one statistic.",
-        choices=tuple(COMBINATIONS),
+        choices=COMBINATIONS,
     )
     statistic: str = option(
         "extended",
@@ -236,10 +236,14 @@ def calibrate(
     laws = tuple(
         laws_of(side, size, ridge, params, good) for size, ridge in zip(counts, ridges, strict=True)
     )
+    tails = tuple(
+        np.stack([law.log_tails(x) for law, x in zip(some, t, strict=True)])
+        for some, t in zip(laws, toys, strict=True)
+    )
     found = (*notices, *more, *_notices(side, good, counts, toys, params), *_series(pool, params))
     where = origin((reference, pool), params, started, time.perf_counter() - clock, work)
     return Calibration(
-        described, side, counts, ridges, tuple(toys), tuple(runs), laws,
+        described, side, counts, ridges, tuple(toys), tails, tuple(runs), laws,
         {f.name: getattr(params, f.name) for f in fields(params)},
         aside.rows, aside.weights,
         {

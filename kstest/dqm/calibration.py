@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,8 +43,6 @@ class Score:
         t of every width.
     tails : ndarray (K,)
         Their analytic p-values.
-    combined : float
-        The statistic of all widths: t itself for one width.
     p_value : float
         From the toys.
     analytic : float
@@ -54,7 +51,6 @@ class Score:
 
     statistics: Array
     tails: Array
-    combined: float
     p_value: float
     analytic: float
 
@@ -73,6 +69,8 @@ class Calibration:
         Per unit of data weight, for each size.
     toys : tuple of ndarray (K, B)
         Statistics of the toys of each size.
+    toy_tails : tuple of ndarray (K, B)
+        Logarithms of their analytic p-values.
     runs : tuple of (ndarray of int (B,) or None)
         The run of each toy, with --tolerance.
     laws : tuple of tuple of QuadraticLaw
@@ -91,6 +89,7 @@ class Calibration:
     sizes: tuple[int, ...]
     ridges: tuple[float, ...]
     toys: tuple[Array, ...]
+    toy_tails: tuple[Array, ...]
     runs: tuple[NDArray[np.int64] | None, ...]
     laws: tuple[tuple[QuadraticLaw, ...], ...]
     settings: Mapping[str, Any]
@@ -119,20 +118,6 @@ class Calibration:
 
     def analytic_offered(self, g: int) -> bool:
         return self.reference.effective_rows >= ANALYTIC_ROWS * self.sizes[g]
-
-    @cached_property
-    def combined_toys(self) -> tuple[Array, ...]:
-        """Combined statistics of the toys of each size."""
-        return tuple(
-            self.combine(t, tuple(law.log_tails(x) for law, x in zip(laws, t, strict=True)))
-            for t, laws in zip(self.toys, self.laws, strict=True)
-        )
-
-    def combine(self, statistics: Array, log_tails: Sequence[Array]) -> Array:
-        """One statistic of several widths; of one width its t."""
-        if len(self.widths) == 1:
-            return np.asarray(statistics[0])
-        return combine(np.stack(log_tails), str(self.settings["aggregate"]))
 
     def size_for(self, weight: float) -> int | None:
         """Place of the largest size that a batch can fill; None if it fills none."""
@@ -175,19 +160,18 @@ class Calibration:
 
     def _score(self, t: Array, g: int) -> Score:
         logs = np.array([law.log_tail(float(x)) for law, x in zip(self.laws[g], t, strict=True)])
-        combined = float(self.combine(t[:, None], tuple(logs[:, None]))[0])
-        toys = self.combined_toys[g]
-        runs = self.runs[g]
-        p = p_value(np.array([combined, *toys])) if runs is None else _between(combined, toys, runs)
-        tail = combined_tail(logs, str(self.settings["aggregate"]))
-        return Score(t, np.exp(np.maximum(logs, -700)), combined, p, tail)
+        how, runs = str(self.settings["aggregate"]), self.runs[g]
+        combined = combine(
+            np.column_stack([t, self.toys[g]]), np.column_stack([logs, self.toy_tails[g]]), how
+        )
+        p = p_value(combined) if runs is None else _between(combined, runs)
+        return Score(t, np.exp(np.maximum(logs, -700)), p, combined_tail(logs, how))
 
     def threshold(self, g: int, alpha: float) -> float | None:
-        """Value of the combined statistic from which on the toys reject; None between runs."""
-        if self.runs[g] is not None:
+        """Statistic from which on the toys reject; None for several widths, or between runs."""
+        if self.runs[g] is not None or len(self.widths) > 1:
             return None
-        toys = self.combined_toys[g]
-        return threshold(np.array([0.0, *toys]), alpha)
+        return threshold(np.array([0.0, *self.toys[g][0]]), alpha)
 
     def save(self, path: str) -> None:
         """Write the file, whole or not at all."""
@@ -209,7 +193,7 @@ class Calibration:
             arrays |= {f"whitening_{k}": f.whitening, f"gram_{k}": ref.grams[k]}
             arrays[f"mean_{k}"] = ref.means[k]
         for g, toys in enumerate(self.toys):
-            arrays[f"toys_{g}"] = toys
+            arrays |= {f"toys_{g}": toys, f"toy_tails_{g}": self.toy_tails[g]}
             runs = self.runs[g]
             if runs is not None:
                 arrays[f"runs_{g}"] = runs
@@ -252,6 +236,7 @@ def load(path: str) -> Calibration:
         tuple(sizes),
         tuple(header["ridges"]),
         tuple(arrays[f"toys_{g}"] for g in G),
+        tuple(arrays[f"toy_tails_{g}"] for g in G),
         tuple(arrays.get(f"runs_{g}") for g in G),
         tuple(tuple(QuadraticLaw(*arrays[f"law_{g}_{k}"]) for k in K) for g in G),
         header["settings"],
@@ -261,12 +246,12 @@ def load(path: str) -> Calibration:
     )
 
 
-def _between(combined: float, toys: Array, runs: NDArray[np.int64]) -> float:
+def _between(combined: Array, runs: NDArray[np.int64]) -> float:
     """p-value among R runs: (1 + sum over runs of the share of toys as large) / (1 + R).
 
     With one toy per run it is exact if the runs, the batch's own included, are exchangeable; more
     toys take the average over which of a run's events are drawn.
     """
-    above = toys >= combined
+    above = combined[1:] >= combined[0]
     shares = [above[runs == run].mean() for run in range(int(runs.max()) + 1)]
     return float((1 + sum(shares)) / (1 + len(shares)))

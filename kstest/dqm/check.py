@@ -297,7 +297,7 @@ def _decided(
     return replace(
         base,
         verdict="rejected" if rejected else "not rejected",
-        statistic=score.combined,
+        statistic=float(score.statistics[strongest]),
         p_value=p,
         e_value=0.5 / np.sqrt(p),
         threshold=None if analytic else calibration.threshold(g, params.alpha),
@@ -309,7 +309,7 @@ def _decided(
         explanation={
             **base.explanation,
             "summary": SENTENCES[bool(rejected)],
-            "statistic": "t" if len(calibration.widths) == 1 else "combined",
+            "statistic": "t" if len(calibration.widths) == 1 else "t at the strongest width",
             "z": z_value(p),
             "analytic_p_value": score.analytic,
             "analytic_z": z_value(score.analytic),

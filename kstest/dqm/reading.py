@@ -70,7 +70,8 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
     """
 
     def choose(names: Sequence[str]) -> Sequence[str]:
-        absent = [name for name in layout.names if name not in names]
+        needed = (*layout.names, *([layout.weights] if layout.weights else []))
+        absent = [name for name in needed if name not in names]
         if absent:
             raise DataError(
                 f"{where}: has no column {listed(absent)}, which the calibration uses; it has "

@@ -52,7 +52,7 @@ def _size(calibration: Calibration, g: int) -> dict[str, Any]:
     toys = calibration.toys[g]
     widths = []
     for k, law in enumerate(calibration.laws[g]):
-        tails = np.exp(law.log_tails(toys[k]))
+        tails = np.exp(calibration.toy_tails[g][k])
         widths.append(
             {
                 "bandwidth": calibration.widths[k],

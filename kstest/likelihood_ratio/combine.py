@@ -1,58 +1,69 @@
-"""Several widths, one statistic.
+"""Several widths, one p-value.
 
-Each width's statistic is turned into a p-value by its analytic null law, a fixed increasing
-function, and the p-values are combined. Whatever these p-values are worth, the combination is a
-fixed function of the batch, so that comparing it with the combinations of the same toys is as
-valid as for one width (Grosso and Letizia 2024, arXiv 2408.12296, rank among the toys instead,
-which ties the largest values).
+Each width's statistic gets its rank among the toys and the batch together, ranks are combined, and
+the batch's combination is compared with those of the toys: exact if batch and toys are
+exchangeable, as nothing in it knows which is the batch (min-p of Grosso and Letizia 2024, arXiv
+2408.12296). The largest toy of a width ties with every batch beyond it; analytic tails break ties.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..nulls import tie_ranks
+
 Array = NDArray[np.float64]
 
-
-def _average(log_p: Array) -> Array:
-    # log of the mean of p without underflow
-    top = log_p.max(axis=0)
-    return np.asarray(-(top + np.log(np.exp(log_p - top).mean(axis=0))))
+COMBINATIONS = ("minimum", "product", "average")
 
 
-COMBINATIONS: dict[str, Callable[[Array], Array]] = {
-    "minimum": lambda log_p: -log_p.min(axis=0),
-    "product": lambda log_p: -log_p.sum(axis=0),
-    "average": _average,
-}
-
-
-def combine(log_p: Array, how: str) -> Array:
-    """Return the combined statistic, large against the null.
+def combine(statistics: Array, log_tails: Array, how: str) -> Array:
+    """Return one statistic of several widths, large against the null.
 
     Parameters
     ----------
-    log_p : ndarray (K,) or (K, T)
-        Logarithms of the analytic p-values of each width.
+    statistics, log_tails : ndarray (K, B + 1)
+        Statistics and logarithms of their analytic p-values, those of the batch first.
     how : {'minimum', 'product', 'average'}
-        minus log of the smallest, of the product, or of the mean of the p-values.
+        Of the rank p-values #{T_b >= T} / (B + 1) of the widths.
+
+    Returns
+    -------
+    ndarray (B + 1,)
+        Minus the number of the smallest rank plus a part below 1 that grows with the analytic
+        evidence; or minus the logarithm of the product or the mean.
     """
-    return np.asarray(COMBINATIONS[how](log_p))
+    if len(statistics) == 1:
+        return np.asarray(statistics[0])
+    p = tie_ranks(statistics)
+    if how == "product":
+        return np.asarray(-np.log(p).sum(axis=0))
+    if how == "average":
+        return np.asarray(-np.log(p.mean(axis=0)))
+    evidence = -log_tails.min(axis=0)
+    ranks = np.rint(p.min(axis=0) * statistics.shape[1])
+    return np.asarray(evidence / (1 + evidence) - ranks)
 
 
 def combined_tail(log_p: Array, how: str) -> float:
     """Return an analytic p-value of several widths, valid however they depend on each other.
 
     K times the smallest; for the average twice the mean (Rueschendorf 1982).
+
+    Parameters
+    ----------
+    log_p : ndarray (K,)
+        Logarithms of the analytic p-values.
+    how : {'minimum', 'product', 'average'}
     """
     if len(log_p) == 1:
         found = float(log_p[0])
     elif how == "average":
-        found = math.log(2) - float(_average(log_p[:, None])[0])
+        top = float(log_p.max())
+        found = math.log(2 * float(np.exp(log_p - top).mean())) + top
     else:
         found = math.log(len(log_p)) + float(log_p.min())
     return math.exp(max(min(found, 0.0), -700.0))

@@ -61,7 +61,8 @@ def nystrom(centres: Rows, widths: Sequence[float], cut: float) -> tuple[Feature
     for h, gram in zip(widths, _kernel_values(centres, centres, widths), strict=True):
         values, vectors = np.linalg.eigh((gram + gram.T) / 2)
         kept = values > cut * values[-1]
-        found.append(Features(h, vectors[:, kept] / np.sqrt(values[kept])))
+        # In the order in which a file keeps it: sums then round in the same way.
+        found.append(Features(h, np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]))))
     return tuple(found)
 
 

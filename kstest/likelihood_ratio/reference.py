@@ -161,7 +161,7 @@ def _blocks(
 
 def _sum(parts: Sequence[Array]) -> Array:
     """Add up in order."""
-    total = parts[0].copy()
+    total = np.array(parts[0], order="C")
     for part in parts[1:]:
         total += part
     return total
