@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Work
+from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
 from ..likelihood_ratio import (
     DRAWS,
@@ -175,6 +175,7 @@ def numbers(text: str, name: str, single: bool = False) -> tuple[float, ...]:
     return found
 
 
+@single_blas()
 def calibrate(
     data: Mapping[str, Any], params: Params, options: ReadOptions, read: Read, work: Work
 ) -> Calibration:

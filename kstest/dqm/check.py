@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri_exp
 
-from ..engine import Work
+from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
 from ..kernels import Rows
 from ..methods.common import serial_dependence
@@ -83,6 +83,7 @@ class Batch:
     notices: tuple[Notice, ...] = ()
 
 
+@single_blas()
 def check(
     calibration: Calibration,
     batches: Sequence[Batch],

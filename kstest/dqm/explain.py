@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Work
+from ..engine import Work, single_blas
 from ..kernels import Rows
 from ..likelihood_ratio import Pool, Reference
 from ..likelihood_ratio.explain import (
@@ -88,6 +88,7 @@ class Ratios:
     converged: bool
 
 
+@single_blas()
 def explain(
     calibration: Calibration, batch: check.Batch, params: Params, work: Work
 ) -> tuple[Result, Picture]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Work
+from ..engine import Work, single_blas
 from ..errors import UsageError
 from ..kernels import Rows
 from ..params import check_choices, option, seed
@@ -39,6 +39,7 @@ class Params:
             raise UsageError(f"--share {self.share}: give a share above 0, up to 1")
 
 
+@single_blas()
 def selftest(calibration: Calibration, params: Params, work: Work) -> dict[str, Any]:
     """Judge a good batch and a changed one.
 
