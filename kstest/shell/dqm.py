@@ -69,8 +69,28 @@ def build(summary: str) -> click.Group:
         "dqm",
         help=f"{summary}\n\n{text}",
         short_help=summary,
+        params=[_citation()],
         context_settings=HELP,
         epilog="Every command has its own help: kstest dqm check --help",
+    )
+
+
+def _cite(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from ..dqm.references import REFERENCES
+
+        output.write(REFERENCES, None)
+        ctx.exit()
+
+
+def _citation() -> click.Option:
+    return click.Option(
+        ["--cite"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_cite,
+        help="Print the references in BibTeX and exit.",
     )
 
 
