@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import cross_values
+from ..engine import cross_values, single_blas
 from ..kernels import KERNELS, MISMATCH, Bank, Rows, pair_distances
 
 Array = NDArray[np.float64]
@@ -47,6 +47,7 @@ class Features:
         return int(self.whitening.shape[1])
 
 
+@single_blas()
 def nystrom(centres: Rows, widths: Sequence[float], cut: float) -> tuple[Features, ...]:
     """Return the features of every width at these centres.
 
@@ -91,11 +92,13 @@ def _bank(widths: tuple[float, ...]) -> tuple[Bank, list[int] | None]:
     return Bank(GAUSSIAN, ladder, squaring=True), places
 
 
-def transform(rows: Rows, centres: Rows, features: Features) -> Array:
-    """Return phi of every row; shape (n, r)."""
-    out = np.empty((len(rows), features.rank))
-    for place, (values,) in blocks_of(rows, centres, (features.bandwidth,)):
-        np.matmul(values, features.whitening, out=out[place])
+@single_blas()
+def transform(rows: Rows, centres: Rows, features: Sequence[Features]) -> list[Array]:
+    """Return phi of every row for every width; shapes (n, r_k)."""
+    out = [np.empty((len(rows), f.rank)) for f in features]
+    for place, found in blocks_of(rows, centres, [f.bandwidth for f in features]):
+        for phi, values, f in zip(out, found, features, strict=True):
+            np.matmul(values, f.whitening, out=phi[place])
     return out
 
 

@@ -27,6 +27,8 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
+from ..engine import single_blas
+
 Array = NDArray[np.float64]
 
 # Weights below this share of the largest, summed, move no digit that matters.
@@ -127,6 +129,7 @@ class QuadraticLaw:
         return float((8 * c**3 / u**3 + 6 * b * b * c / u**4).sum())
 
 
+@single_blas()
 def null_law(
     gram: Array,
     mean: Array,

@@ -82,7 +82,7 @@ class Reference:
 
     def transform(self, rows: Rows, k: int) -> Array:
         """Features of width k of other rows; shape (n, r_k)."""
-        return transform(rows, self.centres, self.features[k])
+        return transform(rows, self.centres, self.features[k : k + 1])[0]
 
     def excess(self, coefficients: Sequence[Array], work: Work) -> Array:
         """Return sum_i v_i (exp(f(x_i)) - 1) for every width and every fit.

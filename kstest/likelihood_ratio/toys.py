@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..engine import Work, single_blas
 from ..engine.work import run_tasks, silent
 from ..kernels import Rows
+from .features import transform
 from .fit import OneStep, one_step
 from .reference import Reference, statistics
 
@@ -23,7 +24,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 DRAWS = ("subsets", "replacement", "disjoint", "consecutive")
-# Features of the whole pool are kept while they are not more numbers than this (1 GB).
+# Features of the whole pool are kept while they are not more numbers than this (1 GB): else every
+# toy makes its own.
 MOST_VALUES = 1 << 27
 # Fits whose log ratios are evaluated on the reference at the same time.
 TOGETHER = 256
@@ -97,6 +99,7 @@ def _drawn(n: int, how: str, size: int, rng: np.random.Generator, members: Index
     return np.asarray(members[rng.choice(n, size, replace=how == "replacement")])
 
 
+@single_blas()
 def toy_statistics(
     reference: Reference,
     pool: Pool,
@@ -125,8 +128,9 @@ def toy_statistics(
     sums = np.empty((K, B))
     expectations = np.array([batch_weight(pool.weights, index, expected) for index in draws])
     coefficients: list[Array] = []
+    kept = _kept_features(reference, pool)
     for k in range(K):
-        phi = _kept_features(reference, pool, k)
+        phi = None if kept is None else kept[k]
         solver = _Solver(reference, k, ridge, converged, silent(work))
         found = np.empty((reference.features[k].rank, B))
 
@@ -162,10 +166,11 @@ def batch_weight(weights: Array | None, index: Index, expected: float | None) ->
     return float(len(index) if weights is None else weights[index].sum())
 
 
-def _kept_features(reference: Reference, pool: Pool, k: int) -> Array | None:
-    if len(pool.rows) * reference.features[k].rank > MOST_VALUES:
+def _kept_features(reference: Reference, pool: Pool) -> list[Array] | None:
+    """Features of the whole pool for every width; None if they are too many to be kept."""
+    if len(pool.rows) * sum(f.rank for f in reference.features) > MOST_VALUES:
         return None
-    return reference.transform(pool.rows, k)
+    return transform(pool.rows, reference.centres, reference.features)
 
 
 def _part(work: Work, k: int, parts: int) -> Work:
