@@ -3,13 +3,15 @@
     python3 benchmarks/dqm.py one-dimension [--null 300] [--signal 100]
     python3 benchmarks/dqm.py power [--null 400] [--batches 100] [--sizes 250,500,1000]
     python3 benchmarks/dqm.py level [--calibrations 200] [--batches 5] [--cells 100/10,500/4]
+    python3 benchmarks/dqm.py analytic [--calibrations 200] [--batches 5] [--cells 100/10,500/4]
     python3 benchmarks/dqm.py speed [--toys 20] [--large]
     python3 benchmarks/dqm.py falkon [--sizes 250,500,1000]
 
 All run on one thread and are seeded. `one-dimension` repeats the benchmark of Letizia et al. (2022,
 section 4.1) from its formulas; published values in brackets. `power` counts rejections at 5 % on
-drift-tube events beside a Kolmogorov-Smirnov test per variable with Bonferroni's correction. `level`
-counts rejections of good batches over fresh references and pools, by toys and by the analytic law.
+drift-tube events beside a Kolmogorov-Smirnov test per variable, with Bonferroni's correction.
+`level` counts rejections of good batches over fresh references and pools, by toys and by the
+analytic law; `analytic` compares that law with toys.
 """
 
 from __future__ import annotations
