@@ -53,7 +53,8 @@ class Bars:
 class Curve:
     """A signed function around zero: above it the second series has more, below it the first.
 
-    Curves of one `label` are drawn to one scale, so that panels can be compared.
+    Curves of one `scale`, or else of one `label`, are drawn to one scale, so that panels can be
+    compared.
 
     Attributes
     ----------
@@ -62,12 +63,19 @@ class Curve:
     label : str
     marks : ndarray or None
         Places on the horizontal axis that get a vertical line.
+    scale : str
     """
 
     x: Array
     y: Array
     label: str
     marks: Array | None = None
+    scale: str = ""
+
+    @property
+    def common(self) -> str:
+        """What curves of one scale share."""
+        return self.scale or self.label
 
 
 @dataclass(frozen=True)

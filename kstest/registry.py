@@ -37,6 +37,8 @@ METHODS: dict[str, Entry] = {
 # Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their
 # module returns the click command or group.
 COMMANDS: dict[str, Entry] = {
+    "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
+    "datasets": Entry("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
     "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
 }

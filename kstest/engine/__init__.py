@@ -45,7 +45,7 @@ from .residuals import Basis, Residual, residuals
 from .sequence_near import Neighbourhood
 from .sequences import Subsequences, log_ratios, log_weights, stein_features
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
-from .tiles import mean_similarity
+from .tiles import cross_values, mean_similarity
 from .warm import warm
 from .work import Work, single_blas, stage
 
@@ -61,6 +61,7 @@ __all__ = [
     "Work",
     "bare",
     "block_sums",
+    "cross_values",
     "grid_products",
     "log_ratios",
     "log_weights",

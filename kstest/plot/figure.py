@@ -197,7 +197,7 @@ class _Sheet:
             top = y + whole - strip + k * STRIP + 0.06
             lowest.tick_params(labelbottom=False)
             lowest = self._axes(x + left, top, width - left, STRIP - 0.06)
-            panels.curve(lowest, drawing, self.limits[drawing.label], isinstance(main, Bars))
+            panels.curve(lowest, drawing, self.limits[drawing.common], isinstance(main, Bars))
             lowest.set_xlim(ax.get_xlim())
         if not lying:
             panels.name_values((ax, lowest), main, width - left)
@@ -213,10 +213,10 @@ def _map_size(drawing: HeatMap, width: float) -> tuple[float, float, float, floa
 
 
 def _limits(picture: Picture) -> dict[str, float]:
-    """One scale for the curves of one label: small ones look small."""
+    """One scale for the curves that share it: small ones look small."""
     limits: dict[str, float] = {}
     for panel in picture.panels:
         for d in panel.drawings:
             if isinstance(d, Curve):
-                limits[d.label] = max(limits.get(d.label, 1e-12), float(np.abs(d.y).max()))
+                limits[d.common] = max(limits.get(d.common, 1e-12), float(np.abs(d.y).max()))
     return limits

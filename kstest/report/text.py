@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..result import Result, plain
 from ..sources.wording import printable
+from . import dqm
 from .dependence import combinations, dependence, pairs_table
 from .evidence import evidence
 from .modes import modes
@@ -51,7 +52,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
     elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
-        yield "null", f"{replicates} x {scheme}, seed {result.params.get('seed')}"
+        times = "" if replicates is None else f"{replicates} x "
+        yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
     named = "statistic" in result.explanation
     if not sequential and result.statistic is not None and (named or result.threshold is not None):
         yield "statistic", _statistic(result)
@@ -76,6 +78,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
             f"MMD {number(effect['mmd'])} at the strongest bandwidth, {share} interval "
             f"{number(low)} to {number(high)}",
         )
+    if result.method == "dqm":
+        yield from dqm.lines(result)
 
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:

@@ -100,7 +100,7 @@ def command(
         )
         for role in roles
     ]
-    reading = [_option(f) for f in reader(module).options if offered(f.name, module)]
+    reading = [option_of(f) for f in reader(module).options if offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -112,7 +112,7 @@ def command(
     ]
     after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
     reading[after:after] = values
-    params = [_option(f) for f in fields(module.Params)]
+    params = [option_of(f) for f in fields(module.Params)]
     return click.Command(
         name,
         callback=callback,
@@ -141,7 +141,8 @@ def offered(name: str, module: Any) -> bool:
     return name not in needs or needs[name] in accepted
 
 
-def _option(f: Any) -> click.Option:
+def option_of(f: Any) -> click.Option:
+    """Return the option of a field made by `kstest.params.option`."""
     choices = f.metadata["choices"]
     if f.default is False:
         return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
@@ -189,7 +190,7 @@ def _run(name: str, module: Any, given: dict[str, Any]) -> int:
 
 def arguments(module: Any, given: Mapping[str, Any]) -> tuple[dict[str, list[str]], Any]:
     """Files of each role, and Params, checked."""
-    sides = _sides(module.SAMPLES, given)
+    sides = sides_of(module.SAMPLES, given)
     return sides, module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
 
 
@@ -221,7 +222,7 @@ def deliver(form: Callable[[bool], str], given: Mapping[str, Any]) -> None:
         output.write(form(color), given["output"])
 
 
-def _sides(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
+def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Files of each role: from its option, else the next positional argument."""
     if given.get("sample_column") is not None:
         if not given["files"] or any(given[f"role_{role}"] for role in roles):

@@ -97,6 +97,8 @@ class ReadOptions:
         metavar="NAME",
     )
 
+    # Weights below zero are accepted, as simulations of particle physics have them.
+    signed_weights: bool = False
     # From all columns of the first table to those that are used where `columns` is None; the
     # others then need no mention.
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
