@@ -42,7 +42,13 @@ from .forms import Forms, quadratic_forms, signed_sums
 from .margins import Margin, margins
 from .products import grid_products, table_products
 from .sequence_near import Neighbourhood
-from .sequences import Subsequences, log_ratios, log_weights, stein_features
+from .sequences import (
+    Subsequences,
+    hamming_blocks,
+    log_ratios,
+    log_weights,
+    stein_features,
+)
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import mean_similarity
 from .warm import warm
@@ -58,6 +64,7 @@ __all__ = [
     "Work",
     "block_sums",
     "grid_products",
+    "hamming_blocks",
     "log_ratios",
     "log_weights",
     "margins",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Neighbourhood, Subsequences, Work, signed_sums, stein_features
+from ..engine import Neighbourhood, Subsequences, Work, hamming_blocks, signed_sums, stein_features
 from ..engine.sequences import Features
 from ..engine.work import silent, single_blas
 from ..nulls import independent_signs, sign_bins
@@ -24,11 +24,15 @@ BATCH_SYMBOLS = 1 << 22
 
 @dataclass(frozen=True)
 class Setup:
-    """What does not depend on the data: kernel, neighbours, balancing."""
+    """What does not depend on the data: kernel, neighbours, balancing.
+
+    With `hamming` the kernel is the exponentiated Hamming kernel, and `kernel` only explains.
+    """
 
     kernel: Subsequences
     near: Neighbourhood
     balancing: str
+    hamming: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,14 @@ def wild(
     order = np.argsort(hashes, kind="stable")[rng.permutation(n)]
     bins = np.empty(n, np.int64)
     bins[order] = np.repeat(np.arange(groups), np.diff(starts))
-    found = stein_features(*data, law, made.kernel, made.near, made.balancing, bins, groups, work)
-    with single_blas():
-        blocks = found.bins @ found.bins.T
+    if made.hamming:
+        blocks = hamming_blocks(*data, law, made.near, made.balancing, bins, groups, work)
+    else:
+        found = stein_features(
+            *data, law, made.kernel, made.near, made.balancing, bins, groups, work
+        )
+        with single_blas():
+            blocks = found.bins @ found.bins.T
     np.fill_diagonal(blocks, 0.0)  # pairs within a bin see no sign
     signs = independent_signs(groups, draws, rng)
     pairs = n**2 - float((np.diff(starts) ** 2).sum())
@@ -68,11 +77,9 @@ def parametric(
 ) -> Evidence:  # fmt: skip
     """Data sets simulated from the model, each with the statistic that the data have."""
     n = len(data[1]) - 1
-    quiet = silent(work)
-    statistic = _statistic(n, made, quiet)
-    own = features_of(data, model.law, made, quiet)
+    statistic = _statistic(n, made, silent(work))
     T = np.empty(draws + 1)
-    T[0] = (own.bins[0] @ own.bins[0] - own.norms.sum()) / (n * (n - 1))
+    T[0] = statistic(data, model.law, 1)[0]
     if model.simulate is not None:
         for b in range(draws):
             drawn, law = model.simulate(n, rng)
@@ -94,6 +101,13 @@ def parametric(
 def _statistic(n: int, made: Setup, work: Work) -> Callable[[Drawn, Law, int], Array]:
     def statistic(drawn: Drawn, law: Law, sets: int) -> Array:
         bins = np.repeat(np.arange(sets), n)
+        if made.hamming:
+            parts = [_part(drawn, k * n, n) for k in range(sets)]
+            sums = [
+                hamming_blocks(*part, law, made.near, made.balancing, bins[:n] * 0, 1, work)[0, 0]
+                for part in parts
+            ]
+            return np.array(sums) / (n * (n - 1))
         found = stein_features(
             *drawn, law, made.kernel, made.near, made.balancing, bins, sets, work
         )
@@ -102,6 +116,13 @@ def _statistic(n: int, made: Setup, work: Work) -> Callable[[Drawn, Law, int], A
         return np.asarray((totals - own) / (n * (n - 1)))
 
     return statistic
+
+
+def _part(drawn: Drawn, first: int, n: int) -> Drawn:
+    """Return some sequences in a row."""
+    codes, offsets = drawn
+    own = offsets[first : first + n + 1]
+    return codes[own[0] : own[-1]], own - own[0]
 
 
 def features_of(data: Drawn, law: Law, made: Setup, work: Work) -> Features:
