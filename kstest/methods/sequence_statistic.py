@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 # Cells of the features of a batch of simulated data sets, and symbols in one.
 BATCH_CELLS = 1 << 22
 BATCH_SYMBOLS = 1 << 22
+HASHED_SYMBOLS = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,17 @@ def features_of(data: Drawn, law: Law, made: Setup, work: Work) -> Features:
 
 def sequence_hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return a number per sequence; equal sequences have equal numbers."""
+    out, first, n = np.empty(len(offsets) - 1, np.uint64), 0, len(offsets) - 1
+    while first < n:  # in blocks: the numbers of all symbols are eight times their codes
+        stop = int(np.searchsorted(offsets, offsets[first] + HASHED_SYMBOLS, side="right")) - 1
+        stop = min(max(stop, first + 1), n)
+        own = offsets[first : stop + 1]
+        out[first:stop] = _hashes(codes[own[0] : own[-1]], own - own[0])
+        first = stop
+    return out
+
+
+def _hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     place = np.arange(len(codes), dtype=np.uint64)
     place -= np.repeat(offsets[:-1], np.diff(offsets)).astype(np.uint64)
     word = (codes.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -142,6 +154,5 @@ def sequence_hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDA
     word ^= word >> np.uint64(32)
     # An empty sequence sums over nothing.
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(word)])
-    hashes = sums[offsets[1:]] - sums[offsets[:-1]]
-    hashes *= np.uint64(0x9E3779B97F4A7C15)
+    hashes = (sums[offsets[1:]] - sums[offsets[:-1]]) * np.uint64(0x9E3779B97F4A7C15)
     return np.asarray(hashes ^ (hashes >> np.uint64(29)))
