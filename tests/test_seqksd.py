@@ -140,6 +140,37 @@ def test_statistic_is_the_u_statistic(rng):
     )
 
 
+@pytest.mark.parametrize("last", [2, 10**6])
+def test_hamming_sums_are_the_double_sum(last, rng):
+    from kstest.engine import hamming_blocks
+
+    rows = rows_of(1, rng)
+    model, weight = model_of(rows, 1), naive.chain_weight(rows, 1)
+    drawn = model.sample(14, rng)
+    data = spelled(*drawn)
+    near = Neighbourhood(True, False, False, last)
+    found = hamming_blocks(*drawn, model.law, near, "barker", np.arange(14) // 2, 7, Work())
+    H = np.array(
+        [
+            [
+                naive.zanella_stein(
+                    x, y, weight, "abc", KINDS[:1], last, "barker", naive.hamming_kernel
+                )
+                for y in data
+            ]
+            for x in data
+        ]
+    )
+    assert np.abs(H).max() > 0.1
+    np.fill_diagonal(H, 0)
+    assert found == pytest.approx(H.reshape(7, 2, 7, 2).sum(axis=(1, 3)), abs=1e-12)
+    options = {"target": model, "kernel": "hamming", "edits": "substitution", "draws": 99}
+    for null in ("wild", "parametric"):
+        answer = kstest.seqksd(data, null=null, positions=str(last), **options)
+        assert answer.statistic == pytest.approx(H.sum() / (14 * 13))
+    assert kstest.seqksd([["a"] * 3] * 40, **options).reject
+
+
 def test_hashed_features_are_a_kernel_too(rng):
     """More subsequences than cells: still features, of mean 0, near those of their own cells."""
     model = model_of(rows_of(1, rng), 1)
@@ -259,6 +290,7 @@ def test_words_against_a_model_of_words(tmp_path):
         ({"target": MODEL, "lengths": "3-2"}, "--lengths 3-2"),
         ({"target": MODEL, "lengths": "x"}, "--lengths x"),
         ({"target": MODEL, "edits": "swap"}, "--edits swap"),
+        ({"target": MODEL, "kernel": "hamming"}, "--edits substitution"),
         ({"target": MODEL, "positions": "0"}, "--positions 0"),
         ({"target": MODEL, "balancing": "cubic"}, "--balancing"),
         ({"target": lambda x, y: 0.0, "null": "parametric"}, "cannot be sampled"),

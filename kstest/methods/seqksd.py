@@ -91,6 +91,13 @@ class Params:
     alpha: float = alpha()
     draws: int = draws()
     seed: int = seed()
+    kernel: str = option(
+        "subsequence",
+        "Kernel: contiguous subsequences in common, in time linear in the number of sequences; or "
+        "exp(-Hamming distance / length) for equal lengths, over all pairs, with --edits "
+        "substitution.",
+        choices=("subsequence", "hamming"),
+    )
     lengths: str = option(
         "auto",
         "Lengths of the contiguous subsequences that the kernel compares, such as 2 or 1-3. auto: "
@@ -130,7 +137,12 @@ class Params:
         if isinstance(self.target, str) and not self.target.strip():
             raise UsageError("give a model, for example --target model.csv or --target fit:order=1")
         self.span(0)
-        self.near()
+        near = self.near()
+        if self.kernel == "hamming" and (near.insertion or near.deletion):
+            raise UsageError(
+                "--kernel hamming: compares sequences of equal lengths, so that only --edits "
+                "substitution has a meaning"
+            )
 
     def span(self, order: int) -> tuple[int, int]:
         """Return shortest and longest subsequence for a model of this order."""
@@ -207,7 +219,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Examples
     --------
     >>> import kstest
-    >>> kstest.seqksd(["abab", "ab", "ababab"] * 50, target="fit:order=1", draws=99).verdict
+    >>> kstest.seqksd(["aabb", "ab", "aaabbb"] * 50, target="fit:order=1", draws=99).verdict
     'rejected'
     """
     given = given_sequences(samples[0], params)
@@ -230,7 +242,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     kernel = Subsequences(
         len(model.alphabet), *params.span(model.order), params.length_kernel == "equal"
     )
-    made = Setup(kernel, params.near(), params.balancing)
+    hamming = params.kernel == "hamming"
+    made = Setup(kernel, params.near(), params.balancing, hamming)
     if law == "parametric":
         found = parametric(given.drawn, model, made, params.draws, rng, work)
     else:
@@ -250,7 +263,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         p_value=p,
         threshold=threshold(found.T, params.alpha),
         kernel={
-            "name": f"contiguous subsequences of length {span}"
+            "name": "exponentiated Hamming"
+            if hamming
+            else f"contiguous subsequences of length {span}"
             + ", equal lengths" * kernel.equal_lengths,
             "bandwidths": (),
         },
