@@ -32,7 +32,7 @@ LAYERS = [
     "cli",
 ]
 # What a test cannot do without, besides data.
-NEEDED = {"ksd": {"target": "normal()"}}
+NEEDED = {"sksd": {"target": "normal()"}, "ksd": {"target": "normal()"}}
 EVERYWHERE = {"errors", "files", "result", "picture", "sample", "params", "registry"}
 
 
