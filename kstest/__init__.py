@@ -11,18 +11,27 @@ line with underscores; the answer is a `kstest.result.Result`, whose attributes 
 the command's JSON.
 """
 
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# Functions that are no tests: "module:name", imported when first used.
+FUNCTIONS = {
+    "plan": "kstest.api:plan",
+    "dqm_calibrate": "kstest.dqm.functions:calibrate",
+    "dqm_check": "kstest.dqm.functions:check",
+    "dqm_explain": "kstest.dqm.functions:explain",
+    "dqm_load": "kstest.dqm.functions:load",
+}
 
 
 def __getattr__(name: str) -> Any:
     from .registry import METHODS
 
-    if name == "plan":
-        from .api import plan
-
-        return plan
+    if name in FUNCTIONS:
+        module, _, function_name = FUNCTIONS[name].partition(":")
+        return getattr(import_module(module), function_name)
     if name not in METHODS:
         raise AttributeError(f"module 'kstest' has no attribute {name!r}")
     from .api import function
@@ -33,4 +42,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from .registry import METHODS
 
-    return [*METHODS, "plan", "__version__"]
+    return [*METHODS, *FUNCTIONS, "__version__"]

@@ -13,9 +13,15 @@ from typing import Any
 from .errors import UsageError
 
 
-def option(default: Any, help: str, choices: Sequence[str] = (), metavar: str = "") -> Any:
-    """Declare a field of a Params class: default, one sentence of help, accepted words."""
-    return field(default=default, metadata={"help": help, "choices": choices, "metavar": metavar})
+def option(
+    default: Any, help: str, choices: Sequence[str] = (), metavar: str = "", hidden: bool = False
+) -> Any:
+    """Declare a field of a Params class: default, one sentence of help, accepted words.
+
+    A `hidden` one is not in the help: it is there to be refused with a reason.
+    """
+    about = {"help": help, "choices": choices, "metavar": metavar, "hidden": hidden}
+    return field(default=default, metadata=about)
 
 
 def alpha() -> Any:
@@ -56,6 +62,21 @@ def option_name(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def check_choices(params: Any) -> None:
+    """Check the seed and all fields with choices.
+
+    Raises
+    ------
+    UsageError
+    """
+    for f in fields(params):
+        value, choices = getattr(params, f.name), f.metadata.get("choices")
+        if choices and value not in choices:
+            raise UsageError(f"{option_name(f.name)} {value!r}: choose from {', '.join(choices)}")
+    if params.seed < 0:
+        raise UsageError(f"--seed {params.seed}: give a whole number, 0 or larger")
+
+
 def check_common(params: Any) -> None:
     """Check the fields that every test has, and all fields with choices.
 
@@ -64,14 +85,9 @@ def check_common(params: Any) -> None:
     UsageError
         Naming the option, what was given and what is accepted.
     """
-    for f in fields(params):
-        value, choices = getattr(params, f.name), f.metadata.get("choices")
-        if choices and value not in choices:
-            raise UsageError(f"{option_name(f.name)} {value!r}: choose from {', '.join(choices)}")
+    check_choices(params)
     if not 0 < params.alpha < 1:
         raise UsageError(f"--alpha {params.alpha}: give a number between 0 and 1, such as 0.05")
-    if params.seed < 0:
-        raise UsageError(f"--seed {params.seed}: give a whole number, 0 or larger")
     name = next((n for n in ("permutations", "draws") if hasattr(params, n)), None)
     if name is None:
         return

@@ -53,23 +53,37 @@ class Bars:
 class Curve:
     """A signed function around zero: above it the second series has more, below it the first.
 
-    Curves of one `label` are drawn to one scale, so that panels can be compared.
+    Curves of one `scale`, or else of one `label`, are drawn to one scale, so that panels can be
+    compared.
 
     Attributes
     ----------
     x, y : ndarray (k,)
         With x in the units of the drawing above.
     label : str
+    marks : ndarray or None
+        Places on the horizontal axis that get a vertical line.
+    scale : str
     """
 
     x: Array
     y: Array
     label: str
+    marks: Array | None = None
+    scale: str = ""
+
+    @property
+    def common(self) -> str:
+        """What curves of one scale share."""
+        return self.scale or self.label
 
 
 @dataclass(frozen=True)
 class HeatMap:
     """A table of numbers as colours, dark where they are small.
+
+    Where `diverging`, white in the middle between `lowest` and `highest`, the first series' colour
+    below and the second's above; such a map takes half of the width.
 
     Attributes
     ----------
@@ -81,6 +95,9 @@ class HeatMap:
     lowest, highest : float
         Ends of the colours.
     logarithmic : bool
+    diverging : bool
+    marked : ndarray of bool, of the shape of `values`, or None
+        Cells that get a frame.
     """
 
     rows: tuple[str, ...]
@@ -90,6 +107,8 @@ class HeatMap:
     lowest: float
     highest: float
     logarithmic: bool = False
+    diverging: bool = False
+    marked: NDArray[np.bool_] | None = None
 
 
 Drawing = Histogram | Bars | Curve | HeatMap

@@ -42,6 +42,44 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Sequences:
+    """Sequences of symbols, of any lengths, one after the other.
+
+    Attributes
+    ----------
+    name : str
+        Of the column they come from; ``sequence`` for lines and lists.
+    codes : ndarray of int32 (T,)
+        Position in `alphabet` of every symbol of every sequence.
+    offsets : ndarray of int64 (n + 1,)
+        Sequence i is ``codes[offsets[i]:offsets[i + 1]]``; it may be empty.
+    alphabet : tuple of str
+        The symbols that occur, sorted.
+    labels : tuple of str
+        What identifies each in a table of events; empty where its row number does.
+    tokens : str
+        What a line of text was cut into; says how another file beside it is to be read.
+    """
+
+    name: str
+    codes: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    alphabet: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    tokens: str = "characters"
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    def __getitem__(self, i: int) -> tuple[str, ...]:
+        return tuple(self.alphabet[c] for c in self.codes[self.offsets[i] : self.offsets[i + 1]])
+
+
+@dataclass(frozen=True)
 class Sample:
     """Rows of one sample, checked once.
 
@@ -83,6 +121,8 @@ class Sample:
     file_columns : tuple of str
         All columns of the first file, used or not, in its order: positions count in them. Empty
         for samples made by hand.
+    sequences : Sequences or None
+        For tests of sequences: one per row, while `values` has no column.
     """
 
     name: str
@@ -100,6 +140,7 @@ class Sample:
     rows_with_missing: int = 0
     kept: tuple[NDArray[np.int64] | None, ...] = ()
     file_columns: tuple[str, ...] = ()
+    sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):

@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+from scipy.linalg import sqrtm
 
 PROFILES = {
     "gaussian": lambda x, y, h: math.exp(-sum((x - y) ** 2) / (2 * h * h)),
@@ -179,3 +180,164 @@ def stein_matrix(X, S, name, h):
         U = S @ S.T * q**0.5 + q**1.5 / h**2 * (cross + d) - 3 / h**4 * r2 * q**2.5
     np.fill_diagonal(U, 0)
     return U
+
+
+def jump(x, i, j, scale, modes, covariances):
+    """Liu, Duncan, Gandy (2023): from mode i to mode j, places measured from their mean."""
+    centre = np.mean(modes, axis=0)
+    root = [sqrtm(c).real for c in covariances]
+    start, end = centre + scale * (modes[i] - centre), centre + scale * (modes[j] - centre)
+    return end + root[j] @ np.linalg.solve(root[i], x - start)
+
+
+def perturbed(X, logpdf, modes, covariances, scales, steps, rng):
+    """Rows after their jumps, per scale, a row and a jump at a time; draws come as in kstest."""
+    out = np.array([X.copy() for _ in scales])
+    for _ in range(steps):
+        size = len(scales) * len(X)
+        starts = rng.integers(len(modes), size=size)
+        ends = (starts + rng.integers(1, len(modes), size=size)) % len(modes)
+        uniform = 1 - rng.random(size)
+        for k, scale in enumerate(scales):
+            for r in range(len(X)):
+                at = k * len(X) + r
+                i, j = starts[at], ends[at]
+                x = out[k, r]
+                y = jump(x, i, j, scale, modes, covariances)
+                volume = np.linalg.det(covariances[j]) / np.linalg.det(covariances[i])
+                ratio = math.exp(logpdf(y) - logpdf(x)) * math.sqrt(volume)
+                if uniform[at] < min(1.0, ratio):
+                    out[k, r] = y
+    return out
+
+
+def edits(x, alphabet, kinds, last):
+    """The set of sequences that one edit of the last so many places makes."""
+    n, found = len(x), set()
+    for p in range(max(0, n - last), n):
+        if "substitution" in kinds:
+            found |= {(*x[:p], a, *x[p + 1 :]) for a in alphabet}
+        if "deletion" in kinds:
+            found.add((*x[:p], *x[p + 1 :]))
+    for p in range(max(0, n - last + 1), n + 1):
+        if "insertion" in kinds:
+            found |= {(*x[:p], a, *x[p:]) for a in alphabet}
+    return found - {x}
+
+
+BALANCING = {
+    "barker": lambda t: t / (1 + t),
+    "metropolis": lambda t: min(1, t),
+    "root": math.sqrt,
+}
+
+
+def subsequence_kernel(x, y, shortest, longest, equal_lengths=False):
+    """Contiguous subsequences: sum of sqrt(share in x * share in y), over lengths their mean."""
+    if equal_lengths and len(x) != len(y):
+        return 0.0
+    total = 0.0
+    for length in range(shortest, longest + 1):
+        parts = [[s[i : i + length] for i in range(len(s) - length + 1)] for s in (x, y)]
+        for z in set(parts[0]) & set(parts[1]):
+            total += math.sqrt(
+                parts[0].count(z) / len(parts[0]) * parts[1].count(z) / len(parts[1])
+            )
+    return total / (longest - shortest + 1)
+
+
+def hamming_kernel(x, y):
+    """exp(-Hamming distance / length) for equal lengths, else 0."""
+    if len(x) != len(y):
+        return 0.0
+    return math.exp(-sum(a != b for a, b in zip(x, y, strict=True)) / max(len(x), 1))
+
+
+def zanella_stein(x, y, weight, alphabet, kinds, last, balancing, kernel):
+    """h(x, y) as a double sum over neighbours; `weight` is the unnormalised probability."""
+    g, total = BALANCING[balancing], 0.0
+    for u in edits(x, alphabet, kinds, last):
+        for v in edits(y, alphabet, kinds, last):
+            total += (
+                g(weight(u) / weight(x))
+                * g(weight(v) / weight(y))
+                * (kernel(u, v) - kernel(u, y) - kernel(x, v) + kernel(x, y))
+            )
+    return total
+
+
+def chain_weight(rows, order):
+    """Probability under a Markov chain; `rows` by the last symbols, the end under None."""
+
+    def weight(x):
+        p = 1.0
+        for i, symbol in enumerate((*x, None)):
+            p *= rows.get(tuple(x[max(0, i - order) : i]), {}).get(symbol, 0.0)
+        return p
+
+    return weight
+
+
+def falkon(X, Y, centres, sigma, penalty, weight, tolerance=1e-7, most=100_000):
+    """One Newton step of logistic Falkon for weighted cross-entropy, by conjugate gradients.
+
+    After Marteau-Ferey, Bach, Rudi (2019) and Meanti et al. (2020): X has label 0 and weight
+    `weight`, Y label 1. Preconditioner from the loss at the centres, which are rows of X here; all
+    in float64. Returns the extended statistic of the fit.
+    """
+    both = np.vstack([X, Y])
+    n, M = len(both), len(centres)
+
+    def gram(a, b):
+        return np.exp(-((a[:, None, :] - b[None, :, :]) ** 2).sum(-1) / (2 * sigma**2))
+
+    K, KM = gram(both, centres), gram(centres, centres)
+    label = np.r_[np.zeros(len(X)), np.ones(len(Y))]
+    w = np.where(label == 1, 1.0, weight)
+    T = np.linalg.cholesky(KM + 1e-13 * M * np.eye(M)).T
+    A = np.linalg.cholesky(weight / 4 * T @ T.T / M + penalty * np.eye(M)).T
+    inverse_T, inverse_A = np.linalg.inv(T), np.linalg.inv(A)
+    gradient = w * np.where(label == 1, -0.5, 0.5)
+    b = inverse_A.T @ (inverse_T.T @ (K.T @ gradient) / n)
+
+    def hessian(v):
+        u = inverse_A @ v
+        return inverse_A.T @ (
+            inverse_T.T @ (K.T @ (w / 4 * (K @ (inverse_T @ u)))) / n + penalty * u
+        )
+
+    x, r = np.zeros(M), b.copy()
+    p, rr = r.copy(), r @ r
+    for step in range(1, most):
+        q = hessian(p)
+        size = rr / (p @ q)
+        x += size * p
+        r = b - hessian(x) if step % 10 == 0 else r - size * q
+        new = r @ r
+        if new < tolerance**2:
+            break
+        p, rr = r + new / rr * p, new
+    f = K @ (inverse_T @ (inverse_A @ -x))
+    return 2 * (f[label == 1].sum() - weight * np.expm1(f[label == 0]).sum())
+
+
+def learned_ratio_loss(a, phi_x, phi_y, v, u, expected, ridge):
+    """Weighted logistic loss, event by event."""
+    loss = ridge / 2 * float(a @ a)
+    for phi, weight in zip(phi_x, v, strict=True):
+        loss += expected * weight * math.log1p(math.exp(float(phi @ a)))
+    for phi, weight in zip(phi_y, u, strict=True):
+        loss += weight * math.log1p(math.exp(-float(phi @ a)))
+    return loss
+
+
+def quadratic_tail(weights, t):
+    """P(sum c_j X_j^2 >= t) by numerical inversion (Imhof 1961)."""
+    from scipy.integrate import quad
+
+    def integrand(u):
+        angle = 0.5 * sum(np.arctan(c * u) for c in weights) - 0.5 * t * u
+        size = np.prod([(1 + c * c * u * u) ** 0.25 for c in weights])
+        return np.sin(angle) / (u * size)
+
+    return 0.5 + quad(integrand, 0, np.inf, limit=2000)[0] / np.pi

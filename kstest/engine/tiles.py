@@ -6,7 +6,7 @@ and the row-wise labellings of `forms`, where a matrix product dominates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ Array = NDArray[np.floating[Any]]
 
 # Rows of a tile: with a few hundred columns it fits the second-level cache.
 TILE_ROWS = 256
+# A block of rows against others that are kept: 512 kB, and not too few rows at a time.
+BLOCK_VALUES, SMALLEST_BLOCK = 1 << 16, 64
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,45 @@ def tile_values(points: Points, i: slice, j: slice, bank: Bank) -> Iterator[Arra
 
 def mean_similarity(at: Rows, rows: Rows, bank: Bank) -> NDArray[np.float64]:
     """Mean of k(x, z) over the rows z, at every row x of `at`; for the first kernel of a bank."""
-    both = Rows(np.concatenate([at.values, rows.values]), np.concatenate([at.codes, rows.codes]))
-    points, n = Points.of(both), len(at)
-    out = np.empty(n)
-    for first in range(0, n, TILE_ROWS):
-        i = slice(first, min(first + TILE_ROWS, n))
-        values = next(tile_values(points, i, slice(n, len(both)), bank))
+    single = Bank(bank.kernel, bank.bandwidths[:1])
+    out = np.empty(len(at))
+    for i, (values,) in cross_values(at, rows, single):
         out[i] = values.mean(axis=1)
     return out
+
+
+def cross_values(
+    at: Rows, rows: Rows, bank: Bank, keep: Sequence[int] | None = None
+) -> Iterator[tuple[slice, list[Array]]]:
+    """Yield k(x, z) for blocks of rows x of `at` against all rows z.
+
+    Parameters
+    ----------
+    at, rows : Rows
+    bank : Bank
+    keep : sequence of int, optional
+        The bandwidths that are wanted, in increasing order of place; a squaring bank may hold
+        others to get there. Default: all.
+
+    Yields
+    ------
+    place : slice
+        Of rows of `at`.
+    values : list of ndarray (len place, len rows)
+        One array per bandwidth, new ones every time.
+    """
+    both = Rows(np.concatenate([at.values, rows.values]), np.concatenate([at.codes, rows.codes]))
+    points, n = Points.of(both), len(at)
+    wanted = frozenset(range(len(bank)) if keep is None else keep)
+    last = max(wanted)
+    block = max(SMALLEST_BLOCK, BLOCK_VALUES // max(len(rows), 1))
+    for first in range(0, n, block):
+        i = slice(first, min(first + block, n))
+        found = tile_values(points, i, slice(n, len(both)), bank)
+        kept = []
+        for l, values in enumerate(found):
+            if l in wanted:
+                kept.append(values.copy() if bank.squaring and l < last else values)
+            if l == last:
+                break
+        yield i, kept

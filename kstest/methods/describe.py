@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,25 +16,31 @@ Array = NDArray[np.float64]
 # Numeric columns with at most this many values may be described by the share of one of them.
 FEW_VALUES = 64
 TAIL = 0.02
+NUMBER, CATEGORY, MISSING = "number", "category", "missing"
 
 
 def describe(samples: Sequence[Sample], pooled: Pooled, column: int) -> str:
     """Say how column number `column` of the pooled rows differs, reference first."""
+    numeric, categories = pooled.rows.values.shape[1], len(samples[0].categorical)
+    place = bisect_right([numeric, numeric + categories], column)
+    return in_words(samples, pooled.names[column], (NUMBER, CATEGORY, MISSING)[place])
+
+
+def in_words(samples: Sequence[Sample], name: str, kind: str) -> str:
+    """Say how a column differs: its numbers, its categories, or which of its cells are missing."""
     reference = samples[0]
-    d, numeric = len(reference.columns), pooled.rows.values.shape[1]
-    name = pooled.names[column]
-    if column < numeric:
+    if kind == NUMBER:
         place = reference.columns.index(name)
         parts = [_present(s, place) for s in samples]
         return _numeric(*parts) if all(len(p) for p in parts) else "no values on one side"
-    if column < numeric + len(reference.categorical):
+    if kind == CATEGORY:
         place = reference.categorical.index(name)
         codes = [s.codes[:, place] for s in samples]
         used = np.unique(np.concatenate(codes))
         top = int(max(used, key=lambda k: abs(_share(codes[1], k) - _share(codes[0], k))))
         level = reference.level_name(place, top)
         return f"share of {level!r}: {percent(_share(codes[0], top), _share(codes[1], top))}"
-    place = reference.columns.index(name) if d else 0
+    place = reference.columns.index(name) if reference.columns else 0
     shares = [float(s.missing[:, place].mean()) if s.missing is not None else 0.0 for s in samples]
     return f"share of missing cells: {percent(*shares)}"
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from ..result import Result, plain
 from ..sources.wording import printable
+from . import dqm
 from .dependence import combinations, dependence, pairs_table
 from .evidence import evidence
+from .modes import modes
+from .sequences import subsequences
 from .wording import number
 
 WIDTH = 80
@@ -25,8 +28,10 @@ def render(result: Result, color: bool = False) -> str:
     rows = (
         *facts(result),
         *_explained(result),
+        *modes(result),
         *_drivers(result),
         *dependence(result),
+        *subsequences(result),
         *_warnings(result),
     )
     body = [line for label, text in rows for line in entry(label, text)]
@@ -47,7 +52,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
     elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
-        yield "null", f"{replicates} x {scheme}, seed {result.params.get('seed')}"
+        times = "" if replicates is None else f"{replicates} x "
+        yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
     named = "statistic" in result.explanation
     if not sequential and result.statistic is not None and (named or result.threshold is not None):
         yield "statistic", _statistic(result)
@@ -72,6 +78,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
             f"MMD {number(effect['mmd'])} at the strongest bandwidth, {share} interval "
             f"{number(low)} to {number(high)}",
         )
+    if result.method == "dqm":
+        yield from dqm.lines(result)
 
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
@@ -123,9 +131,10 @@ def _drivers(result: Result) -> Iterator[tuple[str, str]]:
     if len(result.columns) > 1 and shares:
         listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
         yield "driven by", listed
-    for place in result.explanation.get("places", ())[:1]:
+    asked = str(result.params.get("explain", "")).startswith("places")
+    for k, place in enumerate(result.explanation.get("places", ())[: LISTED if asked else 1]):
         yield (
-            "most at",
+            "" if k else "most at",
             f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
             f"the target has more of its mass {place['target_has_more']} than the data",
         )

@@ -19,7 +19,7 @@ from ..registry import METHODS
 from ..report import FORMATS, render
 from ..result import Notice
 from ..sample import Sample
-from ..sources import OPTIONS, columns_of, given_options, read_options, read_samples
+from ..sources import columns_of, given_options, reader
 from . import output
 from .progress import progress
 
@@ -100,7 +100,7 @@ def command(
         )
         for role in roles
     ]
-    reading = [_option(f) for f in OPTIONS if offered(f.name, module)]
+    reading = [option_of(f) for f in reader(module).options if offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -112,7 +112,7 @@ def command(
     ]
     after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
     reading[after:after] = values
-    params = [_option(f) for f in fields(module.Params)]
+    params = [option_of(f) for f in fields(module.Params)]
     return click.Command(
         name,
         callback=callback,
@@ -132,6 +132,8 @@ def _description(module: Any) -> tuple[str, ...]:
 
 def offered(name: str, module: Any) -> bool:
     """Whether an option of reading makes sense for a test."""
+    if name not in {f.name for f in reader(module).options}:
+        return False
     needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
     accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
     if name == "sample_column":
@@ -139,7 +141,8 @@ def offered(name: str, module: Any) -> bool:
     return name not in needs or needs[name] in accepted
 
 
-def _option(f: Any) -> click.Option:
+def option_of(f: Any) -> click.Option:
+    """Return the option of a field made by `kstest.params.option`."""
     choices = f.metadata["choices"]
     if f.default is False:
         return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
@@ -155,6 +158,7 @@ def _option(f: Any) -> click.Option:
         show_default=f.default not in (None, "", ()),
         metavar=metavar,
         help=f.metadata["help"],
+        hidden=f.metadata.get("hidden", False),
     )
 
 
@@ -175,7 +179,8 @@ def _run(name: str, module: Any, given: dict[str, Any]) -> int:
 
     samples, notices = read(module, sides, params, given)
     with working(given) as work:
-        result = execute(name, samples, params, notices, work, given_options(given))
+        reading = given_options(given, reader(module).options)
+        result = execute(name, samples, params, notices, work, reading)
     if plot is not None:
         content = draw(result, picture(name, samples, params, result), plot)
         output.write(content, plot, "--plot")
@@ -185,7 +190,7 @@ def _run(name: str, module: Any, given: dict[str, Any]) -> int:
 
 def arguments(module: Any, given: Mapping[str, Any]) -> tuple[dict[str, list[str]], Any]:
     """Files of each role, and Params, checked."""
-    sides = _sides(module.SAMPLES, given)
+    sides = sides_of(module.SAMPLES, given)
     return sides, module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
 
 
@@ -193,8 +198,9 @@ def read(
     module: Any, sides: Mapping[str, Sequence[str]], params: Any, given: Mapping[str, Any]
 ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
     """Read the files of a command."""
-    reading = read_options(module.SAMPLES, given, columns_of(module, params))
-    return read_samples(sides, reading, sys.stdin.buffer if sys.stdin else None)
+    how = reader(module)
+    reading = how.choose(module.SAMPLES, given, columns_of(module, params))
+    return how.read(sides, reading, sys.stdin.buffer if sys.stdin else None)
 
 
 @contextmanager
@@ -216,7 +222,7 @@ def deliver(form: Callable[[bool], str], given: Mapping[str, Any]) -> None:
         output.write(form(color), given["output"])
 
 
-def _sides(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
+def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Files of each role: from its option, else the next positional argument."""
     if given.get("sample_column") is not None:
         if not given["files"] or any(given[f"role_{role}"] for role in roles):

@@ -13,6 +13,7 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
                                          objects ->    "      (collect calls these in turn)
 
 `table` says what a reader must give; add a format as one reader and one line in `formats`.
+`sequences` reads sequences of symbols instead, for tests that say so (`reader`).
 `columns` is the language of --columns, `convert` the way from Arrow to float64 and codes, `levels`
 what makes two categories the same. pyarrow is imported where it is used, pandas never (a DataFrame
 comes with its own).
@@ -20,10 +21,11 @@ comes with its own).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kstest.errors import UsageError
 from kstest.result import Notice
@@ -42,21 +44,70 @@ from kstest.sources.options import (
     given_options,
     read_options,
 )
+from kstest.sources.sequence_options import (
+    SEQUENCE_FILES_ONLY,
+    SEQUENCE_OPTIONS,
+    SequenceOptions,
+    sequence_options,
+)
+from kstest.sources.sequences import read_sequences, sequences_from_objects
 from kstest.sources.stream import expand
 
 __all__ = [
     "FILES_ONLY",
     "OPTIONS",
+    "SEQUENCE_OPTIONS",
     "Feed",
     "ReadOptions",
+    "Reader",
+    "SequenceOptions",
     "columns_of",
     "given_options",
     "join_objects",
     "read_feeds",
     "read_options",
     "read_samples",
+    "read_sequences",
+    "reader",
     "samples_from_objects",
+    "sequences_from_objects",
 ]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of data, and what the command line and the Python functions need to read it.
+
+    Attributes
+    ----------
+    options : tuple of dataclass fields
+        What the user may say about reading.
+    files_only : frozenset of str
+        Those of them that mean nothing for Python objects.
+    choose : callable
+        Roles, options as given, a choice of columns or None -> checked options.
+    read, take : callable
+        Files, or Python objects, by side -> samples and notices.
+    """
+
+    options: tuple[Any, ...]
+    files_only: frozenset[str]
+    choose: Callable[..., Any]
+    read: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
+    take: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
+
+
+def reader(module: Any) -> Reader:
+    """Return the Reader of a test: tables, unless its module says ``READS = "sequences"``."""
+    if getattr(module, "READS", "tables") == "sequences":
+        return Reader(
+            SEQUENCE_OPTIONS,
+            SEQUENCE_FILES_ONLY,
+            sequence_options,
+            read_sequences,
+            sequences_from_objects,
+        )
+    return Reader(OPTIONS, FILES_ONLY, read_options, read_samples, samples_from_objects)
 
 
 def read_samples(

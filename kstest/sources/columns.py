@@ -58,6 +58,11 @@ def parse_items(text: str, option: str) -> tuple[str, ...]:
     return tuple(items)
 
 
+def quoted(names: Iterable[str]) -> str:
+    """Write names as a column list, whatever they hold; the inverse of `parse_items`."""
+    return ",".join("'" + name.replace("'", "''") + "'" for name in names)
+
+
 def resolve(items: Iterable[str], names: Sequence[str], option: str) -> tuple[str, ...]:
     """Turn items into column names, in the order of the items, each name once.
 

@@ -40,6 +40,8 @@ class Plan:
         Bound to what the columns hold.
     split : mapping of str to Condition
         Which rows belong to which side, with --sample-column.
+    signed_weights : bool
+        Whether weights may be negative.
     first : Table
         Named in messages.
     """
@@ -56,6 +58,7 @@ class Plan:
     group: int | None = None
     where: Condition | None = None
     split: Mapping[str, Condition] = field(default_factory=dict)
+    signed_weights: bool = False
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -98,10 +101,16 @@ def matched(
         selection.excluded.require_matches(tuple(seen))
     for table in tables.values():
         require_columns(table, selection)
-    return tables, selection, make_plan(tuple(tables.values()), selection, options.values)
+    plan = make_plan(tuple(tables.values()), selection, options.values, options.signed_weights)
+    return tables, selection, plan
 
 
-def make_plan(tables: Sequence[Table], selection: Selection, values: Mapping[str, str]) -> Plan:
+def make_plan(
+    tables: Sequence[Table],
+    selection: Selection,
+    values: Mapping[str, str],
+    signed_weights: bool = False,
+) -> Plan:
     """Look at what the columns of the first tables hold, and decide.
 
     `values` are those of --sample-column, by side.
@@ -143,6 +152,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, values: Mapping[str
         None if group is None else texts.index(group),
         None if selection.where is None else bind(selection.where, agreed),
         {} if apart is None else conditions(apart, agreed[apart], values),
+        signed_weights,
     )
 
 
@@ -177,8 +187,7 @@ def _require_agreement(name: str, one: tuple[Table, str], other: tuple[Table, st
 def _require_numbers(table: Table, name: str, kind: str) -> None:
     if kind not in (NUMBER, BOOLEAN, EMPTY):
         raise DataError(
-            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers, none "
-            "of them negative."
+            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers."
         )
 
 

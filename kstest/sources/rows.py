@@ -178,7 +178,8 @@ class Rows:
     def _check_weights(
         self, weights: NDArray[np.float64], start: int, index: NDArray[np.int64] | None
     ) -> None:
-        wrong = np.flatnonzero((weights < 0) | np.isinf(weights))
+        negative = (weights < 0) & (not self._plan.signed_weights)
+        wrong = np.flatnonzero(negative | np.isinf(weights))
         if wrong.size:
             at = int(wrong[0])
             row = start + 1 + (at if index is None else int(index[at]))

@@ -26,13 +26,18 @@ from .charts import Chart
 from .families import FAMILIES
 from .resolve import chosen_columns, resolve
 from .scores import paired
+from .sequence_model import Hidden, LogRatio, SequenceModel, Windows
 from .target import Target
 
 __all__ = [
     "FAMILIES",
     "Certificate",
     "Chart",
+    "Hidden",
+    "LogRatio",
+    "SequenceModel",
     "Target",
+    "Windows",
     "chosen_columns",
     "own_columns",
     "paired",

@@ -1,0 +1,335 @@
+"""Check: batches against a calibration, one Result each, and alarms over all of them."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri_exp
+
+from ..engine import Work, single_blas
+from ..errors import DataError, UsageError
+from ..kernels import Rows
+from ..methods.common import serial_dependence
+from ..params import check_choices, option, seed
+from ..result import Notice, Result
+from ..run import origin
+from ..sample import Sample
+from . import alarms
+from .calibration import ANALYTIC_ROWS, Calibration, Score
+from .online import CONTROLS
+from .over_time import SENTENCES, with_alarms
+
+EXAMPLE = "kstest dqm check drift.cal run_0815.parquet run_0816.parquet"
+RANGES = ("refuse", "warn")
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `check`; see the help of each field."""
+
+    alpha: float = option(
+        0.01, "Level of each batch; with --control lond and the like the false discovery rate."
+    )
+    null: str = option(
+        "toys", "Where p-values come from: toys, or the analytic law.", choices=("toys", "analytic")
+    )
+    control: str = option(
+        "persistence",
+        "How verdicts of many batches become alarms: k of the last n rejected, or an online rule "
+        "that keeps the share of false alarms.",
+        choices=CONTROLS,
+    )
+    persistence: str = option(
+        "2/3", "k/n: k rejections among the last n batches are an alarm.", metavar="K/N"
+    )
+    per_day: float = option(0.0, "Batches per day, to state how many false alarms to expect.")
+    min_events: int = option(0, "Below this many events there is no verdict.")
+    expected: int = option(
+        0, "With --count poisson and several sizes: events that a batch of this length should have."
+    )
+    window: int = option(0, "Cut files into windows of this many rows, each a batch.")
+    step: int = option(0, "Rows from one window to the next. Default: the window.")
+    ranges: str = option(
+        "refuse",
+        "What to do about a column that looks as if it were in another unit.",
+        choices=RANGES,
+    )
+    seed: int = seed()
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        alarms.parse(self.persistence)
+        if not 0 < self.alpha < 1:
+            raise UsageError(f"--alpha {self.alpha}: give a number between 0 and 1, such as 0.01")
+        for name in ("per_day", "min_events", "expected", "window", "step"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: is negative")
+        if self.step and not self.window:
+            raise UsageError("--step: needs --window, the rows of a batch")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch: its name, its rows, and what their reading had to say."""
+
+    label: str
+    sample: Sample
+    notices: tuple[Notice, ...] = ()
+
+
+@single_blas()
+def check(
+    calibration: Calibration,
+    batches: Sequence[Batch],
+    params: Params,
+    work: Work,
+    before: Sequence[float] = (),
+) -> list[Result]:
+    """Judge batches in their order.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    batches : sequence of Batch
+    params : Params
+    work : Work
+    before : sequence of float
+        p-values of earlier batches, for alarms.
+
+    Returns
+    -------
+    list of Result
+        One per batch. `explanation` holds the statistic and the analytic p-value of every width,
+        the analytic p-value of all, and the state of the alarm after the batch.
+
+    Notes
+    -----
+    With disjoint toys p <= alpha has probability at most alpha for good batches of independent
+    events, whatever the reference. Other toys share a pool, and p is uniform on average over pools:
+    `benchmarks/README.md` has the measured levels. With one calibration all p-values share the
+    reference and the toys, so they are too small together or too large together.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    require_reachable(calibration, params)
+    batches = [part for batch in batches for part in windows(batch, params)]
+    chosen = [_choose(calibration, batch, params) for batch in batches]
+    scores = _scores(calibration, [c for c in chosen if c is not None], params, work)
+    results = [
+        _undecided(calibration, batch, params)
+        if picked is None
+        else _decided(calibration, batch, picked, scores[id(picked)], params)
+        for batch, picked in zip(batches, chosen, strict=True)
+    ]
+    where = [
+        origin((b.sample,), params, started, time.perf_counter() - clock, work) for b in batches
+    ]
+    named = [replace(r, **w) for r, w in zip(results, where, strict=True)]
+    return list(with_alarms(calibration, named, params, before))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The rows of a batch that are judged, and by which size of the calibration."""
+
+    rows: Rows
+    weights: Any
+    g: int
+    used: int
+
+
+def windows(batch: Batch, params: Params) -> Iterator[Batch]:
+    """Cut a batch into windows, if asked to; an incomplete last one is left out."""
+    if not params.window:
+        yield batch
+        return
+    n, step = batch.sample.n, params.step or params.window
+    if n < params.window:
+        yield batch
+    for first in range(0, n - params.window + 1, step):
+        rows = slice(first, first + params.window)
+        s = batch.sample
+        part = replace(
+            s,
+            values=s.values[rows],
+            codes=s.codes[rows],
+            missing=None if s.missing is None else s.missing[rows],
+            weights=None if s.weights is None else s.weights[rows],
+            groups=None if s.groups is None else s.groups[rows],
+            kept=(),
+        )
+        notices = batch.notices if first == 0 else ()
+        yield Batch(f"{batch.label} rows {first + 1}-{rows.stop}", part, notices)
+
+
+def require_reachable(calibration: Calibration, params: Params) -> None:
+    """Refuse a level that no p-value can reach, and a law that does not hold."""
+    smallest = calibration.smallest_p_value
+    toys = params.null == "toys" and params.control == "persistence"
+    if toys and smallest > params.alpha * (1 + 1e-12):
+        among = "good runs" if calibration.settings["tolerance"] else "toys"
+        advice = "more runs" if calibration.settings["tolerance"] else "more --toys"
+        raise UsageError(
+            f"--alpha {params.alpha:g}: an alarm is impossible at this number of {among}, the "
+            f"smallest p-value is {smallest:.3g}; calibrate with {advice}, or use --null analytic"
+        )
+    if params.null == "analytic":
+        if calibration.settings["tolerance"]:
+            raise UsageError("--null analytic: knows no differences between runs; use --null toys")
+        bad = [s for g, s in enumerate(calibration.sizes) if not calibration.analytic_offered(g)]
+        if bad:
+            raise UsageError(
+                f"--null analytic: batches of {bad[0]:,} events need a reference of at least "
+                f"{ANALYTIC_ROWS * bad[0]:,} rows (effective ones, with weights), this one has "
+                f"{calibration.reference.effective_rows:,.0f}; use --null toys"
+            )
+
+
+def _choose(calibration: Calibration, batch: Batch, params: Params) -> _Chosen | None:
+    """Rows to judge; None if they are too few."""
+    layout, sample = calibration.layout, batch.sample
+    layout.require_kinds(sample, batch.label)
+    wrong = layout.other_units(sample, batch.label)
+    if wrong and params.ranges == "refuse":
+        raise DataError(f"{wrong[0]}. Is it another unit? --ranges warn judges it all the same.")
+    n = sample.n
+    rows, weights = layout.rows(sample), sample.weights
+    if n < max(params.min_events, 1):
+        return None
+    if calibration.poisson:
+        return _Chosen(rows, weights, _expected(calibration, params), n)
+    g = calibration.size_for(n)
+    if g is None:
+        return None
+    size = calibration.sizes[g]
+    if size < n:
+        if calibration.settings["draw"] == "consecutive":
+            index = np.arange(n - size, n)
+        else:
+            rng = np.random.default_rng([params.seed, n, size])
+            index = np.sort(rng.choice(n, size, replace=False))
+        rows = rows.take(index)
+        weights = None if weights is None else weights[index]
+    return _Chosen(rows, weights, g, size)
+
+
+def _expected(calibration: Calibration, params: Params) -> int:
+    if not params.expected and len(calibration.sizes) == 1:
+        return 0
+    if params.expected not in calibration.sizes:
+        known = ", ".join(map(str, calibration.sizes))
+        raise UsageError(
+            f"--expected {params.expected}: the calibration has {known}; say which of them a batch "
+            "of this length should have"
+        )
+    return calibration.sizes.index(params.expected)
+
+
+def _scores(
+    calibration: Calibration, chosen: Sequence[_Chosen], params: Params, work: Work
+) -> dict[int, Score]:
+    by_size: dict[int, list[_Chosen]] = defaultdict(list)
+    for c in chosen:
+        by_size[c.g].append(c)
+    found: dict[int, Score] = {}
+    for g, some in by_size.items():
+        scores = calibration.scores([c.rows for c in some], [c.weights for c in some], g, work)
+        found |= {id(c): score for c, score in zip(some, scores, strict=True)}
+    return found
+
+
+def _base(calibration: Calibration, batch: Batch, params: Params) -> Result:
+    layout = calibration.layout
+    return Result(
+        method="dqm",
+        verdict="no verdict",
+        alpha=params.alpha,
+        n={"reference": len(calibration.reference.rows), "batch": batch.sample.n},
+        d=len(layout.names),
+        columns=layout.names,
+        kernel={
+            "name": "gaussian",
+            "bandwidths": list(calibration.widths),
+            "aggregate": calibration.settings["aggregate"] if len(calibration.widths) > 1 else None,
+        },
+        explanation={"batch": batch.label},
+        warnings=(*batch.notices, *layout.unknown(batch.sample), *_units(layout, batch)),
+    )
+
+
+def _units(layout: Any, batch: Batch) -> Iterator[Notice]:
+    for text in layout.other_units(batch.sample, batch.label):
+        yield Notice("other-units", text)
+
+
+def _undecided(calibration: Calibration, batch: Batch, params: Params) -> Result:
+    least = max(params.min_events, 1 if calibration.poisson else calibration.sizes[0])
+    text = f"{batch.label} has {batch.sample.n:,} events, at least {least:,} are needed"
+    base = _base(calibration, batch, params)
+    return replace(
+        base,
+        explanation={**base.explanation, "summary": "too few events"},
+        warnings=(*base.warnings, Notice("too-few-events", text)),
+    )
+
+
+def _decided(
+    calibration: Calibration, batch: Batch, chosen: _Chosen, score: Score, params: Params
+) -> Result:
+    base, g = _base(calibration, batch, params), chosen.g
+    p = score.analytic if params.null == "analytic" else score.p_value
+    runs, toys = calibration.run_count(g), calibration.toys[g].shape[1]
+    strongest = int(score.tails.argmin())
+    table = [
+        {"bandwidth": h, "statistic": float(t), "analytic_p_value": float(q)}
+        for h, t, q in zip(calibration.widths, score.statistics, score.tails, strict=True)
+    ]
+    draw = calibration.settings["draw"]
+    found: list[Notice] = []
+    if draw != "consecutive":
+        found += serial_dependence((batch.sample,), "calibrating with --draw consecutive")
+    rejected = p <= params.alpha
+    analytic = params.null == "analytic"
+    return replace(
+        base,
+        verdict="rejected" if rejected else "not rejected",
+        statistic=float(score.statistics[strongest]),
+        p_value=p,
+        e_value=0.5 / np.sqrt(p),
+        threshold=None if analytic else calibration.threshold(g, params.alpha),
+        null={
+            "scheme": "analytic" if analytic else f"toys ({draw})",
+            "replicates": None if analytic else runs or toys,
+            "exact": not analytic and draw == "disjoint",
+        },
+        explanation={
+            **base.explanation,
+            "summary": SENTENCES[bool(rejected)],
+            "statistic": "t" if len(calibration.widths) == 1 else "t at the strongest width",
+            "z": z_value(p),
+            "analytic_p_value": score.analytic,
+            "analytic_z": z_value(score.analytic),
+            "events_used": chosen.used,
+            "events_expected": calibration.expected(g) or chosen.used,
+            "strongest": table[strongest],
+            "kernels": table,
+        },
+        warnings=(*base.warnings, *found),
+    )
+
+
+def z_value(p: float) -> float:
+    """Return z with P(N(0, 1) >= z) = p, however small p is."""
+    return float(-ndtri_exp(np.log(p)))
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """1 if there was an alarm after any batch, else 3 if one had no verdict, else 0."""
+    if any(r.explanation["alarm"]["alarm"] for r in results):
+        return 1
+    return 3 if any(r.verdict == "no verdict" for r in results) else 0

@@ -1,0 +1,245 @@
+"""Explain: which columns, where, rate or shape, and which events."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Work, single_blas
+from ..kernels import Rows
+from ..likelihood_ratio import Pool, Reference
+from ..likelihood_ratio.explain import (
+    Evidence,
+    at_width,
+    evidence,
+    rate_statistic,
+    select,
+    with_columns,
+)
+from ..likelihood_ratio.toys import batch_weight
+from ..methods.describe import CATEGORY, MISSING, NUMBER, in_words
+from ..params import option
+from ..picture import Picture
+from ..result import Notice, Result
+from . import check
+from .calibration import Calibration
+from .picture import picture
+
+Array = NDArray[np.float64]
+
+EXAMPLE = "kstest dqm explain drift.cal run_0816.parquet --plot why.html"
+DESCRIPTION = """\
+Fits the likelihood ratio of the batch to convergence, and shows each column as it is in the
+reference, in the batch, and in the reference reweighted by the learned ratio: where the last two
+agree, the ratio has found the difference. Columns are ranked by the evidence that is lost without
+them."""
+
+
+@dataclass(frozen=True)
+class Params(check.Params):
+    """Options of `explain`: those of `check`, for one batch."""
+
+    events: int = option(20, "Events with the largest learned ratio to list.")
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column has to do with it.
+
+    Attributes
+    ----------
+    column, kind : str
+    words : str
+        How the column differs by itself.
+    t, t_without : float, float or None
+        Statistic at the strongest width with all columns, and without this one.
+    log10_p, log10_p_without : float, float or None
+        Analytic p-values of both.
+    evidence : float
+        log10_p_without - log10_p: powers of ten of evidence that are lost without the column.
+    """
+
+    column: str
+    kind: str
+    words: str
+    t: float
+    t_without: float | None
+    log10_p: float
+    log10_p_without: float | None
+    evidence: float
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The learned log ratio f at every event.
+
+    Attributes
+    ----------
+    reference, batch : ndarray (N_R,) and (n,)
+    converged : bool
+    """
+
+    reference: Array
+    batch: Array
+    converged: bool
+
+
+@single_blas()
+def explain(
+    calibration: Calibration, batch: check.Batch, params: Params, work: Work
+) -> tuple[Result, Picture]:
+    """Judge a batch, and say what drives the verdict.
+
+    Returns
+    -------
+    result : Result
+        That of `check`, its explanation with ``ranking`` (list of `Column`), ``rate`` and
+        ``events``.
+    picture : Picture
+        A panel per column: reference, batch and reweighted reference, log ratios below.
+
+    Notes
+    -----
+    The ranking is at the strongest width. Dropping one of two columns that carry the same
+    difference loses little, so both may rank low; the words and the picture show them.
+    """
+    (result,) = check.check(calibration, [batch], replace(params, window=0, step=0), work)
+    if result.verdict == "no verdict":
+        return result, Picture()
+    g = _size(calibration, result)
+    ridge, expected = calibration.ridges[g], calibration.expected(g)
+    k = int(np.argmin([row["analytic_p_value"] for row in result.explanation["kernels"]]))
+    side = at_width(calibration.reference, k)
+    rows = calibration.layout.rows(batch.sample)
+    events = Pool(rows, batch.sample.weights)
+    kind = str(calibration.settings["statistic"])
+    whole = evidence(side, events, expected, ridge, kind, work)
+    ratios = learned(side, events, expected, ridge, work)
+    pair = _pair(calibration, rows, batch)
+    ranking = _ranking(calibration, side, events, expected, ridge, whole, pair, work)
+    found = [] if ratios.converged else [Notice("not-converged", "the fit did not converge")]
+    explanation = {
+        **result.explanation,
+        "ranking": ranking,
+        "rate": _rate(calibration, events, expected, whole),
+        "events": _events(batch, ratios, params.events),
+    }
+    result = replace(result, explanation=explanation, warnings=(*result.warnings, *found))
+    return result, picture(pair, calibration.reference.shares, ratios, ranking, result)
+
+
+def _size(calibration: Calibration, result: Result) -> int:
+    size = int(result.explanation["events_expected"])
+    return calibration.sizes.index(size)
+
+
+def learned(
+    side: Reference, events: Pool, expected: float | None, ridge: float, work: Work
+) -> Ratios:
+    """Converge the fit of a batch at the first width, and evaluate it at all events."""
+    n = batch_weight(events.weights, np.arange(len(events.rows)), expected)
+    phi = side.transform(events.rows, 0)
+    fit = side.newton(0, phi, events.weights, n, 2 * n * ridge, work)
+    return Ratios(side.ratios(0, fit.coefficients), phi @ fit.coefficients, fit.converged)
+
+
+def _pair(calibration: Calibration, rows: Rows, batch: check.Batch) -> tuple[Any, Any]:
+    """Reference and batch as Samples with common categories."""
+    layout, side = calibration.layout, calibration.reference
+    reference = layout.sample(side.rows, np.abs(side.shares), "reference")
+    own = layout.sample(rows, batch.sample.weights, "batch")
+    return reference, replace(own, inputs=batch.sample.inputs)
+
+
+def _ranking(
+    calibration: Calibration,
+    side: Reference,
+    events: Pool,
+    expected: float | None,
+    ridge: float,
+    whole: Evidence,
+    pair: tuple[Any, Any],
+    work: Work,
+) -> list[Column]:
+    layout = calibration.layout
+    d, c = len(layout.columns), len(layout.categorical)
+    marks = d if layout.marks else 0
+    kind = str(calibration.settings["statistic"])
+    names = [(n, NUMBER) for n in layout.columns] + [(n, CATEGORY) for n in layout.categorical]
+    found = []
+    for place, (name, what) in enumerate(names):
+        # The mark of missing cells goes with its column.
+        numeric = [j for j in range(d) if j != place]
+        codes = [j for j in range(c) if d + j != place] + [
+            c + j for j in range(marks) if j != place
+        ]
+        without = None
+        if numeric or codes:
+            part = with_columns(side, numeric, codes, float(calibration.settings["cut"]), work)
+            rows = Pool(select(events.rows, numeric, codes), events.weights)
+            without = evidence(part, rows, expected, ridge, kind, work)
+        words = in_words(pair, name, what)
+        if (
+            marks
+            and what == NUMBER
+            and pair[1].missing is not None
+            and pair[1].missing[:, place].any()
+        ):
+            words = f"{words}; {in_words(pair, name, MISSING)}"
+        scale = math.log(10)
+        found.append(
+            Column(
+                name,
+                what,
+                words,
+                whole.statistic,
+                None if without is None else without.statistic,
+                whole.log_p / scale,
+                None if without is None else without.log_p / scale,
+                (-whole.log_p if without is None else without.log_p - whole.log_p) / scale,
+            )
+        )
+    return sorted(found, key=lambda column: -column.evidence)
+
+
+def _rate(
+    calibration: Calibration, events: Pool, expected: float | None, whole: Evidence
+) -> dict[str, Any]:
+    """The part of the evidence that the number of events carries."""
+    n = float(len(events.rows) if events.weights is None else events.weights.sum())
+    tested = expected is not None
+    t, z = rate_statistic(n, expected) if expected is not None else (0.0, 0.0)
+    if not tested:
+        sentence = "only the shape of the distribution was tested, not the rate"
+    elif t < whole.statistic / 3:
+        sentence = "mostly the shape of the distribution, not the rate"
+    elif t > whole.statistic * 2 / 3:
+        sentence = "mostly the rate, not the shape"
+    else:
+        sentence = "both the rate and the shape"
+    return {
+        "events": n if events.weights is not None else len(events.rows),
+        "expected": expected,
+        "tested": tested,
+        "statistic": t,
+        "z": z,
+        "sentence": sentence,
+    }
+
+
+def _events(batch: check.Batch, ratios: Ratios, count: int) -> list[dict[str, Any]]:
+    order = np.argsort(-ratios.batch, kind="stable")[:count]
+    numbers, s = batch.sample.row_numbers, batch.sample
+    return [
+        {
+            "row": int(numbers[i]),
+            "ratio": float(np.exp(min(ratios.batch[i], 700.0))),
+            "values": {name: float(s.values[i, j]) for j, name in enumerate(s.columns)}
+            | {n: s.level_name(j, int(s.codes[i, j])) for j, n in enumerate(s.categorical)},
+        }
+        for i in order
+    ]

@@ -1,0 +1,229 @@
+"""Layout: which columns a calibration uses, in which units, and how rows of them are scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..kernels import Rows
+from ..result import Notice
+from ..sample import MISSING_CODE, Sample
+from ..sources.columns import parse_items, resolve
+from ..sources.wording import listed, shown
+
+Array = NDArray[np.float64]
+
+# Scaled values beyond this are cut: their kernels are zero to everything else anyway.
+FAR = 1e4
+# A column of a batch with this many times the spread of the reference, or a fraction of it, and
+# quantiles at the matching place, is in another unit.
+UNIT_FACTOR = 8.0
+# How well the places match, in units of the spread.
+UNIT_PLACE = 0.5
+# Quantiles that describe a column.
+NEW = "(new)"
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a calibration.
+
+    Attributes
+    ----------
+    columns, categorical : tuple of str
+        Numeric columns and categories, in the order of the features.
+    by_value : tuple of str
+        Categories that --categorical made of numbers.
+    levels : tuple of tuple of str
+        Known categories.
+    mean, sd : tuple of float
+        Of the reference: values enter as (x - mean) / sd.
+    quantiles : tuple of tuple of float
+        Smallest value, quartiles and largest value of each numeric column of the reference.
+    marks : bool
+        Whether missing cells are kept and marked.
+    missing : {'error', 'drop', 'indicator'}
+    weights : str or None
+        Column with the weights of events of pool and batches.
+    """
+
+    columns: tuple[str, ...]
+    categorical: tuple[str, ...]
+    by_value: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    quantiles: tuple[tuple[float, ...], ...]
+    marks: bool
+    missing: str
+    weights: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.columns, *self.categorical)
+
+    def rows(self, sample: Sample) -> Rows:
+        """Scale the rows of a sample; categories that the reference has not are all alike."""
+        place = [sample.columns.index(name) for name in self.columns]
+        values = (sample.values[:, place] - np.array(self.mean)) / np.array(self.sd)
+        np.clip(values, -FAR, FAR, out=values)
+        codes = [self._codes(sample, name, known)
+                 for name, known in zip(self.categorical, self.levels, strict=True)]  # fmt: skip
+        if self.marks:
+            holes = np.zeros(values.shape, bool)
+            if sample.missing is not None:
+                holes = sample.missing[:, place]
+            values[holes] = 0
+            codes += list(holes.T.astype(np.int32))
+        table = np.stack(codes, axis=1) if codes else np.empty((sample.n, 0), np.int32)
+        return Rows(np.ascontiguousarray(values), np.ascontiguousarray(table, dtype=np.int32))
+
+    def _codes(self, sample: Sample, name: str, known: Sequence[str]) -> NDArray[np.int32]:
+        """Codes in the calibration's levels; -1 missing, and one more for unknown levels."""
+        k = sample.categorical.index(name)
+        places = {level: code for code, level in enumerate(known)}
+        table = [places.get(level, len(known)) for level in sample.levels[k]]
+        return np.array([*table, MISSING_CODE], np.int32)[sample.codes[:, k]]
+
+    def sample(self, rows: Rows, weights: Array | None, name: str) -> Sample:
+        """Turn scaled rows back into a Sample, for descriptions and drawings."""
+        d, c = len(self.columns), len(self.categorical)
+        values = rows.values * np.array(self.sd) + np.array(self.mean)
+        missing = rows.codes[:, c:].astype(bool) if self.marks and d else None
+        return Sample(
+            name,
+            values,
+            self.columns,
+            missing=missing,
+            categorical=self.categorical,
+            codes=np.ascontiguousarray(rows.codes[:, :c]),
+            levels=tuple((*known, NEW) for known in self.levels),
+            weights=weights,
+        )
+
+    def unknown(self, sample: Sample) -> tuple[Notice, ...]:
+        """Say which categories of a batch the reference has not."""
+        found = []
+        for name, known in zip(self.categorical, self.levels, strict=True):
+            k = sample.categorical.index(name)
+            met = {sample.levels[k][code] for code in np.unique(sample.codes[:, k]) if code >= 0}
+            new = sorted(met - set(known))
+            if new:
+                text = f"column {shown(name)} has values that the reference has not: {listed(new)}"
+                found.append(Notice("new-categories", f"{sample.name}: {text}"))
+        return tuple(found)
+
+    def require_kinds(self, sample: Sample, where: str) -> None:
+        """Refuse a sample whose columns are of another type."""
+        for name in self.columns:
+            if name in sample.categorical:
+                raise DataError(
+                    f"{where}: column {shown(name)} holds text, but numbers in the calibration. "
+                    "Mend the file (is a cell no number?) or calibrate anew."
+                )
+        for name in self.categorical:
+            if name in sample.columns:
+                raise DataError(
+                    f"{where}: column {shown(name)} holds numbers, but text in the calibration. "
+                    "Mend the file, or calibrate anew with this column in --categorical."
+                )
+
+    def other_units(self, sample: Sample, where: str) -> list[str]:
+        """Say which columns of a sample look as if they were in another unit.
+
+        Either the quartiles of the batch are those of the reference times a factor of 8 or more,
+        or less than 1/8 (milliseconds for seconds), or more than half of the values lie farther
+        outside of the reference's range than that range is wide (kelvin for degrees Celsius).
+        """
+        found = []
+        for name, q in zip(self.columns, self.quantiles, strict=True):
+            values = sample.values[:, sample.columns.index(name)]
+            if sample.missing is not None:
+                values = values[~sample.missing[:, sample.columns.index(name)]]
+            if not len(values):
+                continue
+            quartiles = np.quantile(values, QUANTILES[1:4])
+            width, spread = q[4] - q[0], q[3] - q[1]
+            own = float(quartiles[2] - quartiles[0])
+            text = (
+                f"{where}: column {shown(name)} has the middle half of its values in "
+                f"{quartiles[0]:.4g} to {quartiles[2]:.4g}, the reference in {q[1]:.4g} to "
+                f"{q[3]:.4g}"
+            )
+            factor = own / spread if spread > 0 else 1.0
+            if factor > UNIT_FACTOR or 0 < factor < 1 / UNIT_FACTOR:
+                apart = np.abs(quartiles / factor - np.array(q[1:4]))
+                if apart.max() < UNIT_PLACE * spread:
+                    found.append(f"{text}: as if multiplied by {factor:.4g}")
+            outside = (values < q[0] - width) | (values > q[4] + width)
+            if width > 0 and outside.mean() > 0.5:
+                found.append(f"{text}: most of the batch lies far outside of its range")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Layout:
+        return cls(**{name: _tuples(value) for name, value in given.items()})
+
+
+def layout(
+    sample: Sample, weights: Array | None, options: Any, weights_column: str | None
+) -> Layout:
+    """Describe the columns of the reference.
+
+    Parameters
+    ----------
+    sample : Sample
+        The reference.
+    weights : ndarray (n,) or None
+        Its weights; where they are negative their absolute values describe it.
+    options : ReadOptions
+        With which it was read.
+    weights_column : str or None
+        Of pool and batches.
+    """
+    v = np.ones(sample.n) if weights is None else np.abs(weights)
+    mean, sd, quantiles = [], [], []
+    for c, name in enumerate(sample.columns):
+        values, own = sample.values[:, c], v
+        if sample.missing is not None:
+            there = ~sample.missing[:, c]
+            values, own = values[there], v[there]
+        if not len(values) or values.min() == values.max():
+            raise DataError(
+                f"reference: column {shown(name)} is constant: there is no unit to measure "
+                f"differences in. Leave it out with --exclude {shown(name)}, or read it as a "
+                f"category with --categorical {shown(name)}."
+            )
+        centre = float(own @ values / own.sum())
+        mean.append(centre)
+        sd.append(float(np.sqrt(own @ (values - centre) ** 2 / own.sum())))
+        quantiles.append(tuple(float(q) for q in np.quantile(values, QUANTILES)))
+    by_value: Sequence[str] = ()
+    if options.categorical is not None:
+        items = parse_items(options.categorical, "--categorical")
+        by_value = resolve(items, sample.file_columns, "--categorical")
+    return Layout(
+        sample.columns,
+        sample.categorical,
+        tuple(name for name in sample.categorical if name in by_value),
+        sample.levels,
+        tuple(mean),
+        tuple(sd),
+        tuple(quantiles),
+        options.missing == "indicator",
+        options.missing,
+        weights_column,
+    )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,109 @@
+"""The picture of a batch: each column in reference, batch and reweighted reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..methods.distribution import categorical, numeric, present
+from ..picture import Bars, Curve, Drawing, Histogram, Panel, Picture
+from ..result import Result
+from ..sample import Sample
+
+if TYPE_CHECKING:
+    from .explain import Column, Ratios
+
+Array = NDArray[np.float64]
+
+MOST_PANELS = 12
+# A column without which the evidence falls by this many powers of ten stands out.
+STRONG = 2.0
+# Log ratios are drawn where a bin has this many events on both sides, and cut at this size.
+FEWEST = 5
+LARGEST = 2.0
+NOTES = (
+    "Reweighted: the reference with every event weighted by the ratio that the test has learned. "
+    "Where it follows the batch, the test has understood the difference.",
+    "Below a distribution: logarithm (base 10) of batch over reference in each bin, and the same "
+    "as learned; +1 is ten times as many events in the batch, -1 a tenth. Bins with fewer than 5 "
+    "events on a side are left at zero.",
+)
+
+
+def picture(
+    pair: tuple[Sample, Sample],
+    shares: Array,
+    ratios: Ratios,
+    ranking: Sequence[Column],
+    result: Result,
+) -> Picture:
+    """Return the panels, the columns with the most evidence first.
+
+    Parameters
+    ----------
+    pair : two Samples
+        Reference and batch with common categories.
+    shares : ndarray (N_R,)
+        Weights of the reference with sum 1.
+    ratios : Ratios
+    ranking : sequence of Column
+    result : Result
+    """
+    reference, batch = pair
+    reweighted = np.maximum(shares, 0) * np.exp(np.minimum(ratios.reference, 700))
+    third = replace(reference, name="reweighted", weights=reweighted)
+    panels = [
+        _panel((reference, batch, third), column, bool(result.reject))
+        for column in ranking[:MOST_PANELS]
+    ]
+    series = (
+        f"reference: {reference.n:,} events",
+        f"batch: {Path(str(result.explanation['batch'])).name}, {batch.n:,} events",
+        "reference, reweighted by the learned ratio",
+    )
+    return Picture(series, tuple(panels), tuple(c.column for c in ranking[MOST_PANELS:]), NOTES)
+
+
+def _panel(samples: Sequence[Sample], column: Column, rejected: bool) -> Panel:
+    drawing = _distribution(samples, column.column)
+    drawings: tuple[Drawing, ...] = ()
+    if drawing is not None:
+        drawings = (drawing, *_log_ratios(drawing, [s.n for s in samples]))
+    words = column.words
+    if column.t_without is not None:
+        words = f"{words}; t {column.t:.4g}, without it {column.t_without:.4g}"
+    return Panel(column.column, (words,), drawings, rejected and column.evidence >= STRONG)
+
+
+def _distribution(samples: Sequence[Sample], name: str) -> Histogram | Bars | None:
+    if name in samples[0].categorical:
+        return categorical(samples, samples[0].categorical.index(name))
+    place = samples[0].columns.index(name)
+    parts, weights = zip(*(present(s, place) for s in samples), strict=True)
+    return numeric(parts, weights)
+
+
+def _log_ratios(drawing: Histogram | Bars, counts: Sequence[int]) -> list[Curve]:
+    """log10 of batch over reference, as observed and as learned."""
+    if isinstance(drawing, Bars):
+        if not drawing.upright:
+            return []
+        x: Any = np.arange(len(drawing.labels), dtype=float)
+    else:
+        x = (drawing.edges[1:] + drawing.edges[:-1]) / 2
+    reference, batch, learned = drawing.shares
+    enough = (reference * counts[0] >= FEWEST) & (batch * counts[1] >= FEWEST)
+    curves = []
+    for label, shares, where in (
+        ("observed", batch, enough),
+        ("learned", learned, reference * counts[0] >= FEWEST),
+    ):
+        y = np.zeros(len(x))
+        y[where] = np.log10(np.maximum(shares[where], 1e-12) / reference[where])
+        curves.append(Curve(x, np.clip(y, -LARGEST, LARGEST), label, scale="log ratio"))
+    return curves

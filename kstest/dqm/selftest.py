@@ -1,0 +1,79 @@
+"""Selftest: a calibration that cannot raise an alarm is worse than none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine import Work, single_blas
+from ..errors import UsageError
+from ..kernels import Rows
+from ..params import check_choices, option, seed
+from .calibration import Calibration
+
+EXAMPLE = "kstest dqm selftest drift.cal"
+DESCRIPTION = """\
+Judges a batch of good events that calibrate put aside, which must not be rejected, and the same
+batch after a known change, which must be: numeric columns shifted, or a share of the events given
+the reference's rarest categories."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `selftest`; see the help of each field."""
+
+    alpha: float = option(0.01, "Level of both tests.")
+    shift: float = option(0.5, "Shift of every numeric column, in standard deviations.")
+    share: float = option(
+        0.5, "Share of events whose categories change, where no column is numeric."
+    )
+    seed: int = seed()
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        if not 0 < self.alpha < 1:
+            raise UsageError(f"--alpha {self.alpha}: give a number between 0 and 1, such as 0.01")
+        if not 0 < self.share <= 1:
+            raise UsageError(f"--share {self.share}: give a share above 0, up to 1")
+
+
+@single_blas()
+def selftest(calibration: Calibration, params: Params, work: Work) -> dict[str, Any]:
+    """Judge a good batch and a changed one.
+
+    Returns
+    -------
+    dict
+        ``passed``; p-values ``good`` and ``changed``; ``change`` in words; ``events``.
+    """
+    rows = calibration.held_out
+    g = len(calibration.sizes) - 1
+    if not len(rows):
+        raise UsageError(
+            "the pool was too small to put a batch aside; calibrate with at least "
+            f"{2 * calibration.sizes[g]:,} good events"
+        )
+    rng = np.random.default_rng(params.seed)
+    if rows.values.shape[1]:
+        changed = Rows(rows.values + params.shift, rows.codes)
+        words = f"all numeric columns shifted by {params.shift:g} standard deviations"
+    else:
+        codes, hit = rows.codes.copy(), rng.random(len(rows)) < params.share
+        for j in range(codes.shape[1]):
+            counts = np.bincount(calibration.reference.rows.codes[:, j] + 1)
+            rarest = int(np.where(counts > 0, counts, counts.max() + 1).argmin()) - 1
+            codes[hit, j] = rarest
+        changed = Rows(rows.values, codes)
+        words = f"{100 * params.share:g} % of the events given the rarest categories"
+    weights = calibration.held_out_weights
+    good, bad = calibration.scores([rows, changed], [weights, weights], g, work)
+    return {
+        "passed": good.p_value > params.alpha >= bad.p_value,
+        "good": good.p_value,
+        "changed": bad.p_value,
+        "alpha": params.alpha,
+        "change": words,
+        "events": len(rows),
+    }

@@ -1,0 +1,205 @@
+"""The reference side: everything about it that no batch changes, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Work, single_blas
+from ..engine.work import run_tasks
+from ..kernels import Rows
+from .features import Features, blocks_of, transform
+from .fit import Fit, logistic, newton
+
+Array = NDArray[np.float64]
+T = TypeVar("T")
+
+# Rows of a task, and beyond this a log ratio overflows when it is exponentiated.
+TASK_ROWS = 8192
+LARGEST = 700.0
+STATISTICS = ("extended", "data")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Rows, centres, features and moments of the reference.
+
+    Attributes
+    ----------
+    rows : Rows
+        N_R of them, scaled.
+    shares : ndarray (N_R,)
+        Weight of each row, the sum is 1; some may be negative, as simulations have them.
+    centres : Rows
+    features : tuple of Features
+        One per width, K of them.
+    grams, means : tuple of ndarray, (r_k, r_k) and (r_k,)
+        sum_i v_i phi phi' and sum_i v_i phi.
+    """
+
+    rows: Rows
+    shares: Array
+    centres: Rows
+    features: tuple[Features, ...]
+    grams: tuple[Array, ...]
+    means: tuple[Array, ...]
+
+    @classmethod
+    def of(
+        cls,
+        rows: Rows,
+        weights: Array | None,
+        centres: Rows,
+        features: Sequence[Features],
+        work: Work,
+    ) -> Reference:
+        """Sum the features of all rows of the reference."""
+        shares = np.full(len(rows), 1 / len(rows)) if weights is None else weights / weights.sum()
+
+        def part(some: slice) -> list[tuple[Array, Array]]:
+            found = [(np.zeros((f.rank, f.rank)), np.zeros(f.rank)) for f in features]
+            for place, values in _blocks(rows.take(some), centres, features):
+                v = shares[some][place]
+                for k, f in enumerate(features):
+                    phi = values[k] @ f.whitening
+                    found[k] = (found[k][0] + (phi.T * v) @ phi, found[k][1] + v @ phi)
+            return found
+
+        parts = over_rows(len(rows), part, work)
+        grams = tuple(_sum([p[k][0] for p in parts]) for k in range(len(features)))
+        means = tuple(_sum([p[k][1] for p in parts]) for k in range(len(features)))
+        return cls(rows, shares, centres, tuple(features), grams, means)
+
+    @property
+    def effective_rows(self) -> float:
+        """Number of rows of equal weight whose sums would fluctuate as much."""
+        return 1 / float(self.shares @ self.shares)
+
+    def transform(self, rows: Rows, k: int) -> Array:
+        """Features of width k of other rows; shape (n, r_k)."""
+        return transform(rows, self.centres, self.features[k : k + 1])[0]
+
+    def excess(self, coefficients: Sequence[Array], work: Work) -> Array:
+        """Return sum_i v_i (exp(f(x_i)) - 1) for every width and every fit.
+
+        Parameters
+        ----------
+        coefficients : sequence of ndarray (r_k, T)
+            Of T fits for each width.
+
+        Returns
+        -------
+        ndarray (K, T)
+        """
+        M, count = len(self.centres), coefficients[0].shape[1]
+        # Whiten the rows, or the coefficients once: whichever is less to multiply.
+        rows_first = [M * f.rank + f.rank * count < M * count for f in self.features]
+        alphas = [
+            a if first else f.whitening @ a
+            for f, a, first in zip(self.features, coefficients, rows_first, strict=True)
+        ]
+
+        def part(some: slice) -> Array:
+            out = np.zeros((len(alphas), count))
+            for place, values in _blocks(self.rows.take(some), self.centres, self.features):
+                v = self.shares[some][place]
+                for k, alpha in enumerate(alphas):
+                    own = values[k] @ self.features[k].whitening if rows_first[k] else values[k]
+                    f = own @ alpha
+                    np.minimum(f, LARGEST, out=f)
+                    out[k] += v @ np.exp(f, out=f)
+            return out
+
+        # The shares have sum 1; exp is several times as fast as expm1.
+        return _sum(over_rows(len(self.rows), part, work)) - 1
+
+    def ratios(self, k: int, coefficients: Array) -> Array:
+        """Return f(x_i), the learned log ratio of every row of the reference."""
+        alpha = self.features[k].whitening @ coefficients
+        out = np.empty(len(self.rows))
+        for place, (values,) in blocks_of(self.rows, self.centres, (self.features[k].bandwidth,)):
+            out[place] = values @ alpha
+        return out
+
+    def newton(
+        self, k: int, phi: Array, weights: Array | None, expected: float, ridge: float, work: Work
+    ) -> Fit:
+        """Converge the fit of width k to a batch with features `phi`."""
+        chosen = [self.features[k]]
+
+        def sums(a: Array) -> tuple[float, Array, Array]:
+            def part(some: slice) -> tuple[float, Array, Array]:
+                base, slope = 0.0, np.zeros(len(a))
+                curve = np.zeros((len(a), len(a)))
+                for place, (values,) in _blocks(self.rows.take(some), self.centres, chosen):
+                    own = values @ chosen[0].whitening
+                    v, f = self.shares[some][place], own @ a
+                    s = logistic(f)
+                    base += float(v @ np.logaddexp(0, f))
+                    slope += own.T @ (v * s)
+                    curve += (own.T * (v * s * (1 - s))) @ own
+                return base, slope, curve
+
+            parts = over_rows(len(self.rows), part, work)
+            base, slopes, curves = zip(*parts, strict=True)
+            return sum(base), _sum(slopes), _sum(curves)
+
+        with single_blas():
+            return newton(sums, phi, weights, expected, ridge)
+
+
+def _blocks(
+    rows: Rows, centres: Rows, features: Sequence[Features]
+) -> Iterator[tuple[slice, list[Array]]]:
+    return blocks_of(rows, centres, [f.bandwidth for f in features])
+
+
+def _sum(parts: Sequence[Array]) -> Array:
+    """Add up in order."""
+    total = np.array(parts[0], order="C")
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+def over_rows(n: int, part: Callable[[slice], T], work: Work) -> list[T]:
+    """Call `part` for stretches of n rows, on all threads; results in the order of the rows."""
+    places = [slice(i, min(i + TASK_ROWS, n)) for i in range(0, n, TASK_ROWS)]
+    out: list[T | None] = [None] * len(places)
+
+    def keep(j: int) -> None:
+        out[j] = part(places[j])
+
+    with single_blas():
+        run_tasks([partial(keep, j) for j in range(len(places))], [1.0] * len(places), work)
+    return out  # type: ignore[return-value]
+
+
+def statistics(
+    reference: Reference,
+    coefficients: Sequence[Array],
+    batch_sums: Array,
+    expected: Array | float,
+    kind: str,
+    work: Work,
+) -> Array:
+    """Return the statistic of every width and fit.
+
+    Parameters
+    ----------
+    coefficients : sequence of ndarray (r_k, T)
+    batch_sums : ndarray (K, T)
+        sum_j u_j f(x_j) over the events of the batch.
+    expected : float or ndarray (T,)
+        N, the total weight that the reference expects.
+    kind : {'extended', 'data'}
+        2 [sum_D u f - N sum_R v (e^f - 1)], or the first sum alone.
+    """
+    if kind == "data":
+        return np.asarray(2 * batch_sums)
+    return np.asarray(2 * (batch_sums - expected * reference.excess(coefficients, work)))

@@ -1,0 +1,289 @@
+"""The commands `kstest dqm ...`: calibrate, check, explain, selftest, show."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+from ..report import render
+from ..report.dqm import calibration as render_calibration
+from ..report.dqm import table
+from ..sources import OPTIONS, ReadOptions, read_options
+from ..sources.stream import expand
+from . import output
+from .command import OUTPUT_OPTIONS, command, deliver, option_of, sides_of, working
+
+HELP = {"help_option_names": ["-h", "--help"]}
+# How batches are read is part of the calibration, except for these.
+BATCH_READING = (
+    "where", "input_format", "delimiter", "null_values", "no_header", "comment", "decimal",
+    "encoding",
+)  # fmt: skip
+SUMMARIES = {
+    "calibrate": "Learn from good events what to expect of a batch.",
+    "check": "Judge batches by a calibration.",
+    "explain": "Say what makes a batch differ.",
+    "selftest": "Can this calibration raise an alarm, and keep quiet?",
+    "show": "Print what a calibration holds.",
+}
+EPILOG = """\b
+Exit codes:
+  0  no alarm             2  could not run, or the calibration does not match
+  1  alarm                3  no verdict, for example too few events"""
+
+
+class _Group(click.Group):
+    """Imports a command's room when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        makers: dict[str, Callable[[], click.Command]] = {
+            "calibrate": _calibrate,
+            "check": _check,
+            "explain": _explain,
+            "selftest": _selftest,
+            "show": _show,
+        }
+        return makers[name]() if name in makers else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+def build(summary: str) -> click.Group:
+    """Return the group."""
+    text = (
+        "A batch is some hundred events of a detector or rows of a log. A calibration knows how "
+        "far batches of good events are from a reference; a check judges new ones by that. The "
+        "test learns the likelihood ratio of batch and reference with a kernel model."
+    )
+    return _Group(
+        "dqm",
+        help=f"{summary}\n\n{text}",
+        short_help=summary,
+        params=[_citation()],
+        context_settings=HELP,
+        epilog="Every command has its own help: kstest dqm check --help",
+    )
+
+
+def _cite(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from ..dqm.references import REFERENCES
+
+        output.write(REFERENCES, None)
+        ctx.exit()
+
+
+def _citation() -> click.Option:
+    return click.Option(
+        ["--cite"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_cite,
+        help="Print the references in BibTeX and exit.",
+    )
+
+
+def _results(*names: str) -> list[click.Parameter]:
+    return [o for o in OUTPUT_OPTIONS if o.name in names]
+
+
+def _calibrate() -> click.Command:
+    from ..dqm import calibrate as module
+
+    given = [o for o in OUTPUT_OPTIONS if o.name in ("form", "quiet", "threads", "debug")]
+    results = [
+        click.Option(
+            ["--output", "-o"], metavar="FILE", required=True, help="The calibration to write."
+        ),
+        *given,
+    ]
+    made = command("calibrate", SUMMARIES["calibrate"], module, _run_calibrate, results, EPILOG)
+    # Two sides of one table make no sense here: the pool must be apart.
+    dropped = {"sample_column", "reference_values", "pool_values"}
+    made.params = [p for p in made.params if p.name not in dropped]
+    return made
+
+
+def _run_calibrate(**given: Any) -> int:
+    from ..dqm import calibrate as module
+    from ..dqm.reading import from_files
+    from ..dqm.summary import summary
+
+    sides = sides_of(module.SAMPLES, {**given, "sample_column": None})
+    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    output.check(given["output"])
+    options = read_options((), given)
+    data = {
+        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
+    }
+    with working(given, "fitting toys") as work:
+        stdin = sys.stdin.buffer if sys.stdin else None
+        made = module.calibrate(data, params, options, from_files(stdin), work)
+    made.save(given["output"])
+    if not given["quiet"]:
+        output.write(render_calibration(summary(made), given["form"]), None)
+    return 0
+
+
+def _on_batches(
+    name: str,
+    module: Any,
+    callback: Callable[..., int],
+    several: bool,
+    *results: str,
+    extra: Sequence[click.Parameter] = (),
+) -> click.Command:
+    reading = [option_of(f) for f in OPTIONS if f.name in BATCH_READING]
+    words = [SUMMARIES[name], *([module.DESCRIPTION] if hasattr(module, "DESCRIPTION") else [])]
+    return click.Command(
+        name,
+        callback=callback,
+        params=[
+            click.Argument(["calibration"]),
+            click.Argument(["batches"], nargs=-1 if several else 1, required=True,
+                           metavar="BATCH..." if several else "BATCH"),
+            *map(option_of, fields(module.Params)),
+            *reading,
+            *extra,
+            *_results("form", "output", "quiet", "exit_zero", "threads", "debug", *results),
+        ],
+        help="\n\n".join([*words, f"\b\nExample: {module.EXAMPLE}"]),
+        short_help=SUMMARIES[name],
+        epilog=EPILOG,
+        context_settings=HELP,
+    )  # fmt: skip
+
+
+def _read(calibration: Any, paths: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
+    from ..dqm.check import Batch
+    from ..dqm.reading import batch_options, from_files
+
+    options = ReadOptions(**{name: given[name] for name in BATCH_READING})
+    read = from_files(sys.stdin.buffer if sys.stdin else None)
+    files = [p for path in paths for p in expand(path, "batch")]
+    return [
+        Batch(path, *read("batch", [path], batch_options(calibration.layout, options, path)))
+        for path in files
+    ]
+
+
+def _check() -> click.Command:
+    from ..dqm import check as module
+
+    history = click.Option(
+        ["--history"],
+        metavar="FILE",
+        help="Remember p-values in FILE, so that alarms count batches of earlier runs, too.",
+    )
+    return _on_batches("check", module, _run_check, True, extra=[history])
+
+
+def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
+    from ..dqm import check as module
+    from ..dqm.calibration import load
+    from ..dqm.history import remembered
+
+    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    output.check(given["output"])
+    known = load(calibration)
+    module.require_reachable(known, params)
+    found = _read(known, batches, given)
+    with working(given, "fitting") as work, remembered(given["history"]) as memory:
+        memory.forget(found)
+        results = module.check(known, found, params, work, memory.p_values)
+        memory.add(results)
+    if len(results) == 1:
+        deliver(lambda color: render(results[0], given["form"], color), given)
+    elif given["form"] == "text":
+        deliver(lambda color: table(results), given)
+    else:
+        deliver(lambda color: "".join(render(r, "jsonl") for r in results), given)
+    code = module.exit_code(results)
+    return 0 if given["exit_zero"] and code == 1 else code
+
+
+def _explain() -> click.Command:
+    from ..dqm import explain as module
+
+    return _on_batches("explain", module, _run_explain, False, "plot")
+
+
+def _run_explain(calibration: str, batches: str, **given: Any) -> int:
+    from ..dqm import explain as module
+    from ..dqm.calibration import load
+    from ..plot import check as check_plot
+    from ..plot import draw
+
+    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    output.check(given["output"])
+    plot = given["plot"]
+    if plot is not None:
+        if given["output"] == plot:
+            raise UsageError(f"--plot {plot}: is the file of --output too; give two names")
+        check_plot(plot)
+        output.check(plot, "--plot")
+    known = load(calibration)
+    (batch,) = _read(known, [batches], given)
+    with working(given, "fitting") as work:
+        result, picture = module.explain(known, batch, params, work)
+    if plot is not None:
+        output.write(draw(result, picture, plot), plot, "--plot")
+    deliver(lambda color: render(result, given["form"], color), given)
+    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+
+
+def _selftest() -> click.Command:
+    from ..dqm import selftest as module
+
+    made = _on_batches("selftest", module, _run_selftest, True)
+    made.params = [p for p in made.params if p.name not in (*BATCH_READING, "batches", "exit_zero")]
+    return made
+
+
+def _run_selftest(calibration: str, **given: Any) -> int:
+    from ..dqm import selftest as module
+    from ..dqm.calibration import load
+    from ..report.dqm import selftest as render_selftest
+
+    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    output.check(given["output"])
+    known = load(calibration)
+    with working(given, "fitting") as work:
+        found = module.selftest(known, params, work)
+    deliver(lambda color: render_selftest(found, given["form"]), given)
+    return 0 if found["passed"] else 1
+
+
+def _show() -> click.Command:
+    return click.Command(
+        "show",
+        callback=_run_show,
+        params=[
+            click.Argument(["calibration"]),
+            *_results("form", "output", "debug"),
+        ],
+        help=f"{SUMMARIES['show']}\n\n\b\nExample: kstest dqm show drift.cal",
+        short_help=SUMMARIES["show"],
+        context_settings=HELP,
+    )
+
+
+def _run_show(calibration: str, **given: Any) -> int:
+    from ..dqm.calibration import load
+    from ..dqm.summary import summary
+
+    output.check(given["output"])
+    known = load(calibration)
+    output.write(render_calibration(summary(known), given["form"]), given["output"])
+    return 0

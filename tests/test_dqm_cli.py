@@ -1,0 +1,182 @@
+"""kstest dqm as a user meets it: files, exit codes, real data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kstest.cli import run
+
+DATA = Path(__file__).parent.parent / "datasets"
+NAMES = ("good", "fine", "weak", "noisy", "nowhere")
+HITS = DATA / "module10_early.parquet"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A reference, a pool, batches, and a calibration of events of a drift-tube chamber."""
+    path = tmp_path_factory.mktemp("dqm")
+    make = ["datasets", "make", "drift-tubes", "--seed"]
+    files = {
+        "ref": ["1", "--events", "1200"],
+        "pool": ["2", "--events", "3000"],
+        "good": ["3", "--events", "200"],
+        "fine": ["4", "--events", "220"],
+        "weak": ["5", "--events", "200", "--cathode", "0.25"],
+        "noisy": ["6", "--events", "200", "--threshold", "0.25"],
+    }
+    for name, words in files.items():
+        assert run([*make, *words, "-o", str(path / f"{name}.parquet")]) == 0
+    assert run(calibrate(path, "k.cal")) == 0
+    return path
+
+
+def calibrate(path, name, *more):
+    words = ["dqm", "calibrate", path / "ref.parquet", "--pool", path / "pool.parquet", "-o"]
+    words += [path / name, "--batch-size", "200", "--toys", "199", "--centres", "50", "-q"]
+    return [str(word) for word in (*words, *more)]
+
+
+def check(path, *words):
+    batches = [path / f"{word}.parquet" if word in NAMES else word for word in words]
+    return run(["dqm", "check", str(path / "k.cal"), *map(str, batches)])
+
+
+def test_exit_codes(folder, capsys):
+    assert check(folder, "good") == 0
+    assert check(folder, "weak") == 1
+    assert check(folder, "weak", "--exit-zero") == 0
+    assert check(folder, "good", "--min-events", "1000") == 3
+    assert check(folder, "nowhere") == 2
+    assert run(["dqm", "check", str(folder / "ref.parquet"), str(folder / "good.parquet")]) == 2
+    assert run(["dqm", "show", str(folder / "k.cal")]) == 0
+    capsys.readouterr()
+    assert run(["dqm", "selftest", str(folder / "k.cal")]) == 0
+    assert capsys.readouterr().out.startswith("PASSED")
+
+
+def test_many_batches_as_lines_of_json(folder, capsys):
+    assert check(folder, "good", "weak", "noisy", "fine", "good", "--format", "jsonl") == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["reject"] for line in lines] == [False, True, True, False, False]
+    alarms = [line["explanation"]["alarm"]["alarm"] for line in lines]
+    assert alarms == [False, False, True, True, False]  # two of the last three, and clear again
+    assert lines[3]["n"]["batch"] == 220
+    assert lines[3]["explanation"]["events_used"] == 200
+    assert len(lines[1]["inputs"][0]["sha256"]) == 64
+
+
+def test_many_batches_as_a_table(folder, capsys):
+    assert check(folder, "good", "weak", "noisy", "--per-day", "24") == 1
+    out = capsys.readouterr().out
+    assert out.count("ALARM") == 1
+    assert "3 batches, 2 rejected, 1 with an alarm" in out
+    assert "false alarms a day" in out
+
+
+def test_history_counts_batches_of_earlier_runs_once(folder, tmp_path, capsys):
+    history = str(tmp_path / "history.jsonl")
+    assert check(folder, "good", "--history", history) == 0
+    assert check(folder, "weak", "--history", history, "--persistence", "2/3") == 0
+    assert check(folder, "weak", "--history", history, "--persistence", "2/3") == 0
+    assert check(folder, "noisy", "--history", history, "--persistence", "2/3") == 1
+    assert len(Path(history).read_text().splitlines()) == 3
+    Path(history).write_text('{"p_value": 7}\n')
+    assert check(folder, "good", "--history", history) == 2
+    assert "line 1" in capsys.readouterr().err
+
+
+def test_the_same_calibration_byte_for_byte(folder):
+    # Nothing in the numbers depends on the clock; the record holds the time.
+    from kstest.archive import load
+
+    assert run(calibrate(folder, "again.cal")) == 0
+    one, two = (load(folder / name, "calibration", (1,)) for name in ("k.cal", "again.cal"))
+    assert all(np.array_equal(a, two[1][name]) for name, a in one[1].items())
+    assert one[0]["settings"] == two[0]["settings"]
+
+
+def test_a_pool_that_is_the_reference_is_refused(folder, capsys):
+    words = calibrate(folder, "no.cal")
+    words[words.index("--pool") + 1] = str(folder / "ref.parquet")
+    assert run(words) == 2
+    assert "same file" in capsys.readouterr().err
+    assert not (folder / "no.cal").exists()
+
+
+def test_other_versions_are_refused(folder, capsys):
+    from kstest.archive import load, save
+
+    header, arrays = load(folder / "k.cal", "calibration", (1,))
+    for name in ("kstest", "version"):
+        header.pop(name)
+    save(folder / "new.cal", "calibration", 2, header, arrays)
+    assert run(["dqm", "check", str(folder / "new.cal"), str(folder / "good.parquet")]) == 2
+    assert "version 2" in capsys.readouterr().err
+
+
+def test_show_says_what_is_in_a_calibration(folder, capsys):
+    assert run(["dqm", "show", str(folder / "k.cal"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [c["name"] for c in found["columns"]] == ["t1", "t2", "t3", "t4", "theta", "n_hits"]
+    assert found["sizes"][0]["events"] == 200
+    assert found["sizes"][0]["toys"] == 199
+    assert {i["sample"] for i in found["inputs"]} == {"reference", "pool"}
+    assert all(len(i["sha256"]) == 64 for i in found["inputs"])
+    assert found["provenance"]["seed"] == 0
+
+
+def test_explain_writes_a_page_that_needs_nothing_else(folder, tmp_path, capsys):
+    page = tmp_path / "why.html"
+    words = ["dqm", "explain", folder / "k.cal", folder / "noisy.parquet", "--plot", page]
+    assert run([str(word) for word in words]) == 1
+    text = page.read_text()
+    assert "REJECTED" in text
+    assert "<svg" in text
+    assert "reweighted by the learned ratio" in text
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
+    out = capsys.readouterr().out
+    assert "driven by   n_hits" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_sick_module_alarms_and_its_tube_is_named(tmp_path, capsys):
+    calibration = str(tmp_path / "modules.cal")
+    words = ["dqm", "calibrate", HITS, "--pool", DATA / "module10_late.csv", "-o", calibration]
+    words += ["--categorical", "pmt", "--batch-size", "80", "--toys", "499", "-q"]
+    assert run([str(word) for word in words]) == 0
+    sick = str(DATA / "module09.csv")
+    assert run(["dqm", "check", calibration, sick, "--window", "80", "--format", "jsonl"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert np.mean([line["reject"] for line in lines]) > 0.9
+    assert run(["dqm", "explain", calibration, sick]) == 1
+    assert "driven by   pmt: share of '23': 2.22 % -> 41 %" in capsys.readouterr().out
+    assert run(["dqm", "selftest", calibration]) == 0
+
+
+def test_drift_tubes_look_like_drift_tubes(rng):
+    from kstest.datasets.drift_tubes import make
+
+    table = make(40_000, rng)
+    quantiles = np.quantile(table["t1"], [0.01, 0.25, 0.5, 0.75, 0.99])
+    # Frozen figures of an independent script with the same recipe.
+    assert quantiles == pytest.approx([3, 93, 188, 284, 382], abs=4)
+    assert np.corrcoef(table["t1"], table["t2"])[0, 1] == pytest.approx(-0.78, abs=0.03)
+    assert np.corrcoef(table["t1"], table["t3"])[0, 1] == pytest.approx(0.44, abs=0.03)
+    assert np.abs(table["theta"]).max() < 45
+    steps = table["t1"] / (25 / 30)
+    assert steps == pytest.approx(np.rint(steps), abs=1e-6)
+    assert make(2000, rng, cathode=0.25)["t1"].max() > 420
+
+
+def test_data_are_the_same_for_a_seed_and_refused_beyond_the_nominal(tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    for path in paths:
+        assert run(["datasets", "make", "drift-tubes", "-o", path, "--events", "9"]) == 0
+    assert Path(paths[0]).read_text() == Path(paths[1]).read_text()
+    assert run(["datasets", "make", "drift-tubes", "-o", paths[0], "--cathode", "2"]) == 2
+    assert run(["datasets", "make", "drift-tubes", "-o", str(tmp_path / "a.xls")]) == 2
+    assert "--cathode 2" in capsys.readouterr().err
