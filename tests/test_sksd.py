@@ -162,7 +162,8 @@ def test_targets_that_are_refused(target, words):
 
 def test_a_row_outside_the_support_rejects_at_once():
     found = kstest.sksd(np.r_[np.full(5, 0.5), 7.0, 0.5], target="uniform(low=0, high=1)")
-    assert (found.verdict, found.p_value) == ("rejected", 0.0)
+    assert found.verdict == "rejected"
+    assert 0 < found.p_value < 1e-300
     assert found.warnings[0].code == "outside-support"
     assert found.n == {"data": 6}
     with pytest.raises(DataError, match="edge"):

@@ -234,13 +234,16 @@ def result(state: State) -> Result:
     summary = _SUMMARIES[found]
     if core.verdict:
         summary += f"; decided after {core.row:,} rows"
-    impossible = bool(core.impossible)
+    # Probability 0 is beyond any number; the largest that can be written stands in.
+    now, most = core.wealth.log_e, core.wealth.largest
+    if core.impossible:
+        now = most = MOST_LOG
     return Result(
         method="sksd",
         verdict=found,
         alpha=params.alpha,
-        p_value=0.0 if impossible else math.exp(-core.wealth.largest),
-        e_value=None if impossible else math.exp(min(core.wealth.log_e, MOST_LOG)),
+        p_value=math.exp(-most),
+        e_value=math.exp(min(now, MOST_LOG)),
         threshold=1 / params.alpha,
         n={"data": core.used},
         d=state.target.d,
