@@ -2,6 +2,7 @@
 
     python3 -m benchmarks.sequential level --streams 500
     python3 -m benchmarks.sequential stops --streams 200
+    python3 -m benchmarks.sequential runs --streams 60
     python3 -m benchmarks.sequential speed --rows 1000000
 
 Every stream has its own seed; tables say how many streams there were. "dependent" is a rejection,
@@ -89,6 +90,56 @@ def stops(args):
         print(f"{name:<16}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
+def changing(seed, n, change=None, shift=0.5, d=5):
+    """Reference and stream of d columns; the stream is shifted in the first from row `change` on."""
+    rng = np.random.default_rng(seed)
+    reference, stream = rng.normal(size=(n + 100, d)), rng.normal(size=(n, d))
+    if change is not None:
+        stream[change:, 0] += shift
+    return reference, stream
+
+
+def alarm(seed, threshold, n, **change):
+    found = kstest.smmd(
+        *changing(seed, n, **change),
+        mode="blocks",
+        detect=True,
+        run_length=threshold,
+        seed=seed,
+        threads=1,
+    )
+    detector = found.explanation["detector"]
+    rows = [a["after_row"] for a in detector["alarms"]]
+    return detector["blocks"], rows[0] if rows else None
+
+
+def runs(args):
+    """Streams that end before an alarm count with their length, so means are from below."""
+    print(f"{args.streams} streams: mean blocks until a false alarm (share without one)")
+    for threshold, n in ((20, 4000), (100, 12_000), (1000, 60_000)):
+        count = args.streams if threshold < 1000 else max(10, args.streams // 4)
+        found = [alarm(seed, threshold, n) for seed in range(count)]
+        blocks = np.mean([b for b, _ in found])
+        quiet = np.mean([row is None for _, row in found])
+        print(
+            f"  threshold {threshold:>5}: {blocks:8.0f} ({quiet:.2f}), {count} streams", flush=True
+        )
+    print("mean rows from the change (row 960) to an alarm, threshold 100 and 1000")
+    for shift in (0.25, 0.5, 1.0):
+        cells = []
+        for threshold in (100, 1000):
+            found = [
+                alarm(seed, threshold, 3000, change=960, shift=shift)[1]
+                for seed in range(args.streams)
+            ]
+            late = [
+                (3000 if row is None else row) - 960 for row in found if row is None or row > 960
+            ]
+            error = np.std(late) / np.sqrt(len(late))
+            cells.append(f"{np.mean(late):6.0f} +- {error:.0f} ({len(found) - len(late)} before)")
+        print(f"  mean + {shift}: {'   '.join(cells)}", flush=True)
+
+
 def speed(args):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, args.rows))
@@ -102,13 +153,13 @@ def speed(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", choices=["level", "stops", "speed"])
+    parser.add_argument("table", choices=["level", "stops", "runs", "speed"])
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--modes", nargs="*", choices=list(MODES))
     args = parser.parse_args()
-    {"level": level, "stops": stops, "speed": speed}[args.table](args)
+    {"level": level, "stops": stops, "runs": runs, "speed": speed}[args.table](args)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ METHODS: dict[str, Entry] = {
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
     "smmd": Entry("kstest.methods.smmd", "Does a stream follow the law of a reference?"),
+    "sksd": Entry("kstest.methods.sksd", "Does a stream come from a given density?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
     "pksd": Entry("kstest.methods.pksd", "Does a sample fit a density of several modes?"),
     "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),

@@ -35,6 +35,7 @@ LAYERS = [
 ]
 # What a test cannot do without, besides data.
 NEEDED = {
+    "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},
     "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},
     "seqksd": {"target": "fit:order=1", "draws": 99},

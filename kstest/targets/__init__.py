@@ -21,6 +21,7 @@ allowed.
 """
 
 from .build import own_columns
+from .certificate import Certificate
 from .charts import Chart
 from .families import FAMILIES
 from .resolve import chosen_columns, resolve
@@ -30,6 +31,7 @@ from .target import Target
 
 __all__ = [
     "FAMILIES",
+    "Certificate",
     "Chart",
     "Hidden",
     "LogRatio",

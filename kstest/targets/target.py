@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .certificate import Certificate
 from .charts import Chart
 
 Array = NDArray[np.float64]
@@ -44,6 +45,8 @@ class Target:
     simulate : callable or None
         Set where `fitted` is not empty: (n, rng) to n draws and the Target as it would have been
         fitted beside them.
+    certificate : Certificate or str
+        What is proved of the score, or why nothing is.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Target:
     fitted: tuple[str, ...] = ()
     refit: Callable[[Array], Target] | None = None
     simulate: Callable[[int, np.random.Generator], tuple[Array, Target]] | None = None
+    certificate: Certificate | str = "nothing is proved of its score"
 
     @property
     def d(self) -> int:
