@@ -182,6 +182,7 @@ def test_data_are_the_same_for_a_seed_and_refused_beyond_the_nominal(tmp_path, c
     assert "--cathode 2" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     text = (DATA.parent / "README.md").read_text()
     lines = [
