@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 import kstest
 from kstest.datasets.drift_tubes import make
@@ -427,3 +428,47 @@ def test_selftest_passes_and_a_blind_calibration_fails(known):
     assert not selftest(blind, Params(), Work(threads=1))["passed"]
     nervous = replace(known, toys=tuple(t - 1e6 for t in known.toys))
     assert not selftest(nervous, Params(), Work(threads=1))["passed"]
+
+
+# --- without a pool
+
+
+def test_permutations_equal_fits_from_scratch(rng):
+    from kstest.engine import Work
+    from kstest.kernels import Rows
+    from kstest.likelihood_ratio import Pool, Reference, nystrom, toy_statistics
+    from kstest.likelihood_ratio.permute import permutation_statistics
+
+    rows = Rows.of(rng.normal(size=(90, 2)))
+    centres, one = rows.take(np.arange(0, 90, 4)), Work(threads=1)
+    features = nystrom(centres, (2.0, 1.0), 1e-12)
+    batches = [rng.permutation(90)[:30] for _ in range(4)]
+    found = permutation_statistics(rows, batches, centres, features, 1e-4, one)
+    for b, batch in enumerate(batches):
+        others = np.setdiff1d(np.arange(90), batch)
+        reference = Reference.of(rows.take(others), None, centres, features, one)
+        events = Pool(rows.take(batch))
+        t = toy_statistics(reference, events, [np.arange(30)], None, 1e-4, "extended", False, one)
+        assert found[:, b] == pytest.approx(t[:, 0], rel=1e-7)
+
+
+def test_compare_does_not_depend_on_the_order_of_rows(rng):
+    X, Y = events(120, rng), events(40, rng, 0.4)
+    one = kstest.dqm_compare(X, Y, permutations=99)
+    two = kstest.dqm_compare(X.iloc[::-1], Y.iloc[::-1], permutations=99)
+    assert one.p_value == two.p_value
+    assert kstest.dqm_compare(X, Y + 2, permutations=99).reject
+    assert kstest.dqm_compare(X, Y.iloc[:1], permutations=99).verdict == "no verdict"
+
+
+@pytest.mark.slow
+def test_level_of_compare():
+    p = []
+    for run in range(1000):
+        rng = np.random.default_rng([3, run])
+        # Ties, skew, and fewer events than centres.
+        X, Y = (np.floor(rng.exponential(2, size=(n, 2))) for n in (40, 15))
+        result = kstest.dqm_compare(X, Y, permutations=39, centres=15, widths="2,1", threads=1)
+        p.append(result.p_value)
+    low, high = binom.ppf([5e-4, 1 - 5e-4], 1000, 0.05)
+    assert low <= np.count_nonzero(np.array(p) <= 0.05) <= high

@@ -45,8 +45,8 @@ Learns what the test statistic of a batch is when nothing is wrong: fits toy bat
 good events, which must not be in the reference. --weights are those of pool and batches; --group
 is the run of an event, for --tolerance (default: each file of the pool is a run)."""
 
-# Per unit of data weight: Falkon's lambda 1e-6 where the reference is four times the batch.
-RIDGE = 2.5e-6
+# Per unit of data weight: Falkon's lambda 1e-7 where the reference is four times the batch.
+RIDGE = 2.5e-7
 FALKON_LAMBDA = 1e-6
 # A pool of fewer batches than this shifts the null by what it lacks itself.
 POOL_BATCHES = 20
@@ -102,7 +102,7 @@ class Params:
     )
     ridge: str = option(
         "auto",
-        "Penalty per unit of data weight; auto is 2.5e-6. With --compat falkon it is lambda, and "
+        "Penalty per unit of data weight; auto is 2.5e-7. With --compat falkon it is lambda, and "
         "auto is 1e-6.",
         metavar="auto|NUMBER",
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..engine import cross_values, single_blas
 from ..kernels import KERNELS, MISMATCH, Bank, Rows, pair_distances
+from ..kernels.bandwidths import quantile
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,7 @@ GAUSSIAN = KERNELS["gaussian"]
 DISTANCE_ROWS = 1000
 # Squarings that keep twelve digits.
 MOST_SQUARES = 12
+WIDTHS = 4
 
 
 @dataclass(frozen=True)
@@ -105,18 +107,13 @@ def transform(rows: Rows, centres: Rows, features: Sequence[Features]) -> list[A
 def choose_widths(rows: Rows, rng: np.random.Generator) -> tuple[float, ...]:
     """Return the widths that are combined by default, widest first.
 
-    Twice the 99 % quantile of the distances between rows of the reference, and near their 90 %,
-    50 % and 10 % quantiles: as far below the first as whole powers of sqrt(2) go, so that one
-    exponential serves all (Grosso and Letizia 2024, arXiv 2408.12296, use such quantiles).
+    2, sqrt(2), 1 and 1 / sqrt(2) times the median distance between rows of the reference: where the
+    kernel is neither nearly constant nor zero between most rows, and one exponential serves all.
     """
     if len(rows) > DISTANCE_ROWS:
         rows = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
-    distances = pair_distances(rows, "euclidean")
-    if not len(distances):
-        return (1.0,)
-    q10, q50, q90, q99 = np.quantile(distances, [0.1, 0.5, 0.9, 0.99]).tolist()
-    places = dict.fromkeys(round(2 * math.log2(2 * q99 / q)) for q in (2 * q99, q90, q50, q10))
-    return tuple(2 * q99 / math.sqrt(2) ** m for m in places)
+    median = quantile(pair_distances(rows, "euclidean"), 0.5)
+    return tuple(2 * median / math.sqrt(2) ** m for m in range(WIDTHS))
 
 
 def choose_centres(rows: Rows, count: int, how: str, rng: np.random.Generator) -> Rows:
