@@ -131,9 +131,9 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
         feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow))
         work = stack.enter_context(working(given, "reading rows"))
         this = Run(name, module, params, reading, given, feeds, work, started, clock)
-        result, shown = _batch(this, saved)
+        result, shown, state = _batch(this, saved)
     if given.get("plot"):
-        picture = module.picture([], params, result)
+        picture = module.drawing(state)
         output.write(draw(result, picture, given["plot"]), given["plot"], "--plot")
     if not shown:
         deliver(lambda color: render(result, given["form"], color), given)
@@ -162,8 +162,11 @@ def _check(given: Mapping[str, Any]) -> None:
         output.check(given["plot"], "--plot")
 
 
-def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool]:
-    """Take the rows until they end or the test is decided; say whether a look was shown last."""
+def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
+    """Take the rows until they end or the test is decided.
+
+    Returns the result, whether a look at it was shown already, and the state.
+    """
     module, path = this.module, this.given["state"]
     columns = this.columns()
     others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
@@ -178,7 +181,7 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool]:
         note = Notice(
             "stream-decided", "the stream was decided before: these rows are not looked at"
         )
-        return this.result(state, (note,)), False
+        return this.result(state, (note,)), False, state
     batch = Batch(state, ledger)
     try:
         for sample in _pieces(this.feed, this.given["look_every"], batch.skipped):
@@ -197,7 +200,7 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool]:
             _checkpoint(this, batch)
         raise
     if not path:
-        return this.result(batch.state), batch.shown
+        return this.result(batch.state), batch.shown, batch.state
     return _counted(this, batch)
 
 
@@ -234,15 +237,15 @@ class Batch:
         self.state, self.rows, self.digest, self.skipped = state, rows, digest, skipped
 
 
-def _counted(this: Run, batch: Batch) -> tuple[Result, bool]:
+def _counted(this: Run, batch: Batch) -> tuple[Result, bool, Any]:
     """Enter the batch and save the state, unless it was counted before."""
     given, content = this.given, batch.digest.hexdigest()
     again = ledgers.counted(batch.ledger, content, given["batch_id"], given["state"])
     if again and not given["allow_duplicate"]:
         note = Notice("batch-counted", "these rows were counted before: nothing has changed")
-        return this.result(batch.before, (note,)), False
+        return this.result(batch.before, (note,)), False, batch.before
     _save(this, batch.state, ledgers.with_batch(batch.ledger, content, given["batch_id"]))
-    return this.result(batch.state), batch.shown
+    return this.result(batch.state), batch.shown, batch.state
 
 
 def _checkpoint(this: Run, batch: Batch) -> None:
