@@ -12,15 +12,7 @@ from .engine import Work
 from .registry import METHODS
 from .result import Notice, Result
 from .sample import Sample
-from .sources import (
-    FILES_ONLY,
-    OPTIONS,
-    columns_of,
-    given_options,
-    join_objects,
-    read_options,
-    samples_from_objects,
-)
+from .sources import Reader, columns_of, given_options, join_objects, reader
 
 if TYPE_CHECKING:
     from .power import Plan
@@ -110,26 +102,29 @@ def _call(
         more = f", or 2 to {len(block_names)} blocks of columns" if block_names else ""
         raise TypeError(f"kstest.{name} takes {what}{more}")
     options = {f.name for f in fields(module.Params)}
-    reading = _reading(roles)
+    how = reader(module)
+    reading = _reading(roles, how)
     unknown = sorted(set(given) - options - reading - others)
     if unknown:
         accepted = ", ".join(sorted({*options, *reading, *others}))
         raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
     params = module.Params(**{k: v for k, v in given.items() if k in options})
+    if hasattr(module, "check_given"):  # options that exclude each other, even at their default
+        module.check_given(params, set(given))
     if joined:
         whole, lists = join_objects(dict(zip(block_names, data, strict=False)))
         params, data = module.with_blocks(params, lists), (whole,)
     kept = {k: v for k, v in given.items() if k in reading}
-    how = read_options(roles, kept, columns_of(module, params))
-    samples, notices = samples_from_objects(dict(zip(sides, data, strict=True)), how)
+    chosen = how.choose(roles, kept, columns_of(module, params))
+    samples, notices = how.take(dict(zip(sides, data, strict=True)), chosen)
     threads = given.get("threads")
     work = Work() if threads is None else Work(threads=threads)
-    return _Call(samples, params, notices, work, given_options(kept))
+    return _Call(samples, params, notices, work, given_options(kept, how.options))
 
 
-def _reading(roles: Sequence[str]) -> set[str]:
+def _reading(roles: Sequence[str], how: Reader) -> set[str]:
     """Options of reading that mean something for objects."""
-    names = {f.name for f in OPTIONS} - FILES_ONLY
+    names = {f.name for f in how.options} - how.files_only
     if len(roles) > 1:
         return names | {f"{role}_values" for role in roles}
     return names - {"sample_column"}

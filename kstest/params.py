@@ -13,9 +13,15 @@ from typing import Any
 from .errors import UsageError
 
 
-def option(default: Any, help: str, choices: Sequence[str] = (), metavar: str = "") -> Any:
-    """Declare a field of a Params class: default, one sentence of help, accepted words."""
-    return field(default=default, metadata={"help": help, "choices": choices, "metavar": metavar})
+def option(
+    default: Any, help: str, choices: Sequence[str] = (), metavar: str = "", hidden: bool = False
+) -> Any:
+    """Declare a field of a Params class: default, one sentence of help, accepted words.
+
+    A `hidden` one is not in the help: it is there to be refused with a reason.
+    """
+    about = {"help": help, "choices": choices, "metavar": metavar, "hidden": hidden}
+    return field(default=default, metadata=about)
 
 
 def alpha() -> Any:
@@ -72,7 +78,7 @@ def check_choices(params: Any) -> None:
 
 
 def check_common(params: Any) -> None:
-    """Check the fields that every resampling test has, and all fields with choices.
+    """Check the fields that every test has, and all fields with choices.
 
     Raises
     ------
@@ -82,7 +88,9 @@ def check_common(params: Any) -> None:
     check_choices(params)
     if not 0 < params.alpha < 1:
         raise UsageError(f"--alpha {params.alpha}: give a number between 0 and 1, such as 0.05")
-    name = "permutations" if hasattr(params, "permutations") else "draws"
+    name = next((n for n in ("permutations", "draws") if hasattr(params, n)), None)
+    if name is None:
+        return
     count, needed = getattr(params, name), smallest_permutations(params.alpha)
     if count < needed:
         raise UsageError(

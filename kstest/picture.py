@@ -61,12 +61,15 @@ class Curve:
     x, y : ndarray (k,)
         With x in the units of the drawing above.
     label : str
+    marks : ndarray or None
+        Places on the horizontal axis that get a vertical line.
     scale : str
     """
 
     x: Array
     y: Array
     label: str
+    marks: Array | None = None
     scale: str = ""
 
     @property
@@ -79,6 +82,9 @@ class Curve:
 class HeatMap:
     """A table of numbers as colours, dark where they are small.
 
+    Where `diverging`, white in the middle between `lowest` and `highest`, the first series' colour
+    below and the second's above; such a map takes half of the width.
+
     Attributes
     ----------
     rows, columns : tuple of str
@@ -89,6 +95,9 @@ class HeatMap:
     lowest, highest : float
         Ends of the colours.
     logarithmic : bool
+    diverging : bool
+    marked : ndarray of bool, of the shape of `values`, or None
+        Cells that get a frame.
     """
 
     rows: tuple[str, ...]
@@ -98,6 +107,8 @@ class HeatMap:
     lowest: float
     highest: float
     logarithmic: bool = False
+    diverging: bool = False
+    marked: NDArray[np.bool_] | None = None
 
 
 Drawing = Histogram | Bars | Curve | HeatMap

@@ -27,7 +27,12 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
+    "smmd": Entry("kstest.methods.smmd", "Does a stream follow the law of a reference?"),
+    "sksd": Entry("kstest.methods.sksd", "Does a stream come from a given density?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
+    "pksd": Entry("kstest.methods.pksd", "Does a sample fit a density of several modes?"),
+    "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
 }
 
 # Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their
@@ -36,4 +41,5 @@ COMMANDS: dict[str, Entry] = {
     "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
     "datasets": Entry("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
 }

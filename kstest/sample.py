@@ -7,7 +7,7 @@ and the Python API (arrays, frames) build Samples, and the engine trusts them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,44 @@ class Input:
     rows_dropped: int
     sha256: str | None = None
     rows_filtered: int = 0
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences of symbols, of any lengths, one after the other.
+
+    Attributes
+    ----------
+    name : str
+        Of the column they come from; ``sequence`` for lines and lists.
+    codes : ndarray of int32 (T,)
+        Position in `alphabet` of every symbol of every sequence.
+    offsets : ndarray of int64 (n + 1,)
+        Sequence i is ``codes[offsets[i]:offsets[i + 1]]``; it may be empty.
+    alphabet : tuple of str
+        The symbols that occur, sorted.
+    labels : tuple of str
+        What identifies each in a table of events; empty where its row number does.
+    tokens : str
+        What a line of text was cut into; says how another file beside it is to be read.
+    """
+
+    name: str
+    codes: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    alphabet: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    tokens: str = "characters"
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    def __getitem__(self, i: int) -> tuple[str, ...]:
+        return tuple(self.alphabet[c] for c in self.codes[self.offsets[i] : self.offsets[i + 1]])
 
 
 @dataclass(frozen=True)
@@ -83,6 +121,8 @@ class Sample:
     file_columns : tuple of str
         All columns of the first file, used or not, in its order: positions count in them. Empty
         for samples made by hand.
+    sequences : Sequences or None
+        For tests of sequences: one per row, while `values` has no column.
     """
 
     name: str
@@ -100,6 +140,7 @@ class Sample:
     rows_with_missing: int = 0
     kept: tuple[NDArray[np.int64] | None, ...] = ()
     file_columns: tuple[str, ...] = ()
+    sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):
@@ -136,6 +177,19 @@ class Sample:
             return np.zeros(self.n, np.int64)
         used = [source.rows_used for source in self.inputs]
         return np.repeat(np.arange(len(used), dtype=np.int64), used)
+
+    def part(self, first: int, last: int) -> Sample:
+        """The rows from `first` to before `last`, of the same columns; their numbers are lost."""
+        rows = slice(first, last)
+        return replace(
+            self,
+            values=self.values[rows],
+            missing=None if self.missing is None else self.missing[rows],
+            codes=self.codes[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            kept=(),
+        )
 
     def level_name(self, column: int, code: int) -> str:
         """The text of a code of categorical column `column`; ``missing`` for -1."""

@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+from scipy.linalg import sqrtm
 
 PROFILES = {
     "gaussian": lambda x, y, h: math.exp(-sum((x - y) ** 2) / (2 * h * h)),
@@ -179,6 +180,102 @@ def stein_matrix(X, S, name, h):
         U = S @ S.T * q**0.5 + q**1.5 / h**2 * (cross + d) - 3 / h**4 * r2 * q**2.5
     np.fill_diagonal(U, 0)
     return U
+
+
+def jump(x, i, j, scale, modes, covariances):
+    """Liu, Duncan, Gandy (2023): from mode i to mode j, places measured from their mean."""
+    centre = np.mean(modes, axis=0)
+    root = [sqrtm(c).real for c in covariances]
+    start, end = centre + scale * (modes[i] - centre), centre + scale * (modes[j] - centre)
+    return end + root[j] @ np.linalg.solve(root[i], x - start)
+
+
+def perturbed(X, logpdf, modes, covariances, scales, steps, rng):
+    """Rows after their jumps, per scale, a row and a jump at a time; draws come as in kstest."""
+    out = np.array([X.copy() for _ in scales])
+    for _ in range(steps):
+        size = len(scales) * len(X)
+        starts = rng.integers(len(modes), size=size)
+        ends = (starts + rng.integers(1, len(modes), size=size)) % len(modes)
+        uniform = 1 - rng.random(size)
+        for k, scale in enumerate(scales):
+            for r in range(len(X)):
+                at = k * len(X) + r
+                i, j = starts[at], ends[at]
+                x = out[k, r]
+                y = jump(x, i, j, scale, modes, covariances)
+                volume = np.linalg.det(covariances[j]) / np.linalg.det(covariances[i])
+                ratio = math.exp(logpdf(y) - logpdf(x)) * math.sqrt(volume)
+                if uniform[at] < min(1.0, ratio):
+                    out[k, r] = y
+    return out
+
+
+def edits(x, alphabet, kinds, last):
+    """The set of sequences that one edit of the last so many places makes."""
+    n, found = len(x), set()
+    for p in range(max(0, n - last), n):
+        if "substitution" in kinds:
+            found |= {(*x[:p], a, *x[p + 1 :]) for a in alphabet}
+        if "deletion" in kinds:
+            found.add((*x[:p], *x[p + 1 :]))
+    for p in range(max(0, n - last + 1), n + 1):
+        if "insertion" in kinds:
+            found |= {(*x[:p], a, *x[p:]) for a in alphabet}
+    return found - {x}
+
+
+BALANCING = {
+    "barker": lambda t: t / (1 + t),
+    "metropolis": lambda t: min(1, t),
+    "root": math.sqrt,
+}
+
+
+def subsequence_kernel(x, y, shortest, longest, equal_lengths=False):
+    """Contiguous subsequences: sum of sqrt(share in x * share in y), over lengths their mean."""
+    if equal_lengths and len(x) != len(y):
+        return 0.0
+    total = 0.0
+    for length in range(shortest, longest + 1):
+        parts = [[s[i : i + length] for i in range(len(s) - length + 1)] for s in (x, y)]
+        for z in set(parts[0]) & set(parts[1]):
+            total += math.sqrt(
+                parts[0].count(z) / len(parts[0]) * parts[1].count(z) / len(parts[1])
+            )
+    return total / (longest - shortest + 1)
+
+
+def hamming_kernel(x, y):
+    """exp(-Hamming distance / length) for equal lengths, else 0."""
+    if len(x) != len(y):
+        return 0.0
+    return math.exp(-sum(a != b for a, b in zip(x, y, strict=True)) / max(len(x), 1))
+
+
+def zanella_stein(x, y, weight, alphabet, kinds, last, balancing, kernel):
+    """h(x, y) as a double sum over neighbours; `weight` is the unnormalised probability."""
+    g, total = BALANCING[balancing], 0.0
+    for u in edits(x, alphabet, kinds, last):
+        for v in edits(y, alphabet, kinds, last):
+            total += (
+                g(weight(u) / weight(x))
+                * g(weight(v) / weight(y))
+                * (kernel(u, v) - kernel(u, y) - kernel(x, v) + kernel(x, y))
+            )
+    return total
+
+
+def chain_weight(rows, order):
+    """Probability under a Markov chain; `rows` by the last symbols, the end under None."""
+
+    def weight(x):
+        p = 1.0
+        for i, symbol in enumerate((*x, None)):
+            p *= rows.get(tuple(x[max(0, i - order) : i]), {}).get(symbol, 0.0)
+        return p
+
+    return weight
 
 
 def falkon(X, Y, centres, sigma, penalty, weight, tolerance=1e-7, most=100_000):

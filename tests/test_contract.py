@@ -22,6 +22,7 @@ LAYERS = [
     "targets",
     "engine",
     "nulls",
+    "betting",
     "likelihood_ratio",
     "methods",
     "run",
@@ -33,8 +34,20 @@ LAYERS = [
     "cli",
 ]
 # What a test cannot do without, besides data.
-NEEDED = {"ksd": {"target": "normal()"}}
+NEEDED = {
+    "sksd": {"target": "normal()"},
+    "ksd": {"target": "normal()"},
+    "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},
+    "seqksd": {"target": "fit:order=1", "draws": 99},
+}
 EVERYWHERE = {"errors", "files", "result", "picture", "sample", "params", "registry"}
+
+
+def samples_for(module, rng):
+    """Some data of the kind that a test reads."""
+    if getattr(module, "READS", "tables") == "sequences":
+        return (["".join(rng.choice(list("ab"), rng.integers(1, 9))) for _ in range(30)],)
+    return [rng.normal(size=(30, 2)) for _ in module.SAMPLES]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -52,7 +65,7 @@ def test_method_module_is_complete(name):
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", METHODS)
 def test_same_seed_same_answer_and_every_format_renders_it(name, form, rng):
-    data = [rng.normal(size=(30, 2)) for _ in METHODS[name].load().SAMPLES]
+    data = samples_for(METHODS[name].load(), rng)
     first, second = (getattr(kstest, name)(*data, seed=3, **NEEDED.get(name, {})) for _ in range(2))
     assert first.p_value == second.p_value
     assert 0 < first.p_value <= 1

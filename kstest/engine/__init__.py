@@ -18,9 +18,11 @@ The engine never holds that matrix and never repeats the sweep::
   forms v' K v of all labellings.
 - `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
   are permuted against those of another: centred kernel values strip by strip, and the sums of their
-  products for all permutations at once.
+  products for all permutations at once; `residuals` takes another block of columns out first.
 - `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
   block sums out, in float64.
+- `sequences` sums Stein features of sequences of symbols: no pairs at all, the kernel has an
+  explicit feature map; its compiled loops are in `sequence_leaves`.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
   `jit` the options and the disk cache of compiled code; `work` threads and progress.
 
@@ -35,29 +37,50 @@ rounded statistic of a labelling is a function of positions that are exchangeabl
 Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses them.
 """
 
-from .blocks import Sums, block_sums, warm
+from .blocks import Sums, block_sums
 from .forms import Forms, quadratic_forms, signed_sums
-from .margins import Margin, margins
+from .margins import Margin, bare, margins
 from .products import grid_products, table_products
+from .residuals import Basis, Residual, residuals
+from .sequence_near import Neighbourhood
+from .sequences import (
+    Subsequences,
+    hamming_blocks,
+    log_ratios,
+    log_weights,
+    stein_features,
+)
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import cross_values, mean_similarity
-from .work import Work, single_blas
+from .warm import warm
+from .work import Work, single_blas, stage
 
 __all__ = [
+    "Basis",
     "Forms",
     "Margin",
+    "Neighbourhood",
+    "Residual",
     "SteinPoints",
+    "Subsequences",
     "Sums",
     "Work",
+    "bare",
     "block_sums",
     "cross_values",
     "grid_products",
+    "hamming_blocks",
+    "log_ratios",
+    "log_weights",
     "margins",
     "mean_similarity",
     "pair_numbers",
     "quadratic_forms",
+    "residuals",
     "signed_sums",
     "single_blas",
+    "stage",
+    "stein_features",
     "stein_sums",
     "stein_totals",
     "table_products",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,9 +204,3 @@ def load_leaves(work: Work) -> Callable[..., None]:
     sweep.warm()
     jit.mark_compiled()
     return sweep.sweep
-
-
-def warm(work: Work) -> Path:
-    """Compile everything that is compiled, and return the directory that keeps it."""
-    load_leaves(work)
-    return jit.cache_directory()

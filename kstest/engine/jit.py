@@ -59,25 +59,25 @@ def cache_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="kstest-"))
 
 
-def is_compiled() -> bool:
-    """Say whether this machine has compiled the present leaves before."""
-    return _marker().exists()
+def is_compiled(file: str = "leaves.py") -> bool:
+    """Say whether this machine has compiled the present leaves of a file before."""
+    return _marker(file).exists()
 
 
-def mark_compiled() -> None:
+def mark_compiled(file: str = "leaves.py") -> None:
     """Remember that the present leaves are compiled, so that the next process is silent."""
     try:
-        _marker().touch()
+        _marker(file).touch()
     except OSError:
         return  # a full disk only costs the next process its silence
 
 
 @cache
-def _marker() -> Path:
+def _marker(file: str) -> Path:
     import llvmlite.binding
     import numba
 
-    leaves = Path(__file__).with_name("leaves.py")
+    leaves = Path(__file__).with_name(file)
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
     # The path too: numba keeps the code of every installation apart.
     key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {leaves}".encode()

@@ -155,14 +155,15 @@ def margins(
         Whether values are to be U-centred.
     work : Work
     """
-    found = [_bare(Rows.of(rows), bank) for rows, bank in blocks]
+    found = [bare(Rows.of(rows), bank) for rows, bank in blocks]
     with single_blas():
         for margin in found:
             _add_row_sums(margin, work)
     return [_centred(margin) for margin in found] if centred else found
 
 
-def _bare(rows: Rows, bank: Bank) -> Margin:
+def bare(rows: Rows, bank: Bank) -> Margin:
+    """Return a margin that is not centred and does not know its sums."""
     single = len(rows) > DOUBLE_ROWS and single_suffices(rows, bank)
     dtype: Any = np.float32 if single else np.float64
     x = np.ascontiguousarray(rows.values - rows.values.mean(axis=0), dtype)

@@ -23,8 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .margins import SPAN, Index, Margin
+from .residuals import Residual
 from .tiles import Array
 from .work import Work, run_tasks, silent, single_blas
+
+AnyMargin = Margin | Residual
 
 # Kernel values of a strip, over all margins: they stay in the last-level cache.
 STRIP_VALUES = 4_000_000
@@ -37,7 +40,7 @@ TASK_VALUES = 100_000
 
 
 def table_products(
-    margins: Sequence[Margin],
+    margins: Sequence[AnyMargin],
     pairs: Sequence[tuple[int, int]],
     permutations: Sequence[Index],
     size: int,
@@ -47,7 +50,7 @@ def table_products(
 
     Parameters
     ----------
-    margins : sequence of Margin
+    margins : sequence of Margin or Residual
     pairs : sequence of (int, int)
         Which margins meet, as positions in `margins`.
     permutations : sequence of ndarray of int (B, s)
@@ -83,7 +86,7 @@ class _Tables:
     """The growing tables of `table_products`: every task adds to cells of its own."""
 
     def __init__(
-        self, margins: Sequence[Margin], pairs: Sequence[tuple[int, int]], count: int, size: int
+        self, margins: Sequence[AnyMargin], pairs: Sequence[tuple[int, int]], count: int, size: int
     ) -> None:
         self.margins, self.pairs, self.count = margins, pairs, count
         self.bins = np.arange(count * size).reshape(count, size)
@@ -173,8 +176,8 @@ def _add_product(left: Array, right: Array, out: NDArray[np.float64]) -> None:
 
 
 def grid_products(
-    left: Sequence[Margin],
-    right: Sequence[Margin],
+    left: Sequence[AnyMargin],
+    right: Sequence[AnyMargin],
     permutations: tuple[Sequence[Index], Sequence[Index]],
     size: int,
     crossed: bool,
@@ -184,7 +187,7 @@ def grid_products(
 
     Parameters
     ----------
-    left, right : sequence of Margin
+    left, right : sequence of Margin or Residual
         Of one number of rungs on each side.
     permutations : pair of sequences of ndarray of int (I, s) and (J, s)
         Per margin: position a holds bin p(a), of `size` rows. Rows from s h on are fixed.
@@ -271,7 +274,7 @@ def grid_products(
     return np.asarray(found[own, own] + constant[:, None, None])
 
 
-def _square(margin: Margin, bins: Index, strip: slice, work: Work) -> Array:
+def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
     """Values of all ordered pairs of bins, for some rows of each; (R, s^2, entries)."""
     count, size = bins.shape
     if size == 1:
@@ -285,6 +288,10 @@ def _square(margin: Margin, bins: Index, strip: slice, work: Work) -> Array:
         for k in range(0, count, SPAN):
             part = slice(k, min(k + SPAN, count))
             tasks.append(partial(margin.values, columns[:, part], columns, True, out[:, :, part]))
+    elif isinstance(margin, Residual):
+        step = max(1, TASK_VALUES // (count * shape[2] * size))
+        for k in range(0, count, step):
+            tasks.append(partial(_wide, margin, bins, strip, slice(k, k + step), out))
     else:
         a, b = np.divmod(np.arange(count * count), count)
         step = max(1, TASK_VALUES // (shape[2] * size))
@@ -296,7 +303,16 @@ def _square(margin: Margin, bins: Index, strip: slice, work: Work) -> Array:
     return out.reshape(len(out), count * count, -1)
 
 
-def _edge(margin: Margin, bins: Index, fixed: Index) -> Array:
+def _wide(margin: Residual, bins: Index, strip: slice, part: slice, out: Array) -> None:
+    """Fill in the pairs with some bins as columns by one large tile: it has large products."""
+    i, j = bins[:, strip], bins[part]
+    tile = np.empty((len(out), 1, i.size, j.size), out.dtype)
+    margin.values(i.reshape(1, -1), j.reshape(1, -1), True, tile)
+    found = tile.reshape(len(out), *i.shape, *j.shape).transpose(0, 1, 3, 2, 4)
+    out.reshape(len(out), len(bins), len(bins), *out.shape[2:])[:, :, part] = found
+
+
+def _edge(margin: AnyMargin, bins: Index, fixed: Index) -> Array:
     """Values of all bins against the fixed rows; (R, s, entries)."""
     columns = np.broadcast_to(fixed, (len(bins), len(fixed)))
     out = np.empty((len(margin.bank), *bins.shape, len(fixed)), margin.rows.dtype)
@@ -304,7 +320,7 @@ def _edge(margin: Margin, bins: Index, fixed: Index) -> Array:
     return out.reshape(*out.shape[:2], -1)
 
 
-def _own(margin: Margin, fixed: Index) -> NDArray[np.float64]:
+def _own(margin: AnyMargin, fixed: Index) -> NDArray[np.float64]:
     """Values of the fixed rows among themselves; (R, entries)."""
     out = np.empty((len(margin.bank), 1, len(fixed), len(fixed)), margin.rows.dtype)
     margin.values(fixed[None], fixed[None], True, out)

@@ -19,7 +19,7 @@ the same formula, derived along the arc.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from ..kernels import Bank
 from .blocks import cut_blocks, load_leaves
-from .forms import TILE_COLUMNS
-from .tiles import TILE_ROWS
-from .work import Work, run_tasks, single_blas
+from .work import Work, run_tasks, silent, single_blas
 
 Array = NDArray[np.float64]
 
 # Below this many elementary steps NumPy has finished before numba is imported.
 NUMPY_STEPS = 2e8
+# Rectangles of pairs that NumPy evaluates at once: their ten arrays stay in the cache.
+TILE_ROWS, TILE_COLUMNS = 64, 1024
 # One compiled call covers about this many steps, so that progress moves and Ctrl-C is heard.
 CALL_STEPS = 1e9
 
@@ -221,13 +221,20 @@ def stein_sums(
 
 
 def stein_totals(
-    samples: Iterable[tuple[SteinPoints, Bank]], count: int, work: Work
+    samples: Iterable[tuple[SteinPoints, Bank]],
+    count: int,
+    work: Work,
+    starts: NDArray[np.int64] | None = None,
 ) -> Iterator[SteinSums]:
-    """Sum the Stein kernel over all pairs of each of `count` samples, each a single block."""
-    quiet = replace(work, progress=lambda share: None)
+    """Sum the Stein kernel over all pairs of each of `count` samples, one after the other.
+
+    Each is cut into blocks at `starts` (see `stein_sums`), and by default a single block.
+    """
+    quiet = silent(work)
     with single_blas():
         for number, (points, bank) in enumerate(samples, 1):
-            yield _sums(points, np.array([0, len(points)]), bank, quiet, count)
+            blocks = np.array([0, len(points)]) if starts is None else starts
+            yield _sums(points, blocks, bank, quiet, count)
             work.progress(number / count)
 
 

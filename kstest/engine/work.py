@@ -43,6 +43,11 @@ def silent(work: Work) -> Work:
     return replace(work, progress=lambda share: None)
 
 
+def stage(work: Work, start: float, stop: float) -> Work:
+    """Return the same work for a part of the run, reported between these shares of the whole."""
+    return replace(work, progress=lambda share: work.progress(start + share * (stop - start)))
+
+
 @contextmanager
 def single_blas() -> Iterator[None]:
     """Keep matrix products on the calling thread: our threads are one level above them."""

@@ -199,7 +199,9 @@ def null_block(how: Plan, n: int, params: Any) -> dict[str, Any]:
     }
 
 
-def serial_notice(data: Sample, blocks: Sequence[Block], how: Plan) -> tuple[Notice, ...]:
+def serial_notice(
+    data: Sample, blocks: Sequence[Block], how: Plan, remedy: str = "--block-length auto"
+) -> tuple[Notice, ...]:
     """Warn when the rows of two or more blocks look like their neighbours in the file.
 
     One block may be a time series: permuting rows is exact as long as the rows of the others
@@ -208,5 +210,5 @@ def serial_notice(data: Sample, blocks: Sequence[Block], how: Plan) -> tuple[Not
     if how.unit in (STRETCHES, GROUPS):
         return ()
     parts = [block.sample(data, f"block {' '.join(block.names)[:40]}") for block in blocks]
-    found = [notice for part in parts for notice in serial_dependence([part])]
+    found = [notice for part in parts for notice in serial_dependence([part], remedy, sizes=True)]
     return tuple(found[:1]) if len(found) > 1 else ()

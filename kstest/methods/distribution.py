@@ -51,7 +51,9 @@ def numeric(parts: Sequence[Array], weights: Sequence[Array | None]) -> Histogra
     distinct = np.unique(both)
     if len(distinct) <= FEW_VALUES:
         index = [np.searchsorted(distinct, part) for part in parts]
-        return Bars(number_labels(distinct), tuple(map(_counts, index, weights, [distinct] * 2)))
+        return Bars(
+            number_labels(distinct), tuple(map(_counts, index, weights, [distinct] * len(parts)))
+        )
     edges = bin_edges(parts, distinct)
     shares = []
     for part, weight in zip(parts, weights, strict=True):

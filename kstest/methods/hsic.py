@@ -24,7 +24,9 @@ from ..sample import Sample
 from .arrangement import GROUPS, MOST_ROWS, STRETCHES, Plan, plan
 from .column_blocks import Block, named_blocks, used_blocks
 from .common import bandwidth_numbers, check_block_length, kernel_names
+from .conditional import test_given
 from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
+from .hsic_picture import picture as picture
 from .independence import combined, statistics
 from .pairwise import test_pairs
 
@@ -79,6 +81,18 @@ class Params:
     block: tuple[str, ...] = option(
         (), "A block of columns; give three or more to test joint independence.", metavar="LIST"
     )
+    given: str = option(
+        "",
+        "Test --x and --y for independence given these columns: rows are permuted among rows with "
+        "equal values of them, or with nearly equal ones, which is approximate.",
+        metavar="LIST",
+    )
+    conditional: str = option(
+        "residuals",
+        "With --given: permute what is left of the blocks after smoothing the given columns out "
+        "(residuals), or the blocks as they are (permutation).",
+        choices=("residuals", "permutation"),
+    )
     all_pairs: bool = option(False, "Test all pairs of columns in one run, with Holm's correction.")
     alpha: float = alpha()
     permutations: int = permutations()
@@ -131,6 +145,10 @@ class Params:
         ]
         if len(chosen) > 1:
             raise UsageError(f"{chosen[0]} and {chosen[1]}: use one of them")
+        if self.given and not self.x:
+            raise UsageError(f"--given {self.given!r}: give --x and --y too, the blocks to test")
+        if self.given and self.block_length is not None:
+            raise UsageError("--given and --block-length: use one of them")
         if not 6 <= self.bins <= 24:
             raise UsageError(f"--bins {self.bins}: give a whole number from 6 to 24")
         kernel_names(self.kernel)
@@ -143,7 +161,8 @@ class Params:
 def blocks(params: Params) -> tuple[tuple[str, str], ...]:
     """Return option and column list of each block that the options name."""
     if params.x:
-        return (("--x", params.x), ("--y", params.y))
+        given = (("--given", params.given),) if params.given else ()
+        return (("--x", params.x), ("--y", params.y), *given)
     return tuple(("--block", text) for text in params.block)
 
 
@@ -202,6 +221,21 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     times the memory of the slowest column, and gives no verdict if the record has too few such
     blocks.
 
+    With `given`, rows are permuted among rows alike in those columns, which tests independence
+    given them (local permutation; Kim, Neykov, Balakrishnan, Wasserman 2022). Where their values
+    repeat, only rows with equal ones change places, and the p-value is exact. Else neighbourhoods
+    of 8 to 15 rows (or bins of rows) stand in for equal values, and the kernels of both blocks are
+    those of residuals, after a kernel ridge regression on the given columns (as in KCI, Zhang et
+    al. 2012; penalty by cross-validation; functions of all given columns, or sums of functions of
+    one). That is approximate (``exact`` is false): it rests on one of the two regressions being
+    good, because products of residuals then have mean 0, and on neighbours having residuals of
+    one law; no test of conditional independence without assumptions has power (Shah, Peters
+    2020). It fails with many given columns or steep functions of them for the number of rows, and
+    warns of it. ``conditional="permutation"`` leaves the regression out and is right only where
+    blocks hardly change within a neighbourhood. Levels: ``benchmarks/conditional.py``. The
+    statistics are sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given
+    columns as a third factor.
+
     With `group`, whole groups of one size are permuted, each with its rows in file order: exact if
     groups are exchangeable, however their rows depend on each other.
 
@@ -212,7 +246,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ----------
     Gretton et al. (2007), NeurIPS 20; the unbiased form in Song et al. (2012), JMLR 13; bandwidths
     of Schrab et al. (2022), arXiv 2206.09194; aggregation as in `kstest.nulls.aggregate`; dHSIC of
-    Pfister et al. (2018), arXiv 1603.00285; permutations as in `kstest.nulls.pairings`.
+    Pfister et al. (2018), arXiv 1603.00285; permutations as in `kstest.nulls.pairings`. Given
+    columns: Zhang, Peters, Janzing, Schoelkopf (2012), arXiv 1202.3775; Kim et al. (2022), arXiv
+    2112.11666; Shah, Peters (2020), arXiv 1804.07203; residual kernels also in Pogodin et al.
+    (2024), arXiv 2402.13196.
 
     Examples
     --------
@@ -234,6 +271,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(data.columns) + len(data.categorical),
         columns=(*data.columns, *data.categorical),
     )
+    if params.given and data.groups is not None:
+        raise UsageError("--given and --group: use one of them")
+    if params.given:
+        return test_given(base, data, names, params, rng, work)
     how = plan(data.n, params, data)
     bins = data.n // how.size
     if data.n < 4 or bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:

@@ -87,7 +87,8 @@ def draw(cut: Pairing, replicates: int, rng: np.random.Generator) -> Grid | Inde
     """Draw the pairings of a test: a table for two blocks in few bins, else a grid."""
     blocks = len(cut.stored)
     if blocks == 2 and cut.bins <= MOST_BINS:
-        return table(cut, [(0, 1)], permutations_of(cut.bins, replicates, rng))[0]
+        drawn = permutations_of(cut.bins, replicates, rng, cut.cells)
+        return table(cut, [(0, 1)], drawn)[0]
     return grid(cut, (blocks + 1) // 2, replicates, rng)
 
 
@@ -118,13 +119,15 @@ def two_blocks(
 ) -> Statistics:
     """HSIC of two blocks, every bandwidth of one with every bandwidth of the other."""
     x, y = margins(list(zip(data.blocks, banks, strict=True)), True, work)
+    return unbiased_hsic(x, y, crossed(x, y, data.cut.size, drawn, work))
+
+
+def crossed(x: Any, y: Any, size: int, drawn: Grid | Index, work: Work) -> Values:
+    """Sums of products of two margins, every rung with every rung, under B + 1 pairings."""
     if not isinstance(drawn, Grid):
-        products = table_products([x, y], [(0, 1)], [drawn], data.cut.size, work)[0]
-    else:
-        sides = drawn.left, drawn.right
-        cells = grid_products([x], [y], sides, data.cut.size, True, work)
-        products = _chosen(cells, drawn)
-    return unbiased_hsic(x, y, products)
+        return table_products([x, y], [(0, 1)], [drawn], size, work)[0]
+    cells = grid_products([x], [y], (drawn.left, drawn.right), size, True, work)
+    return _chosen(cells, drawn)
 
 
 def pair_statistics(

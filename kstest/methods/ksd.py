@@ -7,7 +7,6 @@ kernel once, signs or simulated samples, one statistic out of all bandwidths, ca
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,15 +16,28 @@ from numpy.typing import NDArray
 
 from ..engine import SteinPoints, Work
 from ..errors import UsageError
-from ..kernels import KERNELS, Bank
-from ..nulls import aggregate, informative, p_value, threshold
+from ..kernels import Bank
+from ..nulls import p_value, threshold
 from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from ..targets import FAMILIES, Target, chosen_columns
-from .common import bandwidth_numbers, row_hashes
-from .stein_data import Given, coordinates, given_data, oddities, outside_support
-from .stein_explanation import explain
+from ..targets import Target, chosen_columns
+from . import stein_options
+from .common import bandwidth_numbers
+from .ksd_picture import picture as picture
+from .stein_data import Given, arrangement, coordinates, given_data, oddities, outside_support
+from .stein_explanation import explain, places
+from .stein_result import (
+    SENTENCES,
+    combined,
+    impossible,
+    kernel_block,
+    null_block,
+    per_bandwidth,
+    strongest,
+    too_few,
+    undecided,
+)
 from .stein_robust import robust
 from .stein_statistic import (
     LANDMARKS,
@@ -69,11 +81,6 @@ REFERENCES = """\
 }
 """
 
-_SENTENCES = {
-    True: "the data do not fit the target: they are not independent draws from it",
-    False: "no evidence at this level against the target",
-}
-STEIN_KERNELS = tuple(k.name for k in KERNELS.values() if k.jet and k.name in ("imq", "gaussian"))
 # Below this the wild bootstrap's shape is off by a little, and simulating costs little.
 PARAMETRIC_ROWS = 200
 
@@ -82,13 +89,7 @@ PARAMETRIC_ROWS = 200
 class Params:
     """Options of `run`; see the help of each field."""
 
-    target: Any = option(  # noqa: RUF009
-        "",
-        f"The density: a family ({', '.join(FAMILIES)}, multivariate_normal, gaussian_mixture, "
-        "product) such as 'gamma(shape=2, scale=3)'; a TOML or JSON file; 'logp: EXPRESSION' "
-        "in column names; or fit:gmm:K, fit:kde with --reference.",
-        metavar="TARGET",
-    )
+    target: Any = stein_options.target("; or fit:gmm:K, fit:kde with --reference")  # noqa: RUF009
     score_prefix: str = option(
         "",
         "In place of --target: columns PREFIX + NAME hold the score (gradient of the log "
@@ -101,41 +102,18 @@ class Params:
         "to; the null law is simulated with refitting.",
         metavar="FILE",
     )
-    param: Any = option(  # noqa: RUF009
-        (),
-        "A parameter of 'logp: EXPRESSION'; may be repeated.",
-        metavar="NAME=NUMBER",
-    )
-    allow_python: bool = option(
-        False, "Let --target python:module:name import the module, which runs its code."
-    )
+    param: Any = stein_options.param()  # noqa: RUF009
+    allow_python: bool = stein_options.allow_python()
     alpha: float = alpha()
     draws: int = draws()
     seed: int = seed()
-    kernel: str = option(
-        "imq",
-        "Kernel: inverse multiquadric, which also controls the tails, or Gaussian.",
-        choices=STEIN_KERNELS,
-    )
-    bandwidth: str = option(
-        "aggregate",
-        "Bandwidths: ten of them, combined (aggregate); one, the median distance (median); or "
-        "numbers, in units of the scaled coordinates.",
-        metavar="aggregate|median|NUMBER[,NUMBER...]",
-    )
-    aggregate: str = option(
-        "studentised",
-        "How several bandwidths become one statistic.",
-        choices=("studentised", "minp", "fuse"),
-    )
+    kernel: str = stein_options.kernel()
+    bandwidth: str = stein_options.bandwidth("aggregate")
+    aggregate: str = stein_options.aggregate()
     statistic: str = option(
         "u", "U-statistic (unbiased) or V-statistic (with the diagonal).", choices=("u", "v")
     )
-    scale: str = option(
-        "whiten",
-        "Coordinates: unit variance without correlation, unit variance, or as they are.",
-        choices=("whiten", "standard", "none"),
-    )
+    scale: str = stein_options.scale()
     features: str = option(
         "auto",
         "Sum over all pairs of rows (none), or over their features at so many landmark rows "
@@ -149,16 +127,17 @@ class Params:
         f"auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes wild.",
         choices=("auto", "wild", "markov", "parametric"),
     )
-    flip: float = option(
-        0.1,
-        "With --null markov: probability that the sign changes from one row to the next; about "
-        "one over the length of the dependence.",
-    )
-
+    flip: float = stein_options.flip()
     contamination: float = option(
         0.0,
         "Test whether the data are the target but for this share of rows, which may be anything: "
         "at large n no model is exactly right. Uses one bandwidth.",
+    )
+    explain: str = option(
+        "auto",
+        "What drives the discrepancy: columns and three places, of a rejection (auto); columns and "
+        "K places, whatever the verdict (places=K); or nothing (none).",
+        metavar="auto|none|places=K",
     )
     bound: float = option(
         0.0,
@@ -177,6 +156,7 @@ class Params:
             raise UsageError(f"--features {self.features}: give auto, none or a number of rows")
         if not 0 < self.flip <= 0.5:
             raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
+        places(self.explain)
         numbers = bandwidth_numbers(self.bandwidth)
         if not 0 <= self.contamination < 1 or self.bound < 0:
             raise UsageError(
@@ -230,8 +210,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Coordinates with a bounded support are mapped to the line with their log-Jacobian; a row
     outside the support rejects at once, since under the null it has probability 0. The test is
-    blind to the weights of well separated modes and to a single row however far away, and loses
-    power as d grows.
+    blind to the weights of well separated modes (see `kstest.pksd`) and to a single row however far
+    away, and loses power as d grows.
 
     References
     ----------
@@ -260,21 +240,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     )
     outside = outside_support(given)
     if outside:
-        return _impossible(base, outside, params)
+        return impossible(base, outside, params)
     law = _null(params, given.target, sample.n)
-    if sample.n < 2 or (law != "parametric" and 2.0 ** (1 - sample.n) > params.alpha):
-        return _too_few(base, params)
+    if too_few(sample.n, law, params.alpha):
+        return undecided(base, params)
 
     Y, S = coordinates(given)
     notices = oddities(Y, S, given, law)
-    order = np.arange(len(Y))
-    if law != "markov":
-        # In an order that the rows alone decide: the answer does not depend on that of the file.
-        hashes = row_hashes(np.concatenate([Y, S], axis=1))
-        order = np.argsort(hashes, kind="stable")
-        drawn = int(rng.integers(2**63))
-        rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
-        order = order[rng.permutation(len(order))]
+    order, rng = arrangement(Y, S, law, rng)
     Y, S = Y[order], S[order]
     made = setup(Y, given.target, params, rng)
     points, bank = made.frame.points(Y, S), made.bank
@@ -291,32 +264,22 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             if count
             else wild(points, bank, law, params, rng, work)
         )
-    keep = informative(T, size)
-    combined = np.zeros(2)
-    if keep.any():
-        several = len(bank) > 1
-        combined = (
-            aggregate(T[keep], size[keep], params.aggregate, sample.n) if several else T[keep][0]
-        )
-    p = p_value(combined)
-    best = _strongest(T, keep)
-    summary = {"summary": _SENTENCES[p <= params.alpha], **_per_bandwidth(T, keep, bank)}
-    if p <= params.alpha:
-        narrow = Bank(bank.kernel, (bank.bandwidths[best],))
-        summary |= explain(points, order, narrow, given.X, given.columns, sample.row_numbers)
+    one, keep = combined(T, size, params, sample.n)
+    p = p_value(one)
+    summary = {"summary": SENTENCES[p <= params.alpha], **per_bandwidth(T, keep, bank)}
+    count = places(params.explain)
+    if count and (p <= params.alpha or params.explain != "auto"):
+        narrow = Bank(bank.kernel, (bank.bandwidths[strongest(T, keep)],))
+        rows = sample.row_numbers
+        summary |= explain(points, order, narrow, given.X, given.columns, rows, count)
     return replace(
         base,
         verdict="rejected" if p <= params.alpha else "not rejected",
-        statistic=float(combined[0]),
+        statistic=float(one[0]),
         p_value=p,
-        threshold=threshold(combined, params.alpha),
-        kernel={
-            "name": params.kernel,
-            "bandwidths": bank.bandwidths,
-            "aggregate": params.aggregate if len(bank) > 1 else None,
-            "scale": params.scale,
-        },
-        null=_null_block(law, bins, params, given.target),
+        threshold=threshold(one, params.alpha),
+        kernel=kernel_block(params.kernel, bank, params),
+        null=null_block(law, bins, params, given.target),
         explanation={**summary, "target": given.name},
         warnings=notices,
     )
@@ -366,71 +329,8 @@ def _robust(
         statistic=float(T[0]),
         p_value=p,
         threshold=threshold(T, params.alpha),
-        kernel={
-            "name": f"tilted {params.kernel}",
-            "bandwidths": made.bank.bandwidths,
-            "aggregate": None,
-            "scale": params.scale,
-        },
-        null={**_null_block("wild", bins, params, given.target), "scheme": "centred random signs"},
+        kernel=kernel_block(f"tilted {params.kernel}", made.bank, params),
+        null={**null_block("wild", bins, params, given.target), "scheme": "centred random signs"},
         explanation={"summary": sentences[p <= params.alpha], "target": given.name, **found},
         warnings=notices,
     )
-
-
-def _null_block(law: str, bins: int, params: Params, target: Target | None) -> dict[str, object]:
-    fitted = target is not None and bool(target.fitted)
-    schemes = {
-        "parametric": "samples simulated from the target" + ", refitted" * fitted,
-        "wild": "random signs of rows",
-        "markov": f"persistent signs of rows (flip {params.flip:g})",
-    }
-    return {
-        "scheme": schemes[law],
-        "replicates": params.draws,
-        "exact": law == "parametric" and not fitted,
-        "bins": bins,
-    }
-
-
-def _impossible(base: Result, outside: str, params: Params) -> Result:
-    """A value that the target cannot give: probability 0 under the null, whatever the rest."""
-    return replace(
-        base,
-        verdict="rejected",
-        p_value=1 / (1 + params.draws),
-        null={"scheme": "support of the target", "replicates": params.draws, "exact": True},
-        explanation={"summary": f"the data do not fit the target: {outside}"},
-    )
-
-
-def _too_few(base: Result, params: Params) -> Result:
-    n = base.n["data"]
-    enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
-    why = Notice(
-        "too-few-rows",
-        f"{n} row{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
-        f"comes from random signs, to reject at level {params.alpha}",
-    )
-    explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(why,))
-
-
-def _z(T: Array, keep: NDArray[np.bool_]) -> Array:
-    z = np.full(len(T), -np.inf)
-    z[keep] = (T[keep, 0] - T[keep].mean(axis=1)) / T[keep].std(axis=1)
-    return z
-
-
-def _strongest(T: Array, keep: NDArray[np.bool_]) -> int:
-    return int(np.argmax(_z(T, keep)))
-
-
-def _per_bandwidth(T: Array, keep: NDArray[np.bool_], bank: Bank) -> dict[str, object]:
-    """Squared discrepancy per bandwidth, also in units of its null's spread."""
-    z = _z(T, keep)
-    rows = [
-        {"bandwidth": h, "ksd2": float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
-        for l, h in enumerate(bank.bandwidths)
-    ]
-    return {"strongest": rows[_strongest(T, keep)], "kernels": rows}

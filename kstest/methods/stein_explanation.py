@@ -7,13 +7,32 @@ from numpy.typing import NDArray
 
 from ..engine import SteinPoints
 from ..engine.stein import pair_numbers
+from ..errors import UsageError
 from ..kernels import Bank
 
 Array = NDArray[np.float64]
 
 # Rows that are looked at; the explanation is no test and does not need all of them.
 MOST_ROWS = 1000
-PLACES = 3
+PLACES, MOST_PLACES = 3, 50
+
+
+def places(text: str) -> int:
+    """Read --explain: the number of places.
+
+    Raises
+    ------
+    UsageError
+        For a text that is not one of its three forms.
+    """
+    if text in ("auto", "none"):
+        return PLACES if text == "auto" else 0
+    number = text.removeprefix("places=")
+    if number == text or not number.isdecimal() or not 1 <= int(number) <= MOST_PLACES:
+        raise UsageError(
+            f"--explain {text!r}: give auto, none, or places=K with K from 1 to {MOST_PLACES}"
+        )
+    return int(number)
 
 
 def explain(
@@ -23,6 +42,7 @@ def explain(
     X: Array,
     columns: tuple[str, ...],
     numbers: NDArray[np.int64],
+    count: int = PLACES,
 ) -> dict[str, object]:
     """Return the share of each column and the places where the witness is largest.
 
@@ -39,6 +59,8 @@ def explain(
     columns : tuple of str
     numbers : ndarray of int (n,)
         Number of each row of the data in its file.
+    count : int
+        Places at most; each is a bandwidth or more away from those before it.
 
     Notes
     -----
@@ -59,9 +81,14 @@ def explain(
         "drivers": [{"column": columns[c], "share": float(share[c])} for c in ranked],
         "places": [
             _place(i, witness, order, X, columns, numbers)
-            for i in _separated(points, witness, bank.bandwidths[0])
+            for i in _separated(points, witness, bank.bandwidths[0], count)
         ],
     }
+
+
+def witness_at_rows(points: SteinPoints, bank: Bank) -> Array:
+    """Return the witness at every row, leaving that row out, (n, d); see `explain`."""
+    return contributions(points, bank)[1]
 
 
 def contributions(points: SteinPoints, bank: Bank) -> tuple[Array, Array]:
@@ -92,7 +119,7 @@ def contributions(points: SteinPoints, bank: Bank) -> tuple[Array, Array]:
     return total / (n * (n - 1)), witness / (n - 1)
 
 
-def _separated(points: SteinPoints, witness: Array, bandwidth: float) -> list[int]:
+def _separated(points: SteinPoints, witness: Array, bandwidth: float, count: int) -> list[int]:
     """Rows of largest witness, none nearer than a bandwidth to one before it."""
     size = np.einsum("ij,ij->i", witness, witness)
     chosen: list[int] = []
@@ -101,7 +128,7 @@ def _separated(points: SteinPoints, witness: Array, bandwidth: float) -> list[in
         near = [np.linalg.norm(places[i] - places[j]) < bandwidth for j in chosen]
         if not any(near):
             chosen.append(int(i))
-        if len(chosen) == PLACES:
+        if len(chosen) == count:
             break
     return chosen
 

@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..kernels import KERNELS, Bank, stein_bandwidths, whitening
 from ..nulls import independent_signs, markov_signs, sign_bins
 from ..targets import Chart, Target
-from .common import bandwidth_numbers
+from .common import bandwidth_numbers, row_hashes
 
 Array = NDArray[np.float64]
 
@@ -94,22 +94,63 @@ class Setup:
     bank: Bank
 
 
+def shuffled(
+    Y: Array, S: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """Return a random order that does not depend on that of the file, and a generator likewise."""
+    hashes = row_hashes(np.concatenate([Y, S], axis=1))
+    order = np.argsort(hashes, kind="stable")
+    drawn = int(rng.integers(2**63))
+    rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
+    return order[rng.permutation(len(order))], rng
+
+
 def setup(Y: Array, target: Target | None, params: Any, rng: np.random.Generator) -> Setup:
     """Choose coordinates and bandwidths; Y (n, d) are the data's coordinates, in random order."""
     charts = target.charts if target else (Chart(),) * Y.shape[1]
     if target is not None and target.sample is not None and not target.fitted:
         rows = max(REFERENCE_ROWS, 2 * ROWS_PER_COLUMN * len(charts))
-        Y, _ = target.unconstrain(target.sample(rows, rng))
-        if not np.isfinite(Y).all():
-            raise UsageError(f"target: sample of {target.name} gives values that are not finite")
+        Y = drawn(target, rows, rng)
     frame = Frame.of(Y, charts, params.scale)
+    return Setup(frame, bandwidths(Y, frame, params))
+
+
+def drawn(target: Target, n: int, rng: np.random.Generator) -> Array:
+    """Coordinates (n, d) of draws from a target that can be sampled."""
+    assert target.sample is not None
+    Y, _ = target.unconstrain(target.sample(n, rng))
+    if not np.isfinite(Y).all():
+        raise UsageError(f"target: sample of {target.name} gives values that are not finite")
+    return Y
+
+
+def bandwidths(Y: Array, frame: Frame, params: Any) -> Bank:
+    """Return the bandwidths asked for, or those of the rows Y (n, d), which lie in random order."""
     kernel, given = KERNELS[params.kernel], bandwidth_numbers(params.bandwidth)
+    # Robust KSD is bounded at one bandwidth.
+    rule = "median" if getattr(params, "contamination", 0) else params.bandwidth
     if given:
-        return Setup(frame, Bank(kernel, given))
+        return Bank(kernel, given)
     some = Y[np.linspace(0, len(Y) - 1, min(len(Y), DISTANCE_ROWS)).astype(np.int64)]
     points = frame.points(some, np.zeros_like(some))
-    rule = "median" if params.contamination else params.bandwidth
-    return Setup(frame, stein_bandwidths(kernel, points.embedded(), rule))
+    return stein_bandwidths(kernel, points.embedded(), rule)
+
+
+def random_signs(
+    n: int, law: str, params: Any, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Return the starts of the bins of n rows, and signs (bins, B + 1), the first column ones."""
+    starts = sign_bins(n)
+    if law == "markov":
+        return starts, markov_signs(starts, params.draws, params.flip, rng)
+    return starts, independent_signs(len(starts) - 1, params.draws, rng)
+
+
+def between_bins(blocks: Array, starts: NDArray[np.int64]) -> float:
+    """Leave out, in place, the pairs within a bin, which see no sign; return how many are left."""
+    within = np.arange(len(starts) - 1)
+    blocks[:, within, within] = 0
+    return float(starts[-1]) ** 2 - float((np.diff(starts) ** 2).sum())
 
 
 def wild(
@@ -117,21 +158,13 @@ def wild(
 ) -> tuple[Array, Array, int]:
     """Statistics (L, B + 1) under random signs, sizes (L,), number of bins."""
     n = len(points)
-    starts = sign_bins(n)
+    starts, signs = random_signs(n, law, params, rng)
     sums = stein_sums(points, starts, bank, work)
-    groups = len(starts) - 1
-    signs = (
-        markov_signs(starts, params.draws, params.flip, rng)
-        if law == "markov"
-        else independent_signs(groups, params.draws, rng)
-    )
-    within = np.arange(groups)
-    sums.blocks[:, within, within] = 0  # pairs within a bin see no sign
-    pairs = n**2 - float((np.diff(starts) ** 2).sum())
+    pairs = between_bins(sums.blocks, starts)
     T = signed_sums(sums.blocks, signs)
     size = np.sqrt(2 * sums.squares / (n * (n - 1)))
     diagonals = points.own(bank).sum(axis=1)[:, None]
-    return normalised(T, diagonals, n, pairs, params.statistic), size, groups
+    return normalised(T, diagonals, n, pairs, params.statistic), size, len(starts) - 1
 
 
 def landmarks(params: Any, n: int, law: str) -> int:

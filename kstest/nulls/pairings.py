@@ -13,6 +13,9 @@ beta_j, all independent and uniform, and pairing (0, 0) is the observed one. Und
 the array of statistics is then exchangeable in its rows and in its columns, so the observed one is
 equally likely to have any rank in it, or in a random subset of B other cells. Different cells are
 pairwise independent, so the p-value varies no more than with B independent draws.
+
+Given further columns, bins move within cells only (`Pairing.cells`), cells being sets of rows in
+which those columns are equal, or nearly: the same subgroup argument, for independence within cells.
 """
 
 from __future__ import annotations
@@ -42,17 +45,23 @@ class Pairing:
         h rows in each of s bins.
     stored : tuple of ndarray of int (s,)
         Per block, the bin at each place.
+    cells : ndarray of int (s,), or None
+        Cell of each place, not decreasing; None where all bins may meet.
     """
 
     order: Index
     size: int
     bins: int
     stored: tuple[Index, ...]
+    cells: Index | None = None
 
     @property
     def distinct(self) -> int:
         """Number of ways to pair two blocks anew, the observed one included."""
-        return math.factorial(self.bins)
+        if self.cells is None:
+            return math.factorial(self.bins)
+        counts = np.unique(self.cells, return_counts=True)[1]
+        return math.prod(map(math.factorial, counts.tolist()))
 
     def rows(self, block: int) -> Index:
         """Return the rows in the order in which this block stores them."""
@@ -66,16 +75,28 @@ class Pairing:
         return np.argsort(self.stored[second])[self.stored[first]]
 
 
-def pair_rows(order: Index, size: int, blocks: int, rng: np.random.Generator) -> Pairing:
-    """Cut rows, in the given order, into bins of `size`, and store each block's bins at random."""
-    bins = len(order) // size
-    stored = tuple(rng.permutation(bins) for _ in range(blocks))
-    return Pairing(order, size, bins, stored)
+def pair_rows(
+    order: Index, size: int, blocks: int, rng: np.random.Generator, cells: Index | None = None
+) -> Pairing:
+    """Cut rows, in the given order, into bins of `size`, and store each block's bins at random.
+
+    With `cells` (s,) only so many bins are cut, and stored at random within their cells.
+    """
+    if cells is None:
+        bins = len(order) // size
+        return Pairing(order, size, bins, tuple(rng.permutation(bins) for _ in range(blocks)))
+    stored = tuple(permutations_of(len(cells), 1, rng, cells)[0] for _ in range(blocks))
+    return Pairing(order, size, len(cells), stored, cells)
 
 
-def permutations_of(bins: int, count: int, rng: np.random.Generator) -> Index:
-    """Draw `count` independent uniform permutations of the bins; shape (count, s)."""
-    return rng.permuted(np.broadcast_to(np.arange(bins), (count, bins)), axis=1)
+def permutations_of(
+    bins: int, count: int, rng: np.random.Generator, cells: Index | None = None
+) -> Index:
+    """Draw `count` independent uniform permutations of the bins, within cells; shape (count, s)."""
+    if cells is None:
+        return rng.permuted(np.broadcast_to(np.arange(bins), (count, bins)), axis=1)
+    keys = rng.random((count, bins)) + np.cumsum(np.r_[0, np.diff(cells) > 0])
+    return np.asarray(np.argsort(keys, axis=1))
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,7 @@ def grid(cut: Pairing, left: int, replicates: int, rng: np.random.Generator) -> 
     high = math.isqrt(replicates + 1)
     wide = -(-(replicates + 1) // high)
     heights = [high if block < left else wide for block in range(len(cut.stored))]
-    drawn = [permutations_of(cut.bins, height, rng) for height in heights]
+    drawn = [permutations_of(cut.bins, height, rng, cut.cells) for height in heights]
     for block in range(1, len(drawn)):  # the cell (0, 0): every block as the first one has it
         drawn[block][0] = cut.observed(0, block)[drawn[0][0]]
     others = 1 + rng.choice(high * wide - 1, replicates, replace=False)

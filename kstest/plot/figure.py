@@ -28,6 +28,9 @@ NAMES = 1.15  # for the names of lying bars
 BODY, STRIP, TICKS = 1.3, 0.42, 0.24
 TITLE, LINE, LEGEND = 0.22, 0.15, 0.2
 CELL = 0.8, 0.4  # of a heat map, at most
+MAP = 5.2
+COLOR_BAR = 1.0
+LETTER = 0.06
 LEADING = 1.45  # of lines of text, in units of their size
 DOTS = 200  # per inch, in a PNG
 
@@ -97,7 +100,7 @@ class _Row:
     @property
     def height(self) -> float:
         drawings = [d for p in self.panels for d in p.drawings]
-        maps = [sum(_map_size(d)[1:]) for d in drawings if isinstance(d, HeatMap)]
+        maps = [sum(_map_size(d, self.width)[2:]) for d in drawings if isinstance(d, HeatMap)]
         usual = BODY + STRIP + TICKS if drawings else 0.0
         return self.text_height + (max(maps) if maps else usual) + GAP
 
@@ -106,7 +109,8 @@ def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
     """Two panels in a row; a heat map, and a panel that is alone, have a row of their own."""
     row: tuple[Panel, ...] = ()
     for panel in every:
-        wide = any(isinstance(d, HeatMap) for d in panel.drawings) or len(every) == 1
+        maps = [d for d in panel.drawings if isinstance(d, HeatMap)]
+        wide = any(not d.diverging for d in maps) or len(every) == 1
         if row and (wide or len(row) == 2):
             yield _Row(row, HALF)
             row = ()
@@ -178,10 +182,10 @@ class _Sheet:
             return
         main, curves = panel.drawings[0], [d for d in panel.drawings[1:] if isinstance(d, Curve)]
         if isinstance(main, HeatMap):
-            wide, high, names = _map_size(main)
-            ax = self._axes(x + NAMES, y, wide, high)
-            bar = self._axes(x + NAMES + wide + 0.2, y, 0.14, high)
-            panels.heat_map(ax, bar, main, names - 0.1)
+            left, wide, high, names = _map_size(main, width)
+            ax = self._axes(x + left, y, wide, high)
+            bar = self._axes(x + left + wide + 0.2, y, 0.14, high)
+            panels.heat_map(ax, bar, main, (left - 0.1, names - 0.1))
             return
         lying = isinstance(main, Bars) and not main.upright
         left = NAMES if lying else LEFT
@@ -199,12 +203,13 @@ class _Sheet:
             panels.name_values((ax, lowest), main, width - left)
 
 
-def _map_size(drawing: HeatMap) -> tuple[float, float, float]:
-    """Width and height of the cells of a heat map, and room for the names below it."""
+def _map_size(drawing: HeatMap, width: float) -> tuple[float, float, float, float]:
+    """Room for the names at the left, width and height of the cells, room for the names below."""
     rows, columns = drawing.values.shape
-    wide = min(CELL[0] * columns, WHOLE - NAMES - 1.0)
-    longest = max(map(len, drawing.columns))
-    return wide, min(CELL[1] * rows, 0.6 * wide), min(NAMES, 0.07 * longest + 0.2)
+    left, below = (min(NAMES, LETTER * max(map(len, s)) + 0.2)
+                   for s in (drawing.rows, drawing.columns))  # fmt: skip
+    wide = min(CELL[0] * columns, width - left - COLOR_BAR, MAP)
+    return left, wide, min(CELL[1] * rows, 0.6 * wide if columns > 1 else MAP), below
 
 
 def _limits(picture: Picture) -> dict[str, float]:

@@ -91,7 +91,7 @@ def _why(picture: Picture, image: str) -> str:
         return ""
     # The document's own head has no place inside a page.
     svg = re.sub(r"\A.*?(?=<svg\b)", "", image, flags=re.DOTALL)
-    svg = svg.replace("<svg ", '<svg role="img" aria-label="distributions by column" ', 1)
+    svg = svg.replace("<svg ", '<svg role="img" aria-label="what drives the verdict" ', 1)
     return f"<h2>Picture</h2>\n{svg}"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ..picture import Bars, Curve, Drawing, HeatMap, Histogram
@@ -18,6 +19,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 # The first series is an area, the others lie on top of it.
 ALPHAS = (0.45, 1.0, 1.0, 1.0)
 DARK, GREY, LIGHT = "#1a1a1a", "#666666", "#dddddd"
+DIVERGING = LinearSegmentedColormap.from_list("kstest", [COLORS[0], "#ffffff", COLORS[1]])
 SMALL = 7.0
 POINTS = 72
 
@@ -84,6 +86,8 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     else:
         ax.fill_between(x, 0, y, where=[*(y > 0)], interpolate=True, color=COLORS[1], linewidth=0)
         ax.fill_between(x, 0, y, where=[*(y < 0)], interpolate=True, color=COLORS[0], linewidth=0)
+    for place in () if drawing.marks is None else drawing.marks:
+        ax.axvline(place, color=DARK, linewidth=0.8, linestyle=(0, (3, 2)))
     ax.axhline(0, color=GREY, linewidth=0.7)
     ax.set_ylim(-1.05 * limit, 1.05 * limit)
     ax.set_yticks([])
@@ -91,18 +95,22 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
             ha="right", va="center")  # fmt: skip
 
 
-def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_width: float) -> None:
-    """Cells with their numbers, and a bar that explains the colours."""
+def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, float]) -> None:
+    """Cells with their numbers, and a bar that explains the colours.
+
+    Names are cut to `label_widths` inches, at the left and below.
+    """
     kind: Any = LogNorm if drawing.logarithmic else Normalize
     norm = kind(drawing.lowest, drawing.highest)
     rows, columns = drawing.values.shape
     masked = np.ma.masked_invalid(drawing.values)
-    mesh = ax.pcolormesh(masked, cmap="cividis", norm=norm, edgecolors="white", linewidth=1)
+    colors: Any = DIVERGING if drawing.diverging else "cividis"
+    mesh = ax.pcolormesh(masked, cmap=colors, norm=norm, edgecolors="white", linewidth=1)
     ax.set_ylim(rows, 0)
     size = min(SMALL, 140 / max(rows, columns))
     names = [
         [cut(x, label_width * POINTS, size) for x in side]
-        for side in (drawing.rows, drawing.columns)
+        for side, label_width in zip((drawing.rows, drawing.columns), label_widths, strict=True)
     ]
     ax.set_yticks(np.arange(rows) + 0.5, names[0], size=size)
     ax.set_xticks(np.arange(columns) + 0.5, names[1], size=size, rotation=90)
@@ -110,14 +118,23 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_width: float) -> None:
     if max(rows, columns) <= 12:
         for (i, j), value in np.ndenumerate(drawing.values):
             if np.isfinite(value):
-                color = "white" if norm(value) < 0.5 else DARK
+                dark = norm(value) < (0.15 if drawing.diverging else 0.5)
+                color = "white" if dark else DARK
                 ax.text(j + 0.5, i + 0.5, f"{value:.2g}", ha="center", va="center", size=size,
                         color=color)  # fmt: skip
+    for i, j in zip(*np.nonzero(_marks(drawing)), strict=True):
+        frame = Rectangle((j, i), 1, 1, fill=False, edgecolor=COLORS[1], linewidth=1.6, zorder=3)
+        frame.set_clip_on(False)
+        ax.add_patch(frame)
     figure: Any = ax.figure
-    figure.colorbar(mesh, cax=bar, format="%g")
+    figure.colorbar(mesh, cax=bar, format="%g", extend="max" if drawing.diverging else "neither")
     bar.minorticks_off()
     bar.set_ylabel(drawing.label, size=SMALL)
     bar.tick_params(labelsize=SMALL)
+
+
+def _marks(drawing: HeatMap) -> Any:
+    return np.zeros(drawing.values.shape) if drawing.marked is None else drawing.marked
 
 
 def _share_axis(ax: Axes, shares: Sequence[Any]) -> None:

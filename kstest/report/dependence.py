@@ -30,6 +30,11 @@ def combinations(result: Result) -> str:
 
 def dependence(result: Result) -> Iterator[tuple[str, str]]:
     """Which pairs of columns depend on each other, and how."""
+    given = result.explanation.get("explained")
+    if given:
+        first, second = (f"{100 * share:.0f} %" for share in given)
+        names = ", ".join(printable(name) for name in result.explanation["given"])
+        yield "given", f"{names}: explains {first} of the first block, {second} of the second"
     rows = result.explanation.get("dependence", [])
     for k, row in enumerate(rows[:MOST_PAIRS]):
         z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""

@@ -9,6 +9,9 @@ from ..result import Result, plain
 from ..sources.wording import printable
 from . import dqm
 from .dependence import combinations, dependence, pairs_table
+from .evidence import evidence
+from .modes import modes
+from .sequences import subsequences
 from .wording import number
 
 WIDTH = 80
@@ -25,8 +28,10 @@ def render(result: Result, color: bool = False) -> str:
     rows = (
         *facts(result),
         *_explained(result),
+        *modes(result),
         *_drivers(result),
         *dependence(result),
+        *subsequences(result),
         *_warnings(result),
     )
     body = [line for label, text in rows for line in entry(label, text)]
@@ -41,13 +46,16 @@ def heading(title: str, shown: str, text: str) -> list[str]:
 
 def facts(result: Result) -> Iterator[tuple[str, str]]:
     """The numbers that carry the verdict, each with its label."""
-    if result.p_value is not None:
+    sequential = "evidence" in result.explanation or "detector" in result.explanation
+    if sequential:
+        yield from evidence(result)
+    elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
         times = "" if replicates is None else f"{replicates} x "
         yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
     named = "statistic" in result.explanation
-    if result.statistic is not None and (named or result.threshold is not None):
+    if not sequential and result.statistic is not None and (named or result.threshold is not None):
         yield "statistic", _statistic(result)
     if result.kernel:
         yield "kernel", _kernel(result)
@@ -76,7 +84,8 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        label = "why" if result.verdict == "no verdict" and notice.code.startswith("too-") else ""
+        reason = result.verdict == "no verdict" and notice.code.startswith(("too-", "unsound-"))
+        label = "why" if reason else ""
         yield label or "warning", notice.message
 
 
@@ -122,9 +131,10 @@ def _drivers(result: Result) -> Iterator[tuple[str, str]]:
     if len(result.columns) > 1 and shares:
         listed = ", ".join(f"{printable(c['column'])} {c['share']:.0%}" for c in shares[:5])
         yield "driven by", listed
-    for place in result.explanation.get("places", ())[:1]:
+    asked = str(result.params.get("explain", "")).startswith("places")
+    for k, place in enumerate(result.explanation.get("places", ())[: LISTED if asked else 1]):
         yield (
-            "most at",
+            "" if k else "most at",
             f"row {place['row']}, {printable(place['column'])} = {number(place['value'])}: there "
             f"the target has more of its mass {place['target_has_more']} than the data",
         )

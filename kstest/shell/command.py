@@ -19,7 +19,7 @@ from ..registry import METHODS
 from ..report import FORMATS, render
 from ..result import Notice
 from ..sample import Sample
-from ..sources import OPTIONS, columns_of, given_options, read_options, read_samples
+from ..sources import columns_of, given_options, reader
 from . import output
 from .progress import progress
 
@@ -66,8 +66,14 @@ def build(name: str) -> click.Command:
     module = METHODS[name].load()
     results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or hasattr(module, "picture")]
 
+    stream = hasattr(module, "step")
+    if stream:
+        from . import sequential
+
+        results = [*sequential.OPTIONS, *results]
+
     def callback(**given: Any) -> int:
-        return _run(name, module, given)
+        return sequential.run(name, module, given) if stream else _run(name, module, given)
 
     return command(name, METHODS[name].summary, module, callback, results, EPILOG)
 
@@ -94,7 +100,7 @@ def command(
         )
         for role in roles
     ]
-    reading = [option_of(f) for f in OPTIONS if offered(f.name, module)]
+    reading = [option_of(f) for f in reader(module).options if offered(f.name, module)]
     values = [
         click.Option(
             [f"--{role}-values"],
@@ -126,6 +132,8 @@ def _description(module: Any) -> tuple[str, ...]:
 
 def offered(name: str, module: Any) -> bool:
     """Whether an option of reading makes sense for a test."""
+    if name not in {f.name for f in reader(module).options}:
+        return False
     needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
     accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
     if name == "sample_column":
@@ -150,6 +158,7 @@ def option_of(f: Any) -> click.Option:
         show_default=f.default not in (None, "", ()),
         metavar=metavar,
         help=f.metadata["help"],
+        hidden=f.metadata.get("hidden", False),
     )
 
 
@@ -170,7 +179,8 @@ def _run(name: str, module: Any, given: dict[str, Any]) -> int:
 
     samples, notices = read(module, sides, params, given)
     with working(given) as work:
-        result = execute(name, samples, params, notices, work, given_options(given))
+        reading = given_options(given, reader(module).options)
+        result = execute(name, samples, params, notices, work, reading)
     if plot is not None:
         content = draw(result, picture(name, samples, params, result), plot)
         output.write(content, plot, "--plot")
@@ -188,8 +198,9 @@ def read(
     module: Any, sides: Mapping[str, Sequence[str]], params: Any, given: Mapping[str, Any]
 ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
     """Read the files of a command."""
-    reading = read_options(module.SAMPLES, given, columns_of(module, params))
-    return read_samples(sides, reading, sys.stdin.buffer if sys.stdin else None)
+    how = reader(module)
+    reading = how.choose(module.SAMPLES, given, columns_of(module, params))
+    return how.read(sides, reading, sys.stdin.buffer if sys.stdin else None)
 
 
 @contextmanager

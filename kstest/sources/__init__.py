@@ -13,6 +13,7 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
                                          objects ->    "      (collect calls these in turn)
 
 `table` says what a reader must give; add a format as one reader and one line in `formats`.
+`sequences` reads sequences of symbols instead, for tests that say so (`reader`).
 `columns` is the language of --columns, `convert` the way from Arrow to float64 and codes, `levels`
 what makes two categories the same. pyarrow is imported where it is used, pandas never (a DataFrame
 comes with its own).
@@ -20,15 +21,18 @@ comes with its own).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
+from kstest.sources.feeds import Feed, open_feeds
 from kstest.sources.formats import open_table
 from kstest.sources.joined import join_objects
 from kstest.sources.objects import open_object
@@ -40,19 +44,70 @@ from kstest.sources.options import (
     given_options,
     read_options,
 )
+from kstest.sources.sequence_options import (
+    SEQUENCE_FILES_ONLY,
+    SEQUENCE_OPTIONS,
+    SequenceOptions,
+    sequence_options,
+)
+from kstest.sources.sequences import read_sequences, sequences_from_objects
 from kstest.sources.stream import expand
 
 __all__ = [
     "FILES_ONLY",
     "OPTIONS",
+    "SEQUENCE_OPTIONS",
+    "Feed",
     "ReadOptions",
+    "Reader",
+    "SequenceOptions",
     "columns_of",
     "given_options",
     "join_objects",
+    "read_feeds",
     "read_options",
     "read_samples",
+    "read_sequences",
+    "reader",
     "samples_from_objects",
+    "sequences_from_objects",
 ]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of data, and what the command line and the Python functions need to read it.
+
+    Attributes
+    ----------
+    options : tuple of dataclass fields
+        What the user may say about reading.
+    files_only : frozenset of str
+        Those of them that mean nothing for Python objects.
+    choose : callable
+        Roles, options as given, a choice of columns or None -> checked options.
+    read, take : callable
+        Files, or Python objects, by side -> samples and notices.
+    """
+
+    options: tuple[Any, ...]
+    files_only: frozenset[str]
+    choose: Callable[..., Any]
+    read: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
+    take: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
+
+
+def reader(module: Any) -> Reader:
+    """Return the Reader of a test: tables, unless its module says ``READS = "sequences"``."""
+    if getattr(module, "READS", "tables") == "sequences":
+        return Reader(
+            SEQUENCE_OPTIONS,
+            SEQUENCE_FILES_ONLY,
+            sequence_options,
+            read_sequences,
+            sequences_from_objects,
+        )
+    return Reader(OPTIONS, FILES_ONLY, read_options, read_samples, samples_from_objects)
 
 
 def read_samples(
@@ -84,11 +139,7 @@ def read_samples(
     UsageError, DataError
         With a message for the user. No other exception comes from bad input.
     """
-    files = {
-        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
-    }
-    if sum(paths.count("-") for paths in files.values()) > 1:
-        raise UsageError("-: standard input was named more than once; it can be read only once.")
+    files = _files(sides)
     how = dialect(options)
     return collect(
         {
@@ -97,6 +148,47 @@ def read_samples(
         },
         options,
     )
+
+
+@contextmanager
+def read_feeds(
+    sides: Mapping[str, Sequence[str]], options: ReadOptions, stdin: BinaryIO | None = None
+) -> Iterator[dict[str, Feed]]:
+    """Open files and streams whose rows are taken block by block, in their order.
+
+    Parameters
+    ----------
+    sides, options, stdin
+        As for `read_samples`, without `options.sample_column`. A pipe gives its rows as they come.
+
+    Yields
+    ------
+    dict of str to Feed
+        By side.
+
+    Raises
+    ------
+    UsageError, DataError
+        Also while a feed is read.
+    """
+    files = _files(sides)
+    how = dialect(options)
+    openers = {
+        side: [partial(open_table, path, options.input_format, how, stdin, True) for path in paths]
+        for side, paths in files.items()
+    }
+    with open_feeds(openers, options) as feeds:
+        yield feeds
+
+
+def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Expand globs; standard input is for one."""
+    files = {
+        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
+    }
+    if sum(paths.count("-") for paths in files.values()) > 1:
+        raise UsageError("-: standard input was named more than once; it can be read only once.")
+    return files
 
 
 def samples_from_objects(

@@ -12,10 +12,10 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.join import join, require_few
 from kstest.sources.levels import Levels
-from kstest.sources.match import name_by_place, named_like, require_columns, select
+from kstest.sources.match import named_like, require_columns
 from kstest.sources.notices import no_value, notices, refuse_missing
 from kstest.sources.options import ReadOptions
-from kstest.sources.plan import Plan, make_plan, require_kinds
+from kstest.sources.plan import Plan, matched, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
 from kstest.sources.split import assigned
 from kstest.sources.table import Table
@@ -39,14 +39,9 @@ def collect(
                 raise UsageError(f"{side}: no file was given; at least one is needed.")
             firsts[side] = openers[0]()
             stack.callback(firsts[side].close)
-        firsts = name_by_place(firsts)
-        selection = select(tuple(firsts.values()), options)
+        alone = all(len(openers) == 1 for openers in sides.values())
+        firsts, selection, plan = matched(firsts, options, alone)
         seen = {name: None for table in firsts.values() for name in table.names}
-        if all(len(openers) == 1 for openers in sides.values()):
-            selection.excluded.require_matches(tuple(seen))
-        for table in firsts.values():
-            require_columns(table, selection)
-        plan = make_plan(tuple(firsts.values()), selection, options.values, options.signed_weights)
         levels = [Levels() for _ in plan.coded]
         targets = {side: tuple(plan.split) or (side,) for side in sides}
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}

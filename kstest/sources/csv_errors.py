@@ -16,16 +16,19 @@ _CONVERSION = re.compile(
 _VALUE = re.compile(r"'(.*)'", re.DOTALL)
 
 
-def ragged_row(where: str, row: Any) -> DataError:
-    """Refuse a row that has more or fewer cells than the header."""
+def ragged_row(where: str, row: Any, before: int = 0) -> DataError:
+    """Refuse a row that has more or fewer cells than the header; `before`: rows read earlier."""
+    number = before + row.number
     return DataError(
-        f"{where}: row {row.number:,}: Expected {row.expected_columns:,} columns as in the "
+        f"{where}: row {number:,}: Expected {row.expected_columns:,} columns as in the "
         f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
         f"cells as the header; quote cells that hold the delimiter.{_unclosed(str(row.text))}"
     )
 
 
-def explained(error: DataError, where: str, header: Header, types: Types) -> DataError:
+def explained(
+    error: DataError, where: str, header: Header, types: Types, before: int = 0
+) -> DataError:
     """Rewrite the error of a cell that cannot be converted; return others as they are."""
     found = _CONVERSION.search(str(error.__cause__))
     if found is None:
@@ -33,12 +36,12 @@ def explained(error: DataError, where: str, header: Header, types: Types) -> Dat
     j, kind, detail = int(found[1]), found[3], found[4]
     value = _VALUE.search(detail)
     cell = value[1] if value else one_line(ValueError(detail))
+    row = f", row {before + int(found[2]):,}" if found[2] else ""
     if detail.startswith("invalid UTF8"):
         return DataError(
-            f"{where}: column {shown(header.names[j])}, row {found[2]}: is not UTF-8 text. Say "
+            f"{where}: column {shown(header.names[j])}{row}: is not UTF-8 text. Say "
             "which encoding it is, for example --encoding latin-1 or --encoding cp1252."
         )
-    row = f", row {int(found[2]):,}" if found[2] else ""
     return DataError(
         f"{where}: column {shown(header.names[j])}{row}: found {shown(cell)}; accepted: "
         f"{_accepted(kind)}.{_advice(j, cell, header, types)}"

@@ -50,8 +50,8 @@ def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTE
     """Read the header of a CSV without consuming it; `size` bytes are looked at."""
     while True:
         head = stream.peek(size)
-        text = _decoded(head, where, final=len(head) < size)
-        header = _parsed(text, where, how, complete=len(head) < size)
+        text = _decoded(head, where, final=stream.at_end)
+        header = _parsed(text, where, how, complete=stream.at_end)
         if header is not None:
             break
         if size >= LONGEST_HEADER:

@@ -44,6 +44,11 @@ class Quotes:
         self._cell = b""  # its first bytes so far
         self._lines = 0  # its line ends so far
 
+    @property
+    def inside(self) -> bool:
+        """Whether the bytes so far end inside a quoted cell."""
+        return self._inside
+
     def watch(self, data: bytes) -> None:
         """Take the next bytes.
 

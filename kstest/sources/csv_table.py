@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from kstest.errors import DataError
-from kstest.sources.convert import beyond_exact, to_coded, to_float64
+from kstest.sources.csv_block import block_of
 from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_header import Header, read_header
+from kstest.sources.csv_live import live_blocks
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
-from kstest.sources.levels import recoded
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
-from kstest.sources.table import Block, Coded, Table, Wanted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from kstest.sources.table import Block, Table, Wanted
 
 PEEK_BYTES = CHUNK_BYTES  # what types are inferred from
 BLOCK_BYTES = CHUNK_BYTES
@@ -44,8 +39,11 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         return known[0].kinds
 
     def blocks(wanted: Wanted) -> Iterator[Block]:
-        picked = [*wanted.numbers, *wanted.texts]
-        return _blocks(opened, header, how, wanted, known.get(0) or types(picked))
+        found = known.get(0) or types([*wanted.numbers, *wanted.texts])
+        if opened.stream.live:
+            quotes = _quotes(opened, header)
+            return live_blocks(opened.stream, opened.label, header, how, wanted, found, quotes)
+        return _blocks(opened, header, how, wanted, found)
 
     return Table(
         opened.path,
@@ -66,7 +64,7 @@ def _first_rows(opened: Opened, header: Header) -> bytes:
     quotes = _quotes(opened, header)
     if head:
         quotes.watch(head)
-    if len(head) < PEEK_BYTES:
+    if opened.stream.at_end:
         quotes.end()
         return head
     end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
@@ -116,7 +114,7 @@ def _blocks(
                 ),
             )
             for batch in reader:
-                yield _block(
+                yield block_of(
                     dict(zip(picked, batch.columns, strict=True)), wanted, types, how.decimal
                 )
     except DataError as error:
@@ -130,29 +128,6 @@ def _blocks(
         if error.__cause__ is None:
             raise
         raise explained(error, where, header, types) from error.__cause__
-
-
-def _block(columns: dict[int, Any], wanted: Wanted, types: Types, decimal: str) -> Block:
-    words = {j: to_coded(columns[j]) for j in wanted.texts}
-    values = np.empty((len(next(iter(columns.values()))), len(wanted.numbers)))
-    rounded = []
-    for k, j in enumerate(wanted.numbers):
-        both = words.get(j)
-        values[:, k] = (
-            _numbers(both, types.declared[j], decimal) if both else to_float64(columns[j])
-        )
-        if j in types.whole and beyond_exact(values[:, k]):
-            rounded.append(k)
-    texts = (recoded(words[j], decimal) if j in wanted.by_value else words[j] for j in wanted.texts)
-    return Block(values, tuple(rounded), tuple(texts))
-
-
-def _numbers(words: Coded, kind: pa.DataType, decimal: str) -> Any:
-    """Read words as numbers: the column is wanted as both."""
-    import pyarrow as pa
-
-    levels = [level.replace(decimal, ".") for level in words.levels]
-    return np.append(to_float64(pa.array(levels, pa.string()).cast(kind)), np.nan)[words.codes]
 
 
 def _block_size(head: bytes) -> int:

@@ -48,9 +48,14 @@ _EXTENSIONS = {
 }
 
 
-def open_table(path: str, input_format: str | None, how: Dialect, stdin: BinaryIO | None) -> Table:
-    """Open `path` with the reader that its content asks for."""
-    opened = open_path(path, stdin)
+def open_table(
+    path: str, input_format: str | None, how: Dialect, stdin: BinaryIO | None, live: bool = False
+) -> Table:
+    """Open `path` with the reader that its content asks for.
+
+    With `live` the rows of a pipe come as they are written, and not in full blocks.
+    """
+    opened = open_path(path, stdin, live)
     try:
         with converting(opened.label):
             return _table(opened, input_format, how)
@@ -60,15 +65,15 @@ def open_table(path: str, input_format: str | None, how: Dialect, stdin: BinaryI
 
 
 def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
-    head = opened.stream.peek(_PEEK)
-    if not head:
+    if not opened.stream.peek(_PEEK):
         raise DataError(f"{opened.label}: is empty. A header and at least one row are needed.")
-    kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
+    kind = content_kind(opened)
     found = (kind or "csv").partition(" ")[0]
     if kind is None:
-        opened = _filtered(opened, how)
-        _require_text(opened.stream.peek(_PEEK), opened.label)
+        opened = replace(opened, stream=text_stream(opened, how))
     _require_agreement(opened, found, input_format)
+    if kind is not None:
+        opened.stream.live = False  # pyarrow takes a short read for the end
     if kind == "parquet":
         from kstest.sources.columnar import open_parquet
 
@@ -86,14 +91,21 @@ def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
     return open_csv(opened, how)
 
 
-def _filtered(opened: Opened, how: Dialect) -> Opened:
-    """Put the filters of encoding and comments before a CSV."""
+def content_kind(opened: Opened) -> str | None:
+    """Return parquet, arrow or arrow stream, by the first bytes; None for anything else."""
+    head = opened.stream.peek(_PEEK)
+    return next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def text_stream(opened: Opened, how: Dialect) -> Stream:
+    """Return the content as UTF-8 text without comments; refuse what is no text."""
     stream = opened.stream
     if how.encoding is not None:
         stream = Stream(Transcoded(stream, how.encoding, opened.label), hashed=False)
     if how.comment is not None:
         stream = Stream(Uncommented(stream, how.comment, opened.label), hashed=False)
-    return replace(opened, stream=stream)
+    _require_text(stream.peek(_PEEK), opened.label)
+    return stream
 
 
 def _require_text(head: bytes, where: str) -> None:

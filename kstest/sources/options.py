@@ -125,9 +125,9 @@ def values_option(role: str) -> str:
     return option_name(f"{role}_values")
 
 
-def given_options(given: Mapping[str, Any]) -> dict[str, Any]:
+def given_options(given: Mapping[str, Any], options: Sequence[Any] = OPTIONS) -> dict[str, Any]:
     """Those of `given` that are options of reading and not at their default, for the record."""
-    defaults = {f.name: f.default for f in OPTIONS}
+    defaults = {f.name: f.default for f in options}
     return {
         name: value
         for name, value in given.items()

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kstest.errors import DataError
-from kstest.sources.match import Selection
+from kstest.sources.match import Selection, name_by_place, require_columns, select
+from kstest.sources.options import ReadOptions
 from kstest.sources.split import conditions
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from kstest.sources.where import bind
@@ -84,6 +85,24 @@ class Plan:
             tuple(place[name] for name in self.texts),
             frozenset(place[name] for name in self.texts if name in self.by_value),
         )
+
+
+def matched(
+    firsts: Mapping[str, Table], options: ReadOptions, alone: bool
+) -> tuple[dict[str, Table], Selection, Plan]:
+    """Choose columns from the first table of every side, and decide how they are read.
+
+    `alone` says that these are all tables, so that --exclude has to find its columns in them.
+    """
+    tables = name_by_place(firsts)
+    selection = select(tuple(tables.values()), options)
+    if alone:
+        seen = {name: None for table in tables.values() for name in table.names}
+        selection.excluded.require_matches(tuple(seen))
+    for table in tables.values():
+        require_columns(table, selection)
+    plan = make_plan(tuple(tables.values()), selection, options.values, options.signed_weights)
+    return tables, selection, plan
 
 
 def make_plan(

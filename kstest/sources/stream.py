@@ -34,11 +34,15 @@ class Stream(io.RawIOBase):
     """Bytes that can be peeked at, and whose digest is known in the end.
 
     A pipe cannot seek, yet header and types must be seen before the rows are read.
+
+    A `live` stream hands on what there is instead of waiting until a block is full: somebody
+    writes to it row by row, perhaps for ever.
     """
 
-    def __init__(self, source: Readable, *, hashed: bool) -> None:
+    def __init__(self, source: Readable, *, hashed: bool, live: bool = False) -> None:
         super().__init__()
         self._source = source
+        self.live = live
         self._head = b""
         self._sha = hashlib.sha256() if hashed else None
         self.at_end = False
@@ -46,8 +50,9 @@ class Stream(io.RawIOBase):
     def _take(self, size: int) -> bytes:
         # Pipes return less than asked for, which pyarrow may take for the end.
         parts: list[bytes] = []
-        while size > 0 and not self.at_end:
-            part = self._source.read(size) or b""
+        read = getattr(self._source, "read1", self._source.read) if self.live else self._source.read
+        while size > 0 and not self.at_end and not (self.live and parts):
+            part = read(size) or b""
             self.at_end = not part
             size -= len(part)
             parts.append(part)
@@ -56,8 +61,18 @@ class Stream(io.RawIOBase):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes (fewer at the end) without consuming them."""
-        if len(self._head) < size:
+        """Return the next `size` bytes (fewer at the end) without consuming them.
+
+        Of a live stream two lines are enough, except where more than a block is asked for.
+        """
+        if self.live:
+            more = size > CHUNK_BYTES
+            while len(self._head) < size and not self.at_end:
+                if not more and self._head.count(b"\n") > 1:
+                    break
+                self._head += self._take(size - len(self._head))
+                more = False
+        elif len(self._head) < size:
             self._head += self._take(size - len(self._head))
         return self._head
 
@@ -68,6 +83,8 @@ class Stream(io.RawIOBase):
         if size < 0:
             return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
         head, self._head = self._head[:size], self._head[size:]
+        if self.live and head:
+            return head
         return head + self._take(size - len(head)) if len(head) < size else head
 
     def digest(self) -> str | None:
@@ -116,12 +133,13 @@ def expand(pattern: str, option: str) -> list[str]:
     return found
 
 
-def open_path(path: str, stdin: BinaryIO | None) -> Opened:
-    """Open a file, or standard input for ``-``."""
+def open_path(path: str, stdin: BinaryIO | None, live: bool = False) -> Opened:
+    """Open a file, or standard input for ``-``; `live` if the rows of a pipe come one by one."""
     name = "standard input" if path == "-" else label(path)
     with converting(name):
         if path == "-":
-            return _decompressed(path, name, _checked_stdin(stdin), lambda: None, None)
+            source = _checked_stdin(stdin)
+            return _decompressed(path, name, source, lambda: None, None, live and _flows(source))
         try:
             raw = open(path, "rb", buffering=0)  # noqa: SIM115  (closed through Table.close)
         except FileNotFoundError:
@@ -137,7 +155,7 @@ def open_path(path: str, stdin: BinaryIO | None) -> Opened:
         try:
             status = os.fstat(raw.fileno())
             identity = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
-            return _decompressed(path, name, raw, raw.close, identity)
+            return _decompressed(path, name, raw, raw.close, identity, live and identity is None)
         except BaseException:
             raw.close()
             raise
@@ -151,14 +169,23 @@ def _checked_stdin(stdin: BinaryIO | None) -> BinaryIO:
     return stdin
 
 
+def _flows(source: BinaryIO) -> bool:
+    """Whether standard input is a pipe, and not a file that was redirected."""
+    try:
+        return not stat.S_ISREG(os.fstat(source.fileno()).st_mode)
+    except (OSError, ValueError, AttributeError):  # no descriptor, as in tests
+        return False
+
+
 def _decompressed(
     path: str,
     name: str,
     raw: Readable,
     close: Callable[[], None],
     identity: tuple[int, int] | None,
+    live: bool,
 ) -> Opened:
-    outer = Stream(raw, hashed=True)
+    outer = Stream(raw, hashed=True, live=live)
     head = outer.peek(4)
     codec = next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
     if codec is None:

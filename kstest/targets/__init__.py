@@ -21,16 +21,23 @@ allowed.
 """
 
 from .build import own_columns
+from .certificate import Certificate
 from .charts import Chart
 from .families import FAMILIES
 from .resolve import chosen_columns, resolve
 from .scores import paired
+from .sequence_model import Hidden, LogRatio, SequenceModel, Windows
 from .target import Target
 
 __all__ = [
     "FAMILIES",
+    "Certificate",
     "Chart",
+    "Hidden",
+    "LogRatio",
+    "SequenceModel",
     "Target",
+    "Windows",
     "chosen_columns",
     "own_columns",
     "paired",

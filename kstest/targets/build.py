@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from .certificate import of_family, of_product
 from .charts import Chart
 from .families import FAMILIES, Family
 from .gaussian import mixture, multivariate_normal
@@ -80,6 +81,7 @@ def from_parameters(family: Family, values: dict[str, Any], columns: tuple[str, 
         sample=lambda n, rng: inside(family.draw(rng, (n, len(columns)), **values), charts),
         modes=modes,
         components=_normal(values) if family.name == "normal" else None,
+        certificate=of_family(family.name, values, len(columns)),
     )
 
 
@@ -171,6 +173,7 @@ def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
         score=lambda X: np.zeros_like(X),
         fitted=tuple(family.parameters),
         refit=refit,
+        certificate="its parameters are fitted to the tested rows",
     )
 
 
@@ -214,4 +217,5 @@ def combine(parts: Sequence[Target]) -> Target:
         logpdf=logpdf,
         sample=sample,
         modes=np.concatenate(modes, axis=1) if len(modes) == len(parts) else None,
+        certificate=of_product([p.certificate for p in parts]),
     )

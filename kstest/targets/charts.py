@@ -51,6 +51,28 @@ class Chart:
             return -np.log(self.high - x)
         return np.log((x - self.low) / (self.high - x))
 
+    def inverse(self, y: Array) -> Array:
+        """Return x at a coordinate y; far out it rounds to the end of the support."""
+        if self.angle or self.real:
+            return y
+        with np.errstate(over="ignore"):
+            if math.isinf(self.high):
+                return np.asarray(self.low + np.exp(y))
+            if math.isinf(self.low):
+                return np.asarray(self.high - np.exp(-y))
+            return np.asarray(self.low + (self.high - self.low) / (1 + np.exp(-y)))
+
+    def log_slope(self, y: Array) -> Array:
+        """Return log(dx/dy) at a coordinate y, exact also where x rounds to an end."""
+        if self.angle or self.real:
+            return np.zeros_like(y)
+        if math.isinf(self.high):
+            return y
+        if math.isinf(self.low):
+            return -y
+        width = math.log(self.high - self.low)
+        return np.asarray(width - np.logaddexp(0, y) - np.logaddexp(0, -y))
+
     def slope(self, x: Array) -> Array:
         """Return dx/dy."""
         if self.angle or self.real:

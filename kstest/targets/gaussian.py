@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from .certificate import of_mixture
 from .charts import REAL
 from .language import Spec, arguments
 from .target import Target
@@ -127,6 +128,7 @@ def gaussian_target(
         sample=sample,
         modes=means.copy(),
         components=(means, covariances),
+        certificate=of_mixture(means, covariances),
     )
 
 

@@ -78,7 +78,7 @@ def from_object(thing: Any, columns: tuple[str, ...]) -> Target:
         columns=columns,
         charts=(REAL,) * d,
         score=lambda X: checked(score(X), X.shape, f"score of {name}"),
-        logpdf=_optional(thing, "logpdf"),
+        logpdf=_density(thing, name),
         sample=sample if callable(draw) else None,
         normalised=False,
     )
@@ -105,9 +105,11 @@ def imported(text: str, allowed: bool) -> Any:
         sys.path.pop(0)
 
 
-def _optional(thing: Any, name: str) -> Callable[[Array], Array] | None:
-    method = getattr(thing, name, None)
-    return method if callable(method) else None
+def _density(thing: Any, name: str) -> Callable[[Array], Array] | None:
+    method = getattr(thing, "logpdf", None)
+    if not callable(method):
+        return None
+    return lambda X: checked(method(X), (len(X),), f"logpdf of {name}")
 
 
 def checked(values: Any, shape: tuple[int, ...], what: str) -> Array:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .certificate import Certificate
 from .charts import Chart
 
 Array = NDArray[np.float64]
@@ -44,6 +45,8 @@ class Target:
     simulate : callable or None
         Set where `fitted` is not empty: (n, rng) to n draws and the Target as it would have been
         fitted beside them.
+    certificate : Certificate or str
+        What is proved of the score, or why nothing is.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Target:
     fitted: tuple[str, ...] = ()
     refit: Callable[[Array], Target] | None = None
     simulate: Callable[[int, np.random.Generator], tuple[Array, Target]] | None = None
+    certificate: Certificate | str = "nothing is proved of its score"
 
     @property
     def d(self) -> int:
@@ -77,6 +81,28 @@ class Target:
                 if not chart.real and not chart.angle:
                     S[:, c] = S[:, c] * chart.slope(X[:, c]) + chart.bend(X[:, c])
         return Y, S
+
+    def constrain(self, Y: Array) -> Array:
+        """Return rows in the data's units, given coordinates on the line: `unconstrain` back."""
+        columns = [chart.inverse(Y[:, c]) for c, chart in enumerate(self.charts)]
+        return np.ascontiguousarray(np.stack(columns, axis=1))
+
+    def log_density(self, Y: Array) -> Array:
+        """Return the log density of coordinates on the line, (n,), up to a constant.
+
+        It is log p(x) + sum log(dx/dy); minus infinity where p vanishes, has no value, or x
+        rounds to an end of its support.
+        """
+        if self.logpdf is None:
+            raise ValueError(f"{self.name} has no density")
+        with np.errstate(all="ignore"):
+            X = self.constrain(Y)
+            out = np.array(self.logpdf(X), dtype=np.float64)
+            for c, chart in enumerate(self.charts):
+                if not chart.real and not chart.angle:
+                    out += chart.log_slope(Y[:, c])
+                    out[chart.edge(X[:, c])] = -np.inf
+        return np.where(np.isfinite(out), out, -np.inf)
 
     def find(self, X: Array, edge: bool = False) -> tuple[int, int] | None:
         """Return row and column of the first value outside the support (or on its edge)."""

@@ -1,0 +1,166 @@
+"""Sequential tests: level, rows until a rejection, speed, run lengths of the detector.
+
+    python3 -m benchmarks.sequential level --streams 500
+    python3 -m benchmarks.sequential stops --streams 200
+    python3 -m benchmarks.sequential runs --streams 60
+    python3 -m benchmarks.sequential speed --rows 1000000
+
+Every stream has its own seed; tables say how many streams there were. "dependent" is a rejection,
+"no verdict" the guard's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import kstest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import streams
+
+MODES = {
+    "blocks of 16": {},
+    "blocks of 8": {"block": 8},
+    "pairs, ons": {"mode": "pairs", "bet": "ons"},
+    "pairs, mixture": {"mode": "pairs"},
+    "pairs, tanh": {"mode": "pairs", "symmetric": "tanh"},
+}
+
+
+def outcomes(make, n, count, first=0, **options):
+    """Verdict and row of every stream."""
+    found = []
+    for seed in range(first, first + count):
+        x, y = make(np.random.default_rng(seed), n)
+        result = kstest.skit(x, y, seed=seed, threads=1, **options)
+        found.append((result.verdict, result.explanation["evidence"]["decided_after_row"]))
+    return found
+
+
+def share(found, verdict):
+    return sum(v == verdict for v, _ in found) / len(found)
+
+
+def level(args):
+    print(f"{args.streams} streams of {args.rows} rows, alpha 0.05: dependent / no verdict")
+    names = args.modes or list(MODES)
+    print(f"{'':<20}" + "".join(f"{name:>18}" for name in names))
+    for name, make in streams.NULLS.items():
+        if args.only and args.only not in name:
+            continue
+        cells = []
+        for mode in names:
+            found = outcomes(make, args.rows, args.streams, **MODES[mode])
+            cells.append(f"{share(found, 'rejected'):.3f} / {share(found, 'no verdict'):.3f}")
+        print(f"{name:<20}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+
+
+CASES = {
+    "slope .10": (streams.gaussian(0.10), 1024),
+    "slope .25": (streams.gaussian(0.25), 1024),
+    "slope .50": (streams.gaussian(0.5), 1024),
+    "slope 1.0": (streams.gaussian(1.0), 1024),
+    **{name: (make, 1024) for name, make in streams.SHAPES.items()},
+    "sphere 3": (streams.sphere(3), 2000),
+    "sphere 5": (streams.sphere(5), 2000),
+    "oscillation 1": (streams.oscillation(1), 2000),
+    "oscillation 2": (streams.oscillation(2), 2000),
+    "oscillation 3": (streams.oscillation(3), 2000),
+}
+
+
+def stops(args):
+    print(f"{args.streams} streams: mean rows until a rejection (power), no verdict")
+    names = args.modes or ["blocks of 16", "pairs, ons", "pairs, mixture"]
+    print(f"{'':<16}" + "".join(f"{name:>22}" for name in names))
+    for name, (make, n) in CASES.items():
+        if args.only and args.only not in name:
+            continue
+        cells = []
+        for mode in names:
+            found = outcomes(make, n, args.streams, first=10_000, **MODES[mode])
+            rows = np.mean([row if v == "rejected" else n for v, row in found])
+            power, none = share(found, "rejected"), share(found, "no verdict")
+            cells.append(f"{rows:.0f} ({power:.2f}) {none:.2f}")
+        print(f"{name:<16}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+
+
+def changing(seed, n, change=None, shift=0.5, d=5):
+    """Reference and stream of d columns; the stream is shifted in the first from row `change` on."""
+    rng = np.random.default_rng(seed)
+    reference, stream = rng.normal(size=(n + 100, d)), rng.normal(size=(n, d))
+    if change is not None:
+        stream[change:, 0] += shift
+    return reference, stream
+
+
+def alarm(seed, threshold, n, **change):
+    found = kstest.smmd(
+        *changing(seed, n, **change),
+        mode="blocks",
+        detect=True,
+        run_length=threshold,
+        seed=seed,
+        threads=1,
+    )
+    detector = found.explanation["detector"]
+    rows = [a["after_row"] for a in detector["alarms"]]
+    return detector["blocks"], rows[0] if rows else None
+
+
+def runs(args):
+    """Streams that end before an alarm count with their length, so means are from below."""
+    print(f"{args.streams} streams: mean blocks until a false alarm (share without one)")
+    for threshold, n in ((20, 4000), (100, 12_000), (1000, 60_000)):
+        count = args.streams if threshold < 1000 else max(10, args.streams // 4)
+        found = [alarm(seed, threshold, n) for seed in range(count)]
+        blocks = np.mean([b for b, _ in found])
+        quiet = np.mean([row is None for _, row in found])
+        print(
+            f"  threshold {threshold:>5}: {blocks:8.0f} ({quiet:.2f}), {count} streams", flush=True
+        )
+    print("mean rows from the change (row 960) to an alarm, threshold 100 and 1000")
+    for shift in (0.25, 0.5, 1.0):
+        cells = []
+        for threshold in (100, 1000):
+            found = [
+                alarm(seed, threshold, 3000, change=960, shift=shift)[1]
+                for seed in range(args.streams)
+            ]
+            late = [
+                (3000 if row is None else row) - 960 for row in found if row is None or row > 960
+            ]
+            error = np.std(late) / np.sqrt(len(late))
+            cells.append(f"{np.mean(late):6.0f} +- {error:.0f} ({len(found) - len(late)} before)")
+        print(f"  mean + {shift}: {'   '.join(cells)}", flush=True)
+
+
+def speed(args):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, args.rows))
+    kstest.skit(x[:100], y[:100], threads=1)
+    for mode in args.modes or list(MODES):
+        clock = time.process_time()
+        kstest.skit(x, y, threads=1, **MODES[mode])
+        seconds = time.process_time() - clock
+        print(f"{mode:<16}{seconds:8.1f} s of CPU, {args.rows / seconds:,.0f} rows/s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", choices=["level", "stops", "runs", "speed"])
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--modes", nargs="*", choices=list(MODES))
+    args = parser.parse_args()
+    {"level": level, "stops": stops, "runs": runs, "speed": speed}[args.table](args)
+
+
+if __name__ == "__main__":
+    main()

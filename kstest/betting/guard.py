@@ -1,0 +1,167 @@
+"""The guard: does the place of a row in the stream say something about its values?
+
+A block bet needs that the rows of *one* margin are exchangeable within a block (`blocks`). If both
+margins follow the clock, a season say, they look dependent, and that evidence grows without end.
+The guard bets against exactly this need, for each margin by itself, with blocks of its own of SIZE
+rows: under "this margin is exchangeable within blocks" its wealth is an e-process by the proof in
+`blocks`, with S(pi) one of three statistics of the margin's ranks r within the block:
+
+- neighbours: sum_i r_pi(i) r_pi(i+1), for memory and slow drift;
+- forecast: sum_i r_pi(i) f(t_i), with f the waves that earlier blocks followed, weighted by their
+  power (a learned season; only the time of a row is looked at, so f is fixed given the past);
+- wave: the largest periodogram ordinate of the block, for fast seasons.
+
+z-scores are taken over the M + 1 arrangements drawn, which is symmetric in them. The e-value
+against "at least one margin is exchangeable" is the smaller of the two wealths. It flags at FLAG;
+and while both wealths are above DOUBT a rejection of independence waits, so that a season cannot
+win a race against the guard. The false alarms of the guard cost a verdict, not an error, hence the
+low bars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import leaves
+from .rows import Rows
+
+Array = NDArray[np.float64]
+
+SIZE = 16
+FLAG = 10.0
+DOUBT = 1.0
+# Before this row nothing is decided: the guard has then seen four blocks.
+LEAST_ROWS = 64
+ARRANGEMENTS = 99
+STRENGTHS = np.array([[0.5, 1.0, 2.0], [0.5, 1.0, 2.0], [0.25, 0.5, 1.0]])
+EXPERTS = STRENGTHS.size
+WAVES = 64
+# Rows after which what was learned of a season counts half.
+HALF_LIFE = 128.0
+# Columns that are looked at by themselves; of more, random sums are.
+MOST_SERIES = 8
+_ANGULAR = np.pi * (np.arange(WAVES) + 0.5) / WAVES
+# The waves that a block resolves: half-cycles 1 to SIZE in SIZE rows.
+_FAST = np.pi / SIZE * np.outer(np.arange(SIZE), np.arange(1, SIZE + 1))
+_FAST_WAVES = np.hstack([np.cos(_FAST), np.sin(_FAST)])
+
+
+@dataclass(frozen=True)
+class State:
+    """What is kept of one margin.
+
+    Attributes
+    ----------
+    start : int
+        Rows that are no longer kept.
+    windows : int
+        Windows that were looked at.
+    values, marks : ndarray
+        The rows after `start`.
+    waves : ndarray (Q, 2, F)
+        Sums over earlier rows of rank times wave.
+    """
+
+    start: int
+    windows: int
+    values: Array
+    marks: NDArray[np.uint64]
+    waves: Array
+
+
+def begin(rows: Rows) -> State:
+    """The state before the first row; `rows` shows the columns."""
+    series = min(MOST_SERIES, rows.values.shape[1] + rows.marks.shape[1])
+    return State(0, 0, rows.values[:0], rows.marks[:0], np.zeros((series, 2, WAVES)))
+
+
+def step(
+    state: State, rows: Rows, seed: int, stride: int = 1
+) -> tuple[State, NDArray[np.int64], Array]:
+    """Take more rows of a margin.
+
+    Returns
+    -------
+    state : State
+    ends : ndarray of int64 (t,)
+        Row of the stream at the end of every window.
+    log_factors : ndarray (t, E)
+    """
+    rows = Rows(state.values, state.marks).followed_by(rows)
+    series = np.hstack([rows.values, rows.marks.astype(np.float64)])
+    waves, length = state.waves.copy(), SIZE * stride
+    count = len(rows) // length
+    factors = np.empty((count, EXPERTS))
+    for k in range(count):
+        window = series[k * length : (k + 1) * length]
+        number = state.windows + k
+        factors[k] = _window(window, state.start + k * length, waves, seed, number, stride)
+    used = count * length
+    ends = state.start + length * np.arange(1, count + 1, dtype=np.int64)
+    state = replace(
+        state,
+        start=state.start + used,
+        windows=state.windows + count,
+        values=rows.values[used:].copy(),
+        marks=rows.marks[used:].copy(),
+        waves=waves,
+    )
+    return state, ends, factors
+
+
+def _window(series: Array, start: int, waves: Array, seed: int, number: int, stride: int) -> Array:
+    """Log factors of one window; `waves` learns from it."""
+    out = np.empty((stride, *STRENGTHS.shape))
+    order = np.empty((ARRANGEMENTS + 1, SIZE), np.int64)
+    learned = []
+    for k in range(stride):
+        cosines, sines = _waves(start + k, stride)
+        ranks = _ranks(series[k::stride], len(waves))
+        leaves.permutations(np.uint64(seed), np.uint64(number * stride + k), order)
+        leaves.serial_block(ranks, cosines, sines, _FAST_WAVES, waves, order, STRENGTHS, out[k])
+        learned.append((ranks, cosines, sines))
+    for k, (ranks, cosines, sines) in enumerate(learned):
+        keep = 0.5 ** (SIZE * stride / HALF_LIFE) if k == 0 else 1.0
+        leaves.add_waves(ranks, cosines, sines, keep, waves)
+    flat = out.reshape(stride, -1)
+    if stride == 1:
+        return np.asarray(flat[0])
+    top = flat.max(axis=0)
+    return np.asarray(top + np.log(np.exp(flat - top).mean(axis=0)))
+
+
+@lru_cache(512)
+def _waves(first: int, stride: int) -> tuple[Array, Array]:
+    """Waves at the rows first, first + stride, ...; kept for the other margin."""
+    turn = np.exp(1j * _ANGULAR * first)[:, None] * _steps(stride)
+    return np.ascontiguousarray(turn.real), np.ascontiguousarray(turn.imag)
+
+
+@cache
+def _steps(stride: int) -> NDArray[np.complex128]:
+    return np.asarray(np.exp(1j * stride * np.outer(_ANGULAR, np.arange(SIZE))))
+
+
+def _ranks(block: Array, series: int) -> Array:
+    """Ranks of every column, or of a few random sums of ranks where columns are many."""
+    ranks = np.empty((block.shape[1], SIZE))
+    leaves.centred_ranks(np.ascontiguousarray(block), ranks)
+    if len(ranks) <= series:
+        return ranks
+    sums = np.zeros((series, SIZE))
+    for sign, row in zip(_signs(len(ranks), series), ranks, strict=True):
+        sums += sign[:, None] * row
+    out = np.empty_like(sums)
+    leaves.centred_ranks(np.ascontiguousarray(sums.T), out)
+    return out
+
+
+@cache
+def _signs(columns: int, series: int) -> Array:
+    u = np.empty(columns * series)
+    leaves.uniforms(np.uint64(columns), u)
+    return np.where(u < 0.5, -1.0, 1.0).reshape(columns, series)

@@ -1,0 +1,103 @@
+"""The wealth of a stream of bets: experts, their mean, its maximum, its path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import leaves
+
+Array = NDArray[np.float64]
+
+# Points kept of the path, for pictures: from here on every second one is dropped.
+MOST_POINTS = 128
+
+
+@dataclass(frozen=True)
+class Wealth:
+    """Evidence so far.
+
+    Attributes
+    ----------
+    rounds : int
+        Bets that were settled.
+    log_e : float
+        Log of the mean of the experts' wealths: an e-value at any stopping time.
+    largest : float
+        Its maximum so far, 0 at least: exp(-largest) is a p-value at any time.
+    largest_row : int
+        Row of the stream where that was.
+    stride : int
+        Rounds between two points of the path.
+    experts : ndarray (E,)
+        Their log wealths.
+    rows, path : ndarray (k,)
+        Some rows and log_e there.
+    """
+
+    rounds: int
+    log_e: float
+    largest: float
+    largest_row: int
+    stride: int
+    experts: Array
+    rows: NDArray[np.int64]
+    path: Array
+
+
+def begin(experts: int) -> Wealth:
+    """Wealth 1 for everyone."""
+    return Wealth(0, 0.0, 0.0, 0, 1, np.zeros(experts), np.empty(0, np.int64), np.empty(0))
+
+
+def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple[Wealth, Array]:
+    """Multiply by the factors of more rounds.
+
+    Parameters
+    ----------
+    wealth : Wealth
+    ends : ndarray of int64 (t,)
+        Row of the stream at the end of every round.
+    log_factors : ndarray (t, E)
+
+    Returns
+    -------
+    wealth : Wealth
+    log_e : ndarray (t,)
+        After every round.
+    """
+    if not len(ends):
+        return wealth, np.empty(0)
+    experts, log_e = wealth.experts.copy(), np.empty(len(ends))
+    leaves.mixture_path(np.ascontiguousarray(log_factors), experts, log_e)
+    best = int(np.argmax(log_e))
+    larger = log_e[best] > wealth.largest
+    rows, path, stride = _thinned(wealth, ends, log_e)
+    return replace(
+        wealth,
+        rounds=wealth.rounds + len(ends),
+        log_e=float(log_e[-1]),
+        largest=float(log_e[best]) if larger else wealth.largest,
+        largest_row=int(ends[best]) if larger else wealth.largest_row,
+        stride=stride,
+        experts=experts,
+        rows=rows,
+        path=path,
+    ), log_e
+
+
+def _thinned(
+    wealth: Wealth, ends: NDArray[np.int64], log_e: Array
+) -> tuple[NDArray[np.int64], Array, int]:
+    """The path with more points: rounds stride, 2 stride, ... however they arrived."""
+    stride, done = wealth.stride, wealth.rounds
+    number = done + 1 + np.arange(len(ends))
+    numbers = np.concatenate([stride * np.arange(1, len(wealth.rows) + 1), number])
+    rows, path = np.concatenate([wealth.rows, ends]), np.concatenate([wealth.path, log_e])
+    keep = numbers % stride == 0
+    while np.count_nonzero(keep) > MOST_POINTS:
+        stride *= 2
+        keep = numbers % stride == 0
+    return rows[keep], path[keep], stride

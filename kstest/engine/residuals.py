@@ -1,0 +1,210 @@
+"""Residual margins: kernel values of one block of columns after another block was smoothed out.
+
+With Phi the features of a kernel (K = Phi Phi') and H a linear smoother over the rows, made from
+the other block Z alone, the residuals Phi - H Phi have the kernel matrix
+
+    K~ = (I - H) K (I - H)',    H = U D U',
+
+U (n, q) with orthonormal columns, the first of them constant, D = diag(d), 0 <= d <= 1. Ridge
+regression has d_j = s_j / (s_j + lambda), s_j the eigenvalues of Z's kernel (Zhang, Peters,
+Janzing, Schoelkopf 2012, arXiv 1202.3775). As q is small, a value needs no n x n matrix: with
+A = K U,
+
+    K~_ij = k_ij - u_i . a_j - a_i . u_j,    rows a of  A D - U (D U'K U D) / 2.
+
+Optionally the values are multiplied by a kernel of Z, for dependences whose direction changes
+with Z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import Bank, Rows
+from .margins import SPAN, STRIP, Index, Margin, bare
+from .tiles import Array
+from .work import Work, run_tasks, silent, single_blas
+
+Numbers = NDArray[np.float64]
+
+# Rows whose values against all others give the mean square of a residual kernel.
+SQUARE_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Directions of a smoother, from the block that is smoothed out.
+
+    Attributes
+    ----------
+    vectors : ndarray (n, q)
+        Orthonormal; the first column is constant.
+    strengths : ndarray (q,)
+        Eigenvalues s_j; infinite for directions that are always taken out whole.
+    """
+
+    vectors: Numbers
+    strengths: Numbers
+
+    def take(self, index: Index) -> Basis:
+        return Basis(self.vectors[index], self.strengths)
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A margin of residuals, with the interface that `products` needs of a `Margin`.
+
+    Attributes
+    ----------
+    base : Margin
+        Not centred.
+    left, right : tuple of ndarray (n, q)
+        Per rung the rows a and u of the module's formula.
+    weight : Margin or None
+        Of one rung: multiplies the values of every rung.
+    centred_square : ndarray (R,)
+        Sum of squared values over i != j, from the rows in `SQUARE_ROWS` scaled up.
+    explained : ndarray (R,)
+        Share of the features' variance that the smoother takes out.
+    freedom : ndarray (R,)
+        Degrees of freedom of the smoother per row, tr(H) / n.
+    """
+
+    base: Margin
+    left: tuple[Array, ...]
+    right: tuple[Array, ...]
+    weight: Margin | None
+    centred_square: Numbers
+    explained: Numbers
+    freedom: Numbers
+
+    @property
+    def rows(self) -> Array:
+        return self.base.rows
+
+    @property
+    def bank(self) -> Bank:
+        return self.base.bank
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def values(self, i: Index, j: Index, own: bool, out: Array) -> None:
+        """As `Margin.values`."""
+        self.base.values(i, j, False, out)
+        for part, left, right in zip(out, self.left, self.right, strict=True):
+            part -= left[i] @ right[j].transpose(0, 2, 1)
+            part -= right[i] @ left[j].transpose(0, 2, 1)
+        if self.weight is not None:
+            factor = np.empty((1, *out.shape[1:]), self.weight.rows.dtype)
+            self.weight.values(i, j, False, factor)
+            out *= factor
+        if own:
+            out[:, i[:, :, None] == j[:, None, :]] = 0
+
+
+def residuals(
+    rows: Rows,
+    bank: Bank,
+    bases: Sequence[Basis],
+    penalties: Numbers,
+    weights: Sequence[Margin | None],
+    work: Work,
+) -> list[Residual]:
+    """Smooth one block out of another, and return its margin once per element of `weights`.
+
+    Parameters
+    ----------
+    rows : Rows
+        n scaled rows of the block whose residuals are wanted.
+    bank : Bank
+    bases : sequence of Basis
+        Smoothers to choose from, each with every penalty.
+    penalties : ndarray (P,)
+        The lambda of the ridge regressions.
+    weights : sequence of (Margin or None)
+    work : Work
+
+    Notes
+    -----
+    Basis and penalty are chosen per bandwidth by generalised cross-validation (Craven and Wahba
+    1978): the smallest tr(K~) / (1 - tr(H) / n)^2.
+    """
+    base = bare(rows, bank)
+    vectors = np.hstack([basis.vectors for basis in bases]).astype(base.rows.dtype)
+    with single_blas():
+        images = _images(base, vectors, work)
+        left, right, explained, freedom = [], [], [], []
+        for r in range(len(bank)):
+            d, columns, share = _chosen(images[r], _trace(base), bases, penalties)
+            U, A = vectors[:, columns], images[r][:, columns]
+            inner = d[:, None] * (U.T.astype(np.float64) @ A) * d
+            left.append((A * d - U @ (inner / 2)).astype(base.rows.dtype))
+            right.append(np.ascontiguousarray(U))
+            explained.append(share)
+            freedom.append(d.sum() / len(base))
+        shares = np.array(explained), np.array(freedom)
+        plain = Residual(base, tuple(left), tuple(right), None, np.ones(len(bank)), *shares)
+        return [_measured(replace(plain, weight=weight)) for weight in weights]
+
+
+def _trace(base: Margin) -> float:
+    """Sum of k(x, x), one value for all rungs: 1 for bounded kernels, 0 for the energy kernel."""
+    value = np.zeros(1)
+    base.bank.kernel.profile(value)
+    return len(base) * float(value[0])
+
+
+def _chosen(
+    image: Numbers, trace: float, bases: Sequence[Basis], penalties: Numbers
+) -> tuple[Numbers, slice, float]:
+    """Return d, the columns of the chosen basis and the share explained."""
+    n, first, best = len(image), 0, (np.inf, np.zeros(0), slice(0, 0), 0.0)
+    for basis in bases:
+        columns = slice(first, first + len(basis.strengths))
+        first = columns.stop
+        along = np.einsum("ij,ij->j", basis.vectors, image[:, columns])
+        total = max(trace - along[0], 0.0)
+        for penalty in penalties:
+            d = 1 / (1 + penalty / basis.strengths)
+            left = max(trace - float((1 - (1 - d) ** 2) @ along), 0.0)
+            score = left / max(1 - d.sum() / n, 1e-12) ** 2
+            if score < best[0]:
+                best = score, d, columns, 1 - left / total if total > 0 else 0.0
+    return best[1:]
+
+
+def _images(base: Margin, vectors: Array, work: Work) -> Numbers:
+    """K U per rung, the diagonal included; (R, n, q)."""
+    n = len(base)
+    out = np.zeros((len(base.bank), n, vectors.shape[1]))
+
+    def span(first: int) -> None:
+        i = np.arange(first, min(first + SPAN, n))[None]
+        for start in range(0, n, STRIP):
+            j = np.arange(start, min(start + STRIP, n))[None]
+            tile = np.empty((len(base.bank), 1, i.size, j.size), base.rows.dtype)
+            base.values(i, j, False, tile)
+            out[:, i[0]] += tile[:, 0] @ vectors[j[0]]
+
+    starts = range(0, n, SPAN)
+    run_tasks([partial(span, s) for s in starts], [1.0] * len(starts), silent(work))
+    return out
+
+
+def _measured(made: Residual) -> Residual:
+    """Fill in the sum of squares."""
+    n = len(made)
+    some = np.unique(np.linspace(0, n - 1, min(n, SQUARE_ROWS)).astype(np.int64))
+    total = np.zeros(len(made.bank))
+    for start in range(0, n, STRIP):
+        j = np.arange(start, min(start + STRIP, n))[None]
+        tile = np.empty((len(total), 1, len(some), j.size), made.rows.dtype)
+        made.values(some[None], j, True, tile)
+        total += np.einsum("rpij,rpij->r", tile, tile, dtype=np.float64)
+    return replace(made, centred_square=total * n / len(some))

@@ -1,0 +1,33 @@
+"""Which sequences are neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+EVERYWHERE = 1 << 60
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Which sequences are neighbours: one edit of the last `positions` places.
+
+    Examples
+    --------
+    >>> Neighbourhood(True, False, False).count(np.array([0, 3]), 4)
+    array([ 0, 12])
+    """
+
+    substitution: bool = True
+    insertion: bool = True
+    deletion: bool = True
+    positions: int = EVERYWHERE
+
+    def count(self, lengths: NDArray[np.int64], symbols: int) -> NDArray[np.int64]:
+        """Return the number of entries per sequence; see `sequence_leaves`."""
+        places = np.minimum(lengths, self.positions)
+        inserts = np.minimum(lengths + 1, self.positions)
+        changes = symbols * (places * self.substitution + inserts * self.insertion)
+        return np.asarray(changes + places * self.deletion)

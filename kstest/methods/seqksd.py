@@ -1,0 +1,349 @@
+"""Goodness-of-fit test for sequences of varying length by the Zanella-Stein discrepancy.
+
+Null hypothesis: the sequences are independent draws from a given model, known up to its constant.
+`run` reads like the method: model, impossible sequences, kernel and neighbours, Stein features of
+every sequence, random signs or simulated data sets, calibrate, explain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..engine import Neighbourhood, Subsequences, Work
+from ..engine.sequence_near import EVERYWHERE
+from ..engine.sequences import BALANCING
+from ..engine.work import silent
+from ..errors import UsageError
+from ..nulls import p_value, threshold
+from ..params import alpha, check_common, draws, option, seed
+from ..result import Notice, Result
+from ..sample import Sample
+from .common import strongest_lag
+from .sequence_data import Given, given_sequences, impossible
+from .sequence_explanation import explain, explaining_kernel, sentence
+from .sequence_statistic import Evidence, Setup, parametric, sequence_hashes, wild
+
+READS = "sequences"
+SAMPLES = ("data",)
+EXAMPLE = "kstest seqksd names.txt --target model.csv"
+DESCRIPTION = (
+    "The model is a file: in CSV a table of transition probabilities (^ is the beginning, $ the "
+    "end) or counts of n-grams, in JSON a Markov chain, independent symbols, a Markov random field "
+    "or a hidden Markov model. The data are a sequence per line, a JSON list per line, a column of "
+    "lists, or a table with a row per event (--id, --order, --symbol)."
+)
+REFERENCES = """\
+@inproceedings{baum2023kernel,
+  title     = {A Kernel {Stein} Test of Goodness of Fit for Sequential Models},
+  author    = {Baum, Jerome and Kanagawa, Heishiro and Gretton, Arthur},
+  booktitle = {International Conference on Machine Learning}, pages = {1936--1953},
+  year      = {2023}, note = {arXiv:2210.10741}
+}
+@article{zanella2020informed,
+  title   = {Informed Proposals for Local {MCMC} in Discrete Spaces},
+  author  = {Zanella, Giacomo},
+  journal = {Journal of the American Statistical Association},
+  volume  = {115}, number = {530}, pages = {852--865}, year = {2020},
+  note    = {arXiv:1711.07424}
+}
+@inproceedings{yang2018goodness,
+  title     = {Goodness-of-fit Testing for Discrete Distributions via {Stein} Discrepancy},
+  author    = {Yang, Jiasen and Liu, Qiang and Rao, Vinayak and Neville, Jennifer},
+  booktitle = {International Conference on Machine Learning}, pages = {5561--5570},
+  year      = {2018}
+}
+"""
+
+EDITS = ("substitution", "insertion", "deletion")
+# Below so many sequences data sets are simulated: random signs reject too often there.
+PARAMETRIC_ROWS = 500
+# Sequences simulated beside a rejection, for the shares that the model gives to subsequences.
+SHOWN_ROWS = 20_000
+
+_SENTENCES = {
+    True: "the data do not fit the model: they are not independent draws from it",
+    False: "no evidence at this level against the model",
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `run`; see the help of each field."""
+
+    target: Any = option(  # noqa: RUF009
+        "",
+        "The model: a CSV or JSON file; fit:order=K, a Markov chain fitted to the file of "
+        "--reference or else to the data, its null law simulated with refitting; or "
+        "python:module:name.",
+        metavar="MODEL",
+    )
+    reference: Any = option(  # noqa: RUF009
+        "", "A file of sequences that --target fit:order=K is fitted to.", metavar="FILE"
+    )
+    allow_python: bool = option(
+        False, "Let --target python:module:name import the module, which runs its code."
+    )
+    alpha: float = alpha()
+    draws: int = draws()
+    seed: int = seed()
+    kernel: str = option(
+        "subsequence",
+        "Kernel: contiguous subsequences in common, in time linear in the number of sequences; or "
+        "exp(-Hamming distance / length) for equal lengths, over all pairs, with --edits "
+        "substitution.",
+        choices=("subsequence", "hamming"),
+    )
+    lengths: str = option(
+        "auto",
+        "Lengths of the contiguous subsequences that the kernel compares, such as 2 or 1-3. auto: "
+        "the order of the chain plus one, at least 2.",
+        metavar="auto|NUMBER[-NUMBER]",
+    )
+    length_kernel: str = option(
+        "none",
+        "Multiply the kernel by one of the numbers of symbols: none, or equal (1 for equally many, "
+        "else 0).",
+        choices=("none", "equal"),
+    )
+    edits: str = option(
+        "substitution,insertion,deletion",
+        "Which edits of one symbol make neighbours. Substitution alone is blind to the law of "
+        "lengths.",
+        metavar="LIST",
+    )
+    positions: str = option(
+        "all", "Edit all positions of a sequence, or only so many last ones.", metavar="all|NUMBER"
+    )
+    balancing: str = option(
+        "barker",
+        "Weight of a neighbour whose probability is t times as large: t / (1 + t) (barker), "
+        "min(1, t) (metropolis), or the root of t, which is not bounded.",
+        choices=tuple(BALANCING),
+    )
+    null: str = option(
+        "auto",
+        "Null law: data sets simulated from the model (parametric), or random signs (wild). auto "
+        f"simulates below {PARAMETRIC_ROWS} sequences where the model can, else takes signs.",
+        choices=("auto", "parametric", "wild"),
+    )
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        if isinstance(self.target, str) and not self.target.strip():
+            raise UsageError("give a model, for example --target model.csv or --target fit:order=1")
+        self.span(0)
+        near = self.near()
+        if self.kernel == "hamming" and (near.insertion or near.deletion):
+            raise UsageError(
+                "--kernel hamming: compares sequences of equal lengths, so that only --edits "
+                "substitution has a meaning"
+            )
+
+    def span(self, order: int) -> tuple[int, int]:
+        """Return shortest and longest subsequence for a model of this order."""
+        if self.lengths == "auto":
+            length = max(2, order + 1)
+            return length, length
+        low, mark, high = self.lengths.partition("-")
+        if not (low.isdecimal() and (high.isdecimal() or not mark) and len(self.lengths) <= 5):
+            raise UsageError(
+                f"--lengths {self.lengths}: give auto, a number or a range such as 1-3"
+            )
+        span = int(low), int(high or low)
+        if not 1 <= span[0] <= span[1] <= 20:
+            raise UsageError(f"--lengths {self.lengths}: give lengths from 1 to 20")
+        return span
+
+    def near(self) -> Neighbourhood:
+        """Return the neighbourhood."""
+        kinds = [part.strip() for part in self.edits.split(",")]
+        unknown = [kind for kind in kinds if kind not in EDITS]
+        if unknown or len(set(kinds)) < len(kinds):
+            raise UsageError(f"--edits {self.edits}: give one or more of {','.join(EDITS)}")
+        last = EVERYWHERE
+        if self.positions != "all":
+            if not (self.positions.isdecimal() and 1 <= int(self.positions) <= 10**9):
+                raise UsageError(f"--positions {self.positions}: give all, or a number from 1 on")
+            last = int(self.positions)
+        substitution, insertion, deletion = (kind in kinds for kind in EDITS)
+        return Neighbourhood(substitution, insertion, deletion, last)
+
+
+def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
+    """Test whether sequences are independent draws from a model, known up to its constant.
+
+    Parameters
+    ----------
+    samples : one Sample
+        n sequences.
+    params : Params
+        `target` is a text as on the command line, or in Python an object with `log_ratio(x, y)`
+        or `logp(x)` on tuples of symbols, and optionally `sample(n, rng)` and `alphabet`.
+    rng : numpy.random.Generator
+    work : Work
+
+    Returns
+    -------
+    Result
+        The statistic is the U-statistic sum_{i != j} h(x_i, x_j) / (n (n - 1)), an unbiased
+        estimate of the squared discrepancy, with
+
+            h(x, y) = sum_u sum_v g(p(u)/p(x)) g(p(v)/p(y)) [k(u,v) - k(u,y) - k(x,v) + k(x,y)]
+
+        over the neighbours u of x and v of y. From 512 sequences on, sequences share random
+        signs in bins formed at random, and pairs within a bin are left out. A sequence that the
+        model cannot give rejects at once. No verdict with fewer than 2 sequences.
+
+    Notes
+    -----
+    ``parametric`` is exact: p <= alpha has probability at most alpha at every n, over data and
+    seed, because simulated data sets get their statistic exactly as the data do. With a chain
+    fitted to the data or to a reference it is a parametric bootstrap with refitting, asymptotic.
+    ``wild`` is asymptotic in n, and rejects too often below about 100 sequences; measured levels
+    are printed by ``benchmarks/sequences.py``.
+
+    The kernel sums sqrt(share of z in x) sqrt(share of z in y) over subsequences z of the given
+    lengths. It is not universal: what the frequencies of subsequences under the operator do not
+    show, it does not see. Sequences must be independent of each other, symbols within need not.
+
+    References
+    ----------
+    Baum, Kanagawa, Gretton (2023), arXiv 2210.10741; balancing functions: Zanella (2020), arXiv
+    1711.07424; Yang, Liu, Rao, Neville (2018), ICML.
+
+    Examples
+    --------
+    >>> import kstest
+    >>> kstest.seqksd(["aabb", "ab", "aaabbb"] * 50, target="fit:order=1", draws=99).verdict
+    'rejected'
+    """
+    given = given_sequences(samples[0], params)
+    n, model = len(given.sequences), given.model
+    base = Result(
+        method="seqksd",
+        verdict="no verdict",
+        alpha=params.alpha,
+        n={"data": n},
+        d=1,
+        columns=(given.sequences.name,),
+    )
+    law = _null(params, given, n)
+    why = impossible(given, work)
+    if why:
+        return _impossible(base, why, params)
+    if n < 2 or (law == "wild" and 2.0 ** (1 - n) > params.alpha):
+        return _too_few(base, params)
+
+    kernel = Subsequences(
+        len(model.alphabet), *params.span(model.order), params.length_kernel == "equal"
+    )
+    hamming = params.kernel == "hamming"
+    made = Setup(kernel, params.near(), params.balancing, hamming)
+    if law == "parametric":
+        found = parametric(given.drawn, model, made, params.draws, rng, work)
+    else:
+        hashes = sequence_hashes(*given.drawn)
+        found = wild(given.drawn, model.law, made, params.draws, rng, work, hashes)
+    p = p_value(found.T)
+    summary = _SENTENCES[p <= params.alpha]
+    explanation: dict[str, Any] = {}
+    if p <= params.alpha:
+        explanation = _explanation(given, made, params, rng, silent(work))
+        summary += sentence(explanation)
+    span = "-".join(map(str, dict.fromkeys((kernel.shortest, kernel.longest))))
+    return replace(
+        base,
+        verdict="rejected" if p <= params.alpha else "not rejected",
+        statistic=float(found.T[0]),
+        p_value=p,
+        threshold=threshold(found.T, params.alpha),
+        kernel={
+            "name": "exponentiated Hamming"
+            if hamming
+            else f"contiguous subsequences of length {span}"
+            + ", equal lengths" * kernel.equal_lengths,
+            "bandwidths": (),
+        },
+        null=_null_block(law, found, given, params),
+        explanation={"summary": summary, "target": model.name, **explanation},
+        warnings=_oddities(given),
+    )
+
+
+def _null(params: Params, given: Given, n: int) -> str:
+    model = given.model
+    if model.simulate is not None:
+        if params.null == "wild":
+            raise UsageError(
+                f"--null wild: {model.name} is fitted to data, which random signs do not know "
+                "about; use --null parametric"
+            )
+        return "parametric"
+    if params.null == "parametric" and model.sample is None:
+        raise UsageError("--null parametric: this model cannot be sampled from; use --null wild")
+    if params.null != "auto":
+        return params.null
+    return "parametric" if model.sample is not None and n < PARAMETRIC_ROWS else "wild"
+
+
+def _null_block(law: str, found: Evidence, given: Given, params: Params) -> dict[str, object]:
+    fitted = given.model.simulate is not None
+    scheme = "data sets simulated from the model" + ", refitted" * fitted
+    return {
+        "scheme": scheme if law == "parametric" else "random signs of sequences",
+        "replicates": params.draws,
+        "exact": law == "parametric" and not fitted and given.model.own_alphabet,
+        "bins": found.bins,
+    }
+
+
+def _explanation(
+    given: Given, made: Setup, params: Params, rng: np.random.Generator, work: Work
+) -> dict[str, Any]:
+    model, n = given.model, len(given.sequences)
+    simulated = None
+    if model.sample is not None:
+        simulated = model.sample(min(SHOWN_ROWS, max(1000, n)), rng)
+    made = replace(made, kernel=explaining_kernel(made.kernel))
+    return explain(given.drawn, simulated, model, made, params.alpha, work)
+
+
+def _oddities(given: Given) -> tuple[Notice, ...]:
+    lag = strongest_lag(given.sequences.lengths[:, None].astype(np.float64))
+    if lag is None:
+        return ()
+    return (
+        Notice(
+            "serial-dependence",
+            f"neighbouring sequences have alike lengths (lag-1 autocorrelation {lag[0]:.2f}). If "
+            "the file is in order of time, the sequences depend on each other and false alarms "
+            "are likely; if it is only sorted, ignore this",
+        ),
+    )
+
+
+def _impossible(base: Result, why: str, params: Params) -> Result:
+    """A sequence of probability 0 under the null, whatever the rest."""
+    return replace(
+        base,
+        verdict="rejected",
+        p_value=1 / (1 + params.draws),
+        null={"scheme": "support of the model", "replicates": params.draws, "exact": True},
+        explanation={"summary": f"the data do not fit the model: {why}"},
+    )
+
+
+def _too_few(base: Result, params: Params) -> Result:
+    n = base.n["data"]
+    enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
+    why = Notice(
+        "too-few-rows",
+        f"{n} sequence{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
+        f"comes from random signs, to reject at level {params.alpha}",
+    )
+    return replace(base, explanation={"summary": "too few sequences to decide"}, warnings=(why,))

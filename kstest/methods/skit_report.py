@@ -1,0 +1,164 @@
+"""What the sequential independence test has to say: verdict, evidence, guard, remedies."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ..betting import guard
+from ..betting.features import RUNGS, WIDEST
+from ..result import Notice, Result, Verdict
+from .detection import MOST_LOG, alarms, evidence, numbers, when
+
+if TYPE_CHECKING:
+    from .skit import State
+
+_SUMMARIES = {
+    "rejected": "the blocks are dependent",
+    "unsound": "both blocks depend on the time of the row, so dependence cannot be told from that",
+    "": "not enough evidence so far that the blocks depend on each other",
+    "none": "too few rows to decide",
+}
+
+
+def report(state: State) -> Result:
+    """Build the Result of a stream so far."""
+    core, params = state.core, state.params
+    key = _outcome(state)
+    verdicts: dict[str, Verdict] = {"rejected": "rejected", "": "not rejected"}
+    summary = _SUMMARIES[key]
+    if core.detector is not None and len(core.detector.alarms):
+        summary += f"; {when(core.detector)}"
+    elif core.verdict:
+        summary += f"; decided after {core.row:,} rows"
+    explanation: dict[str, Any] = {"summary": summary, "blocks": [list(state.x), list(state.y)]}
+    if core.detector is None:
+        explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row)
+    else:
+        explanation["detector"] = alarms(core.detector, params, core.used)
+    explanation |= {**_guarded(state), **_strongest(state)}
+    return Result(
+        method="skit",
+        verdict=verdicts.get(key, "no verdict"),
+        alpha=params.alpha,
+        **numbers(core.wealth, core.detector, params),
+        n={"data": core.used},
+        d=len(state.x) + len(state.y),
+        columns=(*state.x, *state.y),
+        kernel=_kernel(state),
+        null=_null(state),
+        explanation=explanation,
+        warnings=tuple(_notices(state)),
+    )
+
+
+def _outcome(state: State) -> str:
+    """A key of `_SUMMARIES`."""
+    core = state.core
+    if core.detector is None:
+        return core.verdict if core.verdict or core.wealth.rounds else "none"
+    if len(core.detector.alarms) > len(core.doubtful):
+        return "rejected"
+    if len(core.doubtful):
+        return "unsound"
+    return "" if core.detector.rounds else "none"
+
+
+def _guarded(state: State) -> dict[str, Any]:
+    watch = state.core.watch
+    if watch is None:
+        return {}
+    return {
+        "guard": [
+            {
+                "block": block,
+                "e_value": math.exp(min(float(watch.log_e[k]), MOST_LOG)),
+                "flagged_after_row": int(watch.flagged[k]) or None,
+            }
+            for k, block in enumerate(("x", "y"))
+        ]
+    }
+
+
+def _kernel(state: State) -> dict[str, Any]:
+    params = state.params
+    some: Any = state.core.pairs or state.core.blocks
+    widths = [s.bandwidth if s is not None else None for s in (some.x_scale, some.y_scale)]
+    if params.mode == "pairs":
+        return {"name": params.kernel, "bandwidths": [widths], "combinations": 1}
+    ladder = [[None if h is None else WIDEST * h / 2**r for h in widths] for r in range(RUNGS)]
+    return {"name": params.kernel, "bandwidths": ladder, "combinations": RUNGS}
+
+
+def _strongest(state: State) -> dict[str, Any]:
+    """The bandwidths whose experts won most."""
+    core = state.core
+    if core.blocks is None or not core.wealth.rounds:
+        return {}
+    best = int(core.wealth.experts.argmax()) // (len(core.wealth.experts) // RUNGS)
+    return {"strongest": {"bandwidths": _kernel(state)["bandwidths"][best]}}
+
+
+def _null(state: State) -> dict[str, Any]:
+    if state.params.mode == "pairs":
+        return {"scheme": "swaps within pairs of rows", "replicates": None, "exact": True}
+    rows = state.params.block
+    return {"scheme": f"permutations of blocks of {rows} rows", "replicates": 99, "exact": True}
+
+
+def _notices(state: State) -> list[Notice]:
+    core, params = state.core, state.params
+    outcome = _outcome(state)
+    if outcome == "unsound":
+        return [Notice("unsound-order", _remedies(state))]
+    if outcome == "none":
+        return [
+            Notice(
+                "too-few-rows",
+                f"{core.used} row{'s' * (core.used != 1)} used: the first 20 fix units and "
+                "bandwidths, and bets begin after that",
+            )
+        ]
+    watch = core.watch
+    if core.detector is not None and params.guard == "on":
+        return []
+    if watch is None:
+        return [
+            Notice(
+                "guard-off",
+                "nobody looked whether rows depend on their time; if both blocks do, they look "
+                "dependent",
+            )
+        ]
+    flagged = [name for name, row in zip(("x", "y"), watch.flagged, strict=True) if row]
+    if flagged and params.guard == "on":
+        return [
+            Notice(
+                "serial-dependence",
+                f"the rows of block {flagged[0]} depend on their time (noticed after row "
+                f"{int(watch.flagged[watch.flagged > 0][0]):,}); the test holds, since the other "
+                "block shows no such sign",
+            )
+        ]
+    return []
+
+
+def _remedies(state: State) -> str:
+    watch = state.core.watch
+    noticed = (
+        f"at the alarm after row {int(state.core.doubtful[-1]):,}"
+        if watch is None
+        else (
+            f"after rows {int(watch.flagged[0]):,} and {int(watch.flagged[1]):,}, e-value "
+            f"{guard.FLAG:g} each"
+        )
+    )
+    again = 2 * max(state.params.thin, 2)
+    choices = [f"use every N-th row (--thin {again} or more)"]
+    if state.params.mode == "blocks":
+        choices.append(f"compare rows far apart (--strided {2 * max(state.params.strided, 8)})")
+    choices.append("subtract the season of a calendar column (--residualise COLUMN)")
+    return (
+        f"the rows of both blocks depend on their time (noticed {noticed}): a common season or "
+        f"memory looks like dependence. Remedies: {', or '.join(choices)}"
+    )

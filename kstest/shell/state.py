@@ -1,0 +1,59 @@
+"""The command `kstest state`: what a state file of a sequential test holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from ..report import FORMATS, render
+from ..result import Result
+from . import state_file
+from .command import deliver
+
+
+def build(summary: str) -> click.Group:
+    """Return the click group."""
+    return click.Group(
+        "state",
+        commands=[_show()],
+        help=summary,
+        short_help=summary,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _show() -> click.Command:
+    return click.Command(
+        "show",
+        callback=_run,
+        params=[
+            click.Argument(["file"]),
+            click.Option(
+                ["--format", "form"],
+                type=click.Choice(list(FORMATS)),
+                default="text",
+                show_default=True,
+                help="Form of the answer.",
+            ),
+            click.Option(["--output", "-o"], metavar="FILE", help="Write the answer to FILE."),
+        ],
+        help="Show the evidence of a stream and how many batches it has counted. Exits 0 whatever "
+        "the verdict.",
+    )
+
+
+def _run(**given: Any) -> int:
+    saved = state_file.read(given["file"])
+    from ..registry import METHODS
+
+    found: Result = METHODS[saved.method].load().result(saved.state)
+    counted = {"batches": saved.ledger.count, "rows": saved.state.core.rows}
+    found = replace(
+        found,
+        params={**saved.params, **{k: v for k, v in saved.reading.items() if v is not None}},
+        explanation={**found.explanation, "state": counted},
+    )
+    deliver(lambda color: render(found, given["form"], color), given)
+    return 0

@@ -1,0 +1,146 @@
+"""Sequences in text: a line each, cut into characters, words or integers, or a JSON list a line.
+
+Blocks of whole lines are taken apart as arrays. Nothing is a missing value here: na, nan, none
+and true are words like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kstest.errors import DataError
+from kstest.sources.stream import CHUNK_BYTES, Stream
+from kstest.sources.symbols import Block, Symbols
+from kstest.sources.wording import shown
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_BOM = b"\xef\xbb\xbf"
+
+
+def blocks_of_lines(
+    stream: Stream, tokens: str, symbols: Symbols, where: str
+) -> Iterator[tuple[Block, NDArray[np.bool_]]]:
+    """Yield the sequences of a text and which of them are empty lines.
+
+    Parameters
+    ----------
+    stream : Stream
+        UTF-8 text.
+    tokens : {'characters', 'words', 'integers', 'json'}
+    symbols : Symbols
+    where : str
+        Name of the file, for messages.
+    """
+    number = 1
+    for part in _whole_lines(stream):
+        text = _decoded(part, number, where)
+        if tokens == "characters":
+            block = _characters(text, symbols)
+            empty = block.lengths == 0
+        else:
+            block, empty = tokenised(text.split("\n"), tokens, symbols, number, where)
+        yield block, empty
+        number += len(empty)
+
+
+def tokenised(
+    lines: Sequence[str], tokens: str, symbols: Symbols, first: int, where: str
+) -> tuple[Block, NDArray[np.bool_]]:
+    """Cut lines into symbols; `first` is the number of the first of them."""
+    if tokens == "characters":
+        rows: list[Sequence[str]] = list(lines)
+    elif tokens == "words":
+        rows = [line.split() for line in lines]
+    elif tokens == "json":
+        rows = [_list(line, f"{where}: line {first + k:,}") for k, line in enumerate(lines)]
+    else:
+        rows = [_integers(line, f"{where}: line {first + k:,}") for k, line in enumerate(lines)]
+    flat = [symbol for row in rows for symbol in row]
+    lengths = np.array([len(row) for row in rows], np.int64)
+    empty = np.array([not line.strip() for line in lines]) if tokens == "json" else lengths == 0
+    return Block(symbols.words(flat, where), lengths), empty
+
+
+def _whole_lines(stream: Stream) -> Iterator[bytes]:
+    """Yield lines in blocks, without the last line end of each block; CRLF becomes LF."""
+    parts: list[bytes] = []
+    if stream.peek(3)[:3] == _BOM:
+        stream.read(3)
+    while chunk := stream.read(CHUNK_BYTES):
+        cut = chunk.rfind(b"\n")
+        if cut < 0:
+            parts.append(chunk)
+            continue
+        yield b"".join([*parts, chunk[:cut]]).replace(b"\r\n", b"\n").removesuffix(b"\r")
+        parts = [chunk[cut + 1 :]]
+    last = b"".join(parts)
+    if last:
+        yield last.replace(b"\r\n", b"\n").removesuffix(b"\r")
+
+
+def _decoded(part: bytes, number: int, where: str) -> str:
+    try:
+        return part.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = number + part.count(b"\n", 0, error.start)
+        raise DataError(
+            f"{where}: line {line:,} is not UTF-8 text (byte 0x{part[error.start]:02x}). Say "
+            "--encoding, for example --encoding latin-1."
+        ) from None
+
+
+def _characters(text: str, symbols: Symbols) -> Block:
+    points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    ends = np.flatnonzero(points == ord("\n"))
+    edges = np.concatenate([[-1], ends, [len(points)]])
+    codes = symbols.characters(points[points != ord("\n")])
+    return Block(codes, np.diff(edges) - 1)
+
+
+def _integers(line: str, where: str) -> list[str]:
+    words = line.replace(",", " ").split()
+    wrong = next((w for w in words if not _INTEGER.fullmatch(w) or len(w) > 19), None)
+    if wrong is not None:
+        raise DataError(
+            f"{where} holds {shown(wrong)}; with --tokens integers every symbol is a whole number. "
+            "For texts say --tokens words."
+        )
+    return [str(int(word)) for word in words]
+
+
+def _list(line: str, where: str) -> list[str]:
+    if not line.strip():
+        return []
+    accepted = 'accepted: a list of texts or whole numbers, such as ["a", "b"].'
+    try:
+        items = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).partition(":")[0]
+        raise DataError(f"{where} is not JSON ({reason}): {shown(line)}; {accepted}") from None
+    if not isinstance(items, list):
+        raise DataError(f"{where} holds {shown(line)}; {accepted}")
+    return [token(item, where) for item in items]
+
+
+def token(item: Any, where: str) -> str:
+    """Return a symbol as text.
+
+    Raises
+    ------
+    DataError
+        For anything but a text or a whole number.
+    """
+    if isinstance(item, str):
+        return str(item)
+    if isinstance(item, int | np.integer) and not isinstance(item, bool):
+        return str(int(item))
+    raise DataError(
+        f"{where} holds the symbol {shown(item)}; accepted: texts and whole numbers. A missing "
+        "value or a true/false is no symbol; write it as text."
+    )

@@ -1,0 +1,206 @@
+"""Sequences of symbols, of any lengths, as Samples: from files, streams and Python objects.
+
+::
+
+    path -> sequence_text (lines, JSON) | sequence_columns (lists, events) -> symbols -> Sample
+
+The sequences of a run share one alphabet and integer codes (`kstest.sample.Sequences`); everything
+else (Input, notices, errors) is as for tables. No cell is a missing value here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kstest.errors import DataError, UsageError
+from kstest.result import Notice
+from kstest.sample import Input, Sample, Sequences
+from kstest.sources.dialect import dialect
+from kstest.sources.formats import content_kind, text_stream
+from kstest.sources.objects import PATH
+from kstest.sources.options import ReadOptions
+from kstest.sources.sequence_options import SequenceOptions
+from kstest.sources.sequence_text import blocks_of_lines, token, tokenised
+from kstest.sources.stream import Opened, expand, open_path
+from kstest.sources.symbols import Block, Symbols
+from kstest.sources.wording import shown
+
+NAME = "sequence"
+
+
+def read_sequences(
+    sides: Mapping[str, Sequence[str]], options: SequenceOptions, stdin: BinaryIO | None = None
+) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+    """Read one sample of sequences per side from files.
+
+    Parameters
+    ----------
+    sides : mapping of str to sequence of str
+        Paths and globs by side; all files of a side are one sample.
+    options : SequenceOptions
+    stdin : binary file, optional
+        What ``-`` reads.
+
+    Raises
+    ------
+    UsageError, DataError
+        With a message for the user. No other exception comes from bad input.
+    """
+    samples: list[Sample] = []
+    notices: list[Notice] = []
+    for side, patterns in sides.items():
+        paths = [p for pattern in patterns for p in expand(pattern, side)]
+        if paths.count("-") > 1:
+            raise UsageError(
+                "-: standard input was named more than once; it can be read only once."
+            )
+        if options.id is not None:
+            from kstest.sources.sequence_columns import read_events
+
+            found, inputs, said = read_events(paths, options, stdin)
+            notices.extend(said)
+            samples.append(_sample(side, found, inputs, ()))
+            continue
+        symbols, parts = Symbols(), []
+        for path in paths:
+            opened = open_path(path, stdin)
+            try:
+                parts.append(_file(opened, options, symbols))
+            finally:
+                opened.close()
+        samples.append(_joined(side, parts, symbols, options))
+    return tuple(samples), tuple(notices)
+
+
+def sequences_from_objects(
+    objects: Mapping[str, object], options: SequenceOptions
+) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+    """Make one sample per side from iterables of texts, or of lists of texts and whole numbers.
+
+    A text is cut by `options.tokens`, as a line of a file would be.
+    """
+    samples = []
+    for side, rows in objects.items():
+        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+            raise DataError(
+                f"{side}: found {shown(type(rows).__name__)}; accepted: a list of texts, or of "
+                "lists of texts or whole numbers."
+            )
+        symbols, items = Symbols(), list(rows)
+        if all(isinstance(item, str) for item in items):
+            block, empty = tokenised(items, options.tokens, symbols, 1, side)
+        else:
+            lists = [_object(row, f"{side}: row {k + 1:,}") for k, row in enumerate(items)]
+            codes = symbols.words([word for words in lists for word in words], side)
+            block = Block(codes, np.array([len(words) for words in lists], np.int64))
+            empty = np.zeros(len(lists), bool)
+        part = _Part([block], empty, Input(PATH, 0, 0, 0), side, NAME)
+        samples.append(_joined(side, [part], symbols, options))
+    return tuple(samples), ()
+
+
+def _object(row: Any, where: str) -> list[str]:
+    if isinstance(row, str | bytes | Mapping) or not isinstance(row, Iterable):
+        raise DataError(
+            f"{where} is {shown(row)}; accepted: texts, or lists of texts or whole numbers, and "
+            "not a mixture."
+        )
+    return [token(item, where) for item in row]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one file holds; `empty` marks its empty lines."""
+
+    blocks: list[Block]
+    empty: NDArray[np.bool_]
+    input: Input
+    label: str
+    name: str
+
+
+def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
+    kind = content_kind(opened)
+    name, tokens, where = NAME, options.tokens, opened.label
+    found: list[tuple[Block, NDArray[np.bool_]]] = []
+    wanted = options.input_format
+    if wanted in ("parquet", "arrow") and not (kind or "").startswith(wanted):
+        raise DataError(f"{where}: --input-format {wanted} was given, but the content is not.")
+    if kind is not None and wanted in (None, "parquet", "arrow"):
+        from kstest.sources.sequence_columns import list_block, open_lists, text_block
+
+        name, arrays, digest = open_lists(opened, kind, options.column)
+        row = 1
+        for array in arrays:
+            take = text_block if str(array.type).endswith("string") else list_block
+            found.append(take(array, tokens, symbols, row, where))
+            row += len(array)
+    else:
+        if options.column is not None:
+            raise UsageError(f"--column: {where} is text, which has no columns of lists.")
+        stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
+        named_json = opened.path.lower().removesuffix(".gz").removesuffix(".zst")
+        if wanted == "json" or (
+            wanted is None and named_json.endswith((".json", ".jsonl", ".ndjson"))
+        ):
+            tokens = "json"
+        found.extend(blocks_of_lines(stream, tokens, symbols, where))
+        digest = opened.digest
+    if not found:
+        raise DataError(f"{where}: holds no sequence. At least one is needed.")
+    blocks, masks = zip(*found, strict=True)
+    empty = np.concatenate(masks)
+    rows = len(empty)
+    return _Part(list(blocks), empty, Input(opened.path, rows, rows, 0, digest()), where, name)
+
+
+def _joined(
+    side: str, parts: Sequence[_Part], symbols: Symbols, options: SequenceOptions
+) -> Sample:
+    """One Sample of all files, empty lines treated as asked."""
+    inputs, kept = [], []
+    for part in parts:
+        rows = len(part.empty)
+        empty = np.flatnonzero(part.empty)
+        if len(empty) and options.empty == "error":
+            raise DataError(
+                f"{part.label}: line {empty[0] + 1:,} is empty ({len(empty):,} of {rows:,} are). "
+                "Say --empty drop to leave such lines out, or --empty keep to take them as "
+                "sequences without a symbol."
+            )
+        dropped = len(empty) if options.empty == "drop" else 0
+        kept.append(np.flatnonzero(~part.empty) + 1 if dropped else None)
+        source = part.input
+        inputs.append(Input(source.path, rows, rows - dropped, dropped, source.sha256))
+    blocks = [block for part in parts for block in part.blocks]
+    for part in parts:
+        part.blocks.clear()
+    found = replace(symbols.join(blocks, parts[0].name), tokens=options.tokens)
+    if any(numbers is not None for numbers in kept):
+        # What is dropped has no symbol, so only the offsets change.
+        full = np.concatenate([~part.empty for part in parts])
+        found = replace(found, offsets=np.concatenate([[0], found.offsets[1:][full]]))
+    if not len(found):
+        raise DataError(f"{side}: no sequence is left. At least one is needed.")
+    return _sample(side, found, tuple(inputs), tuple(kept))
+
+
+def _sample(
+    side: str,
+    sequences: Sequences,
+    inputs: tuple[Input, ...],
+    kept: tuple[NDArray[np.int64] | None, ...],
+) -> Sample:
+    return Sample(
+        name=side,
+        values=np.empty((len(sequences), 0)),
+        columns=(),
+        inputs=inputs,
+        kept=kept,
+        sequences=sequences,
+    )
