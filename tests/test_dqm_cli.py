@@ -118,6 +118,11 @@ def test_other_versions_are_refused(folder, capsys):
     assert "version 2" in capsys.readouterr().err
 
 
+def test_a_batch_of_the_calibration_is_pointed_out(folder, capsys):
+    assert check(folder, str(folder / "pool.parquet")) == 0
+    assert "its p-value says nothing" in " ".join(capsys.readouterr().out.split())
+
+
 def test_show_says_what_is_in_a_calibration(folder, capsys):
     assert run(["dqm", "show", str(folder / "k.cal"), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -27,6 +27,8 @@ DISTANCE_ROWS = 1000
 # Squarings that keep twelve digits.
 MOST_SQUARES = 12
 WIDTHS = 4
+# Centres of every category, at least.
+EACH = 3
 
 
 @dataclass(frozen=True)
@@ -153,3 +155,29 @@ def _squares(rows: Rows, place: int) -> Array:
     apart = ((rows.values - rows.values[place]) ** 2).sum(axis=1)
     differ = (rows.codes != rows.codes[place]).sum(axis=1)
     return np.asarray(apart + MISMATCH["euclidean"] * differ)
+
+
+def cover(centres: Rows, values: Sequence[Sequence[int]], rng: np.random.Generator) -> Rows:
+    """Add centres until every value that a column of codes may have has at least a few.
+
+    A category without a centre of its own is as far from all centres: no function of the model is
+    large there and small at the known ones, and a batch full of it would look good.
+
+    Parameters
+    ----------
+    centres : Rows
+    values : sequence of sequence of int
+        For each column of codes the values that may occur, in the reference or not.
+    rng : numpy.random.Generator
+    """
+    numbers, codes = [centres.values], [centres.codes]
+    for column, wanted in enumerate(values):
+        for value in wanted:
+            lacking = min(EACH, len(centres)) - int((centres.codes[:, column] == value).sum())
+            if lacking > 0:
+                copied = rng.choice(len(centres), lacking, replace=False)
+                changed = centres.codes[copied].copy()
+                changed[:, column] = value
+                numbers.append(centres.values[copied])
+                codes.append(changed)
+    return Rows(np.concatenate(numbers), np.concatenate(codes))
