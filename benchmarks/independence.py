@@ -4,6 +4,7 @@
     python3 benchmarks/independence.py power [--draws 200] [--rows 192]
     python3 benchmarks/independence.py hsicagg [--draws 200]
     python3 benchmarks/independence.py time [--peers DIR] [--sizes 2000 5000 10000]
+    python3 benchmarks/independence.py equal --peers DIR
 
 `power` prints rejection rates at level 0.05 for n rows (192) and 199 permutations of 16 bins: the
 rules that combine 25 pairs of bandwidths, and the pair of median bandwidths; all of them see the
@@ -21,6 +22,9 @@ with two bumps, scaled by an amplitude, in 1 + 1 and 2 + 1 columns, 500 rows, 19
 `time` prints CPU and wall seconds of one test with 999 permutations; beside it, where DIR holds the
 environments of `peers.py --setup DIR`, the permutation tests of dcor (distance covariance) and
 hyppo (HSIC) with 200 permutations. Y_1 = noise + 0.2 X_1^2, five columns a side.
+
+`equal` computes the statistics of dcor (distance covariance) and hyppo (HSIC of given kernel
+matrices) under the same 199 permutations of 400 rows, and prints both p-values.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,7 +41,8 @@ import pandas as pd
 from scipy.stats import binom
 
 import kstest
-from kstest.engine import Work
+from kstest.engine import Work, grid_products, margins
+from kstest.kernels import KERNELS, Bank
 from kstest.methods.arrangement import plan
 from kstest.methods.column_blocks import Block
 from kstest.methods.hsic import Params
@@ -235,16 +241,64 @@ def timing(options):
             print(f"{peer:34}{n:8}{text}", flush=True)
 
 
+# X, Y, orders (B + 1, n) and the kernel matrices K, L are given; T is wanted.
+STATISTICS = {
+    "dcor": """
+import dcor
+T = [dcor.u_distance_covariance_sqr(X, Y[p]) for p in orders]
+""",
+    "hyppo": """
+from hyppo.independence import Hsic
+test = Hsic(compute_kernel=None, bias=False)
+T = [test.statistic(1 - K, 1 - L[np.ix_(p, p)]) for p in orders]
+""",
+}
+
+
+def gaussian_matrix(X, h):
+    return np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / (2 * h * h))
+
+
+def equal(options):
+    n, rng = 400, np.random.default_rng(94)
+    X, e = rng.standard_normal((2, n, 2))
+    Y = e + 0.06 * X
+    orders = np.array([np.arange(n), *(rng.permutation(n) for _ in range(199))])
+    data = {"X": X, "Y": Y, "orders": orders}
+    data |= {"K": gaussian_matrix(X, 1.5), "L": gaussian_matrix(Y, 1.5)}
+    for peer, code in STATISTICS.items():
+        name = "energy" if peer == "dcor" else "gaussian"
+        bank = Bank(KERNELS[name], (1.5,))
+        x, y = margins([(X, bank), (Y, bank)], True, Work(threads=1))
+        products = grid_products([x], [y], ([orders[:1]], [orders]), 1, True, Work(threads=1))
+        ours = products.ravel() / (n * (n - 3))
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "data.npz"
+            np.savez(file, **data)
+            program = (
+                f"import numpy as np\nglobals().update(np.load({str(file)!r}))\n{code}\n"
+                "print(*map(repr, map(float, T)))"
+            )
+            python = options.peers / peer / "bin" / "python"
+            done = subprocess.run([python, "-W", "ignore", "-c", program],
+                                  capture_output=True, text=True, check=True)  # fmt: skip
+        theirs = np.array([float(t) for t in done.stdout.split()])
+        scale = ours[0] / theirs[0]
+        apart = np.abs(theirs * scale - ours).max() / np.abs(ours).max()
+        print(f"{peer}: p {p_value(theirs):.4f}, kstest p {p_value(ours):.4f}; statistics in ratio "
+              f"{scale:.9g}, otherwise apart by {apart:.1e} of the largest")  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["level", "power", "hsicagg", "time"])
+    parser.add_argument("what", choices=["level", "power", "hsicagg", "time", "equal"])
     parser.add_argument("--draws", type=int, help="data sets a case")
     parser.add_argument("--rows", type=int, default=192)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--sizes", nargs="+", type=int, default=[2000, 5000, 10000])
     parser.add_argument("--limit", type=float, default=120, help="wall seconds of a peer")
     options = parser.parse_args()
-    parts = {"level": level, "power": power, "hsicagg": hsicagg, "time": timing}
+    parts = {"level": level, "power": power, "hsicagg": hsicagg, "time": timing, "equal": equal}
     parts[options.what](options)
 
 
