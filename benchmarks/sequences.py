@@ -8,15 +8,15 @@ The experiments of Baum, Kanagawa and Gretton (2023, arXiv 2210.10741); rates of
 0.05, with a standard error of sqrt(r (1 - r) / runs).
 
 - `walk`: 30 random walks on a cycle of 8 states, of mean length 20; in one state the data hold
-  with probability h. Barker, subsequences of length 2; all edits (our default), or
-  substitution as in the paper, there with random signs too. Beside it the maximum mean discrepancy
-  of the same kernel to 100 sequences drawn from the model, its null law simulated alike, and the
-  rates of an earlier program of our own at the paper's setting.
+  with probability h. Barker, subsequences of length 2; all edits and numbers of symbols (our
+  default), or substitution as in the paper, there with random signs too. Beside it the maximum mean
+  discrepancy of the same kernel to 100 sequences drawn from the model, its null law simulated
+  alike, and the rates of an earlier program of our own at the paper's setting.
 - `memory`: the same walk, but after a step up from any state the next one goes up again with
   probability m: a chain of second order against a model of first order, which has its pairs right
   for m = 0.5. Subsequences of length 2 and 3.
 - `length`: 30 sequences of a random chain of 10 states, mean length 8 in the model, up to 20 in the
-  data; substitution, insertion, deletion.
+  data; with the kernel of numbers of symbols (our default), or shares of subsequences alone.
 - `field`: 200 sequences of a Markov random field of 3 states and up to 20 symbols, whose
   neighbours agree with weight exp(1) in the model and exp(c) in the data; 999 random signs.
 - `level`: false alarms of all nulls.
@@ -183,8 +183,8 @@ def first_step(truth):
 def length(runs):
     kernel = np.random.default_rng(5).dirichlet(np.ones(10), 10)
     model = chain_of(kernel, 8)
-    options = [{"null": "parametric"}, {"null": "parametric", "edits": "substitution"}]
-    print(f"{'length':>10}" + "".join(f"{n:>12}" for n in ("all edits", "substitution", "MMD 100")))
+    options = [{"null": "parametric"}, {"null": "parametric", "length_kernel": "none"}]
+    print(f"{'length':>10}" + "".join(f"{n:>12}" for n in ("default", "shares", "MMD 100")))
     for mean in chosen((8, 9.5, 11, 14, 20)):
         show(f"{mean:g}", rates(model, chain_of(kernel, mean), 30, runs, options, seed=3))
 
