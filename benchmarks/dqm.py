@@ -1,7 +1,7 @@
 """Data quality monitoring: level, power, analytic law, speed.
 
     python3 benchmarks/dqm.py one-dimension [--null 300] [--signal 100]
-    python3 benchmarks/dqm.py power [--null 400] [--batches 100] [--sizes 250,500,1000]
+    python3 benchmarks/dqm.py power [--null 300] [--references 10] [--sizes 250,500,1000]
     python3 benchmarks/dqm.py level [--calibrations 200] [--batches 5] [--cells 100/10,500/4]
     python3 benchmarks/dqm.py analytic [--calibrations 200] [--batches 5] [--cells 100/10,500/4]
     python3 benchmarks/dqm.py speed [--toys 20] [--large]
@@ -118,27 +118,30 @@ def scaled(known, x):
 def power(options):
     """Rejections at 5 %: several widths with the defaults, and KS per variable."""
     for size in map(int, options.sizes.split(",")):
-        rng = np.random.default_rng([options.seed, size])
-        reference = drift(2000, rng)
-        known = calibration(
-            reference, drift(20 * size, rng), batch_size=str(size), toys=options.null
-        )
-        print(f"{size} events, reference 2,000, {options.null} toys, {options.batches} batches")
-        for name, fault in {"good": {}, **FAULTS}.items():
-            batches = [drift(size, rng, **fault) for _ in range(options.batches)]
-            start = time.process_time()
-            scores = known.scores(
-                [scaled(known, b) for b in batches], [None] * len(batches), 0, ONE
-            )
-            ms = 1000 * (time.process_time() - start) / len(batches)
-            found = np.mean([s.p_value <= 0.05 for s in scores])
-            single = np.mean(
-                [
+        found = {name: [] for name in ("good", *FAULTS)}
+        for run in range(options.references):
+            rng = np.random.default_rng([options.seed, size, run])
+            reference, pool = drift(2000, rng), drift(20 * size, rng)
+            known = calibration(reference, pool, run, batch_size=str(size), toys=options.null)
+            for name, rows in found.items():
+                batches = [drift(size, rng, **FAULTS.get(name, {})) for _ in range(options.batches)]
+                clock = time.process_time()
+                ours = [scaled(known, b) for b in batches]
+                scores = known.scores(ours, [None] * len(batches), 0, ONE)
+                ms = 1000 * (time.process_time() - clock) / len(batches)
+                single = [
                     min(ks_2samp(reference[:, j], b[:, j]).pvalue for j in range(5)) <= 0.01
                     for b in batches
                 ]
+                rows.append((np.mean([s.p_value <= 0.05 for s in scores]), np.mean(single), ms))
+        print(f"{size} events, {options.references} references of 2,000, {options.null} toys, ")
+        for name, rows in found.items():
+            mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0) / np.sqrt(len(rows))
+            print(
+                f"  {name:<15} dqm {mean[0]:.3f} +- {spread[0]:.3f}  KS {mean[1]:.3f} +- "
+                f"{spread[1]:.3f}  {mean[2]:.1f} CPU ms",
+                flush=True,
             )
-            print(f"  {name:<15} dqm {found:.2f}  KS {single:.2f}  {ms:.1f} CPU ms", flush=True)
 
 
 def level(options):
@@ -249,6 +252,7 @@ def main():
     parser.add_argument("--null", type=int, default=300, help="toys")
     parser.add_argument("--signal", type=int, default=100, help="batches with a signal")
     parser.add_argument("--batches", type=int, default=100)
+    parser.add_argument("--references", type=int, default=10)
     parser.add_argument("--calibrations", type=int, default=200)
     parser.add_argument("--sizes", default="500")
     parser.add_argument("--cells", default="100/10,500/4")

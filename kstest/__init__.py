@@ -19,10 +19,11 @@ __version__ = "0.1.0"
 # Functions that are no tests: "module:name", imported when first used.
 FUNCTIONS = {
     "plan": "kstest.api:plan",
-    "dqm_calibrate": "kstest.dqm.functions:calibrate",
-    "dqm_check": "kstest.dqm.functions:check",
-    "dqm_explain": "kstest.dqm.functions:explain",
-    "dqm_load": "kstest.dqm.functions:load",
+    "dqm_calibrate": "kstest.api_dqm:calibrate",
+    "dqm_check": "kstest.api_dqm:check",
+    "dqm_compare": "kstest.api_dqm:compare",
+    "dqm_explain": "kstest.api_dqm:explain",
+    "dqm_load": "kstest.api_dqm:load",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -46,9 +46,20 @@ def execute(
     """
     work = work or Work()
     require_accepted(name, getattr(METHODS[name].load(), "ACCEPTS", frozenset()), samples)
+    return record(METHODS[name].load().run, samples, params, notices, work, reading)
+
+
+def record(
+    run: Callable[..., Result],
+    samples: Sequence[Sample],
+    params: Any,
+    notices: Sequence[Notice],
+    work: Work,
+    reading: Mapping[str, Any] | None = None,
+) -> Result:
+    """Run a test and add notices of reading, inputs, parameters and provenance to its Result."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    rng = np.random.default_rng(params.seed)
-    result: Result = METHODS[name].load().run(samples, params, rng, work)
+    result = run(samples, params, np.random.default_rng(params.seed), work)
     return replace(
         result,
         warnings=(*notices, *result.warnings),

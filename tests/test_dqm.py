@@ -8,13 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 import kstest
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import alarms
 from kstest.dqm.calibrate import sizes
 from kstest.dqm.online import Rule, gamma_lord, gamma_power
+from kstest.dqm.reading import batch_options, from_objects
+from kstest.engine import Work
 from kstest.errors import DataError, UsageError
+from kstest.sources import ReadOptions
 
 FAST = {"batch_size": 100, "toys": 199, "centres": 40, "threads": 1}
 
@@ -56,15 +60,12 @@ def test_the_batch_is_what_is_judged(known, rng):
 def test_units_come_from_the_reference_alone(known, rng):
     # Pooled scaling would absorb a part of a shift, and each batch would have its own units.
     batch = events(100, rng)
-    rows = known.layout.rows(kstest.dqm.reading.from_objects("b", batch, _options(known))[0])
+    rows = known.layout.rows(from_objects("b", batch, _options(known))[0])
     mean, sd = np.array(known.layout.mean), np.array(known.layout.sd)
     assert rows.values == pytest.approx((batch.to_numpy() - mean) / sd)
 
 
 def _options(known):
-    from kstest.dqm.reading import batch_options
-    from kstest.sources import ReadOptions
-
     return batch_options(known.layout, ReadOptions(), "b")
 
 
@@ -126,6 +127,8 @@ def test_windows_are_the_stretches_of_the_batch_in_their_order(known):
     assert [w.reject for w in windows] == [False, True, False]
     overlapping = kstest.dqm_check(known, whole, window=100, step=50)
     assert len(overlapping) == 5
+    assert "overlapping-windows" in {n.code for n in overlapping[0].warnings}
+    assert "overlapping-windows" not in {n.code for n in windows[0].warnings}
 
 
 def test_weights_count_as_events(rng):
@@ -163,6 +166,25 @@ def test_categories_and_new_ones(rng):
     assert any(n.code == "new-categories" for n in new.warnings)
     explained = kstest.dqm_explain(known, table(100, 0.6))
     assert explained.explanation["ranking"][0].column == "k"
+
+
+@pytest.mark.parametrize("rule", ["uniform", "kmeans++"])
+def test_a_batch_of_a_rare_or_unknown_category_is_no_good_batch(rule, rng):
+    def table(n):
+        kinds = rng.choice(["u", "v", "rare"], n, p=[0.6, 0.399, 0.001])
+        return pd.DataFrame({"x": rng.normal(size=n), "k": kinds})
+
+    known = kstest.dqm_calibrate(table(3000), table(2500), **FAST, centre_rule=rule)
+    for kind in ("rare", "new"):
+        assert kstest.dqm_check(known, table(100).assign(k=kind))[0].reject
+    some = table(100)
+    some.loc[:39, "k"] = "new"
+    assert kstest.dqm_check(known, some)[0].reject
+
+
+def test_a_batch_far_outside_of_the_reference_is_no_good_batch(known, rng):
+    for shift in (6.0, 60.0, 6e6):
+        assert kstest.dqm_check(known, events(100, rng, shift), ranges="warn")[0].reject
 
 
 def test_missing_cells_can_be_what_differs(rng):
@@ -404,9 +426,9 @@ def test_the_reweighted_reference_follows_the_batch(known, rng):
     from kstest.dqm import check, explain
 
     batch = events(400, rng, 0.8)
-    sample = kstest.dqm.reading.from_objects("batch", batch, _options(known))[0]
+    sample = from_objects("batch", batch, _options(known))[0]
     result, picture = explain.explain(
-        known, check.Batch("b", sample), explain.Params(), kstest.api.Work(threads=1)
+        known, check.Batch("b", sample), explain.Params(), Work(threads=1)
     )
     assert result.reject
     for panel in picture.panels:
@@ -420,10 +442,52 @@ def test_the_reweighted_reference_follows_the_batch(known, rng):
 
 def test_selftest_passes_and_a_blind_calibration_fails(known):
     from kstest.dqm.selftest import Params, selftest
-    from kstest.engine import Work
 
     assert selftest(known, Params(), Work(threads=1))["passed"]
     blind = replace(known, toys=tuple(t + 1e6 for t in known.toys))
     assert not selftest(blind, Params(), Work(threads=1))["passed"]
     nervous = replace(known, toys=tuple(t - 1e6 for t in known.toys))
     assert not selftest(nervous, Params(), Work(threads=1))["passed"]
+
+
+# --- without a pool
+
+
+def test_permutations_equal_fits_from_scratch(rng):
+    from kstest.kernels import Rows
+    from kstest.likelihood_ratio import Pool, Reference, nystrom, toy_statistics
+    from kstest.likelihood_ratio.permute import permutation_statistics
+
+    rows = Rows.of(rng.normal(size=(90, 2)))
+    centres, one = rows.take(np.arange(0, 90, 4)), Work(threads=1)
+    features = nystrom(centres, (2.0, 1.0), 1e-12)
+    batches = [rng.permutation(90)[:30] for _ in range(4)]
+    found = permutation_statistics(rows, batches, centres, features, 1e-4, one)
+    for b, batch in enumerate(batches):
+        others = np.setdiff1d(np.arange(90), batch)
+        reference = Reference.of(rows.take(others), None, centres, features, one)
+        events = Pool(rows.take(batch))
+        t = toy_statistics(reference, events, [np.arange(30)], None, 1e-4, "extended", False, one)
+        assert found[:, b] == pytest.approx(t[:, 0], rel=1e-7)
+
+
+def test_compare_does_not_depend_on_the_order_of_rows(rng):
+    X, Y = events(120, rng), events(40, rng, 0.4)
+    one = kstest.dqm_compare(X, Y, permutations=99)
+    two = kstest.dqm_compare(X.iloc[::-1], Y.iloc[::-1], permutations=99)
+    assert one.p_value == two.p_value
+    assert kstest.dqm_compare(X, Y + 2, permutations=99).reject
+    assert kstest.dqm_compare(X, Y.iloc[:1], permutations=99).verdict == "no verdict"
+
+
+@pytest.mark.slow
+def test_level_of_compare():
+    p = []
+    for run in range(1000):
+        rng = np.random.default_rng([3, run])
+        # Ties, skew, and fewer events than centres.
+        X, Y = (np.floor(rng.exponential(2, size=(n, 2))) for n in (40, 15))
+        result = kstest.dqm_compare(X, Y, permutations=39, centres=15, widths="2,1", threads=1)
+        p.append(result.p_value)
+    low, high = binom.ppf([5e-4, 1 - 5e-4], 1000, 0.05)
+    assert low <= np.count_nonzero(np.array(p) <= 0.05) <= high

@@ -118,6 +118,11 @@ def test_other_versions_are_refused(folder, capsys):
     assert "version 2" in capsys.readouterr().err
 
 
+def test_a_batch_of_the_calibration_is_pointed_out(folder, capsys):
+    assert check(folder, str(folder / "pool.parquet")) == 0
+    assert "its p-value says nothing" in " ".join(capsys.readouterr().out.split())
+
+
 def test_show_says_what_is_in_a_calibration(folder, capsys):
     assert run(["dqm", "show", str(folder / "k.cal"), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -180,3 +185,23 @@ def test_data_are_the_same_for_a_seed_and_refused_beyond_the_nominal(tmp_path, c
     assert run(["datasets", "make", "drift-tubes", "-o", paths[0], "--cathode", "2"]) == 2
     assert run(["datasets", "make", "drift-tubes", "-o", str(tmp_path / "a.xls")]) == 2
     assert "--cathode 2" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    text = (DATA.parent / "README.md").read_text()
+    lines = [
+        line for line in text.splitlines() if line.startswith(("kstest dqm", "kstest datasets"))
+    ]
+    monkeypatch.chdir(tmp_path)
+    codes = {}
+    for line in lines:
+        for command in line.split("#")[0].split("&&"):
+            codes[command.strip()] = run(command.split()[1:])
+    bad = {command for command, code in codes.items() if code}
+    assert bad == {
+        "kstest dqm check drift.cal run_0816.parquet",
+        "kstest dqm explain drift.cal run_0816.parquet --plot why.html",
+    }
+    assert all(codes[command] == 1 for command in bad)
+    assert (tmp_path / "why.html").exists()

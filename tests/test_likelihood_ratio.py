@@ -155,11 +155,22 @@ def test_integer_weights_are_duplicated_events(kind, rng):
 def test_negative_reference_weights_subtract_events(rng):
     X, extra, Y = rng.normal(size=(300, 2)), rng.normal(size=(50, 2)) + 4, rng.normal(size=(90, 2))
     plain = side(X, 30)
-    both = np.vstack([X, extra, extra])
+    both = Rows.of(np.vstack([X, extra, extra]))
     v = np.r_[np.ones(350), -np.ones(50)]
-    signed = Reference.of(Rows.of(both), v, plain.centres, plain.features, ONE)
-    assert statistic(signed, Y) == pytest.approx(statistic(plain, Y), rel=1e-7)
+    signed = Reference.of(both, v, plain.centres, plain.features, ONE)
+    assert signed.signed
     assert signed.effective_rows < plain.effective_rows
+    # Mean and normalisation are those without what cancels; curvature keeps both.
+    assert signed.means[0] == pytest.approx(plain.means[0], abs=1e-9)  # W is 1e6 in size
+    a = rng.normal(size=(plain.features[0].rank, 3)) / 10
+    assert signed.excess([a], ONE) == pytest.approx(plain.excess([a], ONE), abs=1e-9)
+    phi, ridge = signed.transform(Rows.of(Y), 0), 1e-5
+    phi_x = signed.transform(both, 0)
+    H = phi_x.T * np.abs(v) / v.sum() @ phi_x * 90 / 4 + phi.T @ phi / 4
+    H += 180 * ridge * np.eye(len(H))
+    f = np.linalg.solve(H, phi.sum(axis=0) / 2 - 45 * signed.means[0])
+    t = 2 * ((phi @ f).sum() - 90 * (v @ np.exp(phi_x @ f) / v.sum() - 1))
+    assert statistic(signed, Y, ridge=ridge)[0] == pytest.approx(t, rel=1e-6)
 
 
 def test_cached_reference_equals_a_cold_one_whatever_the_threads(rng):

@@ -26,6 +26,7 @@ from ..likelihood_ratio import (
     toy_statistics,
 )
 from ..likelihood_ratio.combine import COMBINATIONS
+from ..likelihood_ratio.features import cover
 from ..likelihood_ratio.reference import STATISTICS
 from ..methods.common import serial_dependence
 from ..params import check_choices, option, option_name, seed
@@ -33,6 +34,7 @@ from ..result import Notice, plain
 from ..run import origin
 from ..sample import Sample
 from ..sources import ReadOptions
+from ..sources.wording import shown
 from .calibration import ANALYTIC_ROWS, Calibration
 from .layout import layout
 from .reading import Read, batch_options, reference_options, require_disjoint
@@ -45,8 +47,8 @@ Learns what the test statistic of a batch is when nothing is wrong: fits toy bat
 good events, which must not be in the reference. --weights are those of pool and batches; --group
 is the run of an event, for --tolerance (default: each file of the pool is a run)."""
 
-# Per unit of data weight: Falkon's lambda 1e-6 where the reference is four times the batch.
-RIDGE = 2.5e-6
+# Per unit of data weight: Falkon's lambda 1e-7 where the reference is four times the batch.
+RIDGE = 2.5e-7
 FALKON_LAMBDA = 1e-6
 # A pool of fewer batches than this shifts the null by what it lacks itself.
 POOL_BATCHES = 20
@@ -102,7 +104,7 @@ class Params:
     )
     ridge: str = option(
         "auto",
-        "Penalty per unit of data weight; auto is 2.5e-6. With --compat falkon it is lambda, and "
+        "Penalty per unit of data weight; auto is 2.5e-7. With --compat falkon it is lambda, and "
         "auto is 1e-6.",
         metavar="auto|NUMBER",
     )
@@ -113,7 +115,11 @@ class Params:
         choices=("none", "falkon"),
     )
     centres: int = option(200, "Kernel centres, rows of the reference.")
-    centre_rule: str = option("uniform", "How centres are chosen.", choices=("uniform", "kmeans++"))
+    centre_rule: str = option(
+        "kmeans++",
+        "How centres are chosen: far from each other, or at random.",
+        choices=("kmeans++", "uniform"),
+    )
     cut: float = option(
         1e-12, "Eigenvalues of the centres' kernel matrix below this share are left out."
     )
@@ -205,6 +211,11 @@ def calibrate(
     choice, *others = map(np.random.default_rng, streams)
     asked = reference_options(options, params.reference_weights)
     reference, notices = read("reference", data["reference"], asked)
+    if reference.weights is not None and reference.weights.sum() <= 0:
+        raise DataError(
+            f"reference: the weights in {shown(params.reference_weights)} add up to "
+            f"{reference.weights.sum():.4g}; a positive sum is needed"
+        )
     described = layout(reference, reference.weights, asked, options.weights)
     pool, more = read("pool", data["pool"], batch_options(described, options, "pool"))
     described.require_kinds(pool, "pool")
@@ -220,6 +231,7 @@ def calibrate(
     _require_rows(good, counts, params)
     aside, good = _put_aside(good, counts[-1], params, others[1])
     centres = choose_centres(rows, params.centres, params.centre_rule, choice)
+    centres = cover(centres, described.code_values, choice)
     widths = numbers(params.widths, "--widths") or choose_widths(rows, choice)
     features = nystrom(centres, widths, params.cut)
     side = Reference.of(rows, reference.weights, centres, features, work)

@@ -117,7 +117,8 @@ class Calibration:
         return 0 if runs is None else int(runs.max()) + 1
 
     def analytic_offered(self, g: int) -> bool:
-        return self.reference.effective_rows >= ANALYTIC_ROWS * self.sizes[g]
+        enough = self.reference.effective_rows >= ANALYTIC_ROWS * self.sizes[g]
+        return enough and not self.reference.signed
 
     def size_for(self, weight: float) -> int | None:
         """Place of the largest size that a batch can fill; None if it fills none."""

@@ -117,6 +117,7 @@ def check(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     require_reachable(calibration, params)
+    batches = [replace(b, notices=(*b.notices, *_seen(calibration, b))) for b in batches]
     batches = [part for batch in batches for part in windows(batch, params)]
     chosen = [_choose(calibration, batch, params) for batch in batches]
     scores = _scores(calibration, [c for c in chosen if c is not None], params, work)
@@ -164,6 +165,12 @@ def windows(batch: Batch, params: Params) -> Iterator[Batch]:
             kept=(),
         )
         notices = batch.notices if first == 0 else ()
+        if first == 0 and step < params.window:
+            text = (
+                "windows overlap: their p-values depend on each other, and false alarms come in "
+                "groups, more of them than is stated for independent batches"
+            )
+            notices = (*notices, Notice("overlapping-windows", text))
         yield Batch(f"{batch.label} rows {first + 1}-{rows.stop}", part, notices)
 
 
@@ -181,6 +188,8 @@ def require_reachable(calibration: Calibration, params: Params) -> None:
     if params.null == "analytic":
         if calibration.settings["tolerance"]:
             raise UsageError("--null analytic: knows no differences between runs; use --null toys")
+        if calibration.reference.signed:
+            raise UsageError("--null analytic: not for negative weights; use --null toys")
         bad = [s for g, s in enumerate(calibration.sizes) if not calibration.analytic_offered(g)]
         if bad:
             raise UsageError(
@@ -260,6 +269,15 @@ def _base(calibration: Calibration, batch: Batch, params: Params) -> Result:
         explanation={"batch": batch.label},
         warnings=(*batch.notices, *layout.unknown(batch.sample), *_units(layout, batch)),
     )
+
+
+def _seen(calibration: Calibration, batch: Batch) -> Iterator[Notice]:
+    """Say when a batch is a file of the calibration: it fits too well to be judged."""
+    known = {i["sha256"]: i["sample"] for i in calibration.record["inputs"] if i["sha256"]}
+    for source in batch.sample.inputs:
+        if source.sha256 in known:
+            text = f"{batch.label} is a file of the calibration's {known[source.sha256]}"
+            yield Notice("batch-in-calibration", f"{text}: its p-value says nothing")
 
 
 def _units(layout: Any, batch: Batch) -> Iterator[Notice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,13 +21,15 @@ Array = NDArray[np.float64]
 
 # Scaled values beyond this are cut: their kernels are zero to everything else anyway.
 FAR = 1e4
+# Categories of a column that are told apart.
+MOST_LEVELS = 50
 # A column of a batch with this many times the spread of the reference, or a fraction of it, and
 # quantiles at the matching place, is in another unit.
 UNIT_FACTOR = 8.0
 # How well the places match, in units of the spread.
 UNIT_PLACE = 0.5
 # Quantiles that describe a column.
-NEW = "(new)"
+NEW = "(others)"
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -41,7 +44,7 @@ class Layout:
     by_value : tuple of str
         Categories that --categorical made of numbers.
     levels : tuple of tuple of str
-        Known categories.
+        Known categories; rarer ones than the 50 most frequent, and new ones, count as one more.
     mean, sd : tuple of float
         Of the reference: values enter as (x - mean) / sd.
     quantiles : tuple of tuple of float
@@ -83,6 +86,14 @@ class Layout:
             codes += list(holes.T.astype(np.int32))
         table = np.stack(codes, axis=1) if codes else np.empty((sample.n, 0), np.int32)
         return Rows(np.ascontiguousarray(values), np.ascontiguousarray(table, dtype=np.int32))
+
+    @property
+    def code_values(self) -> list[list[int]]:
+        """For each column of codes of `rows` the values that may occur."""
+        missing = [MISSING_CODE] if self.marks else []
+        return [[*missing, *range(len(known) + 1)] for known in self.levels] + (
+            [[0, 1] for _ in self.columns] if self.marks else []
+        )
 
     def _codes(self, sample: Sample, name: str, known: Sequence[str]) -> NDArray[np.int32]:
         """Codes in the calibration's levels; -1 missing, and one more for unknown levels."""
@@ -184,13 +195,13 @@ def layout(
     sample : Sample
         The reference.
     weights : ndarray (n,) or None
-        Its weights; where they are negative their absolute values describe it.
+        Its weights, of which some may be negative.
     options : ReadOptions
         With which it was read.
     weights_column : str or None
         Of pool and batches.
     """
-    v = np.ones(sample.n) if weights is None else np.abs(weights)
+    v = np.ones(sample.n) if weights is None else weights
     mean, sd, quantiles = [], [], []
     for c, name in enumerate(sample.columns):
         values, own = sample.values[:, c], v
@@ -203,9 +214,9 @@ def layout(
                 f"differences in. Leave it out with --exclude {shown(name)}, or read it as a "
                 f"category with --categorical {shown(name)}."
             )
-        centre = float(own @ values / own.sum())
-        mean.append(centre)
-        sd.append(float(np.sqrt(own @ (values - centre) ** 2 / own.sum())))
+        moments = _moments(values, own)
+        mean.append(moments[0])
+        sd.append(moments[1])
         quantiles.append(tuple(float(q) for q in np.quantile(values, QUANTILES)))
     by_value: Sequence[str] = ()
     if options.categorical is not None:
@@ -215,7 +226,7 @@ def layout(
         sample.columns,
         sample.categorical,
         tuple(name for name in sample.categorical if name in by_value),
-        sample.levels,
+        _frequent(sample),
         tuple(mean),
         tuple(sd),
         tuple(quantiles),
@@ -223,6 +234,27 @@ def layout(
         options.missing,
         weights_column,
     )
+
+
+def _moments(values: Array, weights: Array) -> tuple[float, float]:
+    """Mean and standard deviation; of the absolute weights where signed ones give no variance."""
+    for v in (weights, np.abs(weights)):
+        if v.sum() > 0:
+            mean = float(v @ values / v.sum())
+            variance = float(v @ (values - mean) ** 2 / v.sum())
+            if variance > 0:
+                return mean, math.sqrt(variance)
+    return float(values.mean()), float(values.std())
+
+
+def _frequent(sample: Sample) -> tuple[tuple[str, ...], ...]:
+    """The most frequent levels of every categorical column, in their order."""
+    found = []
+    for k, levels in enumerate(sample.levels):
+        counts = np.bincount(sample.codes[sample.codes[:, k] >= 0, k], minlength=len(levels))
+        top = sorted(np.argsort(-counts, kind="stable")[:MOST_LEVELS].tolist())
+        found.append(tuple(levels[code] for code in top if counts[code]))
+    return tuple(found)
 
 
 def _tuples(value: Any) -> Any:

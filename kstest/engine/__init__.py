@@ -43,7 +43,13 @@ from .margins import Margin, bare, margins
 from .products import grid_products, table_products
 from .residuals import Basis, Residual, residuals
 from .sequence_near import Neighbourhood
-from .sequences import Subsequences, log_ratios, log_weights, stein_features
+from .sequences import (
+    Subsequences,
+    hamming_blocks,
+    log_ratios,
+    log_weights,
+    stein_features,
+)
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import cross_values, mean_similarity
 from .warm import warm
@@ -63,6 +69,7 @@ __all__ = [
     "block_sums",
     "cross_values",
     "grid_products",
+    "hamming_blocks",
     "log_ratios",
     "log_weights",
     "margins",

@@ -371,7 +371,7 @@ def _supply(  # type: ignore[no-untyped-def]
 def subsequence_features(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, S, shortest, longest, firsts, slots, stride,
     substitute, insert, delete, J, weights, bins,
-    cells, marks, touched, counts, steps, out, squares, norms,
+    cells, marks, touched, counts, steps, out, squares, norms, growth,
 ):  # fmt: skip
     """Add the Stein features of sequences first <= s < last to the rows of `out`, by bin.
 
@@ -383,8 +383,9 @@ def subsequence_features(  # type: ignore[no-untyped-def]
 
     `cells`, `marks`, `touched` (D,) and `counts` (places,) are scratch, all 0 before and after.
     With `stride` > 0 the features of a sequence of n symbols lie n * stride cells further on: the
-    kernel is multiplied by the equality of lengths. `squares` (D,) and `norms` (n,) take the sums
-    of squares by cell and by sequence.
+    kernel is multiplied by the equality of lengths. `squares` (D,) and `norms` (n,) take the
+    sums of squares by cell and by sequence, `growth` (n,) the Stein feature of the number of
+    symbols.
     """
     size, used = len(cells), longest - shortest + 1
     number = np.zeros(1, np.int64)
@@ -399,6 +400,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
         at_up = ((n + 1) * stride) % size
         at_down = (max(n - 1, 0) * stride) % size
         begin_e = e
+        total_up, total_down = 0.0, 0.0
         for length in range(shortest, longest + 1):
             e = begin_e
             W, start = n - length + 1, firsts[length - shortest]
@@ -501,4 +503,58 @@ def subsequence_features(  # type: ignore[no-untyped-def]
             cells[cell] = 0.0
             marks[cell] = False
         norms[s] = norm
+        # The Stein feature of the number of symbols itself: what insertions and deletions weigh.
+        growth[s] = total_up - total_down
         number[0] = 0
+
+
+@leaf
+def hamming_sums(  # type: ignore[no-untyped-def]
+    codes, offsets, first, last, S, J, edges, weights, bins, out
+):
+    """Add the Stein kernel of pairs i < j, first <= i < last, of equal lengths to `out`, by bins.
+
+    For k(x, y) = exp(-Hamming distance / n) and substitutions only. k is a product over positions
+    of 1 or q = exp(-1 / n), so a substitution changes one factor: with A_i the weighted sum over
+    substitutions of x at i of (new factor / old factor - 1), B_i the same for y, and C_i for both
+    at once, h(x, y) = k(x, y) (sum A sum B - sum A_i B_i + sum C_i).
+
+    `weights` has the substitutions of sequence s from `edges[s]` on, laid out as above.
+    """
+    n = len(offsets) - 1
+    for i in range(first, last):
+        x, length = offsets[i], offsets[i + 1] - offsets[i]
+        if length == 0:
+            continue
+        low, q = max(0, length - J), math.exp(-1.0 / length)
+        for j in range(i + 1, n):
+            y = offsets[j]
+            if offsets[j + 1] - y != length:
+                continue
+            apart, A, B, own = 0, 0.0, 0.0, 0.0
+            for p in range(length):
+                c, d = codes[x + p], codes[y + p]
+                if c != d:
+                    apart += 1
+                if p < low:
+                    continue
+                at_x, at_y = edges[i] + (p - low) * S, edges[j] + (p - low) * S
+                G, H, both = 0.0, 0.0, 0.0
+                for a in range(S):
+                    g, h = weights[at_x + a], weights[at_y + a]
+                    G += g
+                    H += h
+                    both += g * h
+                if c == d:
+                    first_change, second_change = G * (q - 1.0), H * (q - 1.0)
+                    own += (1.0 - q) * (G * H + both)
+                else:
+                    g, h = weights[at_x + d], weights[at_y + c]
+                    first_change, second_change = g * (1.0 / q - 1.0), h * (1.0 / q - 1.0)
+                    own += (1.0 - q) / q * (both - H * g - G * h)
+                A += first_change
+                B += second_change
+                own -= first_change * second_change
+            value = math.exp(-apart / length) * (A * B + own)
+            out[bins[i], bins[j]] += value
+            out[bins[j], bins[i]] += value

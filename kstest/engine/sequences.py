@@ -34,6 +34,8 @@ MOST_CELLS = 1 << 15
 STRIDE = 40_503
 # Neighbours whose weights are in memory at the same time.
 BLOCK_EDITS = 1 << 21
+# Substitutions of pairs in one compiled call, so that progress moves and Ctrl-C is heard.
+PAIR_STEPS = 1e8
 LEAVES = "sequence_leaves.py"
 
 
@@ -88,11 +90,14 @@ class Features:
         Sums of squares over sequences.
     norms : ndarray (n,)
         Squared length of the features of each sequence.
+    growth : ndarray (n,)
+        Stein feature of the number of symbols: sum_u g_u (|u| - |x|).
     """
 
     bins: Array
     squares: Array
     norms: Array
+    growth: Array
 
 
 BALANCING: dict[str, Callable[[Array], Array]] = {}
@@ -199,7 +204,7 @@ def stein_features(
     """
     leaves = load_sequence_leaves(work)
     n, D = len(offsets) - 1, kernel.cells
-    found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n))
+    found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n), np.zeros(n))
     cells, marks, touched = np.zeros(D), np.zeros(D, np.bool_), np.zeros(D, np.int64)
     counts = np.zeros(kernel.places, np.int64)
     steps = np.diff(np.sqrt(np.arange(int(np.diff(offsets).max(initial=0)) + 4.0)))
@@ -212,10 +217,48 @@ def stein_features(
                 STRIDE if kernel.equal_lengths else 0,
                 near.substitution, near.insertion, near.deletion, near.positions,
                 weigh(ratios), bins, cells, marks, touched, counts, steps,
-                found.bins, found.squares, found.norms,
+                found.bins, found.squares, found.norms, found.growth,
             )  # fmt: skip
             work.progress(last / n)
     return found
+
+
+def hamming_blocks(
+    codes: Codes,
+    offsets: Offsets,
+    law: Windows | Hidden | LogRatio,
+    near: Neighbourhood,
+    balancing: str,
+    bins: NDArray[np.int64],
+    groups: int,
+    work: Work,
+) -> Array:
+    """Sum the Stein kernel of the exponentiated Hamming kernel over pairs i != j, by bins.
+
+    The base kernel is exp(-Hamming distance / n) for two sequences of n symbols and 0 for
+    different lengths; `near` has substitutions only. Cost: n^2 times symbols times alphabet.
+
+    Returns
+    -------
+    ndarray (groups, groups)
+    """
+    leaves = load_sequence_leaves(work)
+    n = len(offsets) - 1
+    edges = np.concatenate([[0], np.cumsum(near.count(np.diff(offsets), law.symbols))])
+    weights, at = np.empty(int(edges[-1])), 0
+    with np.errstate(over="ignore"):
+        for _, _, ratios in log_ratios(codes, offsets, law, near, work):
+            weights[at : at + len(ratios)] = BALANCING[balancing](ratios)
+            at += len(ratios)
+    out = np.zeros((groups, groups))
+    steps = max(1, int(PAIR_STEPS / max(1.0, n * edges[-1] / max(n, 1))))
+    for first in range(0, n, steps):
+        last = min(first + steps, n)
+        leaves.hamming_sums(
+            codes, offsets, first, last, law.symbols, near.positions, edges, weights, bins, out
+        )
+        work.progress(1 - (1 - last / n) ** 2)
+    return out
 
 
 def load_sequence_leaves(work: Work) -> Any:
@@ -243,8 +286,11 @@ def _compile(leaves: Any) -> None:
     hidden = Hidden(one, np.ones((1, 1)), np.ones((1, 1)), one)
     leaves.hidden_logs(codes, offsets, *_parts(hidden), numbers)
     leaves.hidden_ratios(codes, offsets, 0, 1, *_parts(hidden), *flags, np.zeros(4))
+    leaves.hamming_sums(
+        codes, offsets, 0, 1, 1, 1, offsets, np.zeros(4), np.zeros(1, np.int64), np.zeros((1, 1))
+    )
     leaves.subsequence_features(
         codes, offsets, 0, 1, 1, 1, 1, kernel.firsts, 0, 0, *flags, np.zeros(4),
         np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.bool_), np.zeros(1, np.int64),
-        np.zeros(1, np.int64), np.zeros(4), np.zeros((1, 1)), np.zeros(1), np.zeros(1),
+        np.zeros(1, np.int64), np.zeros(4), np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.zeros(1),
     )  # fmt: skip

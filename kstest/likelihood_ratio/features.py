@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..engine import cross_values, single_blas
 from ..kernels import KERNELS, MISMATCH, Bank, Rows, pair_distances
+from ..kernels.bandwidths import quantile
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,9 @@ GAUSSIAN = KERNELS["gaussian"]
 DISTANCE_ROWS = 1000
 # Squarings that keep twelve digits.
 MOST_SQUARES = 12
+WIDTHS = 4
+# Centres of every category, at least.
+EACH = 3
 
 
 @dataclass(frozen=True)
@@ -105,18 +109,13 @@ def transform(rows: Rows, centres: Rows, features: Sequence[Features]) -> list[A
 def choose_widths(rows: Rows, rng: np.random.Generator) -> tuple[float, ...]:
     """Return the widths that are combined by default, widest first.
 
-    Twice the 99 % quantile of the distances between rows of the reference, and near their 90 %,
-    50 % and 10 % quantiles: as far below the first as whole powers of sqrt(2) go, so that one
-    exponential serves all (Grosso and Letizia 2024, arXiv 2408.12296, use such quantiles).
+    2, sqrt(2), 1 and 1 / sqrt(2) times the median distance between rows of the reference: where the
+    kernel is neither nearly constant nor zero between most rows, and one exponential serves all.
     """
     if len(rows) > DISTANCE_ROWS:
         rows = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
-    distances = pair_distances(rows, "euclidean")
-    if not len(distances):
-        return (1.0,)
-    q10, q50, q90, q99 = np.quantile(distances, [0.1, 0.5, 0.9, 0.99]).tolist()
-    places = dict.fromkeys(round(2 * math.log2(2 * q99 / q)) for q in (2 * q99, q90, q50, q10))
-    return tuple(2 * q99 / math.sqrt(2) ** m for m in places)
+    median = quantile(pair_distances(rows, "euclidean"), 0.5)
+    return tuple(2 * median / math.sqrt(2) ** m for m in range(WIDTHS))
 
 
 def choose_centres(rows: Rows, count: int, how: str, rng: np.random.Generator) -> Rows:
@@ -156,3 +155,29 @@ def _squares(rows: Rows, place: int) -> Array:
     apart = ((rows.values - rows.values[place]) ** 2).sum(axis=1)
     differ = (rows.codes != rows.codes[place]).sum(axis=1)
     return np.asarray(apart + MISMATCH["euclidean"] * differ)
+
+
+def cover(centres: Rows, values: Sequence[Sequence[int]], rng: np.random.Generator) -> Rows:
+    """Add centres until every value that a column of codes may have has at least a few.
+
+    A category without a centre of its own is as far from all centres: no function of the model is
+    large there and small at the known ones, and a batch full of it would look good.
+
+    Parameters
+    ----------
+    centres : Rows
+    values : sequence of sequence of int
+        For each column of codes the values that may occur, in the reference or not.
+    rng : numpy.random.Generator
+    """
+    numbers, codes = [centres.values], [centres.codes]
+    for column, wanted in enumerate(values):
+        for value in wanted:
+            lacking = min(EACH, len(centres)) - int((centres.codes[:, column] == value).sum())
+            if lacking > 0:
+                copied = rng.choice(len(centres), lacking, replace=False)
+                changed = centres.codes[copied].copy()
+                changed[:, column] = value
+                numbers.append(centres.values[copied])
+                codes.append(changed)
+    return Rows(np.concatenate(numbers), np.concatenate(codes))

@@ -51,7 +51,7 @@ class OneStep:
     Attributes
     ----------
     gram : ndarray (r, r)
-        N/4 sum_i v_i phi phi' + rho, v the reference weights with sum 1, N the expected size.
+        N/4 sum_i |v_i| phi phi' + rho, v the reference weights with sum 1, N the expected size.
     half_mean : ndarray (r,)
         N/2 sum_i v_i phi.
     """
@@ -94,7 +94,7 @@ def one_step(gram: Array, mean: Array, expected: float, ridge: float) -> OneStep
     Parameters
     ----------
     gram, mean : ndarray (r, r) and (r,)
-        sum_i v_i phi_i phi_i' and sum_i v_i phi_i over the reference, v with sum 1.
+        sum_i |v_i| phi_i phi_i' and sum_i v_i phi_i over the reference, v with sum 1.
     expected : float
         N, the expected total weight of a batch.
     ridge : float
@@ -108,14 +108,13 @@ def _factor(matrix: Array) -> tuple[Array, bool]:
         found: tuple[Array, bool] = cho_factor(matrix, lower=True)
     except LinAlgError:
         raise DataError(
-            "the fit has no solution: too much of the reference's weight is negative. Give "
-            "reference weights whose sum in every region is positive, or a larger --ridge"
+            "the fit has no solution in double precision: give a larger --ridge or --cut"
         ) from None
     return found
 
 
 # Sums over the reference at coefficients a: sum v log(1 + e^f), sum v s(f) phi, and
-# sum v s(f) (1 - s(f)) phi phi'.
+# sum |v| s(f) (1 - s(f)) phi phi'.
 ReferenceSums = Callable[[Array], tuple[float, Array, Array]]
 
 

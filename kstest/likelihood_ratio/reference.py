@@ -39,7 +39,13 @@ class Reference:
     features : tuple of Features
         One per width, K of them.
     grams, means : tuple of ndarray, (r_k, r_k) and (r_k,)
-        sum_i v_i phi phi' and sum_i v_i phi.
+        sum_i |v_i| phi phi' and sum_i v_i phi.
+
+    Notes
+    -----
+    Curvature takes the weights without their sign, here and in `newton`: a negative weight must not
+    leave the log ratio without a bound where events cancel. The minimum is where it was; one step
+    is shorter.
     """
 
     rows: Rows
@@ -65,15 +71,21 @@ class Reference:
             found = [(np.zeros((f.rank, f.rank)), np.zeros(f.rank)) for f in features]
             for place, values in _blocks(rows.take(some), centres, features):
                 v = shares[some][place]
+                size = np.abs(v)
                 for k, f in enumerate(features):
                     phi = values[k] @ f.whitening
-                    found[k] = (found[k][0] + (phi.T * v) @ phi, found[k][1] + v @ phi)
+                    found[k] = (found[k][0] + (phi.T * size) @ phi, found[k][1] + v @ phi)
             return found
 
         parts = over_rows(len(rows), part, work)
         grams = tuple(_sum([p[k][0] for p in parts]) for k in range(len(features)))
         means = tuple(_sum([p[k][1] for p in parts]) for k in range(len(features)))
         return cls(rows, shares, centres, tuple(features), grams, means)
+
+    @property
+    def signed(self) -> bool:
+        """Whether some weights are negative."""
+        return bool((self.shares < 0).any())
 
     @property
     def effective_rows(self) -> float:
@@ -142,7 +154,7 @@ class Reference:
                     s = logistic(f)
                     base += float(v @ np.logaddexp(0, f))
                     slope += own.T @ (v * s)
-                    curve += (own.T * (v * s * (1 - s))) @ own
+                    curve += (own.T * (np.abs(v) * s * (1 - s))) @ own
                 return base, slope, curve
 
             parts = over_rows(len(self.rows), part, work)

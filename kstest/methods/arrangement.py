@@ -60,7 +60,7 @@ def plan(n: int, params: Any, sample: Sample | None = None) -> Plan:
     if sample is not None and sample.groups is not None:
         return _group_plan(sample, params)
     if params.block_length is not None:
-        length = common.block_length(params.block_length, [sample] if sample else [])
+        length = common.block_length(params.block_length, [sample] if sample else [], sizes=True)
         least = LEAST_AUTO if params.block_length == "auto" else 0
         return Plan(max(1, min(length, n), math.ceil(n / MOST_MOVED)), STRETCHES, least)
     most = MOST_ROWS if params.all_pairs else MOST_WHOLE_ROWS

@@ -49,29 +49,34 @@ def notable(n: int, comparisons: int) -> float:
 
 
 def serial_dependence(
-    samples: Sequence[Sample], remedy: str = "--block-length auto"
+    samples: Sequence[Sample], remedy: str = "--block-length auto", sizes: bool = False
 ) -> tuple[Notice, ...]:
     """Warn when rows look like their neighbours in the file.
 
     The sign: the lag-1 autocorrelation of a column, in file order, above 0.1 and beyond what
     independent rows show in one of 1,000 data sets (normal tail bound, Bonferroni over columns).
+    With `sizes` that of a column's absolute deviations too: the volatility of a price comes in
+    spells although its returns are uncorrelated.
     """
     worst: tuple[float, str, str] | None = None
     for sample in samples:
         if sample.n < 20 or not sample.columns:
             continue
-        r = autocorrelation(centred(sample), 1)
+        x = centred(sample)
+        r = autocorrelation(with_sizes(x) if sizes else x, 1)
         c = int(np.argmax(np.abs(r)))
-        strong = abs(r[c]) > notable(sample.n, len(sample.columns) * len(samples))
+        strong = abs(r[c]) > notable(sample.n, len(r) * len(samples))
         if strong and (worst is None or abs(r[c]) > abs(worst[0])):
-            worst = (float(r[c]), sample.columns[c], sample.name)
+            d = len(sample.columns)
+            what = "column " if c < d else "the size of deviations in column "
+            worst = (float(r[c]), f"{what}{sample.columns[c % d]!r}", sample.name)
     if worst is None:
         return ()
     return (
         Notice(
             "serial-dependence",
-            f"neighbouring rows are alike (lag-1 autocorrelation {worst[0]:.2f} in column "
-            f"{worst[1]!r} of the {worst[2]}). If the file is in order of time, rows are not "
+            f"neighbouring rows are alike (lag-1 autocorrelation {worst[0]:.2f} in "
+            f"{worst[1]} of the {worst[2]}). If the file is in order of time, rows are not "
             f"exchangeable and false alarms are likely: try {remedy}. If it is only sorted, "
             "ignore this",
         ),
@@ -82,6 +87,12 @@ def centred(sample: Sample) -> Array:
     """Numeric columns in robust units, far values cut, mean 0."""
     x = np.clip(scale_columns(sample.values, "robust", sample.missing), -CUT, CUT)
     return np.asarray(x - x.mean(axis=0))
+
+
+def with_sizes(x: Array) -> Array:
+    """Put the centred absolute values of centred columns beside them."""
+    size = np.abs(x)
+    return np.hstack([x, size - size.mean(axis=0)])
 
 
 def autocorrelation(x: Array, lag: int) -> Array:
@@ -108,8 +119,10 @@ def memory(x: Array) -> int:
     return n // 2
 
 
-def block_length(text: str, samples: Sequence[Sample]) -> int:
+def block_length(text: str, samples: Sequence[Sample], sizes: bool = False) -> int:
     """Rows per block of time: as given, or four times the memory of the series.
+
+    With `sizes` the memory of absolute deviations counts too, see `serial_dependence`.
 
     Blocks as long as that are nearly independent of each other: dependence is left only between
     their ends. The factor comes from the false alarms on autoregressive series
@@ -117,7 +130,8 @@ def block_length(text: str, samples: Sequence[Sample]) -> int:
     """
     if text != "auto":
         return int(text)
-    return max([1, *(4 * memory(centred(s)) for s in samples if s.columns and s.n > 1)])
+    parts = [centred(s) for s in samples if s.columns and s.n > 1]
+    return max([1, *(4 * memory(with_sizes(x) if sizes else x) for x in parts)])
 
 
 def check_block_length(params: Any) -> None:

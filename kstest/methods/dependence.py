@@ -210,5 +210,5 @@ def serial_notice(
     if how.unit in (STRETCHES, GROUPS):
         return ()
     parts = [block.sample(data, f"block {' '.join(block.names)[:40]}") for block in blocks]
-    found = [notice for part in parts for notice in serial_dependence([part], remedy)]
+    found = [notice for part in parts for notice in serial_dependence([part], remedy, sizes=True)]
     return tuple(found[:1]) if len(found) > 1 else ()

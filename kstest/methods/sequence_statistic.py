@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Neighbourhood, Subsequences, Work, signed_sums, stein_features
+from ..engine import Neighbourhood, Subsequences, Work, hamming_blocks, signed_sums, stein_features
 from ..engine.sequences import Features
 from ..engine.work import silent, single_blas
-from ..nulls import independent_signs, sign_bins
+from ..nulls import aggregate, independent_signs, informative, sign_bins
 from ..targets import SequenceModel
 from ..targets.sequence_model import Drawn, Law
 
@@ -20,23 +20,52 @@ Array = NDArray[np.float64]
 # Cells of the features of a batch of simulated data sets, and symbols in one.
 BATCH_CELLS = 1 << 22
 BATCH_SYMBOLS = 1 << 22
+HASHED_SYMBOLS = 1 << 19
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What does not depend on the data: kernel, neighbours, balancing."""
+    """What does not depend on the data: kernel, neighbours, balancing.
+
+    With `hamming` the kernel is the exponentiated Hamming kernel, and `kernel` only explains.
+    With `counting` the product of the numbers of symbols is a second kernel: shares of subsequences
+    hardly tell long sequences from short ones.
+    """
 
     kernel: Subsequences
     near: Neighbourhood
     balancing: str
+    hamming: bool = False
+    counting: bool = False
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Replicates (B + 1,), the observed statistic first, and the number of bins of sequences."""
+    """Replicates of the statistics and the number of bins of sequences.
+
+    Attributes
+    ----------
+    T : ndarray (L, B + 1)
+        The observed ones first. A row per kernel: subsequences, and with `Setup.counting` the
+        number of symbols.
+    bins : int
+    """
 
     T: Array
     bins: int
+
+    @property
+    def combined(self) -> Array:
+        """One statistic (B + 1,) out of the rows, which treats all data sets alike."""
+        size = self.T.std(axis=1)
+        keep = informative(self.T, size)
+        if len(self.T) == 1 or keep.sum() == 1:
+            return np.asarray(self.T[int(np.argmax(keep))])
+        return (
+            aggregate(self.T[keep], size[keep], "studentised", self.bins)
+            if keep.any()
+            else self.T[0]
+        )
 
 
 def wild(
@@ -52,13 +81,22 @@ def wild(
     order = np.argsort(hashes, kind="stable")[rng.permutation(n)]
     bins = np.empty(n, np.int64)
     bins[order] = np.repeat(np.arange(groups), np.diff(starts))
-    found = stein_features(*data, law, made.kernel, made.near, made.balancing, bins, groups, work)
-    with single_blas():
-        blocks = found.bins @ found.bins.T
-    np.fill_diagonal(blocks, 0.0)  # pairs within a bin see no sign
+    if made.hamming:
+        blocks = hamming_blocks(*data, law, made.near, made.balancing, bins, groups, work)[None]
+    else:
+        found = stein_features(
+            *data, law, made.kernel, made.near, made.balancing, bins, groups, work
+        )
+        features: list[Array] = [found.bins]
+        if made.counting:
+            features.append(np.bincount(bins, found.growth, groups)[:, None].astype(float))
+        with single_blas():
+            blocks = np.array([values @ values.T for values in features])
+    within = np.arange(groups)
+    blocks[:, within, within] = 0.0  # pairs within a bin see no sign
     signs = independent_signs(groups, draws, rng)
     pairs = n**2 - float((np.diff(starts) ** 2).sum())
-    T = signed_sums(blocks[None], signs)[0] / pairs
+    T = signed_sums(blocks, signs) / pairs
     return Evidence(T, groups)
 
 
@@ -68,15 +106,13 @@ def parametric(
 ) -> Evidence:  # fmt: skip
     """Data sets simulated from the model, each with the statistic that the data have."""
     n = len(data[1]) - 1
-    quiet = silent(work)
-    statistic = _statistic(n, made, quiet)
-    own = features_of(data, model.law, made, quiet)
-    T = np.empty(draws + 1)
-    T[0] = (own.bins[0] @ own.bins[0] - own.norms.sum()) / (n * (n - 1))
+    statistic = _statistic(n, made, silent(work))
+    T = np.empty((1 + made.counting, draws + 1))
+    T[:, :1] = statistic(data, model.law, 1)
     if model.simulate is not None:
         for b in range(draws):
             drawn, law = model.simulate(n, rng)
-            T[b + 1] = statistic(drawn, law, 1)[0]
+            T[:, b + 1 : b + 2] = statistic(drawn, law, 1)
             work.progress((b + 1) / draws)
     else:
         assert model.sample is not None
@@ -86,7 +122,7 @@ def parametric(
         )
         for b in range(0, draws, batch):
             sets = min(batch, draws - b)
-            T[b + 1 : b + 1 + sets] = statistic(model.sample(n * sets, rng), model.law, sets)
+            T[:, b + 1 : b + 1 + sets] = statistic(model.sample(n * sets, rng), model.law, sets)
             work.progress((b + sets) / draws)
     return Evidence(T, n)
 
@@ -94,14 +130,32 @@ def parametric(
 def _statistic(n: int, made: Setup, work: Work) -> Callable[[Drawn, Law, int], Array]:
     def statistic(drawn: Drawn, law: Law, sets: int) -> Array:
         bins = np.repeat(np.arange(sets), n)
+        if made.hamming:
+            parts = [_part(drawn, k * n, n) for k in range(sets)]
+            sums = [
+                hamming_blocks(*part, law, made.near, made.balancing, bins[:n] * 0, 1, work)[0, 0]
+                for part in parts
+            ]
+            return np.array(sums)[None] / (n * (n - 1))
         found = stein_features(
             *drawn, law, made.kernel, made.near, made.balancing, bins, sets, work
         )
-        own = np.bincount(bins, found.norms, sets)
-        totals = np.einsum("sd,sd->s", found.bins, found.bins)
-        return np.asarray((totals - own) / (n * (n - 1)))
+        sums = [
+            np.einsum("sd,sd->s", found.bins, found.bins) - np.bincount(bins, found.norms, sets)
+        ]
+        if made.counting:
+            squares = np.bincount(bins, found.growth**2, sets)
+            sums.append(np.bincount(bins, found.growth, sets) ** 2 - squares)
+        return np.array(sums) / (n * (n - 1))
 
     return statistic
+
+
+def _part(drawn: Drawn, first: int, n: int) -> Drawn:
+    """Return some sequences in a row."""
+    codes, offsets = drawn
+    own = offsets[first : first + n + 1]
+    return codes[own[0] : own[-1]], own - own[0]
 
 
 def features_of(data: Drawn, law: Law, made: Setup, work: Work) -> Features:
@@ -112,6 +166,17 @@ def features_of(data: Drawn, law: Law, made: Setup, work: Work) -> Features:
 
 def sequence_hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return a number per sequence; equal sequences have equal numbers."""
+    out, first, n = np.empty(len(offsets) - 1, np.uint64), 0, len(offsets) - 1
+    while first < n:  # in blocks: the numbers of all symbols are eight times their codes
+        stop = int(np.searchsorted(offsets, offsets[first] + HASHED_SYMBOLS, side="right")) - 1
+        stop = min(max(stop, first + 1), n)
+        own = offsets[first : stop + 1]
+        out[first:stop] = _hashes(codes[own[0] : own[-1]], own - own[0])
+        first = stop
+    return out
+
+
+def _hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     place = np.arange(len(codes), dtype=np.uint64)
     place -= np.repeat(offsets[:-1], np.diff(offsets)).astype(np.uint64)
     word = (codes.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -121,6 +186,5 @@ def sequence_hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDA
     word ^= word >> np.uint64(32)
     # An empty sequence sums over nothing.
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(word)])
-    hashes = sums[offsets[1:]] - sums[offsets[:-1]]
-    hashes *= np.uint64(0x9E3779B97F4A7C15)
+    hashes = (sums[offsets[1:]] - sums[offsets[:-1]]) * np.uint64(0x9E3779B97F4A7C15)
     return np.asarray(hashes ^ (hashes >> np.uint64(29)))

@@ -13,10 +13,20 @@ from ..errors import UsageError
 from ..report import render
 from ..report.dqm import calibration as render_calibration
 from ..report.dqm import table
-from ..sources import OPTIONS, ReadOptions, read_options
+from ..sources import OPTIONS, ReadOptions, given_options, read_options
 from ..sources.stream import expand
 from . import output
-from .command import OUTPUT_OPTIONS, command, deliver, option_of, sides_of, working
+from .command import EPILOG as TEST_EPILOG
+from .command import (
+    OUTPUT_OPTIONS,
+    arguments,
+    command,
+    deliver,
+    option_of,
+    read,
+    sides_of,
+    working,
+)
 
 HELP = {"help_option_names": ["-h", "--help"]}
 # How batches are read is part of the calibration, except for these.
@@ -29,6 +39,7 @@ SUMMARIES = {
     "check": "Judge batches by a calibration.",
     "explain": "Say what makes a batch differ.",
     "selftest": "Can this calibration raise an alarm, and keep quiet?",
+    "compare": "Judge one batch by permutations, without a pool.",
     "show": "Print what a calibration holds.",
 }
 EPILOG = """\b
@@ -49,6 +60,7 @@ class _Group(click.Group):
             "check": _check,
             "explain": _explain,
             "selftest": _selftest,
+            "compare": _compare,
             "show": _show,
         }
         return makers[name]() if name in makers else None
@@ -263,6 +275,27 @@ def _run_selftest(calibration: str, **given: Any) -> int:
         found = module.selftest(known, params, work)
     deliver(lambda color: render_selftest(found, given["form"]), given)
     return 0 if found["passed"] else 1
+
+
+def _compare() -> click.Command:
+    from ..dqm import compare as module
+
+    names = ("form", "output", "quiet", "exit_zero", "threads", "debug")
+    results = [o for o in OUTPUT_OPTIONS if o.name in names]
+    return command("compare", SUMMARIES["compare"], module, _run_compare, results, TEST_EPILOG)
+
+
+def _run_compare(**given: Any) -> int:
+    from ..dqm import compare as module
+    from ..run import record
+
+    sides, params = arguments(module, given)
+    output.check(given["output"])
+    samples, notices = read(module, sides, params, given)
+    with working(given, "fitting") as work:
+        result = record(module.run, samples, params, notices, work, given_options(given))
+    deliver(lambda color: render(result, given["form"], color), given)
+    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 
 def _show() -> click.Command:

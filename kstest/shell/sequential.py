@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ..betting.warm import load
 from ..errors import UsageError
 from ..methods.stream_rows import Columns, row_bytes
 from ..plot import check as check_plot
@@ -130,6 +131,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
                 state_file.require_same(given["state"], saved, name, params, reading)
         feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow))
         work = stack.enter_context(working(given, "reading rows"))
+        load(work)
         this = Run(name, module, params, reading, given, feeds, work, started, clock)
         result, shown, state = _batch(this, saved)
     if given.get("plot"):

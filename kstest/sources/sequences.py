@@ -178,6 +178,8 @@ def _joined(
         source = part.input
         inputs.append(Input(source.path, rows, rows - dropped, dropped, source.sha256))
     blocks = [block for part in parts for block in part.blocks]
+    for part in parts:
+        part.blocks.clear()
     found = replace(symbols.join(blocks, parts[0].name), tokens=options.tokens)
     if any(numbers is not None for numbers in kept):
         # What is dropped has no symbol, so only the offsets change.

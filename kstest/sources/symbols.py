@@ -68,11 +68,11 @@ class Symbols:
         final = np.zeros(len(self._codes), np.int32)
         final[[self._codes[s] for s in alphabet]] = np.arange(len(alphabet), dtype=np.int32)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        codes, start = np.empty(offsets[-1], np.int32), 0
-        for block in blocks:
-            codes[start : start + len(block.codes)] = final[block.codes]
-            start += len(block.codes)
-        blocks.clear()
+        codes, end = np.empty(offsets[-1], np.int32), int(offsets[-1])
+        while blocks:  # from the last on, so that each is freed when it is copied
+            part = final[blocks.pop().codes]
+            codes[end - len(part) : end] = part
+            end -= len(part)
         return Sequences(name, codes, offsets, tuple(alphabet))
 
 

@@ -77,5 +77,6 @@ def recoded(sequences: Sequences, alphabet: tuple[str, ...]) -> Sequences:
     """Return the sequences with codes in another alphabet; -1 for symbols it lacks."""
     place = {symbol: c for c, symbol in enumerate(alphabet)}
     table: NDArray[np.int32] = np.array([place.get(s, -1) for s in sequences.alphabet], np.int32)
-    codes = table[sequences.codes] if len(table) else sequences.codes
+    same = bool((table == np.arange(len(table))).all())  # then no copy of many codes is made
+    codes = sequences.codes if same else table[sequences.codes]
     return Sequences(sequences.name, codes, sequences.offsets, alphabet, sequences.labels)

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from ..engine import Work
-from ..result import Result
-from ..sources import FILES_ONLY, OPTIONS, ReadOptions
-from . import calibrate as calibrating
-from . import check as checking
-from . import explain as explaining
-from .calibration import Calibration, load
-from .reading import batch_options, from_objects
+from .dqm import calibrate as calibrating
+from .dqm import check as checking
+from .dqm import compare as comparing
+from .dqm import explain as explaining
+from .dqm.calibration import Calibration, load
+from .dqm.reading import batch_options, from_objects
+from .engine import Work
+from .result import Result
+from .run import record, require_accepted
+from .sources import FILES_ONLY, OPTIONS, ReadOptions, given_options, samples_from_objects
 
-__all__ = ["calibrate", "check", "explain", "load"]
+__all__ = ["calibrate", "check", "compare", "explain", "load"]
 
 READING = {f.name for f in OPTIONS} - FILES_ONLY - {"sample_column"}
 
@@ -133,9 +135,9 @@ def explain(
     >>> result.explanation["ranking"][0].column
     '2'
     """
-    from ..plot import check as check_plot
-    from ..plot import draw
-    from ..shell import output
+    from .plot import check as check_plot
+    from .plot import draw
+    from .shell import output
 
     params = _params(explaining.Params, given, "explain")
     path = None if plot is None else os.fspath(plot)
@@ -147,6 +149,38 @@ def explain(
     if path is not None:
         output.write(draw(result, picture, path), path, "plot")
     return result
+
+
+def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: Any) -> Result:
+    """Judge one batch against one reference by permutations, without a pool.
+
+    Parameters
+    ----------
+    reference, batch : array, DataFrame or Arrow table
+        N_R and N_D events with the same columns.
+    threads : int, optional
+    **given
+        Options of ``kstest dqm compare``, with underscores.
+
+    Returns
+    -------
+    Result
+        Exact if events are exchangeable under the null: see `kstest.dqm.compare.run`.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> X, Y = rng.normal(size=(200, 2)), rng.normal(size=(50, 2)) + [0, 1]
+    >>> kstest.dqm_compare(X, Y, permutations=199).verdict
+    'rejected'
+    """
+    params = _params(comparing.Params, given, "compare", READING)
+    options = ReadOptions(**{k: v for k, v in given.items() if k in READING})
+    data = dict(zip(comparing.SAMPLES, (reference, batch), strict=True))
+    samples, notices = samples_from_objects(data, options)
+    require_accepted("dqm compare", comparing.ACCEPTS, samples)
+    return record(comparing.run, samples, params, notices, _work(threads), given_options(given))
 
 
 def _batch(calibration: Calibration, data: Any, place: int) -> checking.Batch:
