@@ -190,7 +190,9 @@ def folder(tmp_path):
 def test_exit_codes_and_text(name, code, folder):
     done = command(folder / f"{name}.csv", "--x", "a", "--y", "b")
     assert done.returncode == code, done.stderr
-    assert done.stderr == ""
+    # the first process on a machine says that it compiles
+    notes = [n for n in done.stderr.splitlines() if not n.startswith("kstest: compiling")]
+    assert notes == []
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stdout.startswith({0: "NOT REJECTED", 1: "REJECTED", 3: "NO VERDICT"}[code])
 
