@@ -91,7 +91,7 @@ def stops(args):
 
 
 def changing(seed, n, change=None, shift=0.5, d=5):
-    """Reference and stream of d columns; the stream is shifted in the first from row `change` on."""
+    """Reference and stream; from row `change` on the first column of the stream is shifted."""
     rng = np.random.default_rng(seed)
     reference, stream = rng.normal(size=(n + 100, d)), rng.normal(size=(n, d))
     if change is not None:

@@ -69,11 +69,14 @@ def cli() -> None:
 def warmup() -> int:
     import time
 
+    from .betting.warm import load
     from .engine import Work, warm
 
     clock = time.process_time()
     compiling: list[str] = []
-    where = warm(Work(notify=compiling.append))
+    work = Work(notify=compiling.append)
+    where = warm(work)
+    load(work)
     seconds = f"in {time.process_time() - clock:.1f} s of CPU time"
     click.echo(
         f"compiled {seconds}; kept in {where}"

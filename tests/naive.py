@@ -190,22 +190,34 @@ def jump(x, i, j, scale, modes, covariances):
     return end + root[j] @ np.linalg.solve(root[i], x - start)
 
 
+def mode_shares(x, modes, covariances):
+    """Shares of normal laws at the modes in the density at x, equal weights."""
+    each = [
+        math.exp(-0.5 * (x - m) @ np.linalg.solve(C, x - m)) / math.sqrt(np.linalg.det(C))
+        for m, C in zip(modes, covariances, strict=True)
+    ]
+    return np.array(each) / sum(each)
+
+
 def perturbed(X, logpdf, modes, covariances, scales, steps, rng):
     """Rows after their jumps, per scale, a row and a jump at a time; draws come as in kstest."""
     out = np.array([X.copy() for _ in scales])
     for _ in range(steps):
         size = len(scales) * len(X)
-        starts = rng.integers(len(modes), size=size)
-        ends = (starts + rng.integers(1, len(modes), size=size)) % len(modes)
+        heights = rng.random(size)
+        others = rng.integers(1, len(modes), size=size)
         uniform = 1 - rng.random(size)
         for k, scale in enumerate(scales):
             for r in range(len(X)):
                 at = k * len(X) + r
-                i, j = starts[at], ends[at]
                 x = out[k, r]
+                here = mode_shares(x, modes, covariances)
+                i = int((np.cumsum(here)[:-1] <= heights[at]).sum())
+                j = (i + others[at]) % len(modes)
                 y = jump(x, i, j, scale, modes, covariances)
                 volume = np.linalg.det(covariances[j]) / np.linalg.det(covariances[i])
                 ratio = math.exp(logpdf(y) - logpdf(x)) * math.sqrt(volume)
+                ratio *= mode_shares(y, modes, covariances)[j] / here[i]
                 if uniform[at] < min(1.0, ratio):
                     out[k, r] = y
     return out

@@ -155,19 +155,25 @@ def test_one_jump_leaves_the_target_as_it_is(name, scale, tmp_path):
     p = np.exp(logs - logs.max())
     p /= p.sum()
     places = modes.places[:, 0]
-    tests = [np.sin, np.tanh, lambda y: (y > places.mean()) * 1.0, lambda y: np.abs(y) ** 0.5]
+    tests = [
+        np.sin,
+        np.tanh,
+        lambda y: np.arctan(5 * (y - places.mean())),
+        lambda y: np.abs(y) ** 0.5,
+    ]
     before = np.array([p @ f(y[:, 0]) for f in tests])
     after = np.zeros(len(tests))
     pairs = [(i, j) for i in range(len(modes)) for j in range(len(modes)) if i != j]
-    moved = 0.0
+    moved, here = 0.0, modes.log_shares(y)
     for i, j in pairs:
         full = np.full(len(y), i), np.full(len(y), j)
-        there, volume = jump(y, *full, np.full(len(y), scale), modes)
-        accept = np.minimum(1, np.exp(np.minimum(target.log_density(there) - logs + volume, 0)))
-        moved += p @ accept / len(pairs)
+        there, ratio = jump(y, *full, np.full(len(y), scale), modes)
+        ratio += target.log_density(there) - logs + modes.log_shares(there)[:, j] - here[:, i]
+        chance = p * np.exp(here[:, i]) / (len(modes) - 1)  # of being there and trying this pair
+        made = chance * np.minimum(1, np.exp(np.minimum(ratio, 0)))
+        moved += made.sum()
         for k, f in enumerate(tests):
-            both = accept * f(there[:, 0]) + (1 - accept) * f(y[:, 0])
-            after[k] += p @ both / len(pairs)
+            after[k] += made @ f(there[:, 0]) + (chance - made) @ f(y[:, 0])
     assert moved > 0.005
     np.testing.assert_allclose(after, before, atol=2e-5)
 

@@ -79,6 +79,14 @@ def test_inner_products_of_features_are_the_double_sum(order, kinds, last, equal
         ]  # fmt: skip
         assert found.bins @ found.bins.T == pytest.approx(np.array(H), abs=1e-12)
         assert found.norms == pytest.approx(np.diag(H), abs=1e-12)
+        growth = [
+            sum(
+                naive.BALANCING[balancing](weight(u) / weight(x)) * (len(u) - len(x))
+                for u in naive.edits(x, "abc", kinds, last)
+            )
+            for x in data
+        ]
+        assert found.growth == pytest.approx(np.array(growth), abs=1e-12)
         assert found.squares == pytest.approx((found.bins**2).sum(axis=0), abs=1e-12)
 
 
@@ -132,12 +140,12 @@ def test_statistic_is_the_u_statistic(rng):
         if i != j
     )  # fmt: skip
     for null in ("parametric", "wild"):
-        found = kstest.seqksd(data, target=Target(), null=null, draws=19)
+        found = kstest.seqksd(data, target=Target(), null=null, draws=19, length_kernel="none")
+        assert ("few-sequences" in [w.code for w in found.warnings]) == (null == "wild")
         assert found.statistic == pytest.approx(total / 72)
         assert found.null["exact"] == (null == "parametric")
-    assert kstest.seqksd(data, target=model_of(rows, 1), draws=19).statistic == pytest.approx(
-        total / 72
-    )
+    same = kstest.seqksd(data, target=model_of(rows, 1), draws=19, length_kernel="none")
+    assert same.statistic == pytest.approx(total / 72)
 
 
 @pytest.mark.parametrize("last", [2, 10**6])
@@ -169,6 +177,19 @@ def test_hamming_sums_are_the_double_sum(last, rng):
         answer = kstest.seqksd(data, null=null, positions=str(last), **options)
         assert answer.statistic == pytest.approx(H.sum() / (14 * 13))
     assert kstest.seqksd([["a"] * 3] * 40, **options).reject
+
+
+def test_lengths_are_seen_by_their_own_kernel(rng):
+    """Only the probability of the end is wrong: shares of pairs do not show it, lengths do."""
+    rows = rows_of(1, np.random.default_rng(5), stop=0.2)
+    longer = rows_of(1, np.random.default_rng(5), stop=0.1)
+    data = spelled(*model_of(longer, 1).sample(150, rng))
+    options = {"target": model_of(rows, 1), "draws": 99}
+    for null in ("parametric", "wild"):
+        assert kstest.seqksd(data, null=null, **options).p_value == 0.01
+        blind = kstest.seqksd(data, null=null, length_kernel="none", **options)
+        assert not blind.reject
+    assert "numbers of symbols" in kstest.seqksd(data, **options).kernel["name"]
 
 
 def test_hashed_features_are_a_kernel_too(rng):
@@ -336,11 +357,12 @@ def test_fitted_chains(rng):
     other = ["".join(x) for x in spelled(*second.sample(600, rng)) if x]
     more = ["".join(x) for x in spelled(*first.sample(400, rng)) if x]
     options = {"draws": 99, "lengths": "2-3"}
-    assert not kstest.seqksd(data, target="fit:order=1", **options).reject
-    assert not kstest.seqksd(data, target="fit:order=1", reference=more, **options).reject
+    kept = [kstest.seqksd(data, target="fit:order=1", **options)]
+    kept.append(kstest.seqksd(data, target="fit:order=1", reference=more, **options))
+    assert all(answer.p_value > 0.01 and not answer.null["exact"] for answer in kept)
     assert kstest.seqksd(other, target="fit:order=1", **options).reject
     assert kstest.seqksd(other, target="fit:order=1", reference=more, **options).reject
-    assert not kstest.seqksd(other, target="fit:order=2", **options).reject
+    assert kstest.seqksd(other, target="fit:order=2", **options).p_value > 0.01
 
 
 def band(runs, level=0.05):
@@ -361,7 +383,8 @@ def rejections(draw, runs, **options):
     [
         (30, {"null": "parametric"}),
         (30, {"null": "parametric", "balancing": "root", "lengths": "1-3"}),
-        (300, {"null": "wild"}),
+        (150, {"null": "wild"}),
+        (300, {"null": "wild", "length_kernel": "none"}),
         (600, {"null": "wild", "length_kernel": "equal"}),
     ],
 )
@@ -373,7 +396,7 @@ def test_level(n, options):
         lambda rng: spelled(*model.sample(n, rng)), runs, target=model, draws=99, **options
     )
     assert found <= high
-    assert found >= (low if n >= 300 or options["null"] == "parametric" else 0)
+    assert found >= low
 
 
 @pytest.mark.slow

@@ -14,9 +14,10 @@ import kstest
 from kstest.betting import blocks, conformal, detector, leaves, two_samples, wealth
 from kstest.betting.rows import Rows
 from kstest.errors import UsageError
-from kstest.methods import skit, smmd
+from kstest.methods import skit, sksd, smmd
 from kstest.methods.stream_rows import Columns
 from kstest.sample import Sample
+from kstest.shell import state_file
 
 MODES = ["conformal", "blocks"]
 
@@ -303,3 +304,33 @@ def test_wealth_of_conformal_bets_is_what_settle_makes_of_it():
     _, path = wealth.settle(wealth.begin(conformal.EXPERTS), ends, factors)
     expected = np.log(np.exp(np.cumsum(factors, axis=0)).mean(axis=1))
     assert path == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "titles"),
+    [
+        ("skit", [], ["dependence", "guard of x", "guard of y"]),
+        ("skit", ["--detect"], ["detector", "guard of x", "guard of y"]),
+        ("sksd", ["--target", "normal(mean=0, sd=1)"], ["misfit", "guard"]),
+        ("smmd", ["--mode", "blocks", "--detect"], ["difference", "guard"]),
+    ],
+)
+def test_the_evidence_path_is_drawn(name, options, titles, tmp_path):
+    pytest.importorskip("matplotlib")
+    reference, stream = draw(6, shift=0.7, change=500)
+    for file, rows in (("ref", reference), ("stream", stream)):
+        np.savetxt(tmp_path / f"{file}.csv", rows, delimiter=",", header="a,b", comments="")
+    files = [tmp_path / "ref.csv"] * (name == "smmd") + [tmp_path / "stream.csv"]
+    plot, state = tmp_path / "why.svg", tmp_path / "s.kst"
+    code, _ = run(*files, *options, "--plot", plot, "--state", state, name=name)
+    assert code in (0, 1)
+    text = plot.read_text()
+    assert "<svg" in text
+    assert state.stat().st_size < 64_000
+    module = {"skit": skit, "smmd": smmd, "sksd": sksd}[name]
+    picture = module.drawing(state_file.read(str(state)).state)
+    assert [panel.title for panel in picture.panels] == titles
+    curve = picture.panels[0].drawings[0]
+    assert 1 < len(curve.x) <= wealth.MOST_POINTS + 1
+    assert (np.diff(curve.x) > 0).all()
+    assert (curve.marks is not None) == (code == 1)

@@ -259,7 +259,7 @@ def test_a_stream_that_was_cut_off_goes_on_where_it_was_saved(batches, tmp_path,
     looks = ["--look-every", "110", "--format", "jsonl"]
     monkeypatch.setattr(state_file, "write", cut)
     CliRunner().invoke(cli, ["skit", str(tmp_path / "all.csv"), "--state", str(state), *looks])
-    assert len(saves) == 4
+    assert len(saves) == 5  # the interruption saves once more
     assert state_file.read(str(state)).ledger.open_rows == 440
     monkeypatch.undo()
     answer(tmp_path / "all.csv", "--state", state)
@@ -271,6 +271,60 @@ def test_a_stream_that_was_cut_off_goes_on_where_it_was_saved(batches, tmp_path,
     real(str(other), saves[-1])
     answer(batches[9], "--state", other)
     assert answer_show(other)["n"] == {"data": 540}
+
+
+def follower(path, state):
+    options = ["--follow", "--state", str(state), "--format", "jsonl"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "kstest", "skit", str(path), *options], stdout=subprocess.PIPE
+    )
+
+
+def test_a_growing_file_is_followed_and_after_a_kill_or_an_interruption_gone_on_with(
+    batches, tmp_path
+):
+    """Rows are appended while the command waits; it is ended twice and begun again."""
+    text = (tmp_path / "all.csv").read_text().splitlines(keepends=True)
+    growing, state = tmp_path / "growing.csv", tmp_path / "s.kst"
+    growing.write_text("".join(text[:101]))
+    for end, upto in ((signal.SIGINT, 301), (signal.SIGKILL, 501), (signal.SIGINT, 701)):
+        process = follower(growing, state)
+        assert json.loads(process.stdout.readline())["n"]["data"] >= 100
+        with open(growing, "a") as stream:
+            stream.writelines(text[len(growing.read_text().splitlines()) : upto])
+        seen = 0
+        while seen < upto - 1:
+            seen = json.loads(process.stdout.readline())["n"]["data"]
+        assert seen == upto - 1
+        process.send_signal(end)
+        code = process.wait(60)
+        assert code == (130 if end is signal.SIGINT else -signal.SIGKILL)
+        process.stdout.close()
+    assert state_file.read(str(state)).ledger.open_rows == 700
+    clean = tmp_path / "clean.kst"
+    first = tmp_path / "first.csv"
+    first.write_text("".join(text[:701]))
+    answer(first, "--state", clean)
+    assert core(state) == core(clean)
+    # the same rows as a file that ends are the batch that was open
+    answer(first, "--state", state)
+    assert core(state) == core(clean)
+    assert state_file.read(str(state)).ledger.count == 1
+
+
+def test_what_cannot_be_followed(batches, tmp_path):
+    import gzip
+
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress(batches[0].read_bytes()))
+    for arguments, words in (
+        ([packed], "compressed"),
+        (["-"], "name a file"),
+        (["--data", batches[0], "--data", batches[1]], "2 files"),
+    ):
+        code, message = run(*arguments, "--follow")
+        assert code == 2
+        assert words in message
 
 
 def test_two_processes_take_turns(batches, tmp_path):

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from . import leaves
 from .decision import Ends
+from .wealth import thinned
 
 Array = NDArray[np.float64]
 
@@ -51,6 +52,8 @@ class Detector:
         Row before the round from which on the CUSUM of an expert counts.
     alarms, begins : ndarray of int64 (k,)
         Rows of the alarms, and where the changes probably began.
+    stride, rows, path
+        Some rows and log_m there, as in `wealth`.
     """
 
     rounds: int
@@ -61,6 +64,9 @@ class Detector:
     since: Ends
     alarms: Ends
     begins: Ends
+    stride: int
+    rows: Ends
+    path: Array
 
 
 NOTHING = -1e300
@@ -78,6 +84,9 @@ def begin(experts: int) -> Detector:
         np.zeros(experts, np.int64),
         none,
         none,
+        1,
+        none,
+        np.empty(0),
     )
 
 
@@ -123,8 +132,13 @@ def follow(
                 state[0][:], state[1][:], state[2][:] = NOTHING, 0.0, ends[t - 1]
                 largest = NOTHING
         before = int(ends[t - 1])
+    known = detector.rows, detector.path, detector.stride
+    rows, values, stride = thinned(known, detector.rounds, ends[:t], path[:t])
     return replace(
         detector,
+        stride=stride,
+        rows=rows,
+        path=values,
         rounds=detector.rounds + t,
         log_m=float(path[t - 1]) if t else detector.log_m,
         largest=largest,

@@ -74,7 +74,8 @@ def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple
     leaves.mixture_path(np.ascontiguousarray(log_factors), experts, log_e)
     best = int(np.argmax(log_e))
     larger = log_e[best] > wealth.largest
-    rows, path, stride = _thinned(wealth, ends, log_e)
+    known = wealth.rows, wealth.path, wealth.stride
+    rows, path, stride = thinned(known, wealth.rounds, ends, log_e)
     return replace(
         wealth,
         rounds=wealth.rounds + len(ends),
@@ -88,14 +89,23 @@ def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple
     ), log_e
 
 
-def _thinned(
-    wealth: Wealth, ends: NDArray[np.int64], log_e: Array
+def thinned(
+    known: tuple[NDArray[np.int64], Array, int], done: int, ends: NDArray[np.int64], values: Array
 ) -> tuple[NDArray[np.int64], Array, int]:
-    """The path with more points: rounds stride, 2 stride, ... however they arrived."""
-    stride, done = wealth.stride, wealth.rounds
+    """A path of rounds stride, 2 stride, ... with more rounds, however they arrived.
+
+    Parameters
+    ----------
+    known : rows, path, stride
+    done : int
+        Rounds before.
+    ends, values : ndarray (t,)
+        Of the new rounds.
+    """
+    rows, path, stride = known
     number = done + 1 + np.arange(len(ends))
-    numbers = np.concatenate([stride * np.arange(1, len(wealth.rows) + 1), number])
-    rows, path = np.concatenate([wealth.rows, ends]), np.concatenate([wealth.path, log_e])
+    numbers = np.concatenate([stride * np.arange(1, len(rows) + 1), number])
+    rows, path = np.concatenate([rows, ends]), np.concatenate([path, values])
     keep = numbers % stride == 0
     while np.count_nonzero(keep) > MOST_POINTS:
         stride *= 2

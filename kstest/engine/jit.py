@@ -59,12 +59,12 @@ def cache_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="kstest-"))
 
 
-def is_compiled(file: str = "leaves.py") -> bool:
-    """Say whether this machine has compiled the present leaves of a file before."""
+def is_compiled(file: str | Path = "leaves.py") -> bool:
+    """Say whether this machine has compiled the present leaves of a file, by default ours."""
     return _marker(file).exists()
 
 
-def mark_compiled(file: str = "leaves.py") -> None:
+def mark_compiled(file: str | Path = "leaves.py") -> None:
     """Remember that the present leaves are compiled, so that the next process is silent."""
     try:
         _marker(file).touch()
@@ -73,11 +73,11 @@ def mark_compiled(file: str = "leaves.py") -> None:
 
 
 @cache
-def _marker(file: str) -> Path:
+def _marker(file: str | Path) -> Path:
     import llvmlite.binding
     import numba
 
-    leaves = Path(__file__).with_name(file)
+    leaves = Path(__file__).parent / file
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
     # The path too: numba keeps the code of every installation apart.
     key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {leaves}".encode()

@@ -371,7 +371,7 @@ def _supply(  # type: ignore[no-untyped-def]
 def subsequence_features(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, S, shortest, longest, firsts, slots, stride,
     substitute, insert, delete, J, weights, bins,
-    cells, marks, touched, counts, steps, out, squares, norms,
+    cells, marks, touched, counts, steps, out, squares, norms, growth,
 ):  # fmt: skip
     """Add the Stein features of sequences first <= s < last to the rows of `out`, by bin.
 
@@ -383,8 +383,9 @@ def subsequence_features(  # type: ignore[no-untyped-def]
 
     `cells`, `marks`, `touched` (D,) and `counts` (places,) are scratch, all 0 before and after.
     With `stride` > 0 the features of a sequence of n symbols lie n * stride cells further on: the
-    kernel is multiplied by the equality of lengths. `squares` (D,) and `norms` (n,) take the sums
-    of squares by cell and by sequence.
+    kernel is multiplied by the equality of lengths. `squares` (D,) and `norms` (n,) take the
+    sums of squares by cell and by sequence, `growth` (n,) the Stein feature of the number of
+    symbols.
     """
     size, used = len(cells), longest - shortest + 1
     number = np.zeros(1, np.int64)
@@ -399,6 +400,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
         at_up = ((n + 1) * stride) % size
         at_down = (max(n - 1, 0) * stride) % size
         begin_e = e
+        total_up, total_down = 0.0, 0.0
         for length in range(shortest, longest + 1):
             e = begin_e
             W, start = n - length + 1, firsts[length - shortest]
@@ -501,6 +503,8 @@ def subsequence_features(  # type: ignore[no-untyped-def]
             cells[cell] = 0.0
             marks[cell] = False
         norms[s] = norm
+        # The Stein feature of the number of symbols itself: what insertions and deletions weigh.
+        growth[s] = total_up - total_down
         number[0] = 0
 
 

@@ -90,11 +90,14 @@ class Features:
         Sums of squares over sequences.
     norms : ndarray (n,)
         Squared length of the features of each sequence.
+    growth : ndarray (n,)
+        Stein feature of the number of symbols: sum_u g_u (|u| - |x|).
     """
 
     bins: Array
     squares: Array
     norms: Array
+    growth: Array
 
 
 BALANCING: dict[str, Callable[[Array], Array]] = {}
@@ -201,7 +204,7 @@ def stein_features(
     """
     leaves = load_sequence_leaves(work)
     n, D = len(offsets) - 1, kernel.cells
-    found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n))
+    found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n), np.zeros(n))
     cells, marks, touched = np.zeros(D), np.zeros(D, np.bool_), np.zeros(D, np.int64)
     counts = np.zeros(kernel.places, np.int64)
     steps = np.diff(np.sqrt(np.arange(int(np.diff(offsets).max(initial=0)) + 4.0)))
@@ -214,7 +217,7 @@ def stein_features(
                 STRIDE if kernel.equal_lengths else 0,
                 near.substitution, near.insertion, near.deletion, near.positions,
                 weigh(ratios), bins, cells, marks, touched, counts, steps,
-                found.bins, found.squares, found.norms,
+                found.bins, found.squares, found.norms, found.growth,
             )  # fmt: skip
             work.progress(last / n)
     return found
@@ -289,5 +292,5 @@ def _compile(leaves: Any) -> None:
     leaves.subsequence_features(
         codes, offsets, 0, 1, 1, 1, 1, kernel.firsts, 0, 0, *flags, np.zeros(4),
         np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.bool_), np.zeros(1, np.int64),
-        np.zeros(1, np.int64), np.zeros(4), np.zeros((1, 1)), np.zeros(1), np.zeros(1),
+        np.zeros(1, np.int64), np.zeros(4), np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.zeros(1),
     )  # fmt: skip

@@ -134,7 +134,9 @@ class Params:
         metavar="auto|LOW:HIGH:COUNT|NUMBER[,...]",
     )
     steps: str = option(
-        "auto", "Jumps tried per row and scale; auto takes 5 per mode.", metavar="auto|NUMBER"
+        "auto",
+        "Jumps tried per row and scale; auto takes 10 to 30, 5 per mode.",
+        metavar="auto|NUMBER",
     )
     alpha: float = alpha()
     draws: int = draws()

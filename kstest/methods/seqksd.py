@@ -60,10 +60,14 @@ REFERENCES = """\
 """
 
 EDITS = ("substitution", "insertion", "deletion")
-# Below so many sequences data sets are simulated: random signs reject too often there.
+# Below so many sequences data sets are simulated, which is exact and does not take long.
 PARAMETRIC_ROWS = 500
+# Below so many sequences random signs deserve a warning.
+SIGNED_ROWS = 100
 # Sequences simulated beside a rejection, for the shares that the model gives to subsequences.
 SHOWN_ROWS = 20_000
+# Neighbours in all simulated data sets from which on the user is told that it takes long.
+MANY_EDITS = 2e9
 
 _SENTENCES = {
     True: "the data do not fit the model: they are not independent draws from it",
@@ -105,10 +109,11 @@ class Params:
         metavar="auto|NUMBER[-NUMBER]",
     )
     length_kernel: str = option(
-        "none",
-        "Multiply the kernel by one of the numbers of symbols: none, or equal (1 for equally many, "
-        "else 0).",
-        choices=("none", "equal"),
+        "linear",
+        "How numbers of symbols count, which shares of subsequences hardly show: linear combines "
+        "with it the test of their product; equal multiplies the kernel by 1 for equally many "
+        "symbols, else 0; none.",
+        choices=("linear", "equal", "none"),
     )
     edits: str = option(
         "substitution,insertion,deletion",
@@ -190,8 +195,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Returns
     -------
     Result
-        The statistic is the U-statistic sum_{i != j} h(x_i, x_j) / (n (n - 1)), an unbiased
-        estimate of the squared discrepancy, with
+        With one kernel the statistic is the U-statistic sum_{i != j} h(x_i, x_j) / (n (n - 1)),
+        an unbiased estimate of the squared discrepancy, with
 
             h(x, y) = sum_u sum_v g(p(u)/p(x)) g(p(v)/p(y)) [k(u,v) - k(u,y) - k(x,v) + k(x,y)]
 
@@ -204,8 +209,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ``parametric`` is exact: p <= alpha has probability at most alpha at every n, over data and
     seed, because simulated data sets get their statistic exactly as the data do. With a chain
     fitted to the data or to a reference it is a parametric bootstrap with refitting, asymptotic.
-    ``wild`` is asymptotic in n, and rejects too often below about 100 sequences; measured levels
-    are printed by ``benchmarks/sequences.py``.
+    ``wild`` is asymptotic in n: the signs copy the null law of a degenerate statistic, and reject
+    too often below about 100 sequences if the model makes some symbols very rarely (a warning says
+    so). Measured levels are printed by ``benchmarks/sequences.py``.
+
+    Shares of subsequences hardly tell long sequences from short ones. With ``length_kernel``
+    "linear", the default, the U-statistic of the kernel |x| |y| of the numbers of symbols is
+    combined with that of subsequences: the statistic is then without a unit (see
+    `kstest.nulls.aggregate`, rule studentised).
 
     The kernel sums sqrt(share of z in x) sqrt(share of z in y) over subsequences z of the given
     lengths. It is not universal: what the frequencies of subsequences under the operator do not
@@ -243,13 +254,19 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         len(model.alphabet), *params.span(model.order), params.length_kernel == "equal"
     )
     hamming = params.kernel == "hamming"
-    made = Setup(kernel, params.near(), params.balancing, hamming)
+    near = params.near()
+    counting = (
+        params.length_kernel == "linear" and not hamming and (near.insertion or near.deletion)
+    )
+    made = Setup(kernel, near, params.balancing, hamming, counting)
     if law == "parametric":
+        _say_if_long(given, made, params, work)
         found = parametric(given.drawn, model, made, params.draws, rng, work)
     else:
         hashes = sequence_hashes(*given.drawn)
         found = wild(given.drawn, model.law, made, params.draws, rng, work, hashes)
-    p = p_value(found.T)
+    combined = found.combined
+    p = p_value(combined)
     summary = _SENTENCES[p <= params.alpha]
     explanation: dict[str, Any] = {}
     if p <= params.alpha:
@@ -259,19 +276,20 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     return replace(
         base,
         verdict="rejected" if p <= params.alpha else "not rejected",
-        statistic=float(found.T[0]),
+        statistic=float(combined[0]),
         p_value=p,
-        threshold=threshold(found.T, params.alpha),
+        threshold=threshold(combined, params.alpha),
         kernel={
             "name": "exponentiated Hamming"
             if hamming
             else f"contiguous subsequences of length {span}"
-            + ", equal lengths" * kernel.equal_lengths,
+            + ", equal lengths" * kernel.equal_lengths
+            + ", and numbers of symbols" * counting,
             "bandwidths": (),
         },
         null=_null_block(law, found, given, params),
         explanation={"summary": summary, "target": model.name, **explanation},
-        warnings=_oddities(given),
+        warnings=_oddities(given, law),
     )
 
 
@@ -289,6 +307,18 @@ def _null(params: Params, given: Given, n: int) -> str:
     if params.null != "auto":
         return params.null
     return "parametric" if model.sample is not None and n < PARAMETRIC_ROWS else "wild"
+
+
+def _say_if_long(given: Given, made: Setup, params: Params, work: Work) -> None:
+    edits = int(made.near.count(given.sequences.lengths, len(given.model.alphabet)).sum())
+    if edits * params.draws > MANY_EDITS:
+        other = ""
+        if given.model.simulate is None:
+            other = ", or --null wild,"
+        work.notify(
+            f"simulating {params.draws} data sets of {len(given.sequences):,} sequences takes "
+            f"long; fewer --draws{other} is faster"
+        )
 
 
 def _null_block(law: str, found: Evidence, given: Given, params: Params) -> dict[str, object]:
@@ -313,18 +343,28 @@ def _explanation(
     return explain(given.drawn, simulated, model, made, params.alpha, work)
 
 
-def _oddities(given: Given) -> tuple[Notice, ...]:
+def _oddities(given: Given, law: str) -> tuple[Notice, ...]:
+    out, n = [], len(given.sequences)
     lag = strongest_lag(given.sequences.lengths[:, None].astype(np.float64))
-    if lag is None:
-        return ()
-    return (
-        Notice(
-            "serial-dependence",
-            f"neighbouring sequences have alike lengths (lag-1 autocorrelation {lag[0]:.2f}). If "
-            "the file is in order of time, the sequences depend on each other and false alarms "
-            "are likely; if it is only sorted, ignore this",
-        ),
-    )
+    if lag is not None:
+        out.append(
+            Notice(
+                "serial-dependence",
+                f"neighbouring sequences have alike lengths (lag-1 autocorrelation {lag[0]:.2f}). "
+                "If the file is in order of time, the sequences depend on each other and false "
+                "alarms are likely; if it is only sorted, ignore this",
+            )
+        )
+    if law == "wild" and n < SIGNED_ROWS:
+        out.append(
+            Notice(
+                "few-sequences",
+                f"{n} sequences are few for random signs, which are an approximation: below "
+                f"{SIGNED_ROWS} false alarms can be more frequent than --alpha says. A model that "
+                "can be sampled has an exact null law (--null parametric)",
+            )
+        )
+    return tuple(out)
 
 
 def _impossible(base: Result, why: str, params: Params) -> Result:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..engine import Neighbourhood, Subsequences, Work, hamming_blocks, signed_sums, stein_features
 from ..engine.sequences import Features
 from ..engine.work import silent, single_blas
-from ..nulls import independent_signs, sign_bins
+from ..nulls import aggregate, independent_signs, informative, sign_bins
 from ..targets import SequenceModel
 from ..targets.sequence_model import Drawn, Law
 
@@ -28,20 +28,44 @@ class Setup:
     """What does not depend on the data: kernel, neighbours, balancing.
 
     With `hamming` the kernel is the exponentiated Hamming kernel, and `kernel` only explains.
+    With `counting` the product of the numbers of symbols is a second kernel: shares of subsequences
+    hardly tell long sequences from short ones.
     """
 
     kernel: Subsequences
     near: Neighbourhood
     balancing: str
     hamming: bool = False
+    counting: bool = False
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Replicates (B + 1,), the observed statistic first, and the number of bins of sequences."""
+    """Replicates of the statistics and the number of bins of sequences.
+
+    Attributes
+    ----------
+    T : ndarray (L, B + 1)
+        The observed ones first. A row per kernel: subsequences, and with `Setup.counting` the
+        number of symbols.
+    bins : int
+    """
 
     T: Array
     bins: int
+
+    @property
+    def combined(self) -> Array:
+        """One statistic (B + 1,) out of the rows, which treats all data sets alike."""
+        size = self.T.std(axis=1)
+        keep = informative(self.T, size)
+        if len(self.T) == 1 or keep.sum() == 1:
+            return np.asarray(self.T[int(np.argmax(keep))])
+        return (
+            aggregate(self.T[keep], size[keep], "studentised", self.bins)
+            if keep.any()
+            else self.T[0]
+        )
 
 
 def wild(
@@ -58,17 +82,21 @@ def wild(
     bins = np.empty(n, np.int64)
     bins[order] = np.repeat(np.arange(groups), np.diff(starts))
     if made.hamming:
-        blocks = hamming_blocks(*data, law, made.near, made.balancing, bins, groups, work)
+        blocks = hamming_blocks(*data, law, made.near, made.balancing, bins, groups, work)[None]
     else:
         found = stein_features(
             *data, law, made.kernel, made.near, made.balancing, bins, groups, work
         )
+        features: list[Array] = [found.bins]
+        if made.counting:
+            features.append(np.bincount(bins, found.growth, groups)[:, None].astype(float))
         with single_blas():
-            blocks = found.bins @ found.bins.T
-    np.fill_diagonal(blocks, 0.0)  # pairs within a bin see no sign
+            blocks = np.array([values @ values.T for values in features])
+    within = np.arange(groups)
+    blocks[:, within, within] = 0.0  # pairs within a bin see no sign
     signs = independent_signs(groups, draws, rng)
     pairs = n**2 - float((np.diff(starts) ** 2).sum())
-    T = signed_sums(blocks[None], signs)[0] / pairs
+    T = signed_sums(blocks, signs) / pairs
     return Evidence(T, groups)
 
 
@@ -79,12 +107,12 @@ def parametric(
     """Data sets simulated from the model, each with the statistic that the data have."""
     n = len(data[1]) - 1
     statistic = _statistic(n, made, silent(work))
-    T = np.empty(draws + 1)
-    T[0] = statistic(data, model.law, 1)[0]
+    T = np.empty((1 + made.counting, draws + 1))
+    T[:, :1] = statistic(data, model.law, 1)
     if model.simulate is not None:
         for b in range(draws):
             drawn, law = model.simulate(n, rng)
-            T[b + 1] = statistic(drawn, law, 1)[0]
+            T[:, b + 1 : b + 2] = statistic(drawn, law, 1)
             work.progress((b + 1) / draws)
     else:
         assert model.sample is not None
@@ -94,7 +122,7 @@ def parametric(
         )
         for b in range(0, draws, batch):
             sets = min(batch, draws - b)
-            T[b + 1 : b + 1 + sets] = statistic(model.sample(n * sets, rng), model.law, sets)
+            T[:, b + 1 : b + 1 + sets] = statistic(model.sample(n * sets, rng), model.law, sets)
             work.progress((b + sets) / draws)
     return Evidence(T, n)
 
@@ -108,13 +136,17 @@ def _statistic(n: int, made: Setup, work: Work) -> Callable[[Drawn, Law, int], A
                 hamming_blocks(*part, law, made.near, made.balancing, bins[:n] * 0, 1, work)[0, 0]
                 for part in parts
             ]
-            return np.array(sums) / (n * (n - 1))
+            return np.array(sums)[None] / (n * (n - 1))
         found = stein_features(
             *drawn, law, made.kernel, made.near, made.balancing, bins, sets, work
         )
-        own = np.bincount(bins, found.norms, sets)
-        totals = np.einsum("sd,sd->s", found.bins, found.bins)
-        return np.asarray((totals - own) / (n * (n - 1)))
+        sums = [
+            np.einsum("sd,sd->s", found.bins, found.bins) - np.bincount(bins, found.norms, sets)
+        ]
+        if made.counting:
+            squares = np.bincount(bins, found.growth**2, sets)
+            sums.append(np.bincount(bins, found.growth, sets) ** 2 - squares)
+        return np.array(sums) / (n * (n - 1))
 
     return statistic
 

@@ -19,13 +19,14 @@ from ..betting import STEP_ROWS, bets, blocks, pairs, payoffs, symmetric
 from ..engine import Work
 from ..errors import UsageError
 from ..params import alpha, check_common, option, option_name, seed
+from ..picture import Picture
 from ..result import Result
 from ..sample import Sample
 from . import detection
 from .column_blocks import named_blocks, used_blocks
 from .detection import check_given as check_given
 from .skit_core import Bets, Core, advance, begin
-from .skit_report import report
+from .skit_report import draw, report
 from .stream_rows import (
     Columns,
     levels_of,
@@ -239,6 +240,16 @@ def decided(state: State) -> bool:
 def result(state: State) -> Result:
     """Return what is known so far."""
     return report(state)
+
+
+def drawing(state: State) -> Picture:
+    """Return what there is to draw about a stream so far."""
+    return draw(state)
+
+
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Return what there is to draw about the result of `run`."""
+    return draw(step(init(params, Columns.of(samples[0])), samples[0]))
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..betting import guard
 from ..betting.features import RUNGS, WIDEST
+from ..picture import Picture
 from ..result import Notice, Result, Verdict
 from .detection import MOST_LOG, alarms, evidence, numbers, when
+from .stream_picture import evidence_panel, evidence_picture
 
 if TYPE_CHECKING:
     from .skit import State
@@ -162,3 +164,24 @@ def _remedies(state: State) -> str:
         f"the rows of both blocks depend on their time (noticed {noticed}): a common season or "
         f"memory looks like dependence. Remedies: {', or '.join(choices)}"
     )
+
+
+def draw(state: State) -> Picture:
+    """Evidence of the test and of the guard over the rows."""
+    core, params = state.core, state.params
+    if core.detector is not None:
+        words = f"alarm from {math.log(params.run_length):.3g} on"
+        marks = core.detector.alarms.tolist()
+        panels = [evidence_panel("detector", core.detector, words, marks)]
+        guards: list[tuple[str, Any]] = [
+            ("guard of x", core.detector_x),
+            ("guard of y", core.detector_y),
+        ]
+    else:
+        words = f"rejects from {math.log(1 / params.alpha):.3g} on"
+        marks = [core.row] if core.row else []
+        panels = [evidence_panel("dependence", core.wealth, words, marks)]
+        guards = [("guard of x", core.wealth_x), ("guard of y", core.wealth_y)]
+    words = "above 0: rows depend on their time"
+    panels += [evidence_panel(title, g, words, []) for title, g in guards if g is not None]
+    return evidence_picture(panels)

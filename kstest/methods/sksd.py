@@ -21,10 +21,12 @@ from ..betting.wealth import begin as begin_wealth
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
+from ..picture import Picture
 from ..result import Notice, Result, Verdict
 from ..sample import Sample
 from ..targets import FAMILIES, Certificate, Target, chosen_columns, resolve
 from .detection import MOST_LOG, evidence
+from .stream_picture import evidence_panel, evidence_picture
 from .stream_rows import Columns
 
 SAMPLES = ("data",)
@@ -177,6 +179,21 @@ def step(state: State, chunk: Sample) -> State:
 def decided(state: State) -> bool:
     """Whether later rows are not looked at."""
     return bool(state.core.verdict)
+
+
+def drawing(state: State) -> Picture:
+    """Return what there is to draw about a stream so far."""
+    core = state.core
+    words = f"rejects from {math.log(1 / state.params.alpha):.3g} on"
+    marks = [core.row] * (core.row > 0)
+    panels = [evidence_panel("misfit", core.wealth, words, marks)]
+    words = "above 0: rows depend on their time"
+    return evidence_picture([*panels, evidence_panel("guard", core.guard_wealth, words, [])])
+
+
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Return what there is to draw about the result of `run`."""
+    return drawing(step(init(params, Columns.of(samples[0])), samples[0]))
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:

@@ -26,10 +26,12 @@ from ..betting.wealth import begin as begin_wealth
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
+from ..picture import Picture
 from ..result import Notice, Result, Verdict
 from ..sample import Sample
 from . import detection
 from .detection import check_given as check_given
+from .stream_picture import evidence_panel, evidence_picture
 from .stream_rows import Columns, row_bytes, rows_of
 
 SAMPLES = ("reference", "sample")
@@ -217,6 +219,30 @@ def step(state: State, chunk: Sample) -> State:
 def decided(state: State) -> bool:
     """Whether later rows are not looked at."""
     return bool(state.core.verdict)
+
+
+def drawing(state: State) -> Picture:
+    """Return what there is to draw about a stream so far."""
+    core, params = state.core, state.params
+    guards = [] if core.guard_wealth is None else [("guard", core.guard_wealth)]
+    if core.detector is not None:
+        words = f"alarm from {math.log(params.run_length):.3g} on"
+        found: Any = core.detector
+        marks = core.detector.alarms.tolist()
+    else:
+        words = f"rejects from {math.log(1 / params.alpha):.3g} on"
+        found, marks = core.wealth, [core.row] * (core.row > 0)
+    panels = [evidence_panel("difference", found, words, marks)]
+    words = "above 0: rows depend on their time"
+    panels += [evidence_panel(title, wealth, words, []) for title, wealth in guards]
+    return evidence_picture(panels)
+
+
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Return what there is to draw about the result of `run`."""
+    reference, stream = samples
+    missing = reference.missing is not None or stream.missing is not None
+    return drawing(step(init(params, Columns.of(stream, missing), [reference]), stream))
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:

@@ -93,13 +93,22 @@ class Modes:
         """Laplace's approximation of the mass around each mode, up to a constant, (K,)."""
         return self.log_density + self.log_volume
 
-    def nearest(self, Y: Array) -> NDArray[np.int64]:
-        """Return for each row the mode whose normal law gives it most density."""
+    def log_shares(self, Y: Array) -> Array:
+        """Return log of each mode's share in the density at rows, (n, K), by normal laws alone.
+
+        The laws have the modes as means, their precisions, and equal weights.
+        """
         logs = np.empty((len(Y), len(self)))
         for k, root in enumerate(self.narrow):
             z = (Y - self.places[k]) @ root
             logs[:, k] = -0.5 * np.einsum("ij,ij->i", z, z) - self.log_volume[k]
-        return np.asarray(logs.argmax(axis=1), dtype=np.int64)
+        logs -= logs.max(axis=1, keepdims=True)
+        logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
+        return logs
+
+    def nearest(self, Y: Array) -> NDArray[np.int64]:
+        """Return for each row the mode with the largest share there."""
+        return np.asarray(self.log_shares(Y).argmax(axis=1), dtype=np.int64)
 
 
 def given_modes(target: Target, places: Array, spread: Array) -> Modes:

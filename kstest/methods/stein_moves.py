@@ -5,11 +5,16 @@ A row jumps from the surroundings of mode i to those of mode j by an affine map,
     x' = t m_j + C_j^(1/2) C_i^(-1/2) (x - t m_i),
 
 with m the modes, measured from their mean, C the inverses of the precisions there, and t the
-jump scale. The map from j to i is its inverse, and the ordered pair (i, j) is drawn uniformly;
-accepted with probability min(1, p(x') |C_j|^(1/2) / (p(x) |C_i|^(1/2))), the jump is a Metropolis
-step that leaves p invariant (Tjelmeland and Hegstad 2001; Liu, Duncan, Gandy 2023, arXiv
-2304.14762). Rows drawn from p stay draws from p, however often they jump; rows whose modes have
-wrong weights come to lie, for t other than 1, where p has few.
+jump scale; the map from j to i is its inverse. The mode i to leave is drawn with probability
+r_i(x), its share in the density at x if there were normal laws at the modes; the mode j to reach
+uniformly from the others. Accepted with probability min(1, a_j(x') / a_i(x)), where
+a_i(x) = p(x) |C_i|^(1/2) r_i(x), the jump is a Metropolis-Hastings step that leaves p invariant
+(Tjelmeland and Hegstad 2001; Liu, Duncan, Gandy 2023, arXiv 2304.14762). Rows drawn from p stay
+draws from p, however often they jump; rows whose modes have wrong weights come to lie, for t other
+than 1, where p has few.
+
+Published is r_i = 1 / K, a uniform pair of modes: of many modes most rows are then asked to leave
+one where they are not, and only a step in K does something.
 """
 
 from __future__ import annotations
@@ -124,22 +129,32 @@ def perturb(
     rng : numpy.random.Generator
     """
     n, at_once = len(Y), max(1, ROWS_AT_ONCE // max(1, len(Y)))
-    density = target.log_density(Y)
+    density, shares = target.log_density(Y), modes.log_shares(Y)
     for first in range(0, len(scales), at_once):
         some = scales[first : first + at_once]
         rows, logs = np.tile(Y, (len(some), 1)), np.tile(density, len(some))
+        parts, every = np.tile(shares, (len(some), 1)), np.arange(len(some) * n)
         each = np.repeat(np.asarray(some, np.float64), n)
         made = np.zeros(len(rows))
         for _ in range(steps):
-            start = rng.integers(len(modes), size=len(rows))
+            start = _drawn(parts, rng)
             end = (start + rng.integers(1, len(modes), size=len(rows))) % len(modes)
-            proposed, volume = jump(rows, start, end, each, modes)
-            there = target.log_density(proposed)
-            with np.errstate(invalid="ignore"):
-                accept = np.log1p(-rng.random(len(rows))) < there - logs + volume
+            with np.errstate(all="ignore"):
+                proposed, ratio = jump(rows, start, end, each, modes)
+                there, beside = target.log_density(proposed), modes.log_shares(proposed)
+                ratio += there - logs + beside[every, end] - parts[every, start]
+                accept = np.log1p(-rng.random(len(rows))) < ratio
             rows[accept], logs[accept] = proposed[accept], there[accept]
+            parts[accept] = beside[accept]
             made += accept
         for k, scale in enumerate(some):
             part = slice(k * n, (k + 1) * n)
             share = float(made[part].mean()) / steps
             yield Moved(scale, rows[part], share, float((made[part] > 0).mean()))
+
+
+def _drawn(log_shares: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw a mode for every row with the probabilities of its shares (n, K)."""
+    heights = np.cumsum(np.exp(log_shares), axis=1)
+    below = heights[:, :-1] <= rng.random(len(heights))[:, None] * heights[:, -1:]
+    return np.asarray(below.sum(axis=1), dtype=np.int64)

@@ -174,8 +174,8 @@ def best_scale(
 
 
 def steps_of(text: str, modes: int) -> int:
-    """Number of jumps: as given, or five per mode, so that every pair gets its turn."""
-    return int(text) if text != "auto" else 5 * min(max(modes, 2), 20)
+    """Number of jumps: as given, or five per mode, 10 to 30: more of them change little."""
+    return int(text) if text != "auto" else min(max(5 * modes, 10), 30)
 
 
 def scales_of(text: str) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ..betting.warm import load
 from ..errors import UsageError
 from ..methods.stream_rows import Columns, row_bytes
 from ..plot import check as check_plot
@@ -42,6 +43,11 @@ OPTIONS = [
         ["--allow-duplicate"],
         is_flag=True,
         help="With --state: count these rows even if they were counted before.",
+    ),
+    click.Option(
+        ["--follow"],
+        is_flag=True,
+        help="Wait at the end of the file for rows that are appended, until the test is decided.",
     ),
     click.Option(
         ["--look-every"],
@@ -112,6 +118,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
     _check(given)
     reading = read_options(module.SAMPLES, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
+    follow = module.SAMPLES[-1] if given["follow"] else ""
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
         saved = None
@@ -122,12 +129,13 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
             if state_file.exists(given["state"]):
                 saved = state_file.read(given["state"])
                 state_file.require_same(given["state"], saved, name, params, reading)
-        feeds = stack.enter_context(read_feeds(sides, reading, stdin))
+        feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow))
         work = stack.enter_context(working(given, "reading rows"))
+        load(work)
         this = Run(name, module, params, reading, given, feeds, work, started, clock)
-        result, shown = _batch(this, saved)
+        result, shown, state = _batch(this, saved)
     if given.get("plot"):
-        picture = module.picture([], params, result)
+        picture = module.drawing(state)
         output.write(draw(result, picture, given["plot"]), given["plot"], "--plot")
     if not shown:
         deliver(lambda color: render(result, given["form"], color), given)
@@ -156,8 +164,11 @@ def _check(given: Mapping[str, Any]) -> None:
         output.check(given["plot"], "--plot")
 
 
-def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool]:
-    """Take the rows until they end or the test is decided; say whether a look was shown last."""
+def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
+    """Take the rows until they end or the test is decided.
+
+    Returns the result, whether a look at it was shown already, and the state.
+    """
     module, path = this.module, this.given["state"]
     columns = this.columns()
     others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
@@ -172,44 +183,78 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool]:
         note = Notice(
             "stream-decided", "the stream was decided before: these rows are not looked at"
         )
-        return this.result(state, (note,)), False
-    before, digest, rows, shown = state, hashlib.sha256(), 0, False
-    skipped = ledger.open_rows  # rows of a batch that was cut off: they are counted already
-    saving = time.monotonic()
-    for sample in _pieces(this.feed, this.given["look_every"], skipped):
-        if path:
-            digest.update(row_bytes(sample, columns))
-        rows += sample.n
-        if skipped and rows == skipped:
-            if digest.hexdigest() == ledger.open_content:
-                state, skipped = before, 0
+        return this.result(state, (note,)), False, state
+    batch = Batch(state, ledger)
+    try:
+        for sample in _pieces(this.feed, this.given["look_every"], batch.skipped):
+            batch.take(module, sample, columns if path else None)
+            if batch.skipped:
                 continue
-            skipped = 0
-        state = module.step(state, sample)
-        if this.looks and not skipped:
-            shown = True
-            output.write(render(this.result(state), "jsonl"), None)
-        if module.decided(state) and not skipped:
-            break
-        if path and not skipped and time.monotonic() - saving > CHECKPOINT:
-            _save(this, state, ledgers.with_open(ledger, rows, digest.hexdigest()))
-            saving = time.monotonic()
+            if this.looks:
+                batch.shown = True
+                output.write(render(this.result(batch.state), "jsonl"), None)
+            if module.decided(batch.state):
+                break
+            if path and time.monotonic() - batch.saved > CHECKPOINT:
+                _checkpoint(this, batch)
+    except KeyboardInterrupt:
+        if path and batch.rows and not batch.skipped:
+            _checkpoint(this, batch)
+        raise
     if not path:
-        return this.result(state), shown
-    return _counted(this, before, state, ledger, digest.hexdigest(), shown)
+        return this.result(batch.state), batch.shown, batch.state
+    return _counted(this, batch)
 
 
-def _counted(
-    this: Run, before: Any, state: Any, ledger: ledgers.Ledger, content: str, shown: bool
-) -> tuple[Result, bool]:
+class Batch:
+    """The rows of this run: the state after them, their digest, and what was counted before.
+
+    Attributes
+    ----------
+    skipped : int
+        Rows of a batch that was cut off, which are counted already if these begin alike.
+    """
+
+    def __init__(self, state: Any, ledger: ledgers.Ledger) -> None:
+        self.before = self.state = state
+        self.ledger, self.skipped = ledger, ledger.open_rows
+        self.rows, self.digest = 0, hashlib.sha256()
+        self.shown, self.saved = False, time.monotonic()
+
+    def take(self, module: Any, sample: Sample, columns: Columns | None) -> None:
+        """Take more rows; without `columns` nothing is kept, and no digest needed."""
+        digest = self.digest
+        if columns is not None:
+            digest = digest.copy()
+            digest.update(row_bytes(sample, columns))
+        state, skipped = self.state, self.skipped
+        rows = self.rows + sample.n
+        if skipped and rows == skipped:
+            skipped = 0
+            known = digest.hexdigest() == self.ledger.open_content
+            state = self.before if known else module.step(state, sample)
+        else:
+            state = module.step(state, sample)
+        # Together, so that an interruption finds a state that belongs to its rows.
+        self.state, self.rows, self.digest, self.skipped = state, rows, digest, skipped
+
+
+def _counted(this: Run, batch: Batch) -> tuple[Result, bool, Any]:
     """Enter the batch and save the state, unless it was counted before."""
-    given = this.given
-    again = ledgers.counted(ledger, content, given["batch_id"], given["state"])
+    given, content = this.given, batch.digest.hexdigest()
+    again = ledgers.counted(batch.ledger, content, given["batch_id"], given["state"])
     if again and not given["allow_duplicate"]:
         note = Notice("batch-counted", "these rows were counted before: nothing has changed")
-        return this.result(before, (note,)), False
-    _save(this, state, ledgers.with_batch(ledger, content, given["batch_id"]))
-    return this.result(state), shown
+        return this.result(batch.before, (note,)), False, batch.before
+    _save(this, batch.state, ledgers.with_batch(batch.ledger, content, given["batch_id"]))
+    return this.result(batch.state), batch.shown, batch.state
+
+
+def _checkpoint(this: Run, batch: Batch) -> None:
+    """Save the state in the middle of a batch."""
+    found = ledgers.with_open(batch.ledger, batch.rows, batch.digest.hexdigest())
+    _save(this, batch.state, found)
+    batch.saved = time.monotonic()
 
 
 def _save(this: Run, state: Any, ledger: ledgers.Ledger) -> None:

@@ -152,7 +152,10 @@ def read_samples(
 
 @contextmanager
 def read_feeds(
-    sides: Mapping[str, Sequence[str]], options: ReadOptions, stdin: BinaryIO | None = None
+    sides: Mapping[str, Sequence[str]],
+    options: ReadOptions,
+    stdin: BinaryIO | None = None,
+    follow: str = "",
 ) -> Iterator[dict[str, Feed]]:
     """Open files and streams whose rows are taken block by block, in their order.
 
@@ -160,6 +163,8 @@ def read_feeds(
     ----------
     sides, options, stdin
         As for `read_samples`, without `options.sample_column`. A pipe gives its rows as they come.
+    follow : str
+        The side whose only file is followed as it grows; it does not end.
 
     Yields
     ------
@@ -173,8 +178,17 @@ def read_feeds(
     """
     files = _files(sides)
     how = dialect(options)
+    if follow and files[follow] == ["-"]:
+        raise UsageError(
+            "--follow: standard input is read as it comes; name a file, or leave it out."
+        )
+    if follow and len(files[follow]) != 1:
+        raise UsageError(f"--follow: found {len(files[follow])} files; one can be followed.")
     openers = {
-        side: [partial(open_table, path, options.input_format, how, stdin, True) for path in paths]
+        side: [
+            partial(open_table, path, options.input_format, how, stdin, True, side == follow)
+            for path in paths
+        ]
         for side, paths in files.items()
     }
     with open_feeds(openers, options) as feeds:

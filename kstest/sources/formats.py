@@ -6,12 +6,12 @@ import os
 from dataclasses import replace
 from typing import BinaryIO
 
-from kstest.errors import DataError
+from kstest.errors import DataError, UsageError
 from kstest.sources.dialect import Dialect
 from kstest.sources.recode import Transcoded, Uncommented
-from kstest.sources.stream import Opened, Stream, converting, open_path
+from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
 from kstest.sources.table import Table
-from kstest.sources.wording import shown
+from kstest.sources.wording import label, shown
 
 _PEEK = 1 << 14
 _TITLES = {"csv": "CSV", "parquet": "Parquet", "arrow": "Arrow IPC"}
@@ -49,19 +49,40 @@ _EXTENSIONS = {
 
 
 def open_table(
-    path: str, input_format: str | None, how: Dialect, stdin: BinaryIO | None, live: bool = False
+    path: str,
+    input_format: str | None,
+    how: Dialect,
+    stdin: BinaryIO | None,
+    live: bool = False,
+    follow: bool = False,
 ) -> Table:
     """Open `path` with the reader that its content asks for.
 
-    With `live` the rows of a pipe come as they are written, and not in full blocks.
+    With `live` the rows of a pipe come as they are written, and not in full blocks; with `follow`
+    the end of a file is waited at for more.
     """
-    opened = open_path(path, stdin, live)
+    if follow:
+        _require_growing(path, how)
+    opened = open_path(path, stdin, live, follow)
     try:
         with converting(opened.label):
             return _table(opened, input_format, how)
     except BaseException:
         opened.close()
         raise
+
+
+def _require_growing(path: str, how: Dialect) -> None:
+    """Refuse to follow what cannot grow; asked before, since reading on would wait for ever."""
+    if how.encoding is not None or how.comment is not None:
+        raise UsageError("--follow: takes plain CSV in UTF-8, without --encoding and --comment.")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+    except (OSError, ValueError):
+        return  # the opening proper says what is wrong
+    if compressed(head) or any(head.startswith(magic) for magic in _MAGIC):
+        raise UsageError(f"--follow: {label(path)} is compressed or no text; only CSV can grow.")
 
 
 def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:

@@ -11,6 +11,7 @@ import io
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from kstest.sources.wording import label, one_line
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
+WAIT = 0.2  # seconds between two looks at a file that grows
 _CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -133,8 +135,40 @@ def expand(pattern: str, option: str) -> list[str]:
     return found
 
 
-def open_path(path: str, stdin: BinaryIO | None, live: bool = False) -> Opened:
-    """Open a file, or standard input for ``-``; `live` if the rows of a pipe come one by one."""
+class Growing:
+    """A file that somebody appends to: at its end more bytes are waited for, for ever.
+
+    Raises
+    ------
+    DataError
+        If the file becomes shorter: it was begun anew, and rows would be counted twice.
+    """
+
+    def __init__(self, file: io.FileIO, name: str) -> None:
+        self._file, self._name, self._place = file, name, 0
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            part = self._file.read(size)
+            if part:
+                self._place += len(part)
+                return part
+            if os.fstat(self._file.fileno()).st_size < self._place:
+                raise DataError(
+                    f"{self._name}: has become shorter while it was followed. Give the new file, "
+                    "with a new --state file if there is one."
+                )
+            time.sleep(WAIT)
+
+
+def open_path(
+    path: str, stdin: BinaryIO | None, live: bool = False, follow: bool = False
+) -> Opened:
+    """Open a file, or standard input for ``-``.
+
+    `live`: the rows of a pipe come one by one. `follow`: so do those of a file that grows, and it
+    does not end.
+    """
     name = "standard input" if path == "-" else label(path)
     with converting(name):
         if path == "-":
@@ -155,6 +189,9 @@ def open_path(path: str, stdin: BinaryIO | None, live: bool = False) -> Opened:
         try:
             status = os.fstat(raw.fileno())
             identity = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+            if follow and identity is not None:
+                growing = Growing(raw, name)
+                return _decompressed(path, name, growing, raw.close, identity, True)
             return _decompressed(path, name, raw, raw.close, identity, live and identity is None)
         except BaseException:
             raw.close()
@@ -167,6 +204,11 @@ def _checked_stdin(stdin: BinaryIO | None) -> BinaryIO:
     if stdin.isatty():
         raise UsageError("-: standard input is a terminal. Pipe data into it, or name a file.")
     return stdin
+
+
+def compressed(head: bytes) -> str | None:
+    """The codec of a file by its first bytes, None where it is not compressed."""
+    return next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
 
 
 def _flows(source: BinaryIO) -> bool:
@@ -187,7 +229,7 @@ def _decompressed(
 ) -> Opened:
     outer = Stream(raw, hashed=True, live=live)
     head = outer.peek(4)
-    codec = next((c for magic, c in _CODECS.items() if head.startswith(magic)), None)
+    codec = compressed(head)
     if codec is None:
         regular = raw if isinstance(raw, io.FileIO) and identity is not None else None
         return Opened(path, name, outer, outer.digest, close, regular, identity)
