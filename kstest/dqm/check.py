@@ -318,7 +318,7 @@ def _decided(
         verdict="rejected" if rejected else "not rejected",
         statistic=float(score.statistics[strongest]),
         p_value=p,
-        e_value=0.5 / np.sqrt(p),
+        e_value=float(0.5 / np.sqrt(p)),
         threshold=None if analytic else calibration.threshold(g, params.alpha),
         null={
             "scheme": "analytic" if analytic else f"toys ({draw})",
