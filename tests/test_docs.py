@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,29 @@ def test_public_functions_have_an_example():
     for name in METHODS:
         assert "\n    >>> " in getattr(kstest, name).__doc__, name
     assert "\n    >>> " in kstest.plan.__doc__
+
+
+def test_links_between_the_pages_lead_somewhere():
+    root = Path(kstest.__file__).parent.parent
+    pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    anchors = {
+        page: {
+            re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+        }
+        for page in pages
+    }
+    for page in pages:
+        for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+            path, _, anchor = target.partition("#")
+            found = (page.parent / path).resolve() if path else page
+            assert found in anchors, f"{page.name}: {target}"
+            assert not anchor or anchor in anchors[found], f"{page.name}: {target}"
+
+
+def test_every_test_is_in_the_readme():
+    from kstest.registry import COMMANDS, METHODS
+
+    text = (Path(kstest.__file__).parent.parent / "README.md").read_text()
+    named = set(re.findall(r"`(?:kstest )?([a-z]+)\b", text))
+    assert not {*METHODS, *COMMANDS} - {"datasets", "state"} - named

@@ -189,7 +189,7 @@ def test_data_are_the_same_for_a_seed_and_refused_beyond_the_nominal(tmp_path, c
 
 @pytest.mark.slow
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
-    text = (DATA.parent / "README.md").read_text()
+    text = (DATA.parent / "docs" / "batches.md").read_text()
     lines = [
         line for line in text.splitlines() if line.startswith(("kstest dqm", "kstest datasets"))
     ]

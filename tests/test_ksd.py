@@ -271,7 +271,7 @@ def test_readme_commands_run():
 
     lines = [
         line
-        for line in (DATA.parent / "README.md").read_text().splitlines()
+        for line in (DATA.parent / "docs" / "goodness-of-fit.md").read_text().splitlines()
         if line.startswith("kstest ksd datasets/")
     ]
     assert len(lines) == 3

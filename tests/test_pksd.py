@@ -505,7 +505,7 @@ def run(*arguments):
 def test_readme_commands_run_and_only_the_perturbed_test_sees_the_weights():
     lines = [
         line
-        for line in (DATA.parent / "README.md").read_text().splitlines()
+        for line in (DATA.parent / "docs" / "goodness-of-fit.md").read_text().splitlines()
         if line.startswith("kstest pksd datasets/")
     ]
     assert len(lines) == 2

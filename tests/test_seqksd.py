@@ -241,7 +241,7 @@ def test_names(tmp_path):
 
 
 def test_commands_of_the_readme():
-    text = (DATA.parent / "README.md").read_text()
+    text = (DATA.parent / "docs" / "goodness-of-fit.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("kstest seqksd datasets/")]
     assert len(lines) == 3
     for line, code in zip(lines, (0, 1, 1), strict=True):

@@ -306,7 +306,7 @@ def test_mean_rows_to_stop_on_a_weak_line():
     assert np.mean(rows) <= 420
 
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parent.parent / "docs" / "streams.md"
 LINES = re.findall(
     r"^kstest (?:skit|smmd|sksd) datasets/.*", README.read_text(), flags=re.MULTILINE
 )
@@ -318,7 +318,7 @@ def test_commands_of_the_readme(line):
     done = subprocess.run(
         [sys.executable, "-m", "kstest", *arguments],
         capture_output=True,
-        cwd=README.parent,
+        cwd=README.parent.parent,
         check=False,
     )
     assert done.returncode == 1, done.stderr
