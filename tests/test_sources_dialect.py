@@ -120,7 +120,7 @@ def test_bytes_that_are_no_text_name_their_place(read, monkeypatch):
     for name in ("PEEK_BYTES", "BLOCK_BYTES", "QUOTED_BYTES"):
         monkeypatch.setattr(csv_table, name, 48)
     monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
-    with pytest.raises(DataError, match=r"'c', row 9001: is not UTF-8 text.*--enc"):
+    with pytest.raises(DataError, match=r"'c', row 9,001: is not UTF-8 text.*--enc"):
         read(b"x,c\n" + b"1,a\n" * 9000 + b"2,\xe9\n")
 
 
