@@ -277,3 +277,24 @@ def bandwidth_numbers(text: str, name: str = "--bandwidth") -> tuple[float, ...]
             "commas, in units of the scaled columns"
         )
     return numbers
+
+
+def one_bandwidth(text: str, name: str) -> float | None:
+    """Read an option that is ``median`` (None) or one number.
+
+    Raises
+    ------
+    UsageError
+        Naming the option.
+    """
+    if text == "median":
+        return None
+    try:
+        width = float(text)
+    except ValueError:
+        width = math.nan
+    if not 1e-12 <= width <= 1e12:
+        raise UsageError(
+            f"{name} {text!r}: give median, or a positive number in units of the scaled columns"
+        )
+    return width

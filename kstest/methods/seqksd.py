@@ -27,6 +27,7 @@ from .common import strongest_lag
 from .sequence_data import Given, given_sequences, impossible
 from .sequence_explanation import explain, explaining_kernel, sentence
 from .sequence_statistic import Evidence, Setup, parametric, sequence_hashes, wild
+from .stein_result import impossible as off_support
 
 READS = "sequences"
 SAMPLES = ("data",)
@@ -246,7 +247,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     law = _null(params, given, n)
     why = impossible(given, work)
     if why:
-        return _impossible(base, why, params)
+        return off_support(base, why, params, "model")
     if n < 2 or (law == "wild" and 2.0 ** (1 - n) > params.alpha):
         return _too_few(base, params)
 
@@ -365,17 +366,6 @@ def _oddities(given: Given, law: str) -> tuple[Notice, ...]:
             )
         )
     return tuple(out)
-
-
-def _impossible(base: Result, why: str, params: Params) -> Result:
-    """A sequence of probability 0 under the null, whatever the rest."""
-    return replace(
-        base,
-        verdict="rejected",
-        p_value=1 / (1 + params.draws),
-        null={"scheme": "support of the model", "replicates": params.draws, "exact": True},
-        explanation={"summary": f"the data do not fit the model: {why}"},
-    )
 
 
 def _too_few(base: Result, params: Params) -> Result:

@@ -24,6 +24,7 @@ from ..result import Result
 from ..sample import Sample
 from . import detection
 from .column_blocks import named_blocks, used_blocks
+from .common import one_bandwidth
 from .detection import check_given as check_given
 from .skit_core import Bets, Core, advance, begin
 from .skit_report import draw, report
@@ -148,7 +149,7 @@ class Params:
             )
         for name in ("bandwidth", "bandwidth_x", "bandwidth_y"):
             if getattr(self, name) or name == "bandwidth":
-                _bandwidth(getattr(self, name), option_name(name))
+                one_bandwidth(getattr(self, name), option_name(name))
         self._check_mode()
 
     def _check_mode(self) -> None:
@@ -322,7 +323,7 @@ def _bets(params: Params) -> Bets:
 
 def _design(params: Params) -> blocks.Design | pairs.Design:
     widths = tuple(
-        _bandwidth(getattr(params, name) or params.bandwidth, option_name(name))
+        one_bandwidth(getattr(params, name) or params.bandwidth, option_name(name))
         for name in ("bandwidth_x", "bandwidth_y")
     )
     both = (widths[0], widths[1])
@@ -345,20 +346,6 @@ def _design(params: Params) -> blocks.Design | pairs.Design:
         bandwidths=both,
         seed=params.seed,
     )
-
-
-def _bandwidth(text: str, name: str) -> float | None:
-    if text == "median":
-        return None
-    try:
-        width = float(text)
-    except ValueError:
-        width = math.nan
-    if not 1e-12 <= width <= 1e12:
-        raise UsageError(
-            f"{name} {text!r}: give median, or a positive number in units of the scaled columns"
-        )
-    return width
 
 
 def _lists(params: Params, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:

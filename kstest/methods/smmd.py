@@ -30,6 +30,7 @@ from ..picture import Picture
 from ..result import Notice, Result, Verdict
 from ..sample import Sample
 from . import detection
+from .common import one_bandwidth
 from .detection import check_given as check_given
 from .stream_picture import evidence_panel, evidence_picture
 from .stream_rows import Columns, row_bytes, rows_of
@@ -112,7 +113,7 @@ class Params:
                 "--detect: is for --mode blocks, whose evidence comes block by block; give "
                 "--mode blocks, and a reference with as many rows as the stream will have"
             )
-        _bandwidth(self.bandwidth)
+        one_bandwidth(self.bandwidth, "--bandwidth")
 
 
 @dataclass(frozen=True)
@@ -391,25 +392,10 @@ def _design(params: Params, marks: int) -> blocks.Design:
         half_lives=HALF_LIVES if params.detect else (math.inf,),
         kernel=params.kernel,
         scale=params.scale,
-        bandwidths=(_bandwidth(params.bandwidth), None),
+        bandwidths=(one_bandwidth(params.bandwidth, "--bandwidth"), None),
         seed=params.seed,
         marks=marks,
     )
-
-
-def _bandwidth(text: str) -> float | None:
-    if text == "median":
-        return None
-    try:
-        width = float(text)
-    except ValueError:
-        width = math.nan
-    if not 1e-12 <= width <= 1e12:
-        raise UsageError(
-            f"--bandwidth {text!r}: give median, or a positive number in units of the scaled "
-            "columns"
-        )
-    return width
 
 
 def _kernel(state: State) -> dict[str, Any]:

@@ -47,14 +47,14 @@ def kernel_block(name: str, bank: Bank, params: Any) -> dict[str, object]:
     }
 
 
-def impossible(base: Result, outside: str, params: Any) -> Result:
+def impossible(base: Result, outside: str, params: Any, what: str = "target") -> Result:
     """A value that the target cannot give: probability 0 under the null, whatever the rest."""
     return replace(
         base,
         verdict="rejected",
         p_value=1 / (1 + params.draws),
-        null={"scheme": "support of the target", "replicates": params.draws, "exact": True},
-        explanation={"summary": f"the data do not fit the target: {outside}"},
+        null={"scheme": f"support of the {what}", "replicates": params.draws, "exact": True},
+        explanation={"summary": f"the data do not fit the {what}: {outside}"},
     )
 
 
