@@ -16,6 +16,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+# Whether this process runs nothing but kstest; set by the command line.
+own_process = False
+
 # Functions that are no tests: "module:name", imported when first used.
 FUNCTIONS = {
     "plan": "kstest.api:plan",

@@ -70,7 +70,8 @@ def warmup() -> int:
     import time
 
     from .betting.warm import load
-    from .engine import Work, warm
+    from .engine import Work
+    from .engine.warm import warm
 
     clock = time.process_time()
     compiling: list[str] = []
@@ -100,6 +101,9 @@ def completions(shell: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
+    import kstest
+
+    kstest.own_process = True
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     code = run(arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -15,8 +15,9 @@ import pytest
 from scipy.stats import binom
 
 import kstest
-from kstest.engine import Neighbourhood, Subsequences, Work, log_weights, stein_features
-from kstest.engine.sequence_near import EVERYWHERE
+from kstest.engine import Work
+from kstest.engine.sequence_near import EVERYWHERE, Neighbourhood
+from kstest.engine.sequences import Subsequences, log_weights, stein_features
 from kstest.errors import UsageError
 from kstest.targets.markov import chain
 from kstest.targets.sequence_csv import read_csv_model
@@ -150,7 +151,7 @@ def test_statistic_is_the_u_statistic(rng):
 
 @pytest.mark.parametrize("last", [2, 10**6])
 def test_hamming_sums_are_the_double_sum(last, rng):
-    from kstest.engine import hamming_blocks
+    from kstest.engine.sequences import hamming_blocks
 
     rows = rows_of(1, rng)
     model, weight = model_of(rows, 1), naive.chain_weight(rows, 1)

@@ -13,8 +13,10 @@ import pytest
 from scipy.stats import chi2
 
 import kstest
-from kstest.engine import Neighbourhood, Work, log_ratios, log_weights
+from kstest.engine import Work
 from kstest.engine.sequence_functions import neighbours
+from kstest.engine.sequence_near import Neighbourhood
+from kstest.engine.sequences import log_ratios, log_weights
 from kstest.errors import DataError
 from kstest.sources import SequenceOptions, sequences_from_objects
 from kstest.targets import Windows

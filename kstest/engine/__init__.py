@@ -22,7 +22,8 @@ The engine never holds that matrix and never repeats the sweep::
 - `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
   block sums out, in float64.
 - `sequences` sums Stein features of sequences of symbols: no pairs at all, the kernel has an
-  explicit feature map; its compiled loops are in `sequence_leaves`.
+  explicit feature map; its compiled loops are in `sequence_leaves`. Import it by its own name:
+  nothing else needs it, and start-up counts.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
   `jit` the options and the disk cache of compiled code; `work` threads and progress.
 
@@ -42,36 +43,22 @@ from .forms import Forms, quadratic_forms, signed_sums
 from .margins import Margin, bare, margins
 from .products import grid_products, table_products
 from .residuals import Basis, Residual, residuals
-from .sequence_near import Neighbourhood
-from .sequences import (
-    Subsequences,
-    hamming_blocks,
-    log_ratios,
-    log_weights,
-    stein_features,
-)
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import cross_values, mean_similarity
-from .warm import warm
 from .work import Work, single_blas, stage
 
 __all__ = [
     "Basis",
     "Forms",
     "Margin",
-    "Neighbourhood",
     "Residual",
     "SteinPoints",
-    "Subsequences",
     "Sums",
     "Work",
     "bare",
     "block_sums",
     "cross_values",
     "grid_products",
-    "hamming_blocks",
-    "log_ratios",
-    "log_weights",
     "margins",
     "mean_similarity",
     "pair_numbers",
@@ -80,9 +67,7 @@ __all__ = [
     "signed_sums",
     "single_blas",
     "stage",
-    "stein_features",
     "stein_sums",
     "stein_totals",
     "table_products",
-    "warm",
 ]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -32,8 +33,7 @@ def leaf(function: Callable[..., Any]) -> Any:
     A leaf may call only leaves of its own file: numba does not notice when a callee in another
     file changes, and would go on using the old machine code.
     """
-    import numba
-
+    numba = _numba()
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_directory())
@@ -45,9 +45,29 @@ def leaf(function: Callable[..., Any]) -> Any:
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a helper into the leaves that call it."""
+    return _numba().njit(inline="always", error_model="numpy", fastmath=FASTMATH)(function)
+
+
+@cache
+def _numba() -> Any:
+    """Import numba.
+
+    When first used it imports SciPy's BLAS, a seventh of the CPU time of a small run, for code that
+    calls `np.dot`. No leaf does, so the command line hides it; in a process that is not ours other
+    compiled code may need it.
+    """
     import numba
 
-    return numba.njit(inline="always", error_model="numpy", fastmath=FASTMATH)(function)
+    import kstest
+
+    blas = "scipy.linalg.cython_blas"
+    if kstest.own_process and blas not in sys.modules:
+        sys.modules[blas] = None  # type: ignore[assignment]
+        try:
+            import numba.np.arraymath  # looks for BLAS once, here
+        finally:
+            del sys.modules[blas]
+    return numba
 
 
 @cache

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Neighbourhood, Subsequences, Work
-from ..engine.sequence_near import EVERYWHERE
-from ..engine.sequences import BALANCING
+from ..engine import Work
+from ..engine.sequence_near import EVERYWHERE, Neighbourhood
+from ..engine.sequences import BALANCING, Subsequences
 from ..engine.work import silent
 from ..errors import UsageError
 from ..nulls import p_value, threshold

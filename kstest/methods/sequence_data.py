@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Work, log_weights
+from ..engine import Work
+from ..engine.sequences import log_weights
 from ..errors import UsageError
 from ..sample import Sample, Sequences
 from ..sources import SequenceOptions, read_sequences, sequences_from_objects

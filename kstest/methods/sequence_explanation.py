@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Subsequences, Work
+from ..engine import Work
+from ..engine.sequences import Subsequences
 from ..targets import SequenceModel
 from ..targets.sequence_model import Drawn
 from .sequence_statistic import Setup, features_of

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Neighbourhood, Subsequences, Work, hamming_blocks, signed_sums, stein_features
-from ..engine.sequences import Features
+from ..engine import Work, signed_sums
+from ..engine.sequence_near import Neighbourhood
+from ..engine.sequences import Features, Subsequences, hamming_blocks, stein_features
 from ..engine.work import silent, single_blas
 from ..nulls import aggregate, independent_signs, informative, sign_bins
 from ..targets import SequenceModel
