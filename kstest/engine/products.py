@@ -29,14 +29,14 @@ from .work import Work, run_tasks, silent, single_blas
 
 AnyMargin = Margin | Residual
 
-# Kernel values of a strip, over all margins: they stay in the last-level cache.
-STRIP_VALUES = 4_000_000
+# Kernel values of a strip, over all margins: long enough rows for matrix products, 64 MB.
+STRIP_VALUES = 16_000_000
 # Entries of one flattened matrix that meet in one matrix product of the grid.
 CHUNK = 8192
 # Chunks whose products are held before they are added, in order.
 WAVE = 16
-# Kernel values made per task.
-TASK_VALUES = 100_000
+# Kernel values made per task: fewer tasks wait for the interpreter lock.
+TASK_VALUES = 400_000
 
 
 def table_products(

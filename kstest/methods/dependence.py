@@ -132,11 +132,13 @@ def column_pairs(
     params: Any,
     rng: np.random.Generator,
     work: Work,
+    found: Statistics,
 ) -> list[dict[str, Any]]:
     """Describe the pairs of columns from different blocks, the strongest first.
 
     `z` is the HSIC of the two columns at their median distances, in units of its spread under
-    permutation; only for a few pairs. These are descriptions: the test is over all columns.
+    permutation; only for a few pairs, and of the test itself (`found`) where there is one pair.
+    These are descriptions: the test is over all columns.
     """
     columns = [(l, name) for l, block in enumerate(names) for name in block]
     pairs = [
@@ -145,7 +147,9 @@ def column_pairs(
     pairs = pairs[:MOST_DESCRIBED]
     single = [Block.of(data, (name,)) for _, name in columns]
     z: list[float | None] = [None] * len(pairs)
-    if len(pairs) <= MOST_TESTED:
+    if len(pairs) == 1:
+        z = [largest_z(found)]
+    elif len(pairs) <= MOST_TESTED:
         alone = replace(
             params,
             x="", y="", block=(), all_pairs=True,

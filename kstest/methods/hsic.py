@@ -298,7 +298,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         **strongest(found),
     }
     if rejected:
-        explanation["dependence"] = column_pairs(data, names, how, params, rng, work)
+        explanation["dependence"] = column_pairs(data, names, how, params, rng, work, found)
     return replace(
         base,
         verdict="rejected" if rejected else "not rejected",
