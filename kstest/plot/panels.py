@@ -31,7 +31,7 @@ def distribution(ax: Axes, drawing: Drawing, label_width: float) -> None:
     elif isinstance(drawing, Bars):
         _bars(ax, drawing, label_width)
     elif isinstance(drawing, Curve):
-        curve(ax, drawing, float(np.abs(drawing.y).max()) or 1.0, separate=False)
+        path(ax, drawing)
 
 
 def _histogram(ax: Axes, drawing: Histogram) -> None:
@@ -93,6 +93,18 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     ax.set_yticks([])
     ax.text(-0.02, 0.5, drawing.label, transform=ax.transAxes, size=SMALL, color=GREY,
             ha="right", va="center")  # fmt: skip
+
+
+def path(ax: Axes, drawing: Curve) -> None:
+    """A signed function that is a panel by itself: with numbers at its axis."""
+    curve(ax, drawing, float(np.abs(drawing.y).max()) or 1.0, separate=False)
+    low, high = min(float(drawing.y.min()), 0.0), max(float(drawing.y.max()), 0.0)
+    room = 0.05 * (high - low) or 1.0
+    ax.set_ylim(low - room, high + room)
+    first, last = float(drawing.x.min()), float(drawing.x.max())
+    ax.set_xlim(first, last + (0.02 * (last - first) or 1.0))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.texts[-1].set(position=(-0.02, 1.0), va="bottom")
 
 
 def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, float]) -> None:
