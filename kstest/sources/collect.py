@@ -12,7 +12,7 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.join import join, require_few
 from kstest.sources.levels import Levels
-from kstest.sources.match import named_like, require_columns
+from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import no_value, notices, refuse_missing
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan, matched, require_kinds
@@ -24,6 +24,19 @@ from kstest.sources.where import Cells, holds
 Opener = Callable[[], Table]
 
 
+def open_firsts(
+    sides: Mapping[str, Sequence[Opener]], options: ReadOptions, stack: ExitStack
+) -> tuple[dict[str, Table], Selection, Plan]:
+    """Open the first table of every side, which `stack` closes, and match their columns."""
+    firsts: dict[str, Table] = {}
+    for side, openers in sides.items():
+        if not openers:
+            raise UsageError(f"{side}: no file was given; at least one is needed.")
+        firsts[side] = openers[0]()
+        stack.callback(firsts[side].close)
+    return matched(firsts, options, alone=all(len(some) == 1 for some in sides.values()))
+
+
 def collect(
     sides: Mapping[str, Sequence[Opener]], options: ReadOptions
 ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
@@ -33,14 +46,7 @@ def collect(
     costs no time; the others one by one, so that a thousand files need no thousand descriptors.
     """
     with ExitStack() as stack:
-        firsts: dict[str, Table] = {}
-        for side, openers in sides.items():
-            if not openers:
-                raise UsageError(f"{side}: no file was given; at least one is needed.")
-            firsts[side] = openers[0]()
-            stack.callback(firsts[side].close)
-        alone = all(len(openers) == 1 for openers in sides.values())
-        firsts, selection, plan = matched(firsts, options, alone)
+        firsts, selection, plan = open_firsts(sides, options, stack)
         seen = {name: None for table in firsts.values() for name in table.names}
         levels = [Levels() for _ in plan.coded]
         targets = {side: tuple(plan.split) or (side,) for side in sides}

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kstest.errors import DataError, UsageError
+from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sample import Input, Sample
+from kstest.sources.collect import open_firsts
 from kstest.sources.join import join
 from kstest.sources.levels import Levels
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import refuse_missing
 from kstest.sources.options import ReadOptions
-from kstest.sources.plan import Plan, matched, require_kinds
+from kstest.sources.plan import Plan, require_kinds
 from kstest.sources.rows import Rows
 from kstest.sources.table import Table
 from kstest.sources.where import Cells, holds
@@ -122,14 +123,7 @@ def open_feeds(
 ) -> Iterator[dict[str, Feed]]:
     """Open the first table of every side, match their columns and yield a feed for each."""
     with ExitStack() as stack:
-        firsts: dict[str, Table] = {}
-        for side, openers in sides.items():
-            if not openers:
-                raise UsageError(f"{side}: no file was given; at least one is needed.")
-            firsts[side] = openers[0]()
-            stack.callback(firsts[side].close)
-        alone = all(len(openers) == 1 for openers in sides.values())
-        firsts, selection, plan = matched(firsts, options, alone)
+        firsts, selection, plan = open_firsts(sides, options, stack)
         yield {
             side: Feed(side, plan, selection, options.missing, firsts[side], openers[1:])
             for side, openers in sides.items()
