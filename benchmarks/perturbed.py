@@ -1,9 +1,10 @@
 """Level, power and speed of `kstest pksd` on densities with separated modes.
 
     python3 benchmarks/perturbed.py [level] [power] [modes] [speed] [--repeats 100] [--only TEXT]
+                                    [--tests sp os ksd ksdagg fssd]
 
 `level` and `power` print rejection rates at level 0.05 of pksd (sp, os) beside KSD (one
-bandwidth), aggregated KSD (ten), and FSSD where kstest has it, on the settings of Liu, Duncan,
+bandwidth), aggregated KSD (ten), and FSSD (`fssd.py`), on the settings of Liu, Duncan,
 Gandy (2023, arXiv 2304.14762): two normal laws, rows of one of them or with other weights; a
 Gauss-Bernoulli restricted Boltzmann machine with 50 visible units; mixtures of t and banana-shaped
 laws (their curvature is ours). Beside a level stands the central 99.9 % binomial band. `modes`
@@ -17,21 +18,21 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import fssd
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import expit, gammaln
 from scipy.stats import binom
 from stein import Boltzmann
 
 import kstest
-from kstest.registry import METHODS
 
 TESTS = {
     "sp": ("pksd", {}),
     "os": ("pksd", {"variant": "os"}),
     "ksd": ("ksd", {"bandwidth": "median"}),
     "ksdagg": ("ksd", {}),
-    "fssd": ("fssd", {}),
 }
+NAMES = (*TESTS, "fssd")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Case:
 
     n: int
     target: Any
+    score: Any
     true: Any
     other: Any
 
@@ -53,8 +55,13 @@ def two_bumps(n, d, delta, weight):
         X[:, 0] += delta * (rng.random(n) >= share)
         return X
 
+    def score(X):
+        S = -X
+        S[:, 0] += delta * expit(delta * (X[:, 0] - delta / 2))
+        return S
+
     target = f"gaussian_mixture([0.5, 0.5], means={means}, covariances=1)"
-    return Case(n, target, lambda rng: draw(rng, 0.5), lambda rng: draw(rng, weight))
+    return Case(n, target, score, lambda rng: draw(rng, 0.5), lambda rng: draw(rng, weight))
 
 
 class Machine(Boltzmann):
@@ -80,7 +87,8 @@ class Machine(Boltzmann):
 
 def machine(hidden):
     target, other = Machine(hidden, 0.0), Machine(hidden, 1.0)
-    return Case(1000, target, lambda g: target.sample(1000, g), lambda g: other.sample(1000, g))
+    draws = [lambda rng, law=law: law.sample(1000, rng) for law in (target, other)]
+    return Case(1000, target, target.score, *draws)
 
 
 class Islands:
@@ -133,7 +141,7 @@ def islands(d):
     def other(rng):
         return Islands(d, np.exp(rng.normal(size=20))).sample(1000, rng)
 
-    return Case(1000, target, lambda g: target.sample(1000, g), other)
+    return Case(1000, target, target.score, lambda rng: target.sample(1000, rng), other)
 
 
 CASES = {
@@ -145,29 +153,37 @@ CASES = {
 }
 
 
+def verdict(test, X, case, options):
+    """ "rejected", "not rejected" or "no verdict" of one of the tests."""
+    if test == "fssd":
+        return "rejected" if fssd.p_value(X, case.score(X)) <= 0.05 else "not rejected"
+    method, given = TESTS[test]
+    call = getattr(kstest, method)
+    found = call(X, target=case.target, draws=options.draws, threads=options.threads, **given)
+    return found.verdict
+
+
 def rates(what, options):
     """Rejection rates on draws of the target (level) or of something else (power)."""
-    tests = {k: v for k, v in TESTS.items() if v[0] in METHODS}
     low, high = binom.ppf([0.0005, 0.9995], options.repeats, 0.05) / options.repeats
     print(f"\n{what}: share of rejections, {options.repeats} data sets, {options.draws} draws")
     if what == "level":
         print(f"band of a true level of 0.05: {low:.3f} to {high:.3f}")
-    print(f"{'':26}{'n':>6}" + "".join(f"{name:>9}" for name in tests) + f"{'no verdict':>12}")
+    head = "".join(f"{name:>9}" for name in options.tests)
+    print(f"{'':26}{'n':>6}{head}{'no verdict':>12}")
     for number, (name, case) in enumerate(CASES.items()):
         if options.only not in name:
             continue
-        found, open_ = dict.fromkeys(tests, 0), 0
+        found, open_ = dict.fromkeys(options.tests, 0), 0
         for repeat in range(options.repeats):
             rng = np.random.default_rng([23, number, repeat, what == "level"])
             X = (case.true if what == "level" else case.other)(rng)
-            for test, (method, given) in tests.items():
-                result = getattr(kstest, method)(
-                    X, target=case.target, draws=options.draws, threads=options.threads, **given
-                )
-                found[test] += result.verdict == "rejected"
-                open_ += test == "sp" and result.verdict == "no verdict"
+            for test in options.tests:
+                said = verdict(test, X, case, options)
+                found[test] += said == "rejected"
+                open_ += said == "no verdict"
         shares = "".join(f"{count / options.repeats:9.3f}" for count in found.values())
-        print(f"{name:26}{case.n:6d}{shares}{open_ / options.repeats:12.3f}", flush=True)
+        print(f"{name:26}{case.n:6d}{shares}{open_:12d}", flush=True)
 
 
 def modes(options):
@@ -211,6 +227,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--draws", type=int, default=199)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tests", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--only", default="", help="cases whose name has this text")
     options = parser.parse_args()
     for what in options.what or ["power"]:
