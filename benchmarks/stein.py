@@ -1,6 +1,6 @@
 """Speed, level and power of `kstest ksd`.
 
-    python3 benchmarks/stein.py [speed] [level] [power] [large] [--repeats 1000] [--rows 100000]
+    python3 benchmarks/stein.py [speed] [level] [power] [large] [numpy] [--repeats 1000] [--rows 100000]
 
 `speed` prints CPU seconds and giga-pairs per CPU second on one thread, next to the yardstick of
 Gaussian kernel sums (float32) for as many bandwidths. `level` prints rejection rates on null
@@ -10,6 +10,8 @@ Boltzmann machine with noise on its weights; next to the median bandwidth and to
 smallest p-value over bandwidths. `large` prints seconds and peak memory of the sum over all pairs
 of `--rows` rows (100,000), and the level of its scheme, in which rows
 share signs in bins and pairs within a bin are left out, at 600 and 2,000 rows.
+`numpy` prints CPU seconds beside the same tests in whole NumPy matrices (`stein_numpy.py`), one
+thread, 500 draws, in one run.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ import resource
 import time
 
 import numpy as np
+import stein_numpy
 import yardstick
 from scipy.stats import binom
+from threadpoolctl import threadpool_limits
 
 import kstest
 
@@ -75,6 +79,27 @@ def _null_rejects(n, d, kernel, null, repeat):
     target = (lambda X: -X) if null == "scores" else "normal()"  # scores: whitened by the data
     law = "wild" if null == "scores" else null
     return kstest.ksd(X, target=target, kernel=kernel, null=law, draws=99, threads=1).reject
+
+
+def beside_numpy():
+    seconds(1_000, 2, "median")
+    print("CPU seconds, 500 draws, one thread; NumPy: whole matrices, draws of ksdagg 500 + 500")
+    print(f"{'n':>7} {'d':>3} {'test':>10} {'kstest':>8} {'NumPy':>8} {'ratio':>7}")
+    tests = {"median": stein_numpy.ksd, "aggregate": stein_numpy.ksdagg}
+    with threadpool_limits(1):
+        for n in (1_000, 5_000):
+            for d in (2, 10):
+                X = np.random.default_rng(1).normal(size=(n, d))
+                for bandwidth, peer in tests.items():
+                    ours = min(seconds(n, d, bandwidth) for _ in range(3))
+                    began = time.process_time()
+                    peer(X, -X)
+                    other = time.process_time() - began
+                    print(
+                        f"{n:7,d} {d:3d} {bandwidth:>10} {ours:8.3f} {other:8.2f}"
+                        f" {other / ours:6.1f}x",
+                        flush=True,
+                    )
 
 
 class Boltzmann:
@@ -152,13 +177,14 @@ def large(rows, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", help="speed, level, power, large; default: speed")
+    parser.add_argument("what", nargs="*", help="speed, numpy, level, power, large; default: speed")
     parser.add_argument("--repeats", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=100_000)
     options = parser.parse_args()
     for what in options.what or ["speed"]:
         {
             "speed": speed,
+            "numpy": beside_numpy,
             "level": lambda: level(options.repeats),
             "power": lambda: power(options.repeats),
             "large": lambda: large(options.rows, options.repeats),
