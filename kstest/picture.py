@@ -64,6 +64,8 @@ class Curve:
     marks : ndarray or None
         Places on the horizontal axis that get a vertical line.
     scale : str
+    level : float or None
+        A height that gets a horizontal line; only of curves that are a panel by themselves.
     """
 
     x: Array
@@ -71,6 +73,7 @@ class Curve:
     label: str
     marks: Array | None = None
     scale: str = ""
+    level: float | None = None
 
     @property
     def common(self) -> str:

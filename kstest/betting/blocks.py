@@ -187,7 +187,7 @@ def step(design: Design, state: State, x: Rows, y: Rows) -> tuple[State, NDArray
         used = WARM_UP
     circles = _circles(design, state, x, y)
     ends: list[int] = []
-    factors: list[Array] = []
+    bets: list[Array] = []
     while True:
         rows = design.stride * design.window(state.windows)
         if used + rows > len(x):
@@ -198,12 +198,12 @@ def step(design: Design, state: State, x: Rows, y: Rows) -> tuple[State, NDArray
         offset = used
         while used + rows <= upto:
             window = slice(used - offset, used - offset + rows)
-            factors.append(_window(design, state, angles[0][window], angles[1][window]))
+            bets.append(_window(design, state, angles[0][window], angles[1][window]))
             used += rows
             ends.append(state.start + used)
             state = replace(state, windows=state.windows + 1)
             rows = design.stride * design.window(state.windows)
-    found = np.array(factors).reshape(len(factors), design.experts)
+    found = np.array(bets).reshape(len(bets), design.experts)
     return _keeping(state, x, y, used), np.array(ends, np.int64), found
 
 
@@ -234,33 +234,55 @@ def _warmed(design: Design, state: State, x: Rows, y: Rows) -> State:
 def _circles(design: Design, state: State, x: Rows, y: Rows) -> tuple[Circle, Circle]:
     assert state.x_scale is not None
     assert state.y_scale is not None
-    seed, D, kernel = 2 * design.seed, design.features, design.kernel
-    return (
-        Circle.of(state.x_scale, x.marks.shape[1], seed + 1, D, kernel),
-        Circle.of(state.y_scale, y.marks.shape[1], seed + 2, D, kernel),
-    )
+    return circle(design, state.x_scale, x, 1), circle(design, state.y_scale, y, 2)
+
+
+def circle(design: Design, scale: Scale, rows: Rows, place: int) -> Circle:
+    """Features of a margin; `place` 1 for x, 2 for y, which have frequencies of their own."""
+    seed = 2 * design.seed + place
+    return Circle.of(scale, rows.marks.shape[1], seed, design.features, design.kernel)
 
 
 def _window(design: Design, state: State, x: Array, y: Array) -> Array:
     """Log factors of one window, from its angles; then learn from it."""
-    rows, L = len(x), design.stride
     x_points, y_points = points(x), points(y)
-    order = np.empty((ARRANGEMENTS + 1, rows // L), np.int64)
-    out = np.empty((L, len(design.half_lives), RUNGS, len(STRENGTHS)))
-    for k in range(L):
-        index = np.uint64(state.windows * L + k)
-        leaves.permutations(np.uint64(design.seed), index, order)
-        leaves.joint_block(
-            *(np.ascontiguousarray(part[:, k::L]) for part in (*x_points, *y_points)),
-            state.joint,
-            state.first,
-            state.second,
-            state.weight,
-            order,
-            STRENGTHS,
-            out[k],
-        )
+    orders = arrangements(design, state.windows)
+    witness = state.joint, state.first, state.second, state.weight
+    out = factors(orders, x_points, y_points, witness)
     _learn(design, state, x_points, y_points)
+    return out
+
+
+def arrangements(design: Design, number: int) -> NDArray[np.int64]:
+    """Permutations of the blocks of window `number`, shape (stride, M + 1, B)."""
+    order = np.empty((design.stride, ARRANGEMENTS + 1, design.window(number)), np.int64)
+    for k in range(design.stride):
+        index = np.uint64(number * design.stride + k)
+        leaves.permutations(np.uint64(design.seed), index, order[k])
+    return order
+
+
+def factors(
+    orders: NDArray[np.int64],
+    x: tuple[Array, Array],
+    y: tuple[Array, Array],
+    witness: tuple[Array, Array, Array, Array],
+) -> Array:
+    """Log factors of one window for every expert, (E,).
+
+    Parameters
+    ----------
+    orders : ndarray of int64 (stride, M + 1, B)
+    x, y : two ndarrays each (R, stride B, D)
+        Features of the window's rows.
+    witness : ndarrays
+        `joint`, `first`, `second` and `weight` of a `State`.
+    """
+    L = len(orders)
+    out = np.empty((L, *witness[0].shape[:2], len(STRENGTHS)))
+    for k in range(L):
+        parts = (np.ascontiguousarray(part[:, k::L]) for part in (*x, *y))
+        leaves.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k])
     if L == 1:
         return out.reshape(-1)
     flat = out.reshape(L, -1)
@@ -270,7 +292,12 @@ def _window(design: Design, state: State, x: Array, y: Array) -> Array:
 
 def _learn(design: Design, state: State, x: tuple[Array, Array], y: tuple[Array, Array]) -> None:
     rows = x[0].shape[1]
-    keep = np.array([0.5 ** (rows / h) for h in design.half_lives])
+    keep = fading(design, rows)
     leaves.add_joint(*x, *y, keep, state.joint, state.first, state.second)
     np.multiply(state.weight, keep, out=state.weight)
     np.add(state.weight, rows, out=state.weight)
+
+
+def fading(design: Design, rows: int) -> Array:
+    """What is left, after `rows` more rows, of what was learned; (H,)."""
+    return np.array([0.5 ** (rows / h) for h in design.half_lives])

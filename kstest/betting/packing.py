@@ -15,7 +15,8 @@ S = TypeVar("S")
 def pack(state: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Take a frozen dataclass apart.
 
-    Its fields may be numbers, words, None, arrays, and dataclasses of these.
+    Its fields may be numbers, words, None, arrays, dataclasses of these, and tuples of such
+    dataclasses.
 
     Returns
     -------
@@ -34,6 +35,12 @@ def pack(state: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             inner, more = pack(value)
             header[f.name] = inner
             arrays |= {f"{f.name}.{name}": array for name, array in more.items()}
+        elif isinstance(value, tuple):
+            header[f.name] = []
+            for k, element in enumerate(value):
+                inner, more = pack(element)
+                header[f.name].append(inner)
+                arrays |= {f"{f.name}.{k}.{name}": array for name, array in more.items()}
         elif value is None or isinstance(value, str | bool | int | float):
             header[f.name] = value
         else:
@@ -52,13 +59,15 @@ def unpack(kind: type[S], header: Mapping[str, Any], arrays: Mapping[str, np.nda
     hints = get_type_hints(kind)
     found: dict[str, Any] = {}
     for f in fields(kind):  # type: ignore[arg-type]
-        inner = _inner(hints[f.name])
+        inner, many = _inner(hints[f.name])
         if f.name in arrays:
             found[f.name] = arrays[f.name]
+        elif many and inner is not None:
+            some = _below(arrays, f.name)
+            parts = [_below(some, str(k)) for k in range(len(header[f.name]))]
+            found[f.name] = tuple(map(unpack, [inner] * len(parts), header[f.name], parts))
         elif inner is not None and header[f.name] is not None:
-            start = f"{f.name}."
-            some = {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
-            found[f.name] = unpack(inner, header[f.name], some)
+            found[f.name] = unpack(inner, header[f.name], _below(arrays, f.name))
         else:
             value = header[f.name]
             if not (value is None or isinstance(value, str | bool | int | float)):
@@ -67,7 +76,14 @@ def unpack(kind: type[S], header: Mapping[str, Any], arrays: Mapping[str, np.nda
     return kind(**found)
 
 
-def _inner(hint: Any) -> Any:
-    """The dataclass in a field's type, if there is one, without its `| None`."""
-    choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return next((c for c in choices if isinstance(c, type) and is_dataclass(c)), None)
+def _below(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The arrays of a part, by their names in it."""
+    start = f"{name}."
+    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+
+
+def _inner(hint: Any) -> tuple[Any, bool]:
+    """The dataclass in a field's type, if there is one, and whether it is a tuple of these."""
+    many = get_origin(hint) is tuple
+    choices = get_args(hint) if many or get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return next((c for c in choices if isinstance(c, type) and is_dataclass(c)), None), many

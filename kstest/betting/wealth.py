@@ -72,6 +72,13 @@ def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple
         return wealth, np.empty(0)
     experts, log_e = wealth.experts.copy(), np.empty(len(ends))
     leaves.mixture_path(np.ascontiguousarray(log_factors), experts, log_e)
+    return recorded(replace(wealth, experts=experts), ends, log_e), log_e
+
+
+def recorded(wealth: Wealth, ends: NDArray[np.int64], log_e: Array) -> Wealth:
+    """Enter log_e after more rounds: the latest, the largest, the path."""
+    if not len(ends):
+        return wealth
     best = int(np.argmax(log_e))
     larger = log_e[best] > wealth.largest
     known = wealth.rows, wealth.path, wealth.stride
@@ -83,10 +90,9 @@ def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple
         largest=float(log_e[best]) if larger else wealth.largest,
         largest_row=int(ends[best]) if larger else wealth.largest_row,
         stride=stride,
-        experts=experts,
         rows=rows,
         path=path,
-    ), log_e
+    )
 
 
 def thinned(

@@ -16,13 +16,13 @@ from .column_blocks import Block
 from .conditional import ranks_given
 from .dependence import NOTABLE
 from .distribution import number_labels
+from .pairs_map import pairs_map
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-# Pairs of columns drawn as tables, and columns of the map of all pairs.
+# Pairs of columns drawn as tables.
 MOST_TABLES = 6
-MOST_COLUMNS = 60
 # Cells of a table on each side; where columns are independent a cell holds this many rows or more.
 FEWEST_BINS, MOST_BINS, CELL_ROWS = 2, 8, 10
 # Colours end at this many times the rows that independence gives.
@@ -52,7 +52,7 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     if result.verdict == "no verdict":
         return Picture()
     every = result.explanation.get("all_pairs")
-    panels = [_map(every, result)] if every else []
+    panels = [pairs_map(every, result)] if every else []
     pairs = _pairs(every, result)
     for pair in pairs[:MOST_TABLES]:
         clear = pair.get("z") is None or pair["z"] > NOTABLE
@@ -74,34 +74,6 @@ def _pairs(every: Sequence[dict[str, Any]] | None, result: Result) -> list[dict[
     return [
         {"x": x, "y": y} for i, (k, x) in enumerate(columns) for l, y in columns[i + 1 :] if k < l
     ]
-
-
-def _map(pairs: Sequence[dict[str, Any]], result: Result) -> Panel:
-    """Adjusted p-values of pairs; of many columns those with the smallest."""
-    names = list(dict.fromkeys(name for pair in pairs for name in (pair["x"], pair["y"])))
-    words = ["p-values of pairs of columns after Holm's correction; framed: dependent"]
-    if len(names) > MOST_COLUMNS:
-        least = dict.fromkeys(names, 1.0)
-        for pair in pairs:
-            for side in ("x", "y"):
-                least[pair[side]] = min(least[pair[side]], pair["p_value"])
-        kept = set(sorted(names, key=lambda name: least[name])[:MOST_COLUMNS])
-        words.append(f"the {MOST_COLUMNS} of {len(names)} columns with the smallest p-values")
-        names = [name for name in names if name in kept]
-    place = {name: k for k, name in enumerate(names)}
-    values = np.full((len(names), len(names)), np.nan)
-    marked = np.zeros(values.shape, np.bool_)
-    for pair in pairs:
-        if pair["x"] in place and pair["y"] in place:
-            cell = place[pair["y"]], place[pair["x"]]
-            values[cell], marked[cell] = pair["adjusted_p_value"], pair["reject"]
-    lowest = min(result.alpha / 5, float(np.nanmin(values)))
-    # Nothing stands above the diagonal: the first row and the last column are empty.
-    drawn = HeatMap(
-        tuple(names[1:]), tuple(names[:-1]), values[1:, :-1], "p-value",
-        lowest, 1.0, logarithmic=True, marked=marked[1:, :-1],
-    )  # fmt: skip
-    return Panel("all pairs of columns", tuple(words), (drawn,), bool(result.reject))
 
 
 def _table(data: Sample, pair: dict[str, Any], params: Any, strong: bool) -> Panel:

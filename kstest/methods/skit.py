@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from ..betting import STEP_ROWS, bets, blocks, pairs, payoffs, symmetric
+from ..betting import STEP_ROWS, blocks, pairs
 from ..engine import Work
 from ..errors import UsageError
-from ..params import alpha, check_common, option, option_name, seed
+from ..params import option_name
 from ..picture import Picture
 from ..result import Result
 from ..sample import Sample
-from . import detection
+from . import skit_pairs, skit_report
 from .column_blocks import named_blocks, used_blocks
 from .common import one_bandwidth
 from .detection import check_given as check_given
-from .skit_core import Bets, Core, advance, begin
-from .skit_report import draw, report
+from .skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
+from .skit_options import Params
 from .stream_rows import (
     Columns,
     levels_of,
@@ -58,6 +58,12 @@ REFERENCES = """\
   author = {Koning, Nick W.},
   year   = {2023}, note = {arXiv:2310.01153}
 }
+@article{wang2022ebh,
+  title   = {False Discovery Rate Control with E-values},
+  author  = {Wang, Ruodu and Ramdas, Aaditya},
+  journal = {Journal of the Royal Statistical Society: Series B},
+  volume  = {84}, number = {3}, pages = {822--852}, year = {2022}, note = {arXiv:2009.02824}
+}
 @article{ramdas2023game,
   title   = {Game-Theoretic Statistics and Safe Anytime-Valid Inference},
   author  = {Ramdas, Aaditya and Gr{\\"u}nwald, Peter and Vovk, Vladimir and Shafer, Glenn},
@@ -67,115 +73,22 @@ REFERENCES = """\
 
 
 @dataclass(frozen=True)
-class Params:
-    """Options of `run`; see the help of each field."""
-
-    x: str = option("", "First block of columns, such as a,b,3-5,'x*'.", metavar="LIST")
-    y: str = option("", "Second block of columns.", metavar="LIST")
-    alpha: float = alpha()
-    seed: int = seed()
-    mode: str = option(
-        "blocks",
-        "Bet on blocks of rows, by permuting them; or on pairs of rows, as published.",
-        choices=("blocks", "pairs"),
-    )
-    block: int = option(16, "Rows of a block, within which one of both sides is exchangeable.")
-    kernel: str = option(
-        "gaussian",
-        "Kernel; linear only with --mode pairs and --symmetric.",
-        choices=tuple(payoffs.KERNELS),
-    )
-    bandwidth: str = option(
-        "median",
-        "The median distance of the first 20 rows, or a number in units of the scaled columns. "
-        "With --mode blocks four bandwidths from twice to a quarter of it are used.",
-        metavar="median|NUMBER",
-    )
-    bandwidth_x: str = option("", "The same for the first block only.", metavar="median|NUMBER")
-    bandwidth_y: str = option("", "The same for the second block only.", metavar="median|NUMBER")
-    scale: str = option(
-        "robust",
-        "Unit of each column, from the first 20 rows: median absolute deviation, standard "
-        "deviation, or as it is.",
-        choices=("robust", "standard", "none"),
-    )
-    payoff: str = option("hsic", "With --mode pairs: the witness.", choices=payoffs.PAYOFFS)
-    bet: str = option("mixture", "With --mode pairs: how much is bet.", choices=bets.BETS)
-    symmetric: str = option(
-        "none",
-        "With --mode pairs: bet on sign and size of the witness difference, for laws that drift.",
-        choices=symmetric.TRANSFORMS,
-    )
-    witness_rows: int = option(2000, "With --mode pairs: rows that the witness keeps.")
-    guard: str = option(
-        "on",
-        "Watch whether both sides depend on the time of the row, and give no verdict if they do.",
-        choices=("on", "off"),
-    )
-    thin: int = option(1, "Use every N-th row only.", metavar="N")
-    strided: int = option(
-        1,
-        "Blocks of every N-th row, N of them side by side, whose evidence is averaged: for rows "
-        "that depend on their neighbours.",
-        metavar="N",
-    )
-    detect: bool = detection.detect()
-    run_length: int = detection.run_length()
-    on_alarm: str = detection.on_alarm()
-    detector: str = detection.detector()
-    residualise: str = option(
-        "",
-        "A calendar column, such as the hour: subtract from every number the mean of the earlier "
-        "rows with the same value. Not tested itself.",
-        metavar="COLUMN",
-    )
-
-    def __post_init__(self) -> None:
-        check_common(self)
-        detection.check_detection(self)
-        if bool(self.x) != bool(self.y):
-            given, other = ("--x", "--y") if self.x else ("--y", "--x")
-            raise UsageError(
-                f"{given} {self.x or self.y!r}: give {other} too, the block to test it against"
-            )
-        for name, least, most in (("block", 2, 64), ("thin", 1, 10**6), ("strided", 1, 1000)):
-            if not least <= getattr(self, name) <= most:
-                raise UsageError(
-                    f"--{name} {getattr(self, name)}: give a whole number from {least} to {most}"
-                )
-        if not 2 <= self.witness_rows <= 20_000:
-            raise UsageError(
-                f"--witness-rows {self.witness_rows}: give a whole number from 2 to 20000"
-            )
-        for name in ("bandwidth", "bandwidth_x", "bandwidth_y"):
-            if getattr(self, name) or name == "bandwidth":
-                one_bandwidth(getattr(self, name), option_name(name))
-        self._check_mode()
-
-    def _check_mode(self) -> None:
-        pairs_only = {"payoff": "hsic", "bet": "mixture", "symmetric": "none"}
-        for name, default in pairs_only.items():
-            if self.mode == "blocks" and getattr(self, name) != default:
-                raise UsageError(f"--{name} {getattr(self, name)}: is for --mode pairs")
-        if self.mode == "pairs" and self.strided > 1:
-            raise UsageError("--strided is for --mode blocks; with --mode pairs use --thin")
-        if self.mode == "pairs" and self.detect:
-            raise UsageError("--detect is for --mode blocks, whose evidence comes block by block")
-        if self.kernel == "linear" and (self.mode == "blocks" or self.symmetric == "none"):
-            raise UsageError(
-                "--kernel linear: is not bounded; use it with --mode pairs and --symmetric tanh, "
-                "sign, rank or predictive"
-            )
-
-
-@dataclass(frozen=True)
 class State:
-    """A stream under test: options, columns, and what is kept of the rows."""
+    """A stream under test.
+
+    Attributes
+    ----------
+    params : Params
+    columns : Columns
+    sides : tuple of tuple of str
+        The names of both blocks; with all pairs of columns, of every column.
+    core : Core
+        What is kept of the rows.
+    """
 
     params: Params
     columns: Columns
-    x: tuple[str, ...]
-    y: tuple[str, ...]
+    sides: tuple[tuple[str, ...], ...]
     core: Core
 
 
@@ -188,17 +101,20 @@ def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
 
 def with_blocks(params: Params, lists: Sequence[str]) -> Params:
     """Return the options for blocks that came as one object each."""
-    if params.x:
-        raise UsageError("two arrays are the blocks already: leave out x and y, or give one table")
+    if params.x or params.all_pairs:
+        raise UsageError(
+            "two arrays are the blocks already: leave out x, y and all_pairs, or give one table"
+        )
     return replace(params, x=lists[0], y=lists[1])
 
 
 def init(params: Params, columns: Columns) -> State:
     """Return the state before the first row."""
-    x, y = _sides(params, columns)
-    rows = [no_rows(columns, names) for names in (x, y)]
-    core = begin(_bets(params), *rows)
-    return State(params, columns, x, y, core)
+    sides = _sides(params, columns)
+    rows = [no_rows(columns, names) for names in sides]
+    how = _bets(params)
+    core = begin_pairs(how, rows) if params.all_pairs else begin(how, rows[0], rows[1])
+    return State(params, columns, sides, core)
 
 
 def step(state: State, chunk: Sample) -> State:
@@ -207,17 +123,20 @@ def step(state: State, chunk: Sample) -> State:
         return state
     params, core = state.params, state.core
     rows = np.arange((-core.rows) % params.thin, chunk.n, params.thin)
-    x, y = (rows_of(chunk, state.columns, names)[rows] for names in (state.x, state.y))
+    sides = [rows_of(chunk, state.columns, names)[rows] for names in state.sides]
     core = replace(core, rows=core.rows + chunk.n)
     if core.season is not None:
-        name = _lists(params, state.columns.all)[2][0]
+        name = _calendar(params, state.columns)
         levels = levels_of(chunk, state.columns, name)[rows]
-        season, x, y = residual_rows(core.season, levels, x, y, name)
+        season, sides = residual_rows(core.season, levels, sides, name)
         core = replace(core, season=season)
     how = _bets(state.params)
-    for first in range(0, len(x), STEP_ROWS):
+    for first in range(0, len(sides[0]), STEP_ROWS):
         part = slice(first, first + STEP_ROWS)
-        core = advance(how, core, x[part], y[part])
+        if params.all_pairs:
+            core = advance_pairs(how, core, [side[part] for side in sides])
+        else:
+            core = advance(how, core, sides[0][part], sides[1][part])
         if core.verdict:
             break
     return replace(state, core=core)
@@ -225,7 +144,7 @@ def step(state: State, chunk: Sample) -> State:
 
 def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
     """Return the state of a stream from what a file kept of it."""
-    return State(params, columns, *_sides(params, columns), core)
+    return State(params, columns, _sides(params, columns), core)
 
 
 def extra(state: State) -> dict[str, Any]:
@@ -240,17 +159,17 @@ def decided(state: State) -> bool:
 
 def result(state: State) -> Result:
     """Return what is known so far."""
-    return report(state)
+    return skit_pairs.report(state) if state.params.all_pairs else skit_report.report(state)
 
 
 def drawing(state: State) -> Picture:
     """Return what there is to draw about a stream so far."""
-    return draw(state)
+    return skit_pairs.draw(state) if state.params.all_pairs else skit_report.draw(state)
 
 
 def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
     """Return what there is to draw about the result of `run`."""
-    return draw(step(init(params, Columns.of(samples[0])), samples[0]))
+    return drawing(step(init(params, Columns.of(samples[0])), samples[0]))
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -284,6 +203,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     the past and *one* of them is exchangeable within every block of rows; the proof is in
     `kstest.betting.blocks`.
 
+    All pairs of columns (`all_pairs`): e-BH over the wealths of the pairs keeps the expected share
+    of false ones among the rejected pairs (the false discovery rate) at most alpha, at every time
+    at which one likes to look and over the whole stream, however the pairs depend on each other, if
+    what is said above of a pair holds given the earlier rows of all columns. The wealths of now are
+    used, and a pair that was rejected is stopped at its wealth, so that no rejection is taken back;
+    running maxima would not do, see `kstest.betting.ebh`. ``e_value`` is then max_k k e_(k) / m of
+    the m pairs' evidence sorted downwards, ``p_value`` 1 / its maximum over time.
+
     Pairs of rows: as published; see `kstest.betting.payoffs`, `bets` and `symmetric`.
 
     Rows that depend on their time in both blocks of columns (a season in both, memory in both) are
@@ -294,7 +221,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ----------
     Podkopaev, Bloebaum, Kasiviswanathan, Ramdas (2023), ICML, arXiv 2212.07383; permutation
     e-values of Koning (2023), arXiv 2310.01153; Ville's inequality in Ramdas, Gruenwald, Vovk,
-    Shafer (2023), Statistical Science 38.
+    Shafer (2023), Statistical Science 38; e-BH of Wang and Ramdas (2022), JRSS B 84, arXiv
+    2009.02824.
 
     Examples
     --------
@@ -349,26 +277,44 @@ def _design(params: Params) -> blocks.Design | pairs.Design:
 
 
 def _lists(params: Params, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    lists = [("--x", params.x), ("--y", params.y)]
-    calendar = [("--residualise", params.residualise)] if params.residualise else []
-    found = named_blocks([*lists, *calendar], names)
-    if calendar and len(found[2]) != 1:
+    found = named_blocks(_named(params), names)
+    if params.residualise and len(found[-1]) != 1:
         raise UsageError(f"--residualise {params.residualise!r}: name one column")
     return found
 
 
-def _sides(params: Params, columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of both blocks."""
+def _named(params: Params) -> list[tuple[str, str]]:
+    """Options that name columns, and what they say."""
+    lists = [("--x", params.x), ("--y", params.y)] if params.x else []
+    return lists + [("--residualise", params.residualise)] * bool(params.residualise)
+
+
+def _calendar(params: Params, columns: Columns) -> str:
+    return _lists(params, columns.all)[-1][0]
+
+
+def _sides(params: Params, columns: Columns) -> tuple[tuple[str, ...], ...]:
+    """Names of both blocks, or of every column."""
     if params.x:
-        lists = [("--x", params.x), ("--y", params.y)]
-        lists += [("--residualise", params.residualise)] * bool(params.residualise)
-        found = used_blocks(lists, columns.sample())
-        return found[0], found[1]
+        return used_blocks(_named(params), columns.sample())[:2]
+    names = [name for name in columns.all if name in columns.names]
+    if params.all_pairs:
+        if params.residualise:
+            calendar = _calendar(params, columns)
+            if calendar not in names:
+                raise UsageError(
+                    f"--residualise {params.residualise!r}: --columns or --exclude leave it out; "
+                    "it has to be read, and is not tested"
+                )
+            names.remove(calendar)
+        if len(names) < 2:
+            raise UsageError(f"--all-pairs: needs at least 2 columns, found {len(names)}")
+        return tuple((name,) for name in names)
     if params.residualise:
         raise UsageError("--residualise: give --x and --y too, the blocks to test")
-    names = [name for name in columns.all if name in columns.names]
     if len(names) != 2:
         raise UsageError(
-            f"{len(names)} columns: say which to test against which with --x LIST --y LIST"
+            f"{len(names)} columns: say which to test against which with --x LIST --y LIST, or "
+            "--all-pairs"
         )
     return (names[0],), (names[1],)

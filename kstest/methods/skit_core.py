@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ..betting import blocks, decision, guard, pairs
+from ..betting import blocks, column_pairs, decision, guard, pairs
 from ..betting.detector import MOST_ALARMS, Detector, follow
 from ..betting.detector import begin as begin_detector
 from ..betting.rows import Rows
-from ..betting.wealth import Array, Wealth, settle
+from ..betting.wealth import Array, Wealth, recorded, settle
 from ..betting.wealth import begin as begin_wealth
 from .stream_rows import Season, begin_season
 
@@ -61,6 +62,10 @@ class Core:
     verdict : {'', 'rejected', 'unsound'}
     row : int
         Used rows when that was decided. Later rows are not looked at.
+    wealth : Wealth
+        With all pairs of columns: that of e-BH, max_k k e_(k) / m.
+    every : column_pairs.State or None
+        All pairs of columns.
     doubtful : ndarray of int64
         Rows of alarms at which the guard saw a pattern in time on both sides.
     """
@@ -78,6 +83,7 @@ class Core:
     wealth_y: Wealth | None = None
     watch: decision.Watch | None = None
     season: Season | None = None
+    every: column_pairs.State | None = None
     detector: Detector | None = None
     detector_x: Detector | None = None
     detector_y: Detector | None = None
@@ -108,6 +114,28 @@ def begin(how: Bets, x: Rows, y: Rows) -> Core:
     if how.seasonal:
         core = replace(core, season=begin_season(x.values.shape[1] + y.values.shape[1]))
     return core
+
+
+def begin_pairs(how: Bets, columns: Sequence[Rows]) -> Core:
+    """The same for all pairs of columns."""
+    assert isinstance(how.design, blocks.Design)
+    core = Core(0, 0, "", 0, begin_wealth(0))
+    if how.seasonal:
+        core = replace(core, season=begin_season(sum(c.values.shape[1] for c in columns)))
+    return replace(core, every=column_pairs.begin(how.design, columns, how.guarded))
+
+
+def advance_pairs(how: Bets, core: Core, columns: Sequence[Rows]) -> Core:
+    """Take rows that are used, up to the one where every pair of columns is decided."""
+    assert core.every is not None
+    assert isinstance(how.design, blocks.Design)
+    every, ends, values = column_pairs.step(how.design, core.every, columns, how.level, how.guarded)
+    core = replace(core, every=every, wealth=recorded(core.wealth, ends, values))
+    if len(every.open):
+        return replace(core, used=core.used + len(columns[0]))
+    verdict = "rejected" if (every.outcome == column_pairs.REJECTED).any() else "unsound"
+    row = int(every.row.max())
+    return replace(core, used=row, verdict=verdict, row=row)
 
 
 def advance(how: Bets, core: Core, x: Rows, y: Rows) -> Core:

@@ -21,6 +21,19 @@ _SUMMARIES = {
     "": "not enough evidence so far that the blocks depend on each other",
     "none": "too few rows to decide",
 }
+GUARD_OFF = Notice(
+    "guard-off",
+    "nobody looked whether rows depend on their time; if both blocks do, they look dependent",
+)
+
+
+def too_few_rows(used: int) -> Notice:
+    """Why there is no bet yet."""
+    return Notice(
+        "too-few-rows",
+        f"{used} row{'s' * (used != 1)} used: the first 20 fix units and bandwidths, and bets "
+        "begin after that",
+    )
 
 
 def report(state: State) -> Result:
@@ -33,7 +46,10 @@ def report(state: State) -> Result:
         summary += f"; {when(core.detector)}"
     elif core.verdict:
         summary += f"; decided after {core.row:,} rows"
-    explanation: dict[str, Any] = {"summary": summary, "blocks": [list(state.x), list(state.y)]}
+    explanation: dict[str, Any] = {
+        "summary": summary,
+        "blocks": [list(side) for side in state.sides],
+    }
     if core.detector is None:
         explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row)
     else:
@@ -45,8 +61,8 @@ def report(state: State) -> Result:
         alpha=params.alpha,
         **numbers(core.wealth, core.detector, params),
         n={"data": core.used},
-        d=len(state.x) + len(state.y),
-        columns=(*state.x, *state.y),
+        d=sum(map(len, state.sides)),
+        columns=tuple(name for side in state.sides for name in side),
         kernel=_kernel(state),
         null=_null(state),
         explanation=explanation,
@@ -114,24 +130,12 @@ def _notices(state: State) -> list[Notice]:
     if outcome == "unsound":
         return [Notice("unsound-order", _remedies(state))]
     if outcome == "none":
-        return [
-            Notice(
-                "too-few-rows",
-                f"{core.used} row{'s' * (core.used != 1)} used: the first 20 fix units and "
-                "bandwidths, and bets begin after that",
-            )
-        ]
+        return [too_few_rows(core.used)]
     watch = core.watch
     if core.detector is not None and params.guard == "on":
         return []
     if watch is None:
-        return [
-            Notice(
-                "guard-off",
-                "nobody looked whether rows depend on their time; if both blocks do, they look "
-                "dependent",
-            )
-        ]
+        return [GUARD_OFF]
     flagged = [name for name, row in zip(("x", "y"), watch.flagged, strict=True) if row]
     if flagged and params.guard == "on":
         return [
@@ -155,32 +159,36 @@ def _remedies(state: State) -> str:
             f"{guard.FLAG:g} each"
         )
     )
-    again = 2 * max(state.params.thin, 2)
-    choices = [f"use every N-th row (--thin {again} or more)"]
-    if state.params.mode == "blocks":
-        choices.append(f"compare rows far apart (--strided {2 * max(state.params.strided, 8)})")
-    choices.append("subtract the season of a calendar column (--residualise COLUMN)")
     return (
         f"the rows of both blocks depend on their time (noticed {noticed}): a common season or "
-        f"memory looks like dependence. Remedies: {', or '.join(choices)}"
+        f"memory looks like dependence. {remedies(state.params)}"
     )
+
+
+def remedies(params: Any) -> str:
+    """What to try where rows depend on their time."""
+    choices = [f"use every N-th row (--thin {2 * max(params.thin, 2)} or more)"]
+    if params.mode == "blocks":
+        choices.append(f"compare rows far apart (--strided {2 * max(params.strided, 8)})")
+    choices.append("subtract the season of a calendar column (--residualise COLUMN)")
+    return f"Remedies: {', or '.join(choices)}"
 
 
 def draw(state: State) -> Picture:
     """Evidence of the test and of the guard over the rows."""
     core, params = state.core, state.params
     if core.detector is not None:
-        words = f"alarm from {math.log(params.run_length):.3g} on"
-        marks = core.detector.alarms.tolist()
-        panels = [evidence_panel("detector", core.detector, words, marks)]
+        level = math.log(params.run_length)
+        words, marks = f"alarm from {level:.3g} on", core.detector.alarms.tolist()
+        panels = [evidence_panel("detector", core.detector, words, marks, level)]
         guards: list[tuple[str, Any]] = [
             ("guard of x", core.detector_x),
             ("guard of y", core.detector_y),
         ]
     else:
-        words = f"rejects from {math.log(1 / params.alpha):.3g} on"
-        marks = [core.row] if core.row else []
-        panels = [evidence_panel("dependence", core.wealth, words, marks)]
+        level = math.log(1 / params.alpha)
+        words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
+        panels = [evidence_panel("dependence", core.wealth, words, marks, level)]
         guards = [("guard of x", core.wealth_x), ("guard of y", core.wealth_y)]
     words = "above 0: rows depend on their time"
     panels += [evidence_panel(title, g, words, []) for title, g in guards if g is not None]

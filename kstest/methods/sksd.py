@@ -184,9 +184,9 @@ def decided(state: State) -> bool:
 def drawing(state: State) -> Picture:
     """Return what there is to draw about a stream so far."""
     core = state.core
-    words = f"rejects from {math.log(1 / state.params.alpha):.3g} on"
-    marks = [core.row] * (core.row > 0)
-    panels = [evidence_panel("misfit", core.wealth, words, marks)]
+    level = math.log(1 / state.params.alpha)
+    words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
+    panels = [evidence_panel("misfit", core.wealth, words, marks, level)]
     words = "above 0: rows depend on their time"
     return evidence_picture([*panels, evidence_panel("guard", core.guard_wealth, words, [])])
 

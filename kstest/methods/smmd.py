@@ -226,14 +226,15 @@ def drawing(state: State) -> Picture:
     """Return what there is to draw about a stream so far."""
     core, params = state.core, state.params
     guards = [] if core.guard_wealth is None else [("guard", core.guard_wealth)]
+    found: Any = core.wealth
     if core.detector is not None:
-        words = f"alarm from {math.log(params.run_length):.3g} on"
-        found: Any = core.detector
-        marks = core.detector.alarms.tolist()
+        level = math.log(params.run_length)
+        words, marks = f"alarm from {level:.3g} on", core.detector.alarms.tolist()
+        found = core.detector
     else:
-        words = f"rejects from {math.log(1 / params.alpha):.3g} on"
-        found, marks = core.wealth, [core.row] * (core.row > 0)
-    panels = [evidence_panel("difference", found, words, marks)]
+        level = math.log(1 / params.alpha)
+        words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
+    panels = [evidence_panel("difference", found, words, marks, level)]
     words = "above 0: rows depend on their time"
     panels += [evidence_panel(title, wealth, words, []) for title, wealth in guards]
     return evidence_picture(panels)

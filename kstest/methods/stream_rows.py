@@ -188,12 +188,15 @@ def levels_of(sample: Sample, columns: Columns, name: str) -> NDArray[np.uint64]
 
 
 def residual_rows(
-    season: Season, levels: NDArray[np.uint64], x: Rows, y: Rows, column: str
-) -> tuple[Season, Rows, Rows]:
-    """Residuals of the numbers of both blocks, without the rows that only teach."""
-    p = x.values.shape[1]
-    both = np.hstack([x.values, y.values])
-    season, out, ready = residuals(season, levels, both, shown(column))
-    keep = np.flatnonzero(ready)
-    x, y = replace(x, values=out[:, :p].copy()), replace(y, values=out[:, p:].copy())
-    return season, x[keep], y[keep]
+    season: Season, levels: NDArray[np.uint64], sides: Sequence[Rows], column: str
+) -> tuple[Season, list[Rows]]:
+    """Residuals of the numbers of all sides, without the rows that only teach."""
+    season, out, ready = residuals(
+        season, levels, np.hstack([side.values for side in sides]), shown(column)
+    )
+    keep, found, first = np.flatnonzero(ready), [], 0
+    for side in sides:
+        last = first + side.values.shape[1]
+        found.append(replace(side, values=out[:, first:last].copy())[keep])
+        first = last
+    return season, found

@@ -98,7 +98,11 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
 def path(ax: Axes, drawing: Curve) -> None:
     """A signed function that is a panel by itself: with numbers at its axis."""
     curve(ax, drawing, float(np.abs(drawing.y).max()) or 1.0, separate=False)
-    low, high = min(float(drawing.y.min()), 0.0), max(float(drawing.y.max()), 0.0)
+    heights = [*drawing.y, 0.0]
+    if drawing.level is not None:
+        heights.append(drawing.level)
+        ax.axhline(drawing.level, color=DARK, linewidth=0.8, linestyle=(0, (1, 2)))
+    low, high = float(min(heights)), float(max(heights))
     room = 0.05 * (high - low) or 1.0
     ax.set_ylim(low - room, high + room)
     first, last = float(drawing.x.min()), float(drawing.x.max())

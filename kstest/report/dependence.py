@@ -50,16 +50,29 @@ def pairs_table(result: Result) -> list[str]:
     if not pairs:
         return []
     names = list(dict.fromkeys(name for pair in pairs for name in (pair["x"], pair["y"])))
-    lines = ["", "  p-values after Holm's correction; * dependent"]
+    how = result.null.get("correction", "Holm")
+    how = "Holm's correction" if how == "Holm" else how
+    unsure = "; ? no verdict" if any(pair["reject"] is None for pair in pairs) else ""
+    lines = ["", f"  p-values after {how}; * dependent{unsure}"]
     lines += _matrix(names, pairs) if len(names) <= MOST_COLUMNS else []
-    found = sorted((p for p in pairs if p["reject"]), key=lambda p: -(p["z"] or 0))
+    found = sorted((p for p in pairs if p["reject"]), key=_strength)
     for pair in found[:LISTED]:
         label = f"{_short(pair['x'], 18)} ~ {_short(pair['y'], 18)}"
-        kind = f"{pair['kind']} {pair['strength']:+.2f}"
-        lines.append(f"* {label:<40} p {number(pair['adjusted_p_value']):<8} {kind}")
+        if "kind" in pair:
+            more = f"{pair['kind']} {pair['strength']:+.2f}"
+        else:
+            more = f"after row {pair['decided_after_row']:,}"
+        lines.append(f"* {label:<40} p {number(pair['adjusted_p_value']):<8} {more}")
     if len(found) > LISTED:
         lines.append(f"  and {len(found) - LISTED} more dependent pairs; --format json has all")
     return lines
+
+
+def _strength(pair: Mapping[str, Any]) -> float:
+    """Smaller for a pair to be listed before others."""
+    if "decided_after_row" in pair:
+        return float(pair["decided_after_row"])
+    return -float(pair["z"] or 0)
 
 
 def _matrix(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -76,7 +89,7 @@ def _matrix(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> list[st
 
 
 def _cell(pair: Mapping[str, Any]) -> str:
-    mark = "*" if pair["reject"] else " "
+    mark = "?" if pair["reject"] is None else "*" if pair["reject"] else " "
     return f"{pair['adjusted_p_value']:{CELL - 1}.3f}{mark}"
 
 
