@@ -28,6 +28,7 @@ from scipy.stats import chi2, ks_2samp, norm
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import calibrate
 from kstest.dqm.reading import from_objects
+from kstest.dqm.settings import RIDGE
 from kstest.engine import Work
 from kstest.engine.work import single_blas
 from kstest.kernels import Rows
@@ -179,7 +180,7 @@ def analytic(options):
                 centres = choose_centres(rows, 200, "uniform", rng)
                 with single_blas():
                     side = Reference.of(rows, None, centres, nystrom(centres, [width], 1e-12), ONE)
-                    ridge = calibrate.RIDGE
+                    ridge = RIDGE
                     laws.append(
                         null_law(side.grams[0], side.means[0], size, 2 * size * ridge, len(X))
                     )
