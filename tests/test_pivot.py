@@ -111,9 +111,7 @@ def test_blocks_of_any_size_give_the_same_events(channels, rng, monkeypatch, tmp
 
 def test_events_whose_hits_are_apart_are_refused():
     apart = pd.concat([HITS, HITS.iloc[3:4]])
-    with pytest.raises(
-        DataError, match="row 7: hits of event '3' come after"
-    ):
+    with pytest.raises(DataError, match="row 7: hits of event '3' come after"):
         gather(apart, event="event")
 
 
