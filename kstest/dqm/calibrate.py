@@ -24,6 +24,7 @@ from ..likelihood_ratio import (
     toy_statistics,
 )
 from ..likelihood_ratio.features import cover
+from ..likelihood_ratio.finite_pool import stretch_of, stretched
 from ..methods.common import serial_dependence
 from ..result import Notice, plain
 from ..run import origin
@@ -103,15 +104,20 @@ def calibrate(
     features = nystrom(centres, widths, params.cut)
     side = Reference.of(rows, reference.weights, centres, features, work)
     ridges = tuple(ridge_of(params, len(rows), size) for size in counts)
+    stretches = [
+        # Toys of several runs are compared run by run.
+        1.0 if params.tolerance
+        else stretch_of(params.draw, size, len(good.rows), side.effective_rows)
+        for size in counts
+    ]  # fmt: skip
     toys, runs = [], []
     for g, (size, ridge) in enumerate(zip(counts, ridges, strict=True)):
         poisson = params.count == "poisson"
         drawn, of_run = draw_indices(good, params.draw, size, params.toys, poisson, others[0])
         share = Work(work.threads, _share(work, g, len(counts)), work.notify)
-        toys.append(
-            toy_statistics(side, good, drawn, float(size) if poisson else None, ridge,
-                           params.statistic, params.fit == "converged", share)
-        )  # fmt: skip
+        t = toy_statistics(side, good, drawn, float(size) if poisson else None, ridge,
+                           params.statistic, params.fit == "converged", share)  # fmt: skip
+        toys.append(stretched(t, stretches[g]))
         runs.append(of_run)
     laws = tuple(
         laws_of(side, size, ridge, params, good) for size, ridge in zip(counts, ridges, strict=True)
@@ -130,6 +136,7 @@ def calibrate(
             "reference_rows": reference.n,
             "pool_rows": pool.n,
             "runs": run_names(pool) if params.tolerance else [],
+            "stretches": stretches,
             "warnings": plain(found),
             **plain(where),
         },

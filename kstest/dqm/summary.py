@@ -70,6 +70,7 @@ def _size(calibration: Calibration, g: int) -> dict[str, Any]:
     return {
         "events": calibration.sizes[g],
         "toys": toys.shape[1],
+        "stretch": calibration.record.get("stretches", {g: 1.0})[g],
         "ridge": calibration.ridges[g],
         "analytic_offered": calibration.analytic_offered(g),
         "widths": widths,
