@@ -28,6 +28,7 @@ from kstest.likelihood_ratio import (
     one_step,
     toy_statistics,
 )
+from kstest.likelihood_ratio.explain import choose_ridge
 from kstest.likelihood_ratio.features import blocks_of, transform
 from kstest.likelihood_ratio.finite_pool import stretch_of, stretched
 from kstest.nulls import p_value
@@ -348,3 +349,31 @@ def test_stretching_keeps_means_and_ranks(rng):
     assert np.array_equal(wide.argsort(axis=1), t.argsort(axis=1))
     assert stretch_of("disjoint", 50, 1000, 100) == 1.0
     assert np.isfinite(stretch_of("subsets", 50, 50, 100))
+
+
+def test_a_described_ratio_does_not_follow_single_events(rng):
+    # Normal laws shifted by .5: the log ratio is x / 2 - 1 / 8, never beyond 2 here.
+    X, Y = rng.normal(size=(800, 2)), rng.normal(size=(200, 2))
+    Y[:, 0] += 0.5
+    reference = side(X, 100, (0.7,))
+    events, smallest = Pool(Rows.of(Y)), 1e-8
+    ridge = choose_ridge(reference, events, None, smallest, ONE)
+    error = {}
+    for value in (smallest, ridge):
+        fit = reference.newton(
+            0, reference.transform(events.rows, 0), None, 200.0, 400 * value, ONE
+        )
+        error[value] = np.abs(reference.ratios(0, fit.coefficients) - (X[:, 0] / 2 - 0.125)).mean()
+    assert ridge > 100 * smallest
+    assert error[ridge] < 0.35
+    assert error[smallest] > 2 * error[ridge]
+
+
+def test_penalty_of_a_strong_difference_is_smaller(rng):
+    X = rng.normal(size=(600, 1))
+    reference = side(X, 40, (0.7,))
+    same, bump = rng.normal(size=(300, 1)), np.r_[rng.normal(size=(200, 1)), np.full((100, 1), 1.0)]
+    bump[200:] += rng.normal(size=(100, 1)) / 20
+    found = [choose_ridge(reference, Pool(Rows.of(Y)), None, 1e-8, ONE) for Y in (same, bump)]
+    assert found[1] < found[0]
+    assert choose_ridge(reference, Pool(Rows.of(same[:2])), None, 1e-8, ONE) == pytest.approx(1e-2)
