@@ -242,6 +242,23 @@ def test_weights_and_runs_are_of_events(rng):
     assert result.columns == ("t_1", "t_2", "q_1", "q_2", "hits")
 
 
+def test_a_silent_layer_is_an_alarm_and_no_error(rng):
+    def layers(n, silent=0):
+        frame = pd.DataFrame({"event": np.repeat(np.arange(n), 3), "layer": [1, 2, 3] * n})
+        frame["t"] = rng.normal(size=3 * n)
+        return frame[frame["layer"] != silent]
+
+    known = kstest.dqm_calibrate(
+        layers(400), layers(900), batch_size=60, toys=99, centres=20, pivot="event",
+        channels="layer=1-3", exclude="hits", threads=1,
+    )  # fmt: skip
+    assert known.layout.names == ("t_1", "t_2", "t_3")
+    good, bad = kstest.dqm_check(known, layers(60), layers(60, silent=2), alpha=0.01)
+    assert (good.reject, bad.reject) == (False, True)
+    ranking = kstest.dqm_explain(known, layers(60, silent=2), alpha=0.01).explanation["ranking"]
+    assert ranking[0].column == "t_2"
+
+
 def test_options_of_hits_need_the_event(capsys):
     words = ["dqm", "calibrate", "a.csv", "--pool", "b.csv", "-o", "c.cal", "--hit-order", "t"]
     assert run([*words, "--batch-size", "9"]) == 2

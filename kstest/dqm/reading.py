@@ -107,6 +107,8 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         missing=layout.missing,
         weights=layout.weights,
         choose=choose,
+        # A batch in which a channel is silent is to be judged, not refused.
+        empty_columns=True,
         pivot=layout.pivot,
     )
 

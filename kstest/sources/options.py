@@ -103,6 +103,8 @@ class ReadOptions:
     # From all columns of the first table to those that are used where `columns` is None; the
     # others then need no mention.
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
+    # With --missing indicator: accept columns without any value, where others know their kind.
+    empty_columns: bool = False
     # Rows are hits, to be gathered into events; all other options are about events then.
     pivot: Pivot | None = None
 
