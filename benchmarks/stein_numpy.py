@@ -39,7 +39,7 @@ def imq_stein(X, S, squares, width2):
 
 
 def ksd(X, S, draws=500, seed=0, one_by_one=False):
-    """p-value, one bandwidth (the median distance), multinomial weights, in one product or a loop."""
+    """p-value, one bandwidth (median distance), multinomial weights in one product or a loop."""
     rng = np.random.default_rng(seed)
     n = len(X)
     h = gaussian_stein(X, S, _squares(X), np.median(pdist(X[:1000])) ** 2)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+LOG_RATIO = "log ratio"
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -64,6 +66,7 @@ class Curve:
     marks : ndarray or None
         Places on the horizontal axis that get a vertical line.
     scale : str
+        `LOG_RATIO` for logarithms (base 10) of a ratio, whose strip says which ratio its edges are.
     level : float or None
         A height that gets a horizontal line; only of curves that are a panel by themselves.
     """

@@ -353,3 +353,20 @@ def quadratic_tail(weights, t):
         return np.sin(angle) / (u * size)
 
     return 0.5 + quad(integrand, 0, np.inf, limit=2000)[0] / np.pi
+
+
+def events(frame, event, order, hits, channel=None):
+    """Hits to events, one by one: columns as lists, in the order of the file."""
+    names = list(dict.fromkeys(frame[event]))
+    rows = [frame[frame[event] == name].sort_values(order, kind="stable") for name in names]
+    column, places = channel or (None, [str(k + 1) for k in range(hits)])
+    out = {}
+    for name in frame.columns.drop([event] if column is None else [event, column]):
+        for k, place in enumerate(places):
+            out[f"{name}_{place}"] = values = []
+            for own in rows:
+                some = own[name].iloc[k : k + 1]
+                if column is not None:
+                    some = own[name][own[column] == int(place)].iloc[:1]
+                values.append(some.iloc[0] if len(some) else None)
+    return out | {"hits": [len(own) for own in rows]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -142,10 +143,46 @@ def test_explain_writes_a_page_that_needs_nothing_else(folder, tmp_path, capsys)
     assert "REJECTED" in text
     assert "<svg" in text
     assert "reweighted by the learned ratio" in text
+    assert "<title>REJECTED – " in text
+    assert "noisy.parquet" in text[text.index("<title>") : text.index("</title>")]
+    checked = _Page()
+    checked.feed(text)
+    checked.close()
+    assert (checked.open, checked.wrong) == ([], [])
+    assert "n_hits: " in checked.labels[0]  # says in words what the picture shows
+    assert set(checked.links) <= {f"#{name}" for name in checked.ids}
+    assert len(checked.ids) == len(set(checked.ids))
     assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
     out = capsys.readouterr().out
     assert "driven by   n_hits" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+class _Page(HTMLParser):
+    """Elements left open or closed in the wrong order; ids, links and descriptions of pictures."""
+
+    EMPTY = frozenset({"meta", "br", "hr", "img", "link", "input"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong, self.ids, self.links, self.labels = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        given = dict(attrs)
+        self.ids += [given["id"]] if "id" in given else []
+        self.links += [given[name] for name in ("href", "xlink:href", "src") if name in given]
+        if tag == "svg":
+            self.labels.append(given["aria-label"])
+            assert given["role"] == "img"
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append((tag, self.getpos()))
 
 
 def test_a_sick_module_alarms_and_its_tube_is_named(tmp_path, capsys):

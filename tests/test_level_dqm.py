@@ -72,24 +72,25 @@ def test_level_of_the_matrix(size, ratio):
     # One batch per reference and pool: with one fixed reference the null has an offset.
     runs = 1000 if size * ratio <= 10_000 else 200
     p = fresh_p_values(size, ratio, runs)
-    for alpha in (0.05, 0.2):
+    for alpha in (0.01, 0.05, 0.2):
         low, high = binom.ppf([5e-4, 1 - 5e-4], runs, alpha)
         assert low <= np.count_nonzero(p <= alpha) <= high, (alpha, np.mean(p <= alpha))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", ["poisson"])
-def test_level_of_poisson_counts(count):
+@pytest.mark.parametrize("ratio", [2, 10, 50])
+def test_level_of_poisson_counts(ratio):
     found = []
     for run in range(1000):
-        rng = np.random.default_rng([7, run])
+        rng = np.random.default_rng([7, ratio, run])
         known = calibration(
-            rng.normal(size=(1000, 2)), rng.normal(size=(2000, 2)), batch_size="100", toys=99,
-            centres=25, widths="3,1", count=count, seed=run,
+            rng.normal(size=(100 * ratio, 2)), rng.normal(size=(2000, 2)), batch_size="100",
+            toys=99, centres=25, widths="3,1", count="poisson", seed=run,
         )  # fmt: skip
         found += p_values(known, [rng.normal(size=(rng.poisson(100), 2))])
-    low, high = binom.ppf([5e-4, 1 - 5e-4], 1000, 0.05)
-    assert low <= np.count_nonzero(np.array(found) <= 0.05) <= high
+    for alpha in (0.01, 0.05, 0.2):
+        low, high = binom.ppf([5e-4, 1 - 5e-4], 1000, alpha)
+        assert low <= np.count_nonzero(np.array(found) <= alpha) <= high, alpha
 
 
 @pytest.mark.slow

@@ -28,7 +28,9 @@ from kstest.likelihood_ratio import (
     one_step,
     toy_statistics,
 )
+from kstest.likelihood_ratio.explain import choose_ridge
 from kstest.likelihood_ratio.features import blocks_of, transform
+from kstest.likelihood_ratio.finite_pool import stretch_of, stretched
 from kstest.nulls import p_value
 
 ONE = Work(threads=1)
@@ -314,3 +316,64 @@ def test_draws(rng):
     of_runs = Pool(pool.rows, None, np.arange(100) % 4)
     found, runs = draw_indices(of_runs, "subsets", 10, 8, False, rng)
     assert all((part % 4 == run).all() for part, run in zip(found, runs, strict=True))
+
+
+@pytest.mark.parametrize("how", ["subsets", "consecutive"])
+@pytest.mark.parametrize("reference_rows", [40, 400])
+def test_toys_of_one_pool_are_too_narrow_by_the_stretch(how, reference_rows, rng):
+    # The quadratic form itself: t = |mean of 20 events - mean of the reference|^2 in 4 columns.
+    N, rows, pools, toys = 20, 100, 1000, 60
+    pool = Pool(Rows.of(np.zeros((rows, 1))))
+    away, within = [], []
+    for _ in range(pools):
+        delta = rng.normal(size=4) / np.sqrt(reference_rows)
+        X = rng.normal(size=(rows, 4))
+        means = np.stack(
+            [X[i].mean(axis=0) for i in draw_indices(pool, how, N, toys, False, rng)[0]]
+        )
+        t = ((means - delta) ** 2).sum(axis=1)
+        fresh = ((rng.normal(size=(30, 4)) / np.sqrt(N) - delta) ** 2).sum(axis=1)
+        away.append(((fresh - t.mean()) ** 2).mean())
+        within.append(t.var())
+    found = np.sqrt(np.mean(away) / np.mean(within))
+    factor = stretch_of(how, N, rows, reference_rows)
+    assert factor > 1.05
+    assert found == pytest.approx(factor, rel=0.05)
+
+
+def test_stretching_keeps_means_and_ranks(rng):
+    t = rng.exponential(size=(2, 50))
+    wide = stretched(t, 1.1)
+    assert wide.mean(axis=1) == pytest.approx(t.mean(axis=1))
+    assert wide.std(axis=1) == pytest.approx(1.1 * t.std(axis=1))
+    assert np.array_equal(wide.argsort(axis=1), t.argsort(axis=1))
+    assert stretch_of("disjoint", 50, 1000, 100) == 1.0
+    assert np.isfinite(stretch_of("subsets", 50, 50, 100))
+
+
+def test_a_described_ratio_does_not_follow_single_events(rng):
+    # Normal laws shifted by .5: the log ratio is x / 2 - 1 / 8, never beyond 2 here.
+    X, Y = rng.normal(size=(800, 2)), rng.normal(size=(200, 2))
+    Y[:, 0] += 0.5
+    reference = side(X, 100, (0.7,))
+    events, smallest = Pool(Rows.of(Y)), 1e-8
+    ridge = choose_ridge(reference, events, None, smallest, ONE)
+    error = {}
+    for value in (smallest, ridge):
+        fit = reference.newton(
+            0, reference.transform(events.rows, 0), None, 200.0, 400 * value, ONE
+        )
+        error[value] = np.abs(reference.ratios(0, fit.coefficients) - (X[:, 0] / 2 - 0.125)).mean()
+    assert ridge > 100 * smallest
+    assert error[ridge] < 0.35
+    assert error[smallest] > 2 * error[ridge]
+
+
+def test_penalty_of_a_strong_difference_is_smaller(rng):
+    X = rng.normal(size=(600, 1))
+    reference = side(X, 40, (0.7,))
+    same, bump = rng.normal(size=(300, 1)), np.r_[rng.normal(size=(200, 1)), np.full((100, 1), 1.0)]
+    bump[200:] += rng.normal(size=(100, 1)) / 20
+    found = [choose_ridge(reference, Pool(Rows.of(Y)), None, 1e-8, ONE) for Y in (same, bump)]
+    assert found[1] < found[0]
+    assert choose_ridge(reference, Pool(Rows.of(same[:2])), None, 1e-8, ONE) == pytest.approx(1e-2)

@@ -111,9 +111,11 @@ def check(
     Notes
     -----
     With disjoint toys p <= alpha has probability at most alpha for good batches of independent
-    events, whatever the reference. Other toys share a pool, and p is uniform on average over pools:
-    `benchmarks/README.md` has the measured levels. With one calibration all p-values share the
-    reference and the toys, so they are too small together or too large together.
+    events, whatever the reference. Other toys share a pool, for which they are stretched
+    (`kstest.likelihood_ratio.finite_pool`), and p is uniform on average over references and pools,
+    in the normal approximation: `benchmarks/README.md` has the measured levels. With one
+    calibration all p-values share the reference and the toys, so they are too small together or too
+    large together.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     require_reachable(calibration, params)

@@ -18,8 +18,8 @@ from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from .calibrate import RIDGE, numbers
 from .over_time import SENTENCES
+from .settings import RIDGE, numbers
 
 SAMPLES = ("reference", "batch")
 ACCEPTS = frozenset({"categorical", "missing"})

@@ -15,6 +15,7 @@ from ..likelihood_ratio import Pool, Reference
 from ..likelihood_ratio.explain import (
     Evidence,
     at_width,
+    choose_ridge,
     evidence,
     rate_statistic,
     select,
@@ -81,11 +82,14 @@ class Ratios:
     ----------
     reference, batch : ndarray (N_R,) and (n,)
     converged : bool
+    ridge : float
+        Penalty per unit of data weight.
     """
 
     reference: Array
     batch: Array
     converged: bool
+    ridge: float
 
 
 @single_blas()
@@ -127,6 +131,7 @@ def explain(
         "ranking": ranking,
         "rate": _rate(calibration, events, expected, whole),
         "events": _events(batch, ratios, params.events),
+        "ratio_ridge": ratios.ridge,
     }
     result = replace(result, explanation=explanation, warnings=(*result.warnings, *found))
     return result, picture(pair, calibration.reference.shares, ratios, ranking, result)
@@ -140,11 +145,15 @@ def _size(calibration: Calibration, result: Result) -> int:
 def learned(
     side: Reference, events: Pool, expected: float | None, ridge: float, work: Work
 ) -> Ratios:
-    """Converge the fit of a batch at the first width, and evaluate it at all events."""
+    """Converge the fit of a batch at the first width, and evaluate it at all events.
+
+    Its penalty is that which predicts held-out events best, the calibration's or a larger one.
+    """
     n = batch_weight(events.weights, np.arange(len(events.rows)), expected)
+    ridge = choose_ridge(side, events, expected, ridge, work)
     phi = side.transform(events.rows, 0)
     fit = side.newton(0, phi, events.weights, n, 2 * n * ridge, work)
-    return Ratios(side.ratios(0, fit.coefficients), phi @ fit.coefficients, fit.converged)
+    return Ratios(side.ratios(0, fit.coefficients), phi @ fit.coefficients, fit.converged, ridge)
 
 
 def _pair(calibration: Calibration, rows: Rows, batch: check.Batch) -> tuple[Any, Any]:

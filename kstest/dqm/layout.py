@@ -14,6 +14,7 @@ from ..errors import DataError
 from ..kernels import Rows
 from ..result import Notice
 from ..sample import MISSING_CODE, Sample
+from ..sources import Pivot
 from ..sources.columns import parse_items, resolve
 from ..sources.wording import listed, shown
 
@@ -54,6 +55,8 @@ class Layout:
     missing : {'error', 'drop', 'indicator'}
     weights : str or None
         Column with the weights of events of pool and batches.
+    pivot : Pivot or None
+        How hits become events, where files hold hits.
     """
 
     columns: tuple[str, ...]
@@ -66,6 +69,7 @@ class Layout:
     marks: bool
     missing: str
     weights: str | None = None
+    pivot: Pivot | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -182,7 +186,9 @@ class Layout:
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Layout:
-        return cls(**{name: _tuples(value) for name, value in given.items()})
+        values = {name: _tuples(value) for name, value in given.items()}
+        how = values.pop("pivot", None)
+        return cls(**values, pivot=None if how is None else Pivot(**how))
 
 
 def layout(
@@ -233,6 +239,7 @@ def layout(
         options.missing == "indicator",
         options.missing,
         weights_column,
+        options.pivot,
     )
 
 
@@ -258,4 +265,6 @@ def _frequent(sample: Sample) -> tuple[tuple[str, ...], ...]:
 
 
 def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tuples(part) for name, part in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..methods.distribution import categorical, numeric, present
-from ..picture import Bars, Curve, Drawing, Histogram, Panel, Picture
+from ..picture import LOG_RATIO, Bars, Curve, Drawing, Histogram, Panel, Picture
 from ..result import Result
 from ..sample import Sample
 
@@ -27,11 +27,13 @@ STRONG = 2.0
 FEWEST = 5
 LARGEST = 2.0
 NOTES = (
-    "Reweighted: the reference with every event weighted by the ratio that the test has learned. "
-    "Where it follows the batch, the test has understood the difference.",
-    "Below a distribution: logarithm (base 10) of batch over reference in each bin, and the same "
-    "as learned; +1 is ten times as many events in the batch, -1 a tenth. Bins with fewer than 5 "
-    "events on a side are left at zero.",
+    "Reweighted: the reference with every event weighted by the ratio that was learned, as "
+    "smoothly as predicts events best that were left out. Where it follows the batch, the ratio "
+    "has caught the difference.",
+    "Below a distribution: batch over reference in each bin, on a logarithmic scale, and the same "
+    "as learned; above the line (orange) the batch has more events, below it (blue) fewer. Numbers "
+    "at the right of a strip are the ratios at its edges. Bins with fewer than 5 events on a side "
+    "are left at the line.",
 )
 
 
@@ -105,5 +107,5 @@ def _log_ratios(drawing: Histogram | Bars, counts: Sequence[int]) -> list[Curve]
     ):
         y = np.zeros(len(x))
         y[where] = np.log10(np.maximum(shares[where], 1e-12) / reference[where])
-        curves.append(Curve(x, np.clip(y, -LARGEST, LARGEST), label, scale="log ratio"))
+        curves.append(Curve(x, np.clip(y, -LARGEST, LARGEST), label, scale=LOG_RATIO))
     return curves

@@ -13,9 +13,10 @@ from ..methods.common import row_hashes
 from ..result import Notice
 from ..sample import Sample
 from ..sources import ReadOptions, read_samples, samples_from_objects
-from ..sources.columns import quoted
+from ..sources.columns import parse_items, quoted
 from ..sources.wording import listed
 from .layout import Layout
+from .settings import Params
 
 # Rows in file order that are compared as one: chance does not repeat them.
 STRETCH = 8
@@ -39,6 +40,25 @@ def from_objects(side: str, data: Any, options: ReadOptions) -> tuple[Sample, tu
     """Read a side from an array, a DataFrame or an Arrow table."""
     (sample,), notices = samples_from_objects({side: data}, options)
     return sample, notices
+
+
+def hits_gathered(options: ReadOptions, params: Params) -> ReadOptions:
+    """Options that read events where files hold hits.
+
+    What an event lacks is marked, whatever --missing says about the cells of a hit; columns with
+    weights and groups are of events.
+    """
+    how = params.hits_to_events()
+    if how is None:
+        return options
+    roles = (options.weights, options.group, params.reference_weights)
+    also = tuple(name for text in roles if text is not None for name in parse_items(text, ""))
+    strict = options.missing == "error"
+    return replace(
+        options,
+        pivot=replace(how, also=also, strict=strict),
+        missing="indicator" if strict else options.missing,
+    )
 
 
 def reference_options(options: ReadOptions, weights: str | None) -> ReadOptions:
@@ -87,6 +107,9 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         missing=layout.missing,
         weights=layout.weights,
         choose=choose,
+        # A batch in which a channel is silent is to be judged, not refused.
+        empty_columns=True,
+        pivot=layout.pivot,
     )
 
 

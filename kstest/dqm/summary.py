@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def summary(calibration: Calibration) -> dict[str, Any]:
     return {
         "columns": columns,
         "missing": layout.missing,
+        "pivot": None if layout.pivot is None else asdict(layout.pivot),
         "rows": {
             "reference": record["reference_rows"],
             "effective_reference": calibration.reference.effective_rows,
@@ -68,6 +70,7 @@ def _size(calibration: Calibration, g: int) -> dict[str, Any]:
     return {
         "events": calibration.sizes[g],
         "toys": toys.shape[1],
+        "stretch": calibration.record.get("stretches", {g: 1.0})[g],
         "ridge": calibration.ridges[g],
         "analytic_offered": calibration.analytic_offered(g),
         "widths": widths,

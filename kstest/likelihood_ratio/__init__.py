@@ -17,7 +17,8 @@ first: by toy batches, or from the spectrum of the features.
 `features` whitens kernel values at a few centres, so that the model is linear and the penalty a
 plain ridge; `reference` is the side that never changes, computed once; `fit` solves, in one Newton
 step or to convergence; `law` is the null law without toys; `combine` makes one statistic of
-several widths; `toys` draws batches; `explain` takes a fit apart.
+several widths; `toys` draws batches, `finite_pool` knows what they share; `explain` takes a fit
+apart.
 
 Nothing here knows of files, columns or verdicts: see `kstest.dqm`.
 """

@@ -13,9 +13,13 @@ from ..kernels import Rows
 from .features import nystrom
 from .law import null_law
 from .reference import Reference
-from .toys import Pool, toy_statistics
+from .toys import Pool, batch_weight, toy_statistics
 
 Array = NDArray[np.float64]
+
+# Penalties that are tried, a power of ten from one to the next, and rows that try them.
+LADDER = 7
+HELD_OUT_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,71 @@ def evidence(
         expected is not None,
     )
     return Evidence(float(t[0, 0]), law.log_tail(float(t[0, 0])))
+
+
+def choose_ridge(
+    reference: Reference, events: Pool, expected: float | None, smallest: float, work: Work
+) -> float:
+    """Choose the penalty with which a converged fit predicts events that it has not seen best.
+
+    A test may use a penalty at which the fit follows single events: toys do so, too. As a
+    description of a batch such a fit is worthless: a few rows of the reference carry its ratio.
+
+    Parameters
+    ----------
+    reference : Reference
+        Of one width.
+    events : Pool
+        The batch.
+    expected : float or None
+        As for `toy_statistics`.
+    smallest : float
+        Penalty per unit of data weight; it and its multiples by powers of ten are tried.
+    work : Work
+
+    Returns
+    -------
+    float
+        That with the largest extended log likelihood ratio sum_D u f - N sum_R v (e^f - 1) on the
+        halves of batch and reference (at most 10,000 rows of it) that a fit has not seen.
+    """
+    rng = np.random.default_rng(0)
+    rows = _halves(rng.permutation(len(reference.rows))[:HELD_OUT_ROWS])
+    batch = _halves(rng.permutation(len(events.rows)))
+    ladder = [smallest * 10.0**k for k in range(LADDER)]
+    if min(map(len, batch)) < 2 or min(reference.shares[half].sum() for half in rows) <= 0:
+        return ladder[-1]
+    scores = np.zeros(len(ladder))
+    for seen in (0, 1):
+        parts = [_part(reference, rows[side], work) for side in (seen, 1 - seen)]
+        phis = [reference.transform(events.rows.take(batch[side]), 0) for side in (seen, 1 - seen)]
+        weights = [None if events.weights is None else events.weights[batch[side]]
+                   for side in (seen, 1 - seen)]  # fmt: skip
+        whole = batch_weight(events.weights, np.arange(len(events.rows)), expected)
+        n = [whole * len(batch[side]) / len(events.rows) for side in (seen, 1 - seen)]
+        for k, ridge in enumerate(ladder):
+            a = parts[0].newton(0, phis[0], weights[0], n[0], 2 * n[0] * ridge, work).coefficients
+            f = phis[1] @ a
+            gain = f.sum() if weights[1] is None else weights[1] @ f
+            scores[k] += gain - n[1] * parts[1].excess([a[:, None]], work)[0, 0]
+    # Of equals the smoothest.
+    return ladder[len(ladder) - 1 - int(scores[::-1].argmax())]
+
+
+def _halves(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    middle = len(order) // 2
+    return order[:middle], order[middle:]
+
+
+def _part(reference: Reference, rows: NDArray[np.int64], work: Work) -> Reference:
+    """The reference of some of its rows."""
+    return Reference.of(
+        reference.rows.take(rows),
+        reference.shares[rows],
+        reference.centres,
+        reference.features,
+        work,
+    )
 
 
 def at_width(reference: Reference, k: int) -> Reference:

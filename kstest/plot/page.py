@@ -18,7 +18,7 @@ from ..result import Result, plain
 from ..sources.wording import printable
 from .headings import sentence
 
-LONGEST = 400
+LONGEST, MOST_ALT = 400, 2000
 # Up to this many columns are listed openly.
 OPEN = 40
 
@@ -49,7 +49,8 @@ svg { width: 100%; height: auto; }
 
 def page(result: Result, picture: Picture, image: str) -> str:
     """Return the page as text; `image` is an SVG document, or empty."""
-    title = f"{result.verdict.upper()} – kstest {result.method}"
+    about = result.explanation.get("batch")
+    title = f"{result.verdict.upper()} – {f'{about} – ' if about else ''}kstest {result.method}"
     bound = "at most" if result.null.get("exact") else "about"
     percent = f"{bound} {100 * result.alpha:.3g} %"
     meaning = MEANINGS[result.verdict].format(alpha=f"{result.alpha:g}", percent=percent)
@@ -91,7 +92,10 @@ def _why(picture: Picture, image: str) -> str:
         return ""
     # The document's own head has no place inside a page.
     svg = re.sub(r"\A.*?(?=<svg\b)", "", image, flags=re.DOTALL)
-    svg = svg.replace("<svg ", '<svg role="img" aria-label="what drives the verdict" ', 1)
+    # For who cannot see it: what is drawn, and of which columns with which words.
+    said = [f"{panel.title}: {'; '.join(panel.words)}" for panel in picture.panels]
+    alt = ". ".join(["What drives the verdict", *picture.series, *said])
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{_text(alt, MOST_ALT)}" ', 1)
     return f"<h2>Picture</h2>\n{svg}"
 
 
@@ -163,7 +167,7 @@ def _table(
     return "<table>" + "\n".join(lines) + "</table>"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, longest: int = LONGEST) -> str:
     """Text from anywhere: control characters shown, long text cut, HTML taken for text."""
     text = printable(str(value))
-    return html.escape(text if len(text) <= LONGEST else text[:LONGEST] + "…")
+    return html.escape(text if len(text) <= longest else text[:longest] + "…")

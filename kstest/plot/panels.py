@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from ..picture import Bars, Curve, Drawing, HeatMap, Histogram
+from ..picture import LOG_RATIO, Bars, Curve, Drawing, HeatMap, Histogram
 from .lettering import cut
 
 # Of the palette of Okabe and Ito, which people with any colour vision can tell apart.
@@ -93,6 +93,11 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     ax.set_yticks([])
     ax.text(-0.02, 0.5, drawing.label, transform=ax.transAxes, size=SMALL, color=GREY,
             ha="right", va="center")  # fmt: skip
+    if drawing.scale == LOG_RATIO:
+        factor = f"{10**limit:.2g}"
+        for edge, text, side in ((0.97, f"×{factor}", "top"), (0.06, f"÷{factor}", "bottom")):
+            ax.text(0.995, edge, text, transform=ax.transAxes, size=SMALL - 1.5, color=GREY,
+                    ha="right", va=side)  # fmt: skip
 
 
 def path(ax: Axes, drawing: Curve) -> None:

@@ -98,6 +98,7 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
     widths = ", ".join(number(h) for h in found["widths"])
     pairs = [
         ("columns", ", ".join(printable(c["name"]) for c in found["columns"])),
+        *([("events", hits_text(found["pivot"]))] if found["pivot"] else []),
         ("reference", f"{rows['reference']:,} rows"),
         ("pool", f"{rows['pool']:,} rows" + (f" in {rows['runs']} runs" if rows["runs"] else "")),
         ("widths", f"{widths} standard deviations, combined by {settings['aggregate']}"),
@@ -122,6 +123,16 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
             out.append(f"{line}{share[0]:>12}{share[1]:>8}")
     out += [f"  warning: {printable(w['message'])}" for w in found["warnings"]]
     return "\n".join(out) + "\n"
+
+
+def hits_text(pivot: Mapping[str, Any]) -> str:
+    """How hits become events."""
+    order = f"the order of {pivot['order']}" if pivot["order"] else "the order of the file"
+    if pivot["channel"]:
+        text = f"the first of every {pivot['channel']}"
+    else:
+        text = f"the first {pivot['hits']}"
+    return printable(f"hits by {pivot['event']}, in {order}, {text}")
 
 
 def selftest(found: Mapping[str, Any], form: str) -> str:

@@ -13,6 +13,7 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
                                          objects ->    "      (collect calls these in turn)
 
 `table` says what a reader must give; add a format as one reader and one line in `formats`.
+`pivot` makes a Table of events of one of hits.
 `sequences` reads sequences of symbols instead, for tests that say so (`reader`).
 `columns` is the language of --columns, `convert` the way from Arrow to float64 and codes, `levels`
 what makes two categories the same. pyarrow is imported where it is used, pandas never (a DataFrame
@@ -44,6 +45,7 @@ from kstest.sources.options import (
     given_options,
     read_options,
 )
+from kstest.sources.pivot import Pivot, pivot_of, pivoted
 from kstest.sources.sequence_options import (
     SEQUENCE_FILES_ONLY,
     SEQUENCE_OPTIONS,
@@ -52,18 +54,21 @@ from kstest.sources.sequence_options import (
 )
 from kstest.sources.sequences import read_sequences, sequences_from_objects
 from kstest.sources.stream import expand
+from kstest.sources.table import Table
 
 __all__ = [
     "FILES_ONLY",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
     "Feed",
+    "Pivot",
     "ReadOptions",
     "Reader",
     "SequenceOptions",
     "columns_of",
     "given_options",
     "join_objects",
+    "pivot_of",
     "read_feeds",
     "read_options",
     "read_samples",
@@ -143,7 +148,10 @@ def read_samples(
     how = dialect(options)
     return collect(
         {
-            side: [partial(open_table, path, options.input_format, how, stdin) for path in paths]
+            side: [
+                _opener(partial(open_table, path, options.input_format, how, stdin), options)
+                for path in paths
+            ]
             for side, paths in files.items()
         },
         options,
@@ -205,6 +213,23 @@ def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return files
 
 
+def _opener(opener: Callable[[], Table], options: ReadOptions) -> Callable[[], Table]:
+    """Open a table; one of hits as that of its events."""
+    how = options.pivot
+    if how is None:
+        return opener
+
+    def events() -> Table:
+        table = opener()
+        try:
+            return pivoted(table, how)
+        except BaseException:
+            table.close()
+            raise
+
+    return events
+
+
 def samples_from_objects(
     objects: Mapping[str, object], options: ReadOptions
 ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
@@ -230,5 +255,9 @@ def samples_from_objects(
         With a message for the user.
     """
     return collect(
-        {side: [partial(open_object, obj, side)] for side, obj in objects.items()}, options
+        {
+            side: [_opener(partial(open_object, obj, side), options)]
+            for side, obj in objects.items()
+        },
+        options,
     )

@@ -66,7 +66,7 @@ def collect(
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
     refuse_missing(every, plan.all_names, options.missing)
-    if options.missing == "indicator":
+    if options.missing == "indicator" and not options.empty_columns:
         _require_values(every, plan)
     samples = join(chunks, parts, plan, levels)
     return samples, notices(samples, parts, split=bool(plan.split))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources.levels import Levels
+from kstest.sources.levels import concatenated
 from kstest.sources.objects import PATH, open_object
 from kstest.sources.table import Block, Coded, Table, Wanted, require_unique
 
@@ -94,16 +94,9 @@ def _part(table: Table, span: range, wanted: Wanted) -> Part | None:
     if not read:
         return 0, {}, {}, set()
     values = np.concatenate([block.values for block in read])
-    codes = {j: _one_column([block.texts[k] for block in read]) for k, j in enumerate(texts)}
+    codes = {j: concatenated([block.texts[k] for block in read]) for k, j in enumerate(texts)}
     rounded = {numbers[k] for block in read for k in block.rounded}
     return len(values), {j: values[:, k] for k, j in enumerate(numbers)}, codes, rounded
-
-
-def _one_column(parts: Sequence[Coded]) -> Coded:
-    known = Levels()
-    codes = np.concatenate([known.add(part) for part in parts])
-    levels, final = known.finish(np.ones(len(known), np.bool_))
-    return Coded(final[codes], levels)
 
 
 def _beside(parts: Mapping[str, Part], wanted: Wanted) -> Block:

@@ -106,3 +106,13 @@ class Levels:
         final = np.full(len(self._codes) + 1, -1, np.int32)
         final[[self._codes[level] for level in levels]] = np.arange(len(levels), dtype=np.int32)
         return tuple(levels), final
+
+
+def concatenated(parts: Sequence[Coded]) -> Coded:
+    """Set the pieces of one column after each other, with common codes."""
+    known = Levels()
+    codes = np.concatenate([known.add(part) for part in parts])
+    used = np.zeros(len(known), np.bool_)
+    used[codes[codes >= 0]] = True
+    levels, final = known.finish(used)
+    return Coded(final[codes], levels)

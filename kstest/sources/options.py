@@ -12,6 +12,7 @@ from typing import Any
 
 from kstest.errors import UsageError
 from kstest.params import option, option_name
+from kstest.sources.pivot import Pivot
 from kstest.sources.wording import shown
 
 FORMATS = ("csv", "parquet", "arrow")
@@ -102,6 +103,10 @@ class ReadOptions:
     # From all columns of the first table to those that are used where `columns` is None; the
     # others then need no mention.
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
+    # With --missing indicator: accept columns without any value, where others know their kind.
+    empty_columns: bool = False
+    # Rows are hits, to be gathered into events; all other options are about events then.
+    pivot: Pivot | None = None
 
     def __post_init__(self) -> None:
         for f in OPTIONS:
