@@ -2,11 +2,13 @@
 
     python3 -m benchmarks.sequential level --streams 500
     python3 -m benchmarks.sequential stops --streams 200
+    python3 -m benchmarks.sequential stops --only 'slope .25' circle sine checkerboard 'lation 3'
     python3 -m benchmarks.sequential runs --streams 60
     python3 -m benchmarks.sequential speed --rows 1000000
 
 Every stream has its own seed; tables say how many streams there were. "dependent" is a rejection,
-"no verdict" the guard's.
+"no verdict" the guard's. Beside them stands the rule of the published implementation of SKIT, see
+`skit_rule`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import numpy as np
 
 import kstest
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import skit_rule
 import streams
 
 MODES = {
@@ -29,14 +33,20 @@ MODES = {
     "pairs, ons": {"mode": "pairs", "bet": "ons"},
     "pairs, mixture": {"mode": "pairs"},
     "pairs, tanh": {"mode": "pairs", "symmetric": "tanh"},
+    "published, ons": {"rule": "ons"},
+    "published, mixture": {"rule": "mixture"},
 }
 
 
-def outcomes(make, n, count, first=0, **options):
+def outcomes(make, n, count, first=0, rule="", **options):
     """Verdict and row of every stream."""
     found = []
     for seed in range(first, first + count):
         x, y = make(np.random.default_rng(seed), n)
+        if rule:
+            row = skit_rule.stop(x, y, rule)
+            found.append(("rejected" if row else "not rejected", row))
+            continue
         result = kstest.skit(x, y, seed=seed, threads=1, **options)
         found.append((result.verdict, result.explanation["evidence"]["decided_after_row"]))
     return found
@@ -48,10 +58,10 @@ def share(found, verdict):
 
 def level(args):
     print(f"{args.streams} streams of {args.rows} rows, alpha 0.05: dependent / no verdict")
-    names = args.modes or list(MODES)
+    names = args.modes or [name for name in MODES if "rule" not in MODES[name]]
     print(f"{'':<20}" + "".join(f"{name:>18}" for name in names))
     for name, make in streams.NULLS.items():
-        if args.only and args.only not in name:
+        if args.only and not any(word in name for word in args.only):
             continue
         cells = []
         for mode in names:
@@ -75,18 +85,20 @@ CASES = {
 
 
 def stops(args):
-    print(f"{args.streams} streams: mean rows until a rejection (power), no verdict")
-    names = args.modes or ["blocks of 16", "pairs, ons", "pairs, mixture"]
+    print(f"{args.streams} streams: mean rows until a rejection +- s.e. (power), no verdict")
+    names = args.modes or ["blocks of 16", "pairs, mixture", "pairs, ons"]
+    names += [] if args.modes else ["published, mixture", "published, ons"]
     print(f"{'':<16}" + "".join(f"{name:>22}" for name in names))
     for name, (make, n) in CASES.items():
-        if args.only and args.only not in name:
+        if args.only and not any(word in name for word in args.only):
             continue
         cells = []
         for mode in names:
             found = outcomes(make, n, args.streams, first=10_000, **MODES[mode])
-            rows = np.mean([row if v == "rejected" else n for v, row in found])
+            rows = np.array([row if v == "rejected" else n for v, row in found], float)
+            error = rows.std(ddof=1) / np.sqrt(len(rows))
             power, none = share(found, "rejected"), share(found, "no verdict")
-            cells.append(f"{rows:.0f} ({power:.2f}) {none:.2f}")
+            cells.append(f"{rows.mean():.0f} +- {error:.0f} ({power:.2f}) {none:.2f}")
         print(f"{name:<16}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
@@ -144,7 +156,7 @@ def speed(args):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, args.rows))
     kstest.skit(x[:100], y[:100], threads=1)
-    for mode in args.modes or list(MODES):
+    for mode in args.modes or [name for name in MODES if "rule" not in MODES[name]]:
         clock = time.process_time()
         kstest.skit(x, y, threads=1, **MODES[mode])
         seconds = time.process_time() - clock
@@ -156,7 +168,7 @@ def main():
     parser.add_argument("table", choices=["level", "stops", "runs", "speed"])
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--rows", type=int, default=1000)
-    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--only", nargs="*", default=[], help="cases whose name holds one")
     parser.add_argument("--modes", nargs="*", choices=list(MODES))
     args = parser.parse_args()
     {"level": level, "stops": stops, "runs": runs, "speed": speed}[args.table](args)

@@ -127,6 +127,11 @@ def check_given(params: Params, given: Set[str]) -> None:
     """There are no options that exclude each other."""
 
 
+def require(params: Params, columns: Columns) -> None:
+    """Refuse a target without a certificate; see `init`."""
+    _certified(params, columns)
+
+
 def init(params: Params, columns: Columns) -> State:
     """Return the state before the first row.
 

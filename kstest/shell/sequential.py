@@ -131,8 +131,10 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
                 state_file.require_same(given["state"], saved, name, params, reading)
         feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow))
         work = stack.enter_context(working(given, "reading rows"))
-        load(work)
         this = Run(name, module, params, reading, given, feeds, work, started, clock)
+        if hasattr(module, "require"):  # what is refused needs no compiled loops
+            module.require(params, this.columns())
+        load(work)
         result, shown, state = _batch(this, saved)
     if given.get("plot"):
         picture = module.drawing(state)
