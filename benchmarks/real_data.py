@@ -9,7 +9,7 @@
 - linreg: a folder with linreg_exact_draws.parquet and linreg_inflated_draws.parquet, posterior
   draws (columns x_*) with scores (score_*), the second spread by 15 % too much.
 - rates: KM3NeT tube rates, columns frame, dom, pmt00 to pmt30. Pairs of tubes of different modules
-  must not come out dependent with blocks of time.
+  must not come out dependent with blocks of time, nor as streams, more often than the level says.
 
 Exits 1 if a verdict differs from the expected one.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,16 @@ def linreg(folder):
 
 
 def rates(path, pairs=100):
-    """Share of pairs called dependent: with rows permuted, and with blocks of time."""
+    """Share of pairs called dependent: rows permuted, blocks of time, streams in both modes."""
     data, rng = pd.read_parquet(path), np.random.default_rng(0)
-    found = {"plain": [], "auto": []}
-    while len(found["plain"]) < pairs:
+    tests = {
+        "hsic, plain": partial(kstest.hsic, permutations=199),
+        "hsic, blocks of time": partial(kstest.hsic, permutations=199, block_length="auto"),
+        "skit, blocks": kstest.skit,
+        "skit, pairs": partial(kstest.skit, mode="pairs"),
+    }
+    found = {name: [] for name in tests}
+    while len(found["skit, blocks"]) < pairs:
         doms, tubes = rng.choice(18, 2, replace=False), rng.integers(0, 31, 2)
         columns = [
             data[data.dom == dom].set_index("frame")[f"pmt{tube:02d}"].rename(side)
@@ -81,14 +88,14 @@ def rates(path, pairs=100):
         both = pd.concat(columns, axis=1, join="inner").sort_index()
         if both.nunique().min() < 3:
             continue
-        for name, length in (("plain", None), ("auto", "auto")):
-            result = kstest.hsic(both, x="x", y="y", block_length=length, permutations=199)
-            found[name].append(result.verdict)
+        for name, test in tests.items():
+            found[name].append(test(both, x="x", y="y").verdict)
     for name, verdicts in found.items():
         counts = {v: verdicts.count(v) for v in sorted(set(verdicts))}
         print(f"     tubes of different modules, {name}: {counts}")
-    rejected = found["auto"].count("rejected")
-    report("tubes, blocks of time", True, rejected <= 0.05 * pairs, rejected / pairs)
+        if name != "hsic, plain":
+            share = verdicts.count("rejected") / pairs
+            report(f"tubes, {name}", True, share <= 0.05, share)
 
 
 def report(name, expected, found, number):
