@@ -90,7 +90,9 @@ def _matrix(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> list[st
 
 def _cell(pair: Mapping[str, Any]) -> str:
     mark = "?" if pair["reject"] is None else "*" if pair["reject"] else " "
-    return f"{pair['adjusted_p_value']:{CELL - 1}.3f}{mark}"
+    p = pair["adjusted_p_value"]
+    shown = "<.001" if p < 0.0005 else f"{p:.3f}"  # a p-value is never 0
+    return f"{shown:>{CELL - 1}}{mark}"
 
 
 def _short(name: str, width: int) -> str:
