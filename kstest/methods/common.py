@@ -298,3 +298,10 @@ def one_bandwidth(text: str, name: str) -> float | None:
             f"{name} {text!r}: give median, or a positive number in units of the scaled columns"
         )
     return width
+
+
+def require_both(x: str, y: str) -> None:
+    """Refuse one of the options --x and --y without the other."""
+    if bool(x) != bool(y):
+        given, other = ("--x", "--y") if x else ("--y", "--x")
+        raise UsageError(f"{given} {x or y!r}: give {other} too, the block to test it against")

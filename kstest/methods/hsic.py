@@ -23,7 +23,7 @@ from ..result import Notice, Result
 from ..sample import Sample
 from .arrangement import GROUPS, MOST_ROWS, STRETCHES, Plan, plan
 from .column_blocks import Block, named_blocks, used_blocks
-from .common import bandwidth_numbers, check_block_length, kernel_names
+from .common import bandwidth_numbers, check_block_length, kernel_names, require_both
 from .conditional import test_given
 from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
 from .hsic_picture import picture as picture
@@ -133,11 +133,7 @@ class Params:
         check_common(self)
         if isinstance(self.block, str) or len(self.block) == 1:
             raise UsageError("--block: give two or more blocks: --block a,b --block c --block d")
-        if bool(self.x) != bool(self.y):
-            given, other = ("--x", "--y") if self.x else ("--y", "--x")
-            raise UsageError(
-                f"{given} {self.x or self.y!r}: give {other} too, the block to test it against"
-            )
+        require_both(self.x, self.y)
         chosen = [
             n
             for n, v in (("--x", self.x), ("--block", self.block), ("--all-pairs", self.all_pairs))

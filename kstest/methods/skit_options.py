@@ -8,7 +8,7 @@ from ..betting import bets, payoffs, symmetric
 from ..errors import UsageError
 from ..params import alpha, check_common, option, option_name, seed
 from . import detection
-from .common import one_bandwidth
+from .common import one_bandwidth, require_both
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,7 @@ class Params:
     def __post_init__(self) -> None:
         check_common(self)
         detection.check_detection(self)
-        if bool(self.x) != bool(self.y):
-            given, other = ("--x", "--y") if self.x else ("--y", "--x")
-            raise UsageError(
-                f"{given} {self.x or self.y!r}: give {other} too, the block to test it against"
-            )
+        require_both(self.x, self.y)
         for name, least, most in (("block", 2, 64), ("thin", 1, 10**6), ("strided", 1, 1000)):
             if not least <= getattr(self, name) <= most:
                 raise UsageError(
