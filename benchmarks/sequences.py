@@ -160,8 +160,9 @@ def walk(runs):
 
 def memory(runs):
     model = chain_of(cycle(), 20)
-    options = [{"lengths": length, "null": "parametric"} for length in ("2", "3", "2-3")]
-    print(f"{'m':>10}" + "".join(f"{n:>12}" for n in ("length 2", "length 3", "2-3", "MMD 100")))
+    options = [{"lengths": length, "null": "parametric"} for length in ("auto", "2", "3")]
+    names = ("default", "length 2", "length 3", "MMD 100")
+    print(f"{'m':>10}" + "".join(f"{name:>12}" for name in names))
     for m in chosen((0.5, 0.6, 0.7, 0.8)):
         kernel = np.tile(cycle(), (8, 1, 1))
         for s in range(8):
@@ -179,9 +180,8 @@ def order(runs):
     for _ in range(500):
         pairs = np.einsum("ab,abc->bc", pairs, kernel)
     first = pairs / pairs.sum(axis=1, keepdims=True)
-    options = [{"lengths": length, "null": "parametric"} for length in ("2", "3")]
-    options.append({"edits": "substitution", "lengths": "3", "null": "parametric"})
-    names = ("length 2", "length 3", "substitution", "MMD 100")
+    options = [{"lengths": length, "null": "parametric"} for length in ("auto", "2", "3")]
+    names = ("default", "length 2", "length 3", "MMD 100")
     print(f"{'n, length':>10}" + "".join(f"{name:>13}" for name in names))
     for n in (8, 30):
         for mean in chosen((5, 10, 20)):
