@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import itertools
 import math
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -274,7 +275,7 @@ def test_every_ending_is_drawn_and_says_verdict_and_columns(different):
     page = Page(plot.draw(*different, "x.html").decode())
     for word in ("REJECTED", "speed", "kind", "0.01 at level 0.05", "witness", "All columns (2)"):
         assert word in page.text
-    assert page.tags.count("svg") == 1
+    assert page.tags.count("svg") == page.tags.count("figure") == 2
 
 
 @pytest.mark.parametrize("ending", plot.ENDINGS)
@@ -319,6 +320,16 @@ def test_a_page_needs_nothing_from_elsewhere(different):
             assert value.startswith("#")
     assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+
+
+def test_ids_of_a_page_are_of_one_element_and_references_find_theirs(different):
+    page = Page(plot.draw(*different, "x.html").decode())
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids)) > 0
+    used = [value for name, value in page.attributes if "href" in name]
+    used += re.findall(r"url\((#[^)]*)\)", " ".join(v or "" for _, v in page.attributes))
+    assert used
+    assert {u.removeprefix("#") for u in used} <= set(ids)
 
 
 def test_a_page_lists_all_columns_pairs_rows_and_warnings(rng):
@@ -422,7 +433,7 @@ def test_plot_is_written_beside_the_answer(files, tmp_path, capsys):
     target.write_text("old")
     assert run(["mmd", *files, "--plot", str(target)]) == 1
     assert capsys.readouterr().out.startswith("REJECTED")
-    assert Page(target.read_text()).tags.count("svg") == 1
+    assert Page(target.read_text()).tags.count("svg") == 2
     assert run(["mmd", *files, "--quiet", "--plot", str(tmp_path / "why.svg")]) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "far.csv", "good.csv", "why.html", "why.svg",

@@ -46,21 +46,35 @@ def in_words(samples: Sequence[Sample], name: str, kind: str) -> str:
 
 
 def _numeric(a: Array, b: Array) -> str:
-    """The strongest of: location, spread, a single value, a tail."""
+    """What stands out most of: location, spread, a single value, a tail.
+
+    Each in units of what it fluctuates by where nothing differs: a tail that doubles is a small
+    difference of shares and a sure one.
+    """
     both = np.concatenate([a, b])
-    candidates = [(_shift(a, b), _location(a, b)), (_shift(*_apart(a, b)), _spread(a, b))]
+    pairs = 1 / len(a) + 1 / len(b)
+    # P(b > a) - P(b < a) has the variance of the rank-sum statistic.
+    noise = np.sqrt(pairs / 3)
+    candidates = [
+        (_shift(a, b) / noise, _location(a, b)),
+        (_shift(*_apart(a, b)) / noise, _spread(a, b)),
+    ]
     values = np.unique(both)
     if len(values) <= FEW_VALUES:
         change = np.array([_share(b, v) - _share(a, v) for v in values])
-        top = int(np.argmax(np.abs(change)))
+        whole = np.array([_share(both, v) for v in values])
+        apart = change / np.sqrt(pairs * np.maximum(whole * (1 - whole), 1e-300))
+        top = int(np.argmax(np.abs(apart)))
         value = float(values[top])
         words = f"share of {_number(value)}: {percent(_share(a, value), _share(b, value))}"
-        candidates.append((float(change[top]), words))
+        candidates.append((float(apart[top]), words))
     low, high = np.quantile(both, [TAIL, 1 - TAIL])
     for edge, side in ((high, 1), (low, -1)):
         in_tail = [float((side * x > side * edge).mean()) for x in (a, b)]
+        share = float((side * both > side * edge).mean())
         words = f"share {'above' if side > 0 else 'below'} {_number(edge)}: {percent(*in_tail)}"
-        candidates.append((in_tail[1] - in_tail[0], words))
+        z = (in_tail[1] - in_tail[0]) / np.sqrt(pairs * max(share * (1 - share), 1e-300))
+        candidates.append((float(z), words))
     return max(candidates, key=lambda pair: abs(pair[0]))[1]
 
 

@@ -96,8 +96,8 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     if drawing.scale == LOG_RATIO:
         factor = f"{10**limit:.2g}"
         for edge, text, side in ((0.97, f"×{factor}", "top"), (0.06, f"÷{factor}", "bottom")):
-            ax.text(0.995, edge, text, transform=ax.transAxes, size=SMALL - 1.5, color=GREY,
-                    ha="right", va=side)  # fmt: skip
+            ax.text(1.005, edge, text, transform=ax.transAxes, size=SMALL - 0.5, color=GREY,
+                    ha="left", va=side)  # fmt: skip
 
 
 def path(ax: Axes, drawing: Curve) -> None:
