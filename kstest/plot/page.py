@@ -42,7 +42,7 @@ body { font: 16px/1.45 system-ui, Verdana, Arial, sans-serif; color: var(--ink);
 h1 { font-size: 1.5em; margin: 0 0 .3em; padding: .4em .6em; border-left: .4em solid; }
 h1 small { font-size: .7em; font-weight: 400; color: var(--ink); }
 h1.rejected { color: var(--rejected); } h1.not { color: var(--not); } h1.no { color: var(--no); }
-h2 { font-size: 1.15em; margin: 1.6em 0 .4em; }
+h2, summary { font-size: 1.15em; font-weight: 700; margin: 1.6em 0 .4em; }
 ul { margin: .4em 0; padding-left: 1.3em; }
 table { border-collapse: collapse; width: 100%; font-size: .88em; }
 th, td { text-align: left; vertical-align: top; padding: .25em .6em .25em 0;
@@ -66,6 +66,7 @@ svg { width: 100%; height: auto; }
           --rejected: #ff8a7d; --not: #7cc4e8; --no: #e8c35a; }
   svg, .key { filter: invert(.91) hue-rotate(180deg); } }
 @media print { :root { color-scheme: light; } body { margin: 0; max-width: none; }
+  .wide { overflow: visible; } .wide td, .wide th { overflow-wrap: anywhere; white-space: normal; }
   .panels { grid-template-columns: 1fr 1fr; } tr { break-inside: avoid; }
   h2 { break-after: avoid; } }
 """
@@ -207,8 +208,7 @@ def _inputs(result: Result) -> str:
 
 def _folded(title: str, count: int, content: str) -> str:
     opened = " open" if count <= OPEN else ""
-    summary = f"<summary>{_text(title)} ({count:,})</summary>"
-    return f"<h2>{_text(title)}</h2>\n<details{opened}>{summary}{content}</details>"
+    return f"<details{opened}><summary>{_text(title)} ({count:,})</summary>{content}</details>"
 
 
 def _table(
