@@ -167,6 +167,9 @@ def test_explain_writes_a_page_that_needs_nothing_else(folder, tmp_path, capsys)
     assert "REJECTED" in text
     assert "<svg" in text
     assert "reweighted by the learned ratio" in text
+    assert "What to do" in text
+    assert "Look at n_hits" in text or "Look first at n_hits" in text
+    assert "none is as far from the reference" in text
     assert "<title>REJECTED – " in text
     assert "noisy.parquet" in text[text.index("<title>") : text.index("</title>")]
     checked = _Page()

@@ -190,8 +190,11 @@ class _Single(_Paper):
     """The drawings of one panel."""
 
     def __init__(self, panel: Panel, row: _Row, limits: Mapping[str, float]) -> None:
-        super().__init__(row.width + RIGHT, _drawing_height(panel, row.width) + 0.1, limits)
-        self._drawings(0.0, 0.05, row.width, panel)
+        # The name of an axis may stand above it.
+        above = LINE if isinstance(panel.drawings[0], Curve) else 0.05
+        height = above + _drawing_height(panel, row.width) + 0.05
+        super().__init__(row.width + RIGHT, height, limits)
+        self._drawings(0.0, above, row.width, panel)
 
 
 class _Sheet(_Paper):
