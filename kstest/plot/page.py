@@ -57,8 +57,8 @@ th { font-weight: 600; white-space: nowrap; }
 figure { margin: 0; break-inside: avoid; }
 figure.whole { grid-column: 1 / -1; overflow-x: auto; } figure.whole svg { min-width: 560px; }
 figcaption { font-size: .88em; color: var(--soft); }
-figcaption b { font-size: 1.1em; color: var(--ink); font-weight: 400; }
-figcaption b.strong { font-weight: 700; }
+.name { font-size: 1.1em; color: var(--ink); }
+.name.strong { font-weight: 700; }
 .key { display: inline-block; width: .9em; height: .9em; margin-right: .4em; }
 svg { width: 100%; height: auto; }
 @media screen and (prefers-color-scheme: dark) {
@@ -152,9 +152,10 @@ def _figure(place: int, panel: Panel, image: str, whole: bool) -> str:
     # For who cannot see it: what is drawn, with which words.
     alt = _text(f"{panel.title}: {'; '.join(panel.words)}", MOST_ALT)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
-    strong = ' class="strong"' if panel.strong else ""
+    strong = "name strong" if panel.strong else "name"
     words = "".join(f"<br>{_text(text)}" for text in panel.words)
-    caption = f"<figcaption><b{strong}>{_text(panel.title)}</b>{words}</figcaption>"
+    title = f'<span class="{strong}">{_text(panel.title)}</span>'
+    caption = f"<figcaption>{title}{words}</figcaption>"
     size = ' class="whole"' if whole else ""
     return f"<figure{size}>{caption}\n{svg}</figure>"
 
