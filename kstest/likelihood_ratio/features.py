@@ -31,10 +31,14 @@ GAUSSIAN = KERNELS["gaussian"]
 DISTANCE_ROWS = 1000
 # Squarings that keep twelve digits.
 MOST_SQUARES = 12
-WIDTHS = 4
-# How distances are measured. Whitened axes count a direction up to ten times as much as it did:
-# what is left of columns that are nearly copies of each other is mostly how they were rounded.
+# Widths of one kind of distance in units of its median, widest first: there a kernel is neither
+# nearly constant nor zero between most rows, and one exponential serves all.
+MULTIPLES = (2.0, math.sqrt(2), 1.0, 1 / math.sqrt(2))
 SCALES = ("standard", "whiten")
+# Widths where both kinds are combined.
+HALVES = {"standard": (2.0, 1.0), "whiten": (32.0, math.sqrt(2))}
+# Whitened axes count a direction up to ten times as much as it did: what is left of columns that are
+# nearly copies of each other is mostly how they were rounded.
 FLOOR = 0.01
 # Centres of every category, at least.
 EACH = 3
@@ -163,6 +167,13 @@ def choose_features(
     cut : float
         See `nystrom`.
     rng : numpy.random.Generator
+
+    Notes
+    -----
+    Of either kind are chosen 2 and 1 median distances for the columns as they are, and along the
+    other axes sqrt(2), which lies between them where columns are not correlated, and 32: so wide
+    a kernel sees means and covariances and little else. Chosen by power (`benchmarks/README.md`,
+    "Batches").
     """
     if scale == "auto":
         scale = "standard" if len(widths) else "both"
@@ -172,7 +183,8 @@ def choose_features(
     found: tuple[Features, ...] = ()
     for kind in kinds:
         axes = whitened_axes(rows) if kind == "whiten" else None
-        own = widths or choose_widths(along(rows, axes), kinds, kind, rng)
+        multiples = HALVES[kind] if len(kinds) > 1 else MULTIPLES
+        own = widths or choose_widths(along(rows, axes), multiples, rng)
         found += nystrom(centres, own, cut, axes)
     return found
 
@@ -183,33 +195,13 @@ def whitened_axes(rows: Rows) -> Array:
 
 
 def choose_widths(
-    rows: Rows, kinds: Sequence[str], kind: str, rng: np.random.Generator
+    rows: Rows, multiples: Sequence[float], rng: np.random.Generator
 ) -> tuple[float, ...]:
-    """Return the widths of one kind of distance that are combined by default, widest first.
-
-    Parameters
-    ----------
-    rows : Rows
-        Of the reference, along the axes of this kind.
-    kinds : sequence of {'standard', 'whiten'}
-        All that are combined.
-    kind : str
-    rng : numpy.random.Generator
-
-    Notes
-    -----
-    In units of the median distance between rows: 2, sqrt(2), 1 and 1 / sqrt(2), where the kernel is
-    neither nearly constant nor zero between most rows. Of two kinds 2 and 1 for the columns as
-    they are, and between them, where one is if columns are not correlated, 2 sqrt(2) and sqrt(2)
-    for the other: chosen by power (`benchmarks/README.md`, "Batches"). One exponential serves all
-    of a kind.
-    """
+    """Return widths in units of the median distance between rows of the reference."""
     if len(rows) > DISTANCE_ROWS:
         rows = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
     median = quantile(pair_distances(rows, "euclidean"), 0.5)
-    step = math.sqrt(2) ** len(kinds)
-    widest = 2 * math.sqrt(2) if kind == "whiten" and len(kinds) > 1 else 2.0
-    return tuple(widest * median / step**m for m in range(WIDTHS // len(kinds)))
+    return tuple(x * median for x in multiples)
 
 
 def choose_centres(rows: Rows, count: int, how: str, rng: np.random.Generator) -> Rows:
