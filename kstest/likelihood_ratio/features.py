@@ -37,8 +37,8 @@ MULTIPLES = (2.0, math.sqrt(2), 1.0, 1 / math.sqrt(2))
 SCALES = ("standard", "whiten")
 # Widths where both kinds are combined.
 HALVES = {"standard": (2.0, 1.0), "whiten": (32.0, math.sqrt(2))}
-# Whitened axes count a direction up to ten times as much as it did: what is left of columns that are
-# nearly copies of each other is mostly how they were rounded.
+# Whitened axes count a direction up to ten times as much as it did: what is left of columns that
+# are nearly copies of each other is mostly how they were rounded.
 FLOOR = 0.01
 # Centres of every category, at least.
 EACH = 3
