@@ -78,9 +78,7 @@ def _where(alpha: float, ranking: Sequence[Column]) -> str:
     strong = [c.column for c in ranking if c.evidence >= STRONG]
     names = ", ".join(strong[:MOST_NAMES]) + ", ..." * (len(strong) > MOST_NAMES)
     if len(needed) == 1 or len(strong) <= 1:
-        return (
-            f"Look first at {named}: it carries most of the evidence; other columns changed, too."
-        )
+        return f"Look first at {named}: it carries most of the evidence, but not all."
     return f"Look first at {named}. No column alone explains it: how {names} go together changed."
 
 
