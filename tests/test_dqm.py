@@ -117,6 +117,24 @@ def test_poisson_counts_are_used(rng):
     assert "mostly the rate" in result.explanation["rate"]["sentence"]
 
 
+def test_a_broken_bond_between_columns_is_seen():
+    # Five readings of one thing; two of them move apart by two thirds of what readings differ by.
+    rng = np.random.default_rng(1)
+
+    def readings(n, apart=0.0):
+        z = rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=(n, 5))
+        z[:, 0] += apart / 2
+        z[:, 1] -= apart / 2
+        return pd.DataFrame(z, columns=list("abcde"))
+
+    reference, pool = readings(1500), readings(2500)
+    bad, found = [readings(100, 0.2) for _ in range(20)], {}
+    for scale in ("auto", "standard"):
+        known = kstest.dqm_calibrate(reference, pool, **FAST, scale=scale)
+        found[scale] = sum(kstest.dqm_check(known, b, alpha=0.05)[0].reject for b in bad)
+    assert found["auto"] >= 17 > 14 >= found["standard"]
+
+
 def test_windows_are_the_stretches_of_the_batch_in_their_order(known):
     rng = np.random.default_rng(11)
     # A published script sorted the events by time, but not the times that cut them.
