@@ -105,20 +105,19 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
         layout: dict[str, Any] = {"indent": 2} if form == "json" else {"separators": (",", ":")}
         return json.dumps(plain(found), allow_nan=False, **layout) + "\n"
     settings, rows = found["settings"], found["rows"]
-    widths = [
-        ", ".join(
-            number(h) for h, s in zip(found["widths"], found["scales"], strict=True) if s == scale
-        )
-        for scale in ("standard", "whiten")
-    ]
-    words = [f"{widths[0]} standard deviations"] if widths[0] else []
-    words += [f"{widths[1]} along axes without correlation"] if widths[1] else []
+    kinds = zip(found["widths"], found["scales"], strict=True)
+    by_kind: dict[str, list[str]] = {}
+    for width, scale in kinds:
+        by_kind.setdefault(scale, []).append(number(width))
+    units = {"standard": "standard deviations", "whiten": "along axes without correlation"}
+    widths = [f"{', '.join(some)} {units[scale]}" for scale, some in by_kind.items()]
+    widths[-1] += f", combined by {settings['aggregate']}" * (len(found["widths"]) > 1)
     pairs = [
         ("columns", ", ".join(printable(c["name"]) for c in found["columns"])),
         *([("events", hits_text(found["pivot"]))] if found["pivot"] else []),
         ("reference", f"{rows['reference']:,} rows"),
         ("pool", f"{rows['pool']:,} rows" + (f" in {rows['runs']} runs" if rows["runs"] else "")),
-        ("widths", "; ".join([*words, f"combined by {settings['aggregate']}"])),
+        *(("" if k else "widths", text) for k, text in enumerate(widths)),
         (
             "model",
             f"{settings['statistic']} statistic, {settings['fit']}, {rows['centres']} centres",
