@@ -117,6 +117,24 @@ def test_poisson_counts_are_used(rng):
     assert "mostly the rate" in result.explanation["rate"]["sentence"]
 
 
+def test_a_broken_bond_between_columns_is_seen():
+    # Five readings of one thing; two of them move apart by two thirds of what readings differ by.
+    rng = np.random.default_rng(1)
+
+    def readings(n, apart=0.0):
+        z = rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=(n, 5))
+        z[:, 0] += apart / 2
+        z[:, 1] -= apart / 2
+        return pd.DataFrame(z, columns=list("abcde"))
+
+    reference, pool = readings(1500), readings(2500)
+    bad, found = [readings(100, 0.2) for _ in range(20)], {}
+    for scale in ("auto", "standard"):
+        known = kstest.dqm_calibrate(reference, pool, **FAST, scale=scale)
+        found[scale] = sum(kstest.dqm_check(known, b, alpha=0.05)[0].reject for b in bad)
+    assert found["auto"] >= 17 > 14 >= found["standard"]
+
+
 def test_windows_are_the_stretches_of_the_batch_in_their_order(known):
     rng = np.random.default_rng(11)
     # A published script sorted the events by time, but not the times that cut them.
@@ -138,7 +156,8 @@ def test_weights_count_as_events(rng):
     batch = events(100, rng)
     (one,) = kstest.dqm_check(plain, batch)
     (two,) = kstest.dqm_check(weighted, batch.assign(w=1.0))
-    assert two.statistic == pytest.approx(one.statistic)
+    t = [[k["statistic"] for k in r.explanation["kernels"]] for r in (one, two)]
+    assert t[1] == pytest.approx(t[0])
     with pytest.raises(DataError, match="w"):
         kstest.dqm_check(weighted, batch)
 
@@ -438,6 +457,69 @@ def test_the_reweighted_reference_follows_the_batch(known, rng):
         assert means[2] == pytest.approx(means[1], abs=0.15)
         assert means[0] < means[1] - 0.5
         assert observed.common == learned.common
+
+
+def test_the_meaning_counts_the_toys_that_are_as_far(known):
+    rng = np.random.default_rng(3)
+    for shift in (0.0, 0.1, 0.2, 3.0):
+        result = kstest.dqm_explain(known, events(100, rng, shift))
+        above = round(result.p_value * 200) - 1
+        count = f"{above or 'none'} {'is' if above < 2 else 'are'} as far from the reference"
+        assert f"Of 199 batches drawn from good events, {count}" in result.explanation["meaning"]
+    assert above == 0
+
+
+def test_the_advice_names_the_column_that_carries_the_evidence(known):
+    rng = np.random.default_rng(0)
+    one = events(100, rng).assign(b=lambda x: x["b"] + 2)
+    text = kstest.dqm_explain(known, one).explanation["advice"]
+    assert text[0].startswith("Look at b (higher: median")
+    assert "without it the batch would look good" in text[0]
+    assert "2 rejected of the last 3 are an alarm" in text[1]
+    # The columns alone are as they were; how they go together is not.
+    a = rng.normal(size=100)
+    both = kstest.dqm_explain(known, pd.DataFrame({"a": a, "b": a}))
+    assert both.reject
+    assert both.explanation["meaning"].startswith("Of 199")
+    quiet = kstest.dqm_explain(known, events(100, rng)).explanation["advice"]
+    assert quiet[0].startswith("Nothing.")
+    few = kstest.dqm_explain(known, events(20, rng)).explanation
+    assert "could not be judged" in few["meaning"]
+    assert "smaller batches" in few["advice"][0]
+
+
+def test_columns_that_only_differ_together_are_named_together(rng):
+    a = rng.normal(size=(4000, 3))
+    good = pd.DataFrame({"a": a[:, 0], "b": a[:, 1], "c": a[:, 2]})
+    known = kstest.dqm_calibrate(good.iloc[:1500], good.iloc[1500:], **FAST)
+    x = rng.normal(size=100)
+    bound = pd.DataFrame({"a": x, "b": x, "c": rng.normal(size=100)})
+    result = kstest.dqm_explain(known, bound).explanation
+    assert {c.column for c in result["ranking"][:2]} == {"a", "b"}
+    text = result["advice"][0]
+    assert "without it the batch would look good" in text or "a, b" in text or "b, a" in text
+    wide = bound.assign(a=x + 2, b=x + 2)
+    text = kstest.dqm_explain(known, wide).explanation["advice"][0]
+    assert "No column alone explains it: how" in text
+
+
+def test_words_are_about_what_stands_out_most(rng):
+    from kstest.methods.describe import NUMBER, in_words
+    from kstest.sources import samples_from_objects
+
+    def words(x, y):
+        sides = {"reference": pd.DataFrame({"x": x}), "batch": pd.DataFrame({"x": y})}
+        return in_words(samples_from_objects(sides, ReadOptions())[0], "x", NUMBER)
+
+    x, y = rng.random(5000), rng.random(500)
+    # Three in a hundred events beyond all others: less than medians differ by chance, but certain.
+    y[:15] = 1.1
+    assert words(x, y).startswith("share above")
+    assert words(x, rng.random(500) + 0.2).startswith("higher: median")
+    assert words(x, 0.5 + 0.5 * (rng.random(500) - 0.5)).startswith("narrower")
+    dice = [rng.integers(1, 7, n).astype(float) for n in (5000, 500)]
+    dice[1][:60] = 6
+    assert words(*dice).startswith("share of 6")
 
 
 def test_selftest_passes_and_a_blind_calibration_fails(known):

@@ -95,7 +95,7 @@ def test_the_same_calibration_byte_for_byte(folder):
     from kstest.archive import load
 
     assert run(calibrate(folder, "again.cal")) == 0
-    one, two = (load(folder / name, "calibration", (1,)) for name in ("k.cal", "again.cal"))
+    one, two = (load(folder / name, "calibration", (2,)) for name in ("k.cal", "again.cal"))
     assert all(np.array_equal(a, two[1][name]) for name, a in one[1].items())
     assert one[0]["settings"] == two[0]["settings"]
 
@@ -108,15 +108,39 @@ def test_a_pool_that_is_the_reference_is_refused(folder, capsys):
     assert not (folder / "no.cal").exists()
 
 
-def test_other_versions_are_refused(folder, capsys):
+def as_version(source, target, version):
+    """Write a calibration as an older or newer kstest would."""
     from kstest.archive import load, save
 
-    header, arrays = load(folder / "k.cal", "calibration", (1,))
+    header, arrays = load(source, "calibration", (2,))
     for name in ("kstest", "version"):
         header.pop(name)
-    save(folder / "new.cal", "calibration", 2, header, arrays)
+    if version == 1:
+        header.pop("scales")
+        header["settings"].pop("scale")
+    save(target, "calibration", version, header, arrays)
+
+
+def test_a_calibration_of_version_1_means_what_it_meant(folder, capsys):
+    # It has no axes: all widths are of distances between the columns.
+    assert run([*calibrate(folder, "new.cal"), "--widths", "3,1"]) == 0
+    as_version(folder / "new.cal", folder / "old.cal", 1)
+    found = []
+    for name in ("new.cal", "old.cal"):
+        capsys.readouterr()
+        run(["dqm", "check", str(folder / name), str(folder / "noisy.parquet"), "--format", "json"])
+        found.append(json.loads(capsys.readouterr().out))
+    for result in found:
+        assert [k["scale"] for k in result["explanation"]["kernels"]] == ["standard"] * 2
+    assert found[0]["p_value"] == found[1]["p_value"]
+    assert found[0]["explanation"]["kernels"] == found[1]["explanation"]["kernels"]
+    assert run(["dqm", "show", str(folder / "old.cal")]) == 0
+
+
+def test_other_versions_are_refused(folder, capsys):
+    as_version(folder / "k.cal", folder / "new.cal", 3)
     assert run(["dqm", "check", str(folder / "new.cal"), str(folder / "good.parquet")]) == 2
-    assert "version 2" in capsys.readouterr().err
+    assert "version 3" in capsys.readouterr().err
 
 
 def test_a_batch_of_the_calibration_is_pointed_out(folder, capsys):
@@ -143,6 +167,9 @@ def test_explain_writes_a_page_that_needs_nothing_else(folder, tmp_path, capsys)
     assert "REJECTED" in text
     assert "<svg" in text
     assert "reweighted by the learned ratio" in text
+    assert "What to do" in text
+    assert "Look at n_hits" in text or "Look first at n_hits" in text
+    assert "none is as far from the reference" in text
     assert "<title>REJECTED – " in text
     assert "noisy.parquet" in text[text.index("<title>") : text.index("</title>")]
     checked = _Page()

@@ -19,6 +19,7 @@ from kstest.likelihood_ratio import (
     QuadraticLaw,
     Reference,
     choose_centres,
+    choose_features,
     choose_widths,
     combine,
     combined_tail,
@@ -29,7 +30,7 @@ from kstest.likelihood_ratio import (
     toy_statistics,
 )
 from kstest.likelihood_ratio.explain import choose_ridge
-from kstest.likelihood_ratio.features import blocks_of, transform
+from kstest.likelihood_ratio.features import blocks_of, transform, whitened_axes
 from kstest.likelihood_ratio.finite_pool import stretch_of, stretched
 from kstest.nulls import p_value
 
@@ -63,22 +64,69 @@ def test_features_have_the_nystrom_kernel_as_inner_product(rng):
     assert phi @ phi.T == pytest.approx(K @ np.linalg.solve(KM, K.T), abs=1e-8)
 
 
+def test_features_along_other_axes_have_the_kernel_of_the_turned_rows(rng):
+    X, C = rng.normal(size=(20, 2)), rng.normal(size=(9, 2))
+    codes = rng.integers(0, 2, size=(29, 1)).astype(np.int32)
+    rows, centres = Rows(X, codes[:20]), Rows(C, codes[20:])
+    A = np.array([[1.0, 0.5], [0.0, 3.0]])
+    features = nystrom(centres, (2.0, 1.0), 1e-13) + nystrom(centres, (1.5,), 1e-13, A)
+    found = transform(rows, centres, features)
+
+    def kernel(a, i, b, j, h, turn):
+        apart = sum(v**2 for v in (a - b) @ turn) + 2.0 * (codes[i, 0] != codes[j, 0])
+        return np.exp(-apart / (2 * h * h))
+
+    for phi, h, turn in zip(found, (2.0, 1.0, 1.5), (np.eye(2), np.eye(2), A), strict=True):
+        K = np.array([[kernel(x, i, c, 20 + j, h, turn) for j, c in enumerate(C)]
+                      for i, x in enumerate(X)])  # fmt: skip
+        KM = np.array([[kernel(a, 20 + i, b, 20 + j, h, turn) for j, b in enumerate(C)]
+                       for i, a in enumerate(C)])  # fmt: skip
+        assert phi @ phi.T == pytest.approx(K @ np.linalg.solve(KM, K.T), abs=1e-7)
+
+
+def test_half_of_the_chosen_widths_are_along_axes_without_correlation(rng):
+    X = rng.normal(size=(300, 1)) + np.array([1.0, 1e-3, 1e-4]) * rng.normal(size=(300, 3))
+    rows = Rows.of((X - X.mean(axis=0)) / X.std(axis=0))
+
+    def chosen(some, widths=(), scale="auto"):
+        features = choose_features(some, some.take(slice(0, 30)), widths, scale, 1e-12, rng)
+        return ["standard" if f.axes is None else "whiten" for f in features]
+
+    assert chosen(rows) == ["standard"] * 2 + ["whiten"] * 2
+    # Where columns are not correlated, one width of the second kind lies between the others.
+    apart = Rows.of(rng.normal(size=(1000, 4)))
+    features = choose_features(apart, apart.take(slice(0, 9)), (), "auto", 1e-12, rng)
+    h = np.array([f.bandwidth for f in features])
+    assert h / h[1] == pytest.approx([2, 1, 32, 2**0.5], rel=0.02)
+    assert chosen(rows, (2.0, 1.0, 0.5)) == ["standard"] * 3
+    assert chosen(rows, (2.0,), "both") == ["standard", "whiten"]
+    assert chosen(rows, (), "whiten") == ["whiten"] * 4
+    for scale in ("auto", "both", "whiten"):
+        assert chosen(Rows.of(rows.values[:, :1]), (), scale) == ["standard"] * 4
+    turned = rows.values @ whitened_axes(rows)
+    spread = np.sort(np.linalg.eigvalsh(np.cov(turned.T)))
+    assert spread[1:] == pytest.approx(np.ones(2), rel=0.02)
+    # The third is that of nearly equal columns: it is not blown up to the size of the others.
+    assert np.linalg.norm(whitened_axes(rows), 2) == pytest.approx(10, rel=1e-3)
+    assert spread[0] < 0.9
+
+
 def test_widths_that_are_reached_by_squaring_have_the_same_values(rng):
     X, C = Rows.of(rng.normal(size=(50, 3))), Rows.of(rng.normal(size=(9, 3)))
     widths = (4.0, 2.0, 1.0)
     fast = [
         np.concatenate(parts)
-        for parts in zip(*(v for _, v in blocks_of(X, C, widths)), strict=True)
+        for parts in zip(*(v for _, v in blocks_of(X, C, widths, [None] * 3)), strict=True)
     ]
     for h, values in zip(widths, fast, strict=True):
-        (alone,) = zip(*(v for _, v in blocks_of(X, C, (h,))), strict=True)
+        (alone,) = zip(*(v for _, v in blocks_of(X, C, (h,), [None])), strict=True)
         assert values == pytest.approx(np.concatenate(alone), rel=1e-12)
 
 
 def test_widths_are_not_rounded_and_scale_with_the_data(rng):
     X = rng.normal(size=(400, 3))
-    large = choose_widths(Rows.of(X), np.random.default_rng(1))
-    small = choose_widths(Rows.of(X / 1000), np.random.default_rng(1))
+    large = choose_widths(Rows.of(X), (4.0, 2.0, 1.0, 0.5), np.random.default_rng(1))
+    small = choose_widths(Rows.of(X / 1000), (4.0, 2.0, 1.0, 0.5), np.random.default_rng(1))
     assert np.array(small) * 1000 == pytest.approx(np.array(large), rel=1e-9)
     assert len(large) == 4
     assert min(small) > 0

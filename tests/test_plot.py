@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import itertools
 import math
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -274,7 +275,7 @@ def test_every_ending_is_drawn_and_says_verdict_and_columns(different):
     page = Page(plot.draw(*different, "x.html").decode())
     for word in ("REJECTED", "speed", "kind", "0.01 at level 0.05", "witness", "All columns (2)"):
         assert word in page.text
-    assert page.tags.count("svg") == 1
+    assert page.tags.count("svg") == page.tags.count("figure") == 2
 
 
 @pytest.mark.parametrize("ending", plot.ENDINGS)
@@ -310,15 +311,28 @@ def test_names_and_values_of_a_file_are_text_and_nothing_else(ending, rng):
     assert not [name for name, _ in page.attributes if name.startswith("on")]
 
 
-def test_a_page_needs_nothing_from_elsewhere(different):
-    page = Page(plot.draw(*different, "x.html").decode())
+@pytest.mark.parametrize("explain", ["columns", "pairs"])
+def test_a_page_needs_nothing_from_elsewhere(explain, rng):
+    tables = ({"a": rng.normal(size=60) + k, "b": rng.normal(size=60)} for k in range(2))
+    page = Page(plot.draw(*pictured(*tables, explain=explain), "x.html").decode())
     allowed = ("http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink")
     for name, value in page.attributes:
         assert "//" not in (value or "") or value in allowed
         if name in ("href", "xlink:href", "src"):
             assert value.startswith("#")
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    # Images that are part of it too: the policy keeps a browser from showing them.
+    assert not {"script", "link", "img", "image", "iframe", "object"} & set(page.tags)
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+
+
+def test_ids_of_a_page_are_of_one_element_and_references_find_theirs(different):
+    page = Page(plot.draw(*different, "x.html").decode())
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids)) > 0
+    used = [value for name, value in page.attributes if "href" in name]
+    used += re.findall(r"url\((#[^)]*)\)", " ".join(v or "" for _, v in page.attributes))
+    assert used
+    assert {u.removeprefix("#") for u in used} <= set(ids)
 
 
 def test_a_page_lists_all_columns_pairs_rows_and_warnings(rng):
@@ -422,7 +436,7 @@ def test_plot_is_written_beside_the_answer(files, tmp_path, capsys):
     target.write_text("old")
     assert run(["mmd", *files, "--plot", str(target)]) == 1
     assert capsys.readouterr().out.startswith("REJECTED")
-    assert Page(target.read_text()).tags.count("svg") == 1
+    assert Page(target.read_text()).tags.count("svg") == 2
     assert run(["mmd", *files, "--quiet", "--plot", str(tmp_path / "why.svg")]) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "far.csv", "good.csv", "why.html", "why.svg",

@@ -17,10 +17,9 @@ from ..likelihood_ratio import (
     QuadraticLaw,
     Reference,
     choose_centres,
-    choose_widths,
+    choose_features,
     draw_indices,
     null_law,
-    nystrom,
     toy_statistics,
 )
 from ..likelihood_ratio.features import cover
@@ -100,8 +99,8 @@ def calibrate(
     aside, good = put_aside(good, counts[-1], params, others[1])
     centres = choose_centres(rows, params.centres, params.centre_rule, choice)
     centres = cover(centres, described.code_values, choice)
-    widths = numbers(params.widths, "--widths") or choose_widths(rows, choice)
-    features = nystrom(centres, widths, params.cut)
+    widths = numbers(params.widths, "--widths")
+    features = choose_features(rows, centres, widths, params.scale, params.cut, choice)
     side = Reference.of(rows, reference.weights, centres, features, work)
     ridges = tuple(ridge_of(params, len(rows), size) for size in counts)
     stretches = [

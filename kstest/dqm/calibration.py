@@ -23,12 +23,15 @@ from ..likelihood_ratio import (
     combined_tail,
     toy_statistics,
 )
+from ..likelihood_ratio.features import SCALES
 from ..nulls import p_value, threshold
 from .layout import Layout
 
 Array = NDArray[np.float64]
 
-KIND, VERSION = "calibration", 1
+KIND, VERSION = "calibration", 2
+# Version 1 knew no axes: its distances are those of the columns.
+READABLE = (1, VERSION)
 # The analytic law averages over references; from this many times the batch on that is harmless.
 ANALYTIC_ROWS = 10
 
@@ -100,6 +103,11 @@ class Calibration:
     @property
     def widths(self) -> tuple[float, ...]:
         return tuple(f.bandwidth for f in self.reference.features)
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """How distances are measured for each width."""
+        return tuple(SCALES[f.axes is not None] for f in self.reference.features)
 
     @property
     def poisson(self) -> bool:
@@ -193,6 +201,8 @@ class Calibration:
         for k, f in enumerate(ref.features):
             arrays |= {f"whitening_{k}": f.whitening, f"gram_{k}": ref.grams[k]}
             arrays[f"mean_{k}"] = ref.means[k]
+            if f.axes is not None:
+                arrays["axes"] = f.axes
         for g, toys in enumerate(self.toys):
             arrays |= {f"toys_{g}": toys, f"toy_tails_{g}": self.toy_tails[g]}
             runs = self.runs[g]
@@ -203,6 +213,7 @@ class Calibration:
         header = {
             "layout": self.layout.to_dict(),
             "widths": list(self.widths),
+            "scales": list(self.scales),
             "sizes": list(self.sizes),
             "ridges": list(self.ridges),
             "settings": dict(self.settings),
@@ -219,14 +230,16 @@ def load(path: str) -> Calibration:
     DataError
         If the file is none, is damaged, or is of a version that is not known.
     """
-    header, arrays = load_archive(path, KIND, (VERSION,))
+    header, arrays = load_archive(path, KIND, READABLE)
     widths, sizes = header["widths"], header["sizes"]
     K = range(len(widths))
+    scales = header.get("scales", [SCALES[0]] * len(widths))
+    axes = [None if scale == SCALES[0] else arrays["axes"] for scale in scales]
     reference = Reference(
         Rows(arrays["reference_values"], arrays["reference_codes"]),
         arrays["shares"],
         Rows(arrays["centre_values"], arrays["centre_codes"]),
-        tuple(Features(h, arrays[f"whitening_{k}"]) for k, h in enumerate(widths)),
+        tuple(Features(h, arrays[f"whitening_{k}"], axes[k]) for k, h in enumerate(widths)),
         tuple(arrays[f"gram_{k}"] for k in K),
         tuple(arrays[f"mean_{k}"] for k in K),
     )

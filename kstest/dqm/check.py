@@ -306,8 +306,10 @@ def _decided(
     runs, toys = calibration.run_count(g), calibration.toys[g].shape[1]
     strongest = int(score.tails.argmin())
     table = [
-        {"bandwidth": h, "statistic": float(t), "analytic_p_value": float(q)}
-        for h, t, q in zip(calibration.widths, score.statistics, score.tails, strict=True)
+        {"bandwidth": h, "scale": a, "statistic": float(t), "analytic_p_value": float(q)}
+        for h, a, t, q in zip(
+            calibration.widths, calibration.scales, score.statistics, score.tails, strict=True
+        )
     ]
     draw = calibration.settings["draw"]
     found: list[Notice] = []

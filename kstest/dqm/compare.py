@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import Work
 from ..errors import UsageError
 from ..likelihood_ratio.combine import COMBINATIONS, combine
-from ..likelihood_ratio.features import choose_centres, choose_widths, nystrom
+from ..likelihood_ratio.features import SCALES, choose_centres, choose_features
 from ..likelihood_ratio.permute import permutation_statistics
 from ..methods.common import fingerprint, missingness, serial_dependence
 from ..methods.two_sample import pool
@@ -19,7 +19,7 @@ from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
 from .over_time import SENTENCES
-from .settings import RIDGE, numbers
+from .settings import RIDGE, numbers, scale
 
 SAMPLES = ("reference", "batch")
 ACCEPTS = frozenset({"categorical", "missing"})
@@ -41,6 +41,7 @@ class Params:
         "Kernel widths in units of the columns' standard deviations; auto takes four.",
         metavar="auto|NUMBER[,NUMBER...]",
     )
+    scale: str = scale()
     aggregate: str = option(
         "minimum", "How the p-values of several widths become one.", choices=COMBINATIONS
     )
@@ -76,7 +77,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Notes
     -----
     Exact at every size if the rows of both sides together are exchangeable under the null: scaling,
-    widths and centres come from all rows without their labels.
+    axes, widths and centres come from all rows without their labels.
     """
     pooled = pool(samples, "standard", sort=True)
     n, size = len(pooled.rows), samples[1].n
@@ -95,12 +96,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         why = Notice("too-few-events", "both sides need at least 2 events")
         return replace(base, warnings=(why,), explanation={"summary": "too few events"})
     shuffled = pooled.rows.take(rng.permutation(n))
-    widths = numbers(params.widths, "--widths") or choose_widths(shuffled, rng)
     centres = choose_centres(shuffled, params.centres, "kmeans++", rng)
     first = pooled.m if pooled.reference_first else 0
     batches = [np.arange(first, first + size)]
     batches += [rng.permutation(n)[:size] for _ in range(params.permutations)]
-    features = nystrom(centres, widths, CUT)
+    given = numbers(params.widths, "--widths")
+    features = choose_features(shuffled, centres, given, params.scale, CUT, rng)
     t = permutation_statistics(pooled.rows, batches, centres, features, params.ridge, work)
     spread = t.std(axis=1, keepdims=True)
     z = np.divide(t - t.mean(axis=1, keepdims=True), spread, out=np.zeros_like(t), where=spread > 0)
@@ -108,8 +109,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     p = p_value(combine(t, -np.exp(np.minimum(z, 100.0)), params.aggregate))
     rejected, strongest = p <= params.alpha, int(z[:, 0].argmax())
     table = [
-        {"bandwidth": h, "statistic": float(x), "z": float(y)}
-        for h, x, y in zip(widths, t[:, 0], z[:, 0], strict=True)
+        {
+            "bandwidth": f.bandwidth,
+            "scale": SCALES[f.axes is not None],
+            "statistic": float(x),
+            "z": float(y),
+        }
+        for f, x, y in zip(features, t[:, 0], z[:, 0], strict=True)
     ]
     return replace(
         base,
@@ -118,8 +124,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         p_value=p,
         kernel={
             "name": "gaussian",
-            "bandwidths": list(widths),
-            "aggregate": params.aggregate if len(widths) > 1 else None,
+            "bandwidths": [f.bandwidth for f in features],
+            "aggregate": params.aggregate if len(features) > 1 else None,
         },
         null={"scheme": "permutations", "replicates": params.permutations, "exact": True},
         explanation={

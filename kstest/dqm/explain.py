@@ -27,6 +27,7 @@ from ..params import option
 from ..picture import Picture
 from ..result import Notice, Result
 from . import check
+from .advice import advice, meaning
 from .calibration import Calibration
 from .picture import picture
 
@@ -101,8 +102,9 @@ def explain(
     Returns
     -------
     result : Result
-        That of `check`, its explanation with ``ranking`` (list of `Column`), ``rate`` and
-        ``events``.
+        That of `check`, its explanation with ``ranking`` (list of `Column`), ``rate``,
+        ``events``, ``meaning`` and ``advice`` in sentences, and when the calibration was made,
+        ``calibrated``.
     picture : Picture
         A panel per column: reference, batch and reweighted reference, log ratios below.
 
@@ -113,7 +115,8 @@ def explain(
     """
     (result,) = check.check(calibration, [batch], replace(params, window=0, step=0), work)
     if result.verdict == "no verdict":
-        return result, Picture()
+        said = {"meaning": meaning(calibration, result), "advice": advice(result, ())}
+        return replace(result, explanation={**result.explanation, **said}), Picture()
     g = _size(calibration, result)
     ridge, expected = calibration.ridges[g], calibration.expected(g)
     k = int(np.argmin([row["analytic_p_value"] for row in result.explanation["kernels"]]))
@@ -132,6 +135,12 @@ def explain(
         "rate": _rate(calibration, events, expected, whole),
         "events": _events(batch, ratios, params.events),
         "ratio_ridge": ratios.ridge,
+        "meaning": meaning(calibration, result),
+        "advice": advice(result, ranking),
+        "calibrated": {
+            "started": calibration.record["provenance"]["started"],
+            "inputs": [dict(i) for i in calibration.record["inputs"]],
+        },
     }
     result = replace(result, explanation=explanation, warnings=(*result.warnings, *found))
     return result, picture(pair, calibration.reference.shares, ratios, ranking, result)

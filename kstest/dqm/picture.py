@@ -14,6 +14,7 @@ from ..methods.distribution import categorical, numeric, present
 from ..picture import LOG_RATIO, Bars, Curve, Drawing, Histogram, Panel, Picture
 from ..result import Result
 from ..sample import Sample
+from .advice import STRONG
 
 if TYPE_CHECKING:
     from .explain import Column, Ratios
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_PANELS = 12
-# A column without which the evidence falls by this many powers of ten stands out.
-STRONG = 2.0
-# Log ratios are drawn where a bin has this many events on both sides, and cut at this size.
+# Log ratios are drawn where a bin of the batch or of the reference, scaled to the batch's size, has
+# this many events, with half an event added to both; and cut at this size.
 FEWEST = 5
+HALF = 0.5
 LARGEST = 2.0
 NOTES = (
     "Reweighted: the reference with every event weighted by the ratio that was learned, as "
     "smoothly as predicts events best that were left out. Where it follows the batch, the ratio "
     "has caught the difference.",
-    "Below a distribution: batch over reference in each bin, on a logarithmic scale, and the same "
-    "as learned; above the line (orange) the batch has more events, below it (blue) fewer. Numbers "
-    "at the right of a strip are the ratios at its edges. Bins with fewer than 5 events on a side "
-    "are left at the line.",
+    "Heights are the share of events in a bin. Below: batch over reference in each bin, on a "
+    "logarithmic scale, as observed and as learned; above the line (orange) the batch has more "
+    "events, below it (blue) fewer. Numbers at the right of a strip are the ratios at its edges. "
+    "Bins with fewer than 5 events are left at the line.",
 )
 
 
@@ -76,10 +77,10 @@ def _panel(samples: Sequence[Sample], column: Column, rejected: bool) -> Panel:
     drawings: tuple[Drawing, ...] = ()
     if drawing is not None:
         drawings = (drawing, *_log_ratios(drawing, [s.n for s in samples]))
-    words = column.words
+    words = [column.words]
     if column.t_without is not None:
-        words = f"{words}; t {column.t:.4g}, without it {column.t_without:.4g}"
-    return Panel(column.column, (words,), drawings, rejected and column.evidence >= STRONG)
+        words.append(f"t {column.t:.4g} with all columns, {column.t_without:.4g} without this one")
+    return Panel(column.column, tuple(words), drawings, rejected and column.evidence >= STRONG)
 
 
 def _distribution(samples: Sequence[Sample], name: str) -> Histogram | Bars | None:
@@ -98,14 +99,14 @@ def _log_ratios(drawing: Histogram | Bars, counts: Sequence[int]) -> list[Curve]
         x: Any = np.arange(len(drawing.labels), dtype=float)
     else:
         x = (drawing.edges[1:] + drawing.edges[:-1]) / 2
-    reference, batch, learned = drawing.shares
-    enough = (reference * counts[0] >= FEWEST) & (batch * counts[1] >= FEWEST)
+    reference, batch, learned = (shares * counts[1] for shares in drawing.shares)
+    known = drawing.shares[0] * counts[0] >= FEWEST
     curves = []
-    for label, shares, where in (
-        ("observed", batch, enough),
-        ("learned", learned, reference * counts[0] >= FEWEST),
+    for label, events, where in (
+        ("observed", batch, np.maximum(reference, batch) >= FEWEST),
+        ("learned", learned, known),
     ):
         y = np.zeros(len(x))
-        y[where] = np.log10(np.maximum(shares[where], 1e-12) / reference[where])
+        y[where] = np.log10((events[where] + HALF) / (reference[where] + HALF))
         curves.append(Curve(x, np.clip(y, -LARGEST, LARGEST), label, scale=LOG_RATIO))
     return curves

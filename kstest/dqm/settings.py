@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
 from ..likelihood_ratio import DRAWS
 from ..likelihood_ratio.combine import COMBINATIONS
+from ..likelihood_ratio.features import SCALES
 from ..likelihood_ratio.reference import STATISTICS
 from ..params import check_choices, option, seed
 from ..sources import Pivot, pivot_of
@@ -20,6 +22,16 @@ FALKON_LAMBDA = 1e-6
 MOST_TOYS = 10_000_000
 # Neighbouring sizes of a range such as 100..1000 differ by at most this factor.
 STEP = 1.25
+
+
+def scale() -> Any:
+    return option(
+        "auto",
+        "How distances are measured: between the columns as they are (standard), along axes "
+        "without correlation (whiten), or both, for every width. auto: of the widths that are "
+        "chosen half each way; those that are given, standard.",
+        choices=("auto", "both", *SCALES),
+    )
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class Params:
         "distances in the reference.",
         metavar="auto|NUMBER[,NUMBER...]",
     )
+    scale: str = scale()
     aggregate: str = option(
         "minimum",
         "How the p-values of several widths become one statistic.",

@@ -40,6 +40,7 @@ def summary(calibration: Calibration) -> dict[str, Any]:
             "centres": len(calibration.reference.centres),
         },
         "widths": calibration.widths,
+        "scales": calibration.scales,
         "ranks": [f.rank for f in calibration.reference.features],
         "smallest_p_value": calibration.smallest_p_value,
         "sizes": [_size(calibration, g) for g in range(len(calibration.sizes))],
@@ -58,6 +59,7 @@ def _size(calibration: Calibration, g: int) -> dict[str, Any]:
         widths.append(
             {
                 "bandwidth": calibration.widths[k],
+                "scale": calibration.scales[k],
                 "toy_mean": float(toys[k].mean()),
                 "mean": law.mean,
                 "toy_variance": float(toys[k].var()),

@@ -35,7 +35,9 @@ class Whitening:
 SMALLEST_EIGENVALUE = 1e-10
 
 
-def whitening(rows: NDArray[np.float64], correlated: bool = True) -> Whitening:
+def whitening(
+    rows: NDArray[np.float64], correlated: bool = True, floor: float = SMALLEST_EIGENVALUE
+) -> Whitening:
     """Return the whitening of the rows' sample covariance.
 
     Parameters
@@ -43,6 +45,9 @@ def whitening(rows: NDArray[np.float64], correlated: bool = True) -> Whitening:
     rows : ndarray (n, d)
     correlated : bool
         If False only the standard deviations are taken away.
+    floor : float
+        Eigenvalues of the correlation matrix count at least as much: directions of smaller ones
+        keep less than unit variance.
 
     Notes
     -----
@@ -66,7 +71,7 @@ def whitening(rows: NDArray[np.float64], correlated: bool = True) -> Whitening:
     correlation = unit.T @ unit / len(rows)
     np.fill_diagonal(correlation, 1.0)
     values, vectors = np.linalg.eigh(correlation)
-    root = np.sqrt(np.maximum(values, SMALLEST_EIGENVALUE))
+    root = np.sqrt(np.maximum(values, floor))
     inverse_root = (vectors / root) @ vectors.T
     forward_root = (vectors * root) @ vectors.T
     return Whitening(centre, inverse_root / sd[:, None], forward_root * sd[:, None])

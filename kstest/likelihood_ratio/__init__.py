@@ -24,7 +24,7 @@ Nothing here knows of files, columns or verdicts: see `kstest.dqm`.
 """
 
 from .combine import COMBINATIONS, combine, combined_tail
-from .features import Features, choose_centres, choose_widths, nystrom
+from .features import Features, choose_centres, choose_features, choose_widths, nystrom
 from .fit import Fit, newton, one_step
 from .law import QuadraticLaw, null_law
 from .reference import Reference, statistics
@@ -39,6 +39,7 @@ __all__ = [
     "QuadraticLaw",
     "Reference",
     "choose_centres",
+    "choose_features",
     "choose_widths",
     "combine",
     "combined_tail",

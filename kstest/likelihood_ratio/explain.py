@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..engine import Work
 from ..kernels import Rows
-from .features import nystrom
+from .features import nystrom, whitened_axes
 from .law import null_law
 from .reference import Reference
 from .toys import Pool, batch_weight, toy_statistics
@@ -147,8 +147,10 @@ def with_columns(
     centres = select(reference.centres, numeric, codes)
     whole = np.hstack([centres.values, centres.codes])
     centres = centres.take(np.sort(np.unique(whole, axis=0, return_index=True)[1]))
-    features = nystrom(centres, [reference.features[0].bandwidth], cut)
     rows = select(reference.rows, numeric, codes)
+    (kept,) = reference.features
+    axes = None if kept.axes is None else whitened_axes(rows)
+    features = nystrom(centres, [kept.bandwidth], cut, axes)
     return Reference.of(rows, reference.shares, centres, features, work)
 
 

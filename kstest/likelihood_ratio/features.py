@@ -4,6 +4,10 @@ With centres c_1, ..., c_M, K_MM = V E V' and W = V E^(-1/2) the features phi(x)
 phi(x)'phi(z) equal to the Nystrom kernel k(x, c) K_MM^-1 k(c, z), and the penalty alpha' K_MM alpha
 of the model f(x) = sum_j alpha_j k(x, c_j) becomes |a|^2, alpha = W a. Eigenvalues below a cut
 are left out: at a tiny ridge the cut regularises too, so it is a setting and is stored.
+
+Distances are those of the columns as they are, or along axes z = A'x that take away the columns'
+correlation: where columns are bound to each other, rows that break the bond are close to the others
+beside the columns' own spread, and far along such axes.
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import cross_values, single_blas
-from ..kernels import KERNELS, MISMATCH, Bank, Rows, pair_distances
+from ..kernels import KERNELS, MISMATCH, Bank, Rows, pair_distances, whitening
 from ..kernels.bandwidths import quantile
 
 Array = NDArray[np.float64]
@@ -26,7 +31,15 @@ GAUSSIAN = KERNELS["gaussian"]
 DISTANCE_ROWS = 1000
 # Squarings that keep twelve digits.
 MOST_SQUARES = 12
-WIDTHS = 4
+# Widths of one kind of distance in units of its median, widest first: there a kernel is neither
+# nearly constant nor zero between most rows, and one exponential serves all.
+MULTIPLES = (2.0, math.sqrt(2), 1.0, 1 / math.sqrt(2))
+SCALES = ("standard", "whiten")
+# Widths where both kinds are combined.
+HALVES = {"standard": (2.0, 1.0), "whiten": (32.0, math.sqrt(2))}
+# Whitened axes count a direction up to ten times as much as it did: what is left of columns that
+# are nearly copies of each other is mostly how they were rounded.
+FLOOR = 0.01
 # Centres of every category, at least.
 EACH = 3
 
@@ -41,10 +54,13 @@ class Features:
         Of the Gaussian kernel exp(-r^2 / (2 h^2)).
     whitening : ndarray (M, r)
         W; r is the rank that the cut leaves.
+    axes : ndarray (d, d) or None
+        A, where distances are those of z = A'x, x the numeric columns.
     """
 
     bandwidth: float
     whitening: Array
+    axes: Array | None = None
 
     @property
     def rank(self) -> int:
@@ -52,7 +68,9 @@ class Features:
 
 
 @single_blas()
-def nystrom(centres: Rows, widths: Sequence[float], cut: float) -> tuple[Features, ...]:
+def nystrom(
+    centres: Rows, widths: Sequence[float], cut: float, axes: Array | None = None
+) -> tuple[Features, ...]:
     """Return the features of every width at these centres.
 
     Parameters
@@ -61,28 +79,41 @@ def nystrom(centres: Rows, widths: Sequence[float], cut: float) -> tuple[Feature
     widths : sequence of float
     cut : float
         Eigenvalues of K_MM up to this share of the largest are left out.
+    axes : ndarray (d, d), optional
+        See `Features`.
     """
+    blocks = [found for _, found in blocks_of(centres, centres, widths, [axes] * len(widths))]
+    grams = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     found = []
-    for h, gram in zip(widths, _kernel_values(centres, centres, widths), strict=True):
+    for h, gram in zip(widths, grams, strict=True):
         values, vectors = np.linalg.eigh((gram + gram.T) / 2)
         kept = values > cut * values[-1]
         # In the order in which a file keeps it: sums then round in the same way.
-        found.append(Features(h, np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]))))
+        whitened = np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]))
+        found.append(Features(h, whitened, axes))
     return tuple(found)
 
 
-def _kernel_values(rows: Rows, centres: Rows, widths: Sequence[float]) -> list[Array]:
-    blocks = [found for _, found in blocks_of(rows, centres, widths)]
-    return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-
-
 def blocks_of(
-    rows: Rows, centres: Rows, widths: Sequence[float]
+    rows: Rows, centres: Rows, widths: Sequence[float], axes: Sequence[Array | None]
 ) -> Iterator[tuple[slice, list[Array]]]:
-    """Yield kernel values at the centres, block of rows by block, an array per width."""
-    bank, keep = _bank(tuple(widths))
-    for place, values in cross_values(rows, centres, bank, keep):
-        yield place, [np.asarray(v, np.float64) for v in values]
+    """Yield kernel values at the centres, block of rows by block, an array per width.
+
+    Neighbouring widths with the same axes share their exponentials.
+    """
+    streams = []
+    for _, group in groupby(zip(widths, axes, strict=True), key=lambda pair: id(pair[1])):
+        some, (turned, *_) = zip(*group, strict=True)
+        bank, keep = _bank(some)
+        streams.append(cross_values(along(rows, turned), along(centres, turned), bank, keep))
+    # Blocks have as many rows as the number of centres allows, so all streams cut alike.
+    for parts in zip(*streams, strict=True):
+        yield parts[0][0], [np.asarray(v, np.float64) for _, values in parts for v in values]
+
+
+def along(rows: Rows, axes: Array | None) -> Rows:
+    """Rows with their numeric columns along other axes."""
+    return rows if axes is None else Rows(np.ascontiguousarray(rows.values @ axes), rows.codes)
 
 
 def _bank(widths: tuple[float, ...]) -> tuple[Bank, list[int] | None]:
@@ -96,26 +127,81 @@ def _bank(widths: tuple[float, ...]) -> tuple[Bank, list[int] | None]:
     return Bank(GAUSSIAN, ladder, squaring=True), places
 
 
+def feature_blocks(
+    rows: Rows, centres: Rows, features: Sequence[Features]
+) -> Iterator[tuple[slice, list[Array]]]:
+    """Yield kernel values at the centres as the features need them, not whitened."""
+    return blocks_of(rows, centres, [f.bandwidth for f in features], [f.axes for f in features])
+
+
 @single_blas()
 def transform(rows: Rows, centres: Rows, features: Sequence[Features]) -> list[Array]:
     """Return phi of every row for every width; shapes (n, r_k)."""
     out = [np.empty((len(rows), f.rank)) for f in features]
-    for place, found in blocks_of(rows, centres, [f.bandwidth for f in features]):
+    for place, found in feature_blocks(rows, centres, features):
         for phi, values, f in zip(out, found, features, strict=True):
             np.matmul(values, f.whitening, out=phi[place])
     return out
 
 
-def choose_widths(rows: Rows, rng: np.random.Generator) -> tuple[float, ...]:
-    """Return the widths that are combined by default, widest first.
+def choose_features(
+    rows: Rows,
+    centres: Rows,
+    widths: Sequence[float],
+    scale: str,
+    cut: float,
+    rng: np.random.Generator,
+) -> tuple[Features, ...]:
+    """Return the features that are combined, those of the columns' own distances first.
 
-    2, sqrt(2), 1 and 1 / sqrt(2) times the median distance between rows of the reference: where the
-    kernel is neither nearly constant nor zero between most rows, and one exponential serves all.
+    Parameters
+    ----------
+    rows, centres : Rows
+        Of the reference, in units of the columns' standard deviations.
+    widths : sequence of float
+        Empty for those that `choose_widths` takes from the rows.
+    scale : {'auto', 'both', 'standard', 'whiten'}
+        Distances of the columns as they are, along axes without correlation, or features of either
+        kind. ``auto``: of either where widths are chosen, else of the columns as they are.
+        Fewer than two numeric columns have no correlation.
+    cut : float
+        See `nystrom`.
+    rng : numpy.random.Generator
+
+    Notes
+    -----
+    Of either kind are chosen 2 and 1 median distances for the columns as they are, and along the
+    other axes sqrt(2), which lies between them where columns are not correlated, and 32: so wide
+    a kernel sees means and covariances and little else. Chosen by power (`benchmarks/README.md`,
+    "Batches").
     """
+    if scale == "auto":
+        scale = "standard" if len(widths) else "both"
+    several = rows.values.shape[1] > 1
+    kinds = SCALES if scale == "both" else (scale,)
+    kinds = kinds if several else SCALES[:1]
+    found: tuple[Features, ...] = ()
+    for kind in kinds:
+        axes = whitened_axes(rows) if kind == "whiten" else None
+        multiples = HALVES[kind] if len(kinds) > 1 else MULTIPLES
+        own = widths or choose_widths(along(rows, axes), multiples, rng)
+        found += nystrom(centres, own, cut, axes)
+    return found
+
+
+def whitened_axes(rows: Rows) -> Array:
+    """Return axes (d, d) along which the numeric columns of these rows are not correlated."""
+    return whitening(rows.values, floor=FLOOR).forward
+
+
+def choose_widths(
+    rows: Rows, multiples: Sequence[float], rng: np.random.Generator
+) -> tuple[float, ...]:
+    """Return widths in units of the median distance between rows of the reference."""
     if len(rows) > DISTANCE_ROWS:
         rows = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
     median = quantile(pair_distances(rows, "euclidean"), 0.5)
-    return tuple(2 * median / math.sqrt(2) ** m for m in range(WIDTHS))
+    return tuple(x * median for x in multiples)
 
 
 def choose_centres(rows: Rows, count: int, how: str, rng: np.random.Generator) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..engine import Work, single_blas
 from ..engine.work import run_tasks
 from ..kernels import Rows
-from .features import Features, blocks_of, transform
+from .features import Features, feature_blocks, transform
 from .fit import Fit, logistic, newton
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ class Reference:
 
         def part(some: slice) -> list[tuple[Array, Array]]:
             found = [(np.zeros((f.rank, f.rank)), np.zeros(f.rank)) for f in features]
-            for place, values in _blocks(rows.take(some), centres, features):
+            for place, values in feature_blocks(rows.take(some), centres, features):
                 v = shares[some][place]
                 size = np.abs(v)
                 for k, f in enumerate(features):
@@ -118,7 +118,7 @@ class Reference:
 
         def part(some: slice) -> Array:
             out = np.zeros((len(alphas), count))
-            for place, values in _blocks(self.rows.take(some), self.centres, self.features):
+            for place, values in feature_blocks(self.rows.take(some), self.centres, self.features):
                 v = self.shares[some][place]
                 for k, alpha in enumerate(alphas):
                     own = values[k] @ self.features[k].whitening if rows_first[k] else values[k]
@@ -134,7 +134,7 @@ class Reference:
         """Return f(x_i), the learned log ratio of every row of the reference."""
         alpha = self.features[k].whitening @ coefficients
         out = np.empty(len(self.rows))
-        for place, (values,) in blocks_of(self.rows, self.centres, (self.features[k].bandwidth,)):
+        for place, (values,) in feature_blocks(self.rows, self.centres, self.features[k : k + 1]):
             out[place] = values @ alpha
         return out
 
@@ -148,7 +148,7 @@ class Reference:
             def part(some: slice) -> tuple[float, Array, Array]:
                 base, slope = 0.0, np.zeros(len(a))
                 curve = np.zeros((len(a), len(a)))
-                for place, (values,) in _blocks(self.rows.take(some), self.centres, chosen):
+                for place, (values,) in feature_blocks(self.rows.take(some), self.centres, chosen):
                     own = values @ chosen[0].whitening
                     v, f = self.shares[some][place], own @ a
                     s = logistic(f)
@@ -163,12 +163,6 @@ class Reference:
 
         with single_blas():
             return newton(sums, phi, weights, expected, ridge)
-
-
-def _blocks(
-    rows: Rows, centres: Rows, features: Sequence[Features]
-) -> Iterator[tuple[slice, list[Array]]]:
-    return blocks_of(rows, centres, [f.bandwidth for f in features])
 
 
 def _sum(parts: Sequence[Array]) -> Array:

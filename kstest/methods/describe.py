@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 # Numeric columns with at most this many values may be described by the share of one of them.
 FEW_VALUES = 64
 TAIL = 0.02
+# Beyond this many standard deviations a difference is no chance.
+SURE = 3.0
 NUMBER, CATEGORY, MISSING = "number", "category", "missing"
 
 
@@ -46,22 +48,35 @@ def in_words(samples: Sequence[Sample], name: str, kind: str) -> str:
 
 
 def _numeric(a: Array, b: Array) -> str:
-    """The strongest of: location, spread, a single value, a tail."""
+    """The largest of: location, spread, a single value, a tail; of those that are no chance.
+
+    A tail that doubles is a small difference of shares and a sure one, while medians always differ.
+    """
     both = np.concatenate([a, b])
-    candidates = [(_shift(a, b), _location(a, b)), (_shift(*_apart(a, b)), _spread(a, b))]
+    pairs = 1 / len(a) + 1 / len(b)
+    # P(b > a) - P(b < a) has the variance of the rank-sum statistic where nothing differs.
+    noise = float(np.sqrt(pairs / 3))
+    candidates = [
+        (_shift(a, b), noise, _location(a, b)),
+        (_shift(*_apart(a, b)), noise, _spread(a, b)),
+    ]
+
+    def of_shares(x: float, y: float, words: str) -> tuple[float, float, str]:
+        whole = (x * len(a) + y * len(b)) / len(both)
+        noise = float(np.sqrt(pairs * max(whole * (1 - whole), 0.0)))
+        return y - x, noise, f"share {words}: {percent(x, y)}"
+
     values = np.unique(both)
     if len(values) <= FEW_VALUES:
         change = np.array([_share(b, v) - _share(a, v) for v in values])
-        top = int(np.argmax(np.abs(change)))
-        value = float(values[top])
-        words = f"share of {_number(value)}: {percent(_share(a, value), _share(b, value))}"
-        candidates.append((float(change[top]), words))
+        value = float(values[int(np.argmax(np.abs(change)))])
+        candidates.append(of_shares(_share(a, value), _share(b, value), f"of {_number(value)}"))
     low, high = np.quantile(both, [TAIL, 1 - TAIL])
     for edge, side in ((high, 1), (low, -1)):
-        in_tail = [float((side * x > side * edge).mean()) for x in (a, b)]
-        words = f"share {'above' if side > 0 else 'below'} {_number(edge)}: {percent(*in_tail)}"
-        candidates.append((in_tail[1] - in_tail[0], words))
-    return max(candidates, key=lambda pair: abs(pair[0]))[1]
+        x, y = (float((side * z > side * edge).mean()) for z in (a, b))
+        candidates.append(of_shares(x, y, f"{'above' if side > 0 else 'below'} {_number(edge)}"))
+    sure = [c for c in candidates if abs(c[0]) > SURE * c[1]]
+    return max(sure or candidates, key=lambda c: abs(c[0]))[2]
 
 
 def _shift(a: Array, b: Array) -> float:

@@ -41,11 +41,10 @@ def check(path: str) -> None:
 
 def draw(result: Result, picture: Picture, path: str) -> bytes:
     """Return the content of the file `path`, in the form that its ending names."""
-    from .figure import figure
+    from .figure import drawings, figure
     from .page import page
 
     ending = Path(path).suffix.lower()
     if ending == ".html":
-        image = figure(result, picture, "svg", with_heading=False) if picture.panels else b""
-        return page(result, picture, image.decode("utf-8")).encode("utf-8")
-    return figure(result, picture, ending[1:], with_heading=True)
+        return page(result, picture, drawings(picture)).encode("utf-8")
+    return figure(result, picture, ending[1:])

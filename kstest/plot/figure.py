@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ WHOLE = WIDTH - 2 * MARGIN
 HALF = (WHOLE - GAP) / 2
 LEFT = 0.55  # for the numbers of the vertical axis
 NAMES = 1.15  # for the names of lying bars
+RIGHT = 0.17  # for half of a number below the end of an axis
 BODY, STRIP, TICKS = 1.3, 0.42, 0.24
 TITLE, LINE, LEGEND = 0.22, 0.15, 0.2
 CELL = 0.8, 0.4  # of a heat map, at most
@@ -59,24 +61,47 @@ NO_METADATA = {
 }
 
 
-def figure(result: Result, picture: Picture, form: str, with_heading: bool) -> bytes:
-    """Draw everything.
+def figure(result: Result, picture: Picture, form: str) -> bytes:
+    """Draw everything, verdict, numbers and warnings too.
 
     Parameters
     ----------
     result : Result
     picture : Picture
     form : {'svg', 'png'}
-    with_heading : bool
-        Whether verdict, numbers and warnings are part of the figure.
     """
+    with _styled():
+        above = list(heading(result, WHOLE * panels.POINTS))
+        return _saved(_Sheet(picture, above).figure, form)
+
+
+def drawings(picture: Picture) -> list[tuple[Panel, str, bool]]:
+    """Return every panel with an SVG of its drawings alone, and whether that is a wide one.
+
+    Title and words are left to a page, whose text breaks where it has to.
+    """
+    limits, found = _limits(picture), []
+    with _styled():
+        for row in _rows(picture.panels):
+            for panel in row.panels:
+                image = b""
+                if panel.drawings:
+                    image = _saved(_Single(panel, row, limits).figure, "svg")
+                found.append((panel, image.decode("utf-8"), row.width > HALF))
+    return found
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
     with style.context(["default", STYLE]), warnings.catch_warnings():
         # Letters that our font lacks: a viewer of SVG has other fonts, a PNG shows a box.
         warnings.simplefilter("ignore", UserWarning)
-        above = list(heading(result, WHOLE * panels.POINTS)) if with_heading else []
-        drawn = _Sheet(picture, above).figure
-        stream = io.BytesIO()
-        drawn.savefig(stream, format=form, dpi=DOTS, metadata=NO_METADATA[form])
+        yield
+
+
+def _saved(drawn: Figure, form: str) -> bytes:
+    stream = io.BytesIO()
+    drawn.savefig(stream, format=form, dpi=DOTS, metadata=NO_METADATA[form])
     return stream.getvalue()
 
 
@@ -98,11 +123,12 @@ class _Row:
         return TITLE + LINE * max(map(len, self.words))
 
     @property
+    def drawing_height(self) -> float:
+        return max(_drawing_height(panel, self.width) for panel in self.panels)
+
+    @property
     def height(self) -> float:
-        drawings = [d for p in self.panels for d in p.drawings]
-        maps = [sum(_map_size(d, self.width)[2:]) for d in drawings if isinstance(d, HeatMap)]
-        usual = BODY + STRIP + TICKS if drawings else 0.0
-        return self.text_height + (max(maps) if maps else usual) + GAP
+        return self.text_height + self.drawing_height + GAP
 
 
 def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
@@ -122,17 +148,65 @@ def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
         yield _Row(row, HALF)
 
 
-class _Sheet:
-    """Places blocks from top to bottom, in inches; the height is known before they are drawn."""
+class _Paper:
+    """A figure that is drawn on in inches from its upper left corner."""
+
+    def __init__(self, width: float, height: float, limits: Mapping[str, float]) -> None:
+        self.width, self.height, self.limits = width, height, limits
+        self.figure = Figure(figsize=(width, height))
+
+    def _axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        box = (x / self.width, 1 - (y + height) / self.height,
+               width / self.width, height / self.height)  # fmt: skip
+        return self.figure.add_axes(box)
+
+    def _drawings(self, x: float, y: float, width: float, panel: Panel) -> None:
+        if not panel.drawings:
+            return
+        main, curves = panel.drawings[0], [d for d in panel.drawings[1:] if isinstance(d, Curve)]
+        if isinstance(main, HeatMap):
+            left, wide, high, names = _map_size(main, width)
+            ax = self._axes(x + left, y, wide, high)
+            bar = self._axes(x + left + wide + 0.2, y, 0.14, high)
+            panels.heat_map(ax, bar, main, (left - 0.1, names - 0.1))
+            return
+        lying = isinstance(main, Bars) and not main.upright
+        left = NAMES if lying else LEFT
+        whole, strip = BODY + STRIP, STRIP * len(curves)
+        ax = self._axes(x + left, y, width - left - RIGHT, whole - strip)
+        panels.distribution(ax, main, left - 0.1)
+        lowest = ax
+        for k, drawing in enumerate(curves):
+            top = y + whole - strip + k * STRIP + 0.06
+            lowest.tick_params(labelbottom=False)
+            lowest = self._axes(x + left, top, width - left - RIGHT, STRIP - 0.06)
+            panels.curve(lowest, drawing, self.limits[drawing.common], isinstance(main, Bars))
+            lowest.set_xlim(ax.get_xlim())
+        if not lying:
+            panels.name_values((ax, lowest), main, width - left - RIGHT)
+
+
+class _Single(_Paper):
+    """The drawings of one panel."""
+
+    def __init__(self, panel: Panel, row: _Row, limits: Mapping[str, float]) -> None:
+        # The name of an axis may stand above it.
+        above = LINE if isinstance(panel.drawings[0], Curve) else 0.05
+        height = above + _drawing_height(panel, row.width) + 0.05
+        super().__init__(row.width + RIGHT, height, limits)
+        self._drawings(0.0, above, row.width, panel)
+
+
+class _Sheet(_Paper):
+    """Places blocks from top to bottom; the height is known before they are drawn."""
 
     def __init__(self, picture: Picture, above: Sequence[Line]) -> None:
         rows = list(_rows(picture.panels))
         below = list(notes(picture, WHOLE * panels.POINTS))
         legend = picture.series if rows else ()
-        self.height = 2 * MARGIN + LEGEND * len(legend) + 0.15 + sum(row.height for row in rows)
-        self.height += sum(line.size * LEADING / panels.POINTS for line in (*above, *below))
-        self.figure = Figure(figsize=(WIDTH, self.height))
-        self.limits = _limits(picture)
+        height = 2 * MARGIN + LEGEND * len(legend) + 0.15 + sum(row.height for row in rows)
+        height += sum(line.size * LEADING / panels.POINTS for line in (*above, *below))
+        super().__init__(WIDTH, height, _limits(picture))
         y = self._lines(MARGIN, above)
         y = self._legend(y + 0.05, legend)
         for row in rows:
@@ -173,34 +247,10 @@ class _Sheet:
         for k, line in enumerate(words):
             self._write(x, y + TITLE - 0.03 + LINE * k, Line(line, color="#444444"))
 
-    def _axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        box = (x / WIDTH, 1 - (y + height) / self.height, width / WIDTH, height / self.height)
-        return self.figure.add_axes(box)
 
-    def _drawings(self, x: float, y: float, width: float, panel: Panel) -> None:
-        if not panel.drawings:
-            return
-        main, curves = panel.drawings[0], [d for d in panel.drawings[1:] if isinstance(d, Curve)]
-        if isinstance(main, HeatMap):
-            left, wide, high, names = _map_size(main, width)
-            ax = self._axes(x + left, y, wide, high)
-            bar = self._axes(x + left + wide + 0.2, y, 0.14, high)
-            panels.heat_map(ax, bar, main, (left - 0.1, names - 0.1))
-            return
-        lying = isinstance(main, Bars) and not main.upright
-        left = NAMES if lying else LEFT
-        whole, strip = BODY + STRIP, STRIP * len(curves)
-        ax = self._axes(x + left, y, width - left, whole - strip)
-        panels.distribution(ax, main, left - 0.1)
-        lowest = ax
-        for k, drawing in enumerate(curves):
-            top = y + whole - strip + k * STRIP + 0.06
-            lowest.tick_params(labelbottom=False)
-            lowest = self._axes(x + left, top, width - left, STRIP - 0.06)
-            panels.curve(lowest, drawing, self.limits[drawing.common], isinstance(main, Bars))
-            lowest.set_xlim(ax.get_xlim())
-        if not lying:
-            panels.name_values((ax, lowest), main, width - left)
+def _drawing_height(panel: Panel, width: float) -> float:
+    maps = [sum(_map_size(d, width)[2:]) for d in panel.drawings if isinstance(d, HeatMap)]
+    return max(maps) if maps else (BODY + STRIP + TICKS) * bool(panel.drawings)
 
 
 def _map_size(drawing: HeatMap, width: float) -> tuple[float, float, float, float]:

@@ -49,14 +49,19 @@ def heading(result: Result, width: float) -> Iterator[Line]:
 
 
 def notes(picture: Picture, width: float) -> Iterator[Line]:
+    """The same as `explained`, in lines."""
+    for text in explained(picture):
+        for line in wrapped(text, width, SMALL, 4):
+            yield Line(line)
+
+
+def explained(picture: Picture) -> list[str]:
     """How to read the panels, and what is not among them."""
     texts = [*picture.notes]
     if picture.left_out:
         names = ", ".join(name[:60] for name in picture.left_out[:MOST_NAMES])
         texts.append(f"Not drawn, {len(picture.left_out):,} more: {names}")
-    for text in texts:
-        for line in wrapped(text, width, SMALL, 4):
-            yield Line(line)
+    return texts
 
 
 def sentence(result: Result) -> str:

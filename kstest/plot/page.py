@@ -9,14 +9,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from ..picture import Picture
+from ..picture import Panel, Picture
 from ..report.text import facts
 from ..report.wording import number
 from ..result import Result, plain
 from ..sources.wording import printable
-from .headings import sentence
+from .headings import explained, sentence
+from .panels import ALPHAS, COLORS
 
 LONGEST, MOST_ALT = 400, 2000
 # Up to this many columns are listed openly.
@@ -31,38 +34,72 @@ MEANINGS = {
 }
 
 CSS = """
-body { font: 16px/1.45 system-ui, Verdana, Arial, sans-serif; color: #1a1a1a; background: #fff;
-       max-width: 800px; margin: 1.5em auto; padding: 0 1em; }
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #444; --line: #ddd;
+        --warn: #fff8e1; --rejected: #8f1d14; --not: #0b4f6c; --no: #5f4700; }
+body { font: 16px/1.45 system-ui, Verdana, Arial, sans-serif; color: var(--ink);
+       background: var(--paper); max-width: 800px; margin: 1.5em auto; padding: 0 1em;
+       overflow-wrap: anywhere; }
 h1 { font-size: 1.5em; margin: 0 0 .3em; padding: .4em .6em; border-left: .4em solid; }
-h1.rejected { color: #8f1d14; } h1.not { color: #0b4f6c; } h1.no { color: #5f4700; }
-h2 { font-size: 1.15em; margin: 1.6em 0 .4em; }
+h1 small { font-size: .7em; font-weight: 400; color: var(--ink); }
+h1.rejected { color: var(--rejected); } h1.not { color: var(--not); } h1.no { color: var(--no); }
+h2, summary { font-size: 1.15em; font-weight: 700; margin: 1.6em 0 .4em; }
+ul { margin: .4em 0; padding-left: 1.3em; }
 table { border-collapse: collapse; width: 100%; font-size: .88em; }
 th, td { text-align: left; vertical-align: top; padding: .25em .6em .25em 0;
-         border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+         border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
 th { font-weight: 600; white-space: nowrap; }
+.wide { overflow-x: auto; }
 .warning { border-left: .3em solid #c79100; padding: .3em .7em; margin: .5em 0;
-           background: #fff8e1; overflow-wrap: anywhere; }
-.strong { font-weight: 600; } .small { font-size: .82em; color: #444; }
+           background: var(--warn); }
+.strong { font-weight: 600; } .small { font-size: .82em; color: var(--soft); }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(330px, 100%), 1fr));
+          gap: 1.2em 1.5em; margin: .8em 0; }
+figure { margin: 0; break-inside: avoid; }
+figure.whole { grid-column: 1 / -1; overflow-x: auto; } figure.whole svg { min-width: 560px; }
+figcaption { font-size: .88em; color: var(--soft); }
+.name { font-size: 1.1em; color: var(--ink); }
+.name.strong { font-weight: 700; }
+.key { display: inline-block; width: .9em; height: .9em; margin-right: .4em; }
 svg { width: 100%; height: auto; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e4; --paper: #161616; --soft: #b4b4b4; --line: #444; --warn: #3a3000;
+          --rejected: #ff8a7d; --not: #7cc4e8; --no: #e8c35a; }
+  svg, .key { filter: invert(.91) hue-rotate(180deg); } }
+@media print { :root { color-scheme: light; } body { margin: 0; max-width: none; }
+  .wide { overflow: visible; } .wide td, .wide th { overflow-wrap: anywhere; white-space: normal; }
+  .panels { grid-template-columns: 1fr 1fr; } tr { break-inside: avoid; }
+  h2 { break-after: avoid; } }
 """
 
 
-def page(result: Result, picture: Picture, image: str) -> str:
-    """Return the page as text; `image` is an SVG document, or empty."""
+def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, bool]]) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    result : Result
+    picture : Picture
+    drawn : sequence of (Panel, str, bool)
+        Each panel, an SVG document of it, and whether it takes the whole width.
+    """
     about = result.explanation.get("batch")
+    name = f" <small>{_text(Path(str(about)).name)}</small>" if about else ""
     title = f"{result.verdict.upper()} – {f'{about} – ' if about else ''}kstest {result.method}"
     bound = "at most" if result.null.get("exact") else "about"
     percent = f"{bound} {100 * result.alpha:.3g} %"
-    meaning = MEANINGS[result.verdict].format(alpha=f"{result.alpha:g}", percent=percent)
+    meaning = result.explanation.get("meaning") or MEANINGS[result.verdict].format(
+        alpha=f"{result.alpha:g}", percent=percent
+    )
     label = "Why" if result.verdict == "no verdict" else "Warning"
     sections = [
-        f'<h1 class="{result.verdict.split()[0]}">{_text(result.verdict.upper())}</h1>',
+        f'<h1 class="{result.verdict.split()[0]}">{_text(result.verdict.upper())}{name}</h1>',
         f"<p><strong>{_text(sentence(result))}</strong></p>",
         f"<p>{_text(meaning)}</p>",
         *(f'<p class="warning">{label}: {_text(w.message)}</p>' for w in result.warnings),
+        _list("What to do", result.explanation.get("advice", ())),
+        _why(picture, drawn),
         "<h2>Numbers</h2>",
         _table((), ((label, text) for label, text in facts(result))),
-        _why(picture, image),
         _columns(result),
         _pairs(result),
         _rows(result),
@@ -87,16 +124,40 @@ def page(result: Result, picture: Picture, image: str) -> str:
     )
 
 
-def _why(picture: Picture, image: str) -> str:
-    if not image:
+def _list(title: str, texts: Sequence[str]) -> str:
+    items = "".join(f"<li>{_text(text)}</li>" for text in texts)
+    return f"<h2>{title}</h2>\n<ul>{items}</ul>" if texts else ""
+
+
+def _why(picture: Picture, drawn: Sequence[tuple[Panel, str, bool]]) -> str:
+    if not drawn:
         return ""
+    keys = [
+        f'<div><span class="key" style="background: {color}; opacity: {alpha}"></span>'
+        f"{_text(text)}</div>"
+        for text, color, alpha in zip(picture.series, COLORS, ALPHAS, strict=False)
+    ]
+    figures = [_figure(place, *one) for place, one in enumerate(drawn)]
+    notes = [f'<p class="small">{_text(text, MOST_ALT)}</p>' for text in explained(picture)]
+    parts = [*keys, '<div class="panels">', *figures, "</div>", *notes]
+    return "<h2>Picture</h2>\n" + "\n".join(parts)
+
+
+def _figure(place: int, panel: Panel, image: str, whole: bool) -> str:
+    """A panel; the ids of its SVG are made different from those of the others."""
     # The document's own head has no place inside a page.
     svg = re.sub(r"\A.*?(?=<svg\b)", "", image, flags=re.DOTALL)
-    # For who cannot see it: what is drawn, and of which columns with which words.
-    said = [f"{panel.title}: {'; '.join(panel.words)}" for panel in picture.panels]
-    alt = ". ".join(["What drives the verdict", *picture.series, *said])
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{_text(alt, MOST_ALT)}" ', 1)
-    return f"<h2>Picture</h2>\n{svg}"
+    own = partial(re.sub, r'(\bid="|href="#|url\(#)', rf"\g<1>p{place}-")
+    svg = re.sub(r"<[^>]*>", lambda tag: own(tag[0]), svg)
+    # For who cannot see it: what is drawn, with which words.
+    alt = _text(f"{panel.title}: {'; '.join(panel.words)}", MOST_ALT)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+    strong = "name strong" if panel.strong else "name"
+    words = "".join(f"<br>{_text(text)}" for text in panel.words)
+    title = f'<span class="{strong}">{_text(panel.title)}</span>'
+    caption = f"<figcaption>{title}{words}</figcaption>"
+    size = ' class="whole"' if whole else ""
+    return f"<figure{size}>{caption}\n{svg}</figure>"
 
 
 def _columns(result: Result) -> str:
@@ -143,13 +204,12 @@ def _inputs(result: Result) -> str:
         [f"{i[k]:,}" if isinstance(i[k], int) else str(i[k]) for k in keys] for i in result.inputs
     ]
     head = [k.replace("rows_", "rows ") for k in keys]
-    return f"<h2>Data</h2>\n{_table(head, rows)}" if rows else ""
+    return f'<h2>Data</h2>\n<div class="wide">{_table(head, rows)}</div>' if rows else ""
 
 
 def _folded(title: str, count: int, content: str) -> str:
     opened = " open" if count <= OPEN else ""
-    summary = f"<summary>{_text(title)} ({count:,})</summary>"
-    return f"<h2>{_text(title)}</h2>\n<details{opened}>{summary}{content}</details>"
+    return f"<details{opened}><summary>{_text(title)} ({count:,})</summary>{content}</details>"
 
 
 def _table(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.patches import Rectangle
@@ -20,6 +21,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 ALPHAS = (0.45, 1.0, 1.0, 1.0)
 DARK, GREY, LIGHT = "#1a1a1a", "#666666", "#dddddd"
 DIVERGING = LinearSegmentedColormap.from_list("kstest", [COLORS[0], "#ffffff", COLORS[1]])
+SHADES = 64
 SMALL = 7.0
 POINTS = 72
 
@@ -96,8 +98,8 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     if drawing.scale == LOG_RATIO:
         factor = f"{10**limit:.2g}"
         for edge, text, side in ((0.97, f"×{factor}", "top"), (0.06, f"÷{factor}", "bottom")):
-            ax.text(0.995, edge, text, transform=ax.transAxes, size=SMALL - 1.5, color=GREY,
-                    ha="right", va=side)  # fmt: skip
+            ax.text(1.005, edge, text, transform=ax.transAxes, size=SMALL - 0.5, color=GREY,
+                    ha="left", va=side)  # fmt: skip
 
 
 def path(ax: Axes, drawing: Curve) -> None:
@@ -125,7 +127,7 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     norm = kind(drawing.lowest, drawing.highest)
     rows, columns = drawing.values.shape
     masked = np.ma.masked_invalid(drawing.values)
-    colors: Any = DIVERGING if drawing.diverging else "cividis"
+    colors = (DIVERGING if drawing.diverging else colormaps["cividis"]).resampled(SHADES)
     mesh = ax.pcolormesh(masked, cmap=colors, norm=norm, edgecolors="white", linewidth=1)
     ax.set_ylim(rows, 0)
     size = min(SMALL, 140 / max(rows, columns))
@@ -148,7 +150,11 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
         frame.set_clip_on(False)
         ax.add_patch(frame)
     figure: Any = ax.figure
-    figure.colorbar(mesh, cax=bar, format="%g", extend="max" if drawing.diverging else "neither")
+    shown = figure.colorbar(
+        mesh, cax=bar, format="%g", extend="max" if drawing.diverging else "neither"
+    )
+    # As shapes: a page's policy loads no image, not even one that is part of it.
+    shown.solids.set(rasterized=False, edgecolor="face")
     bar.minorticks_off()
     bar.set_ylabel(drawing.label, size=SMALL)
     bar.tick_params(labelsize=SMALL)

@@ -20,8 +20,8 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
     if "z" in why:
         yield (
             "evidence",
-            f"z {_z(why['z'])}; by the analytic law p {number(why['analytic_p_value'])}, "
-            f"z {_z(why['analytic_z'])}",
+            f"z {_z(why['z'])}; by the analytic law p {number(why['analytic_p_value'])}"
+            + (f", z {_z(why['analytic_z'])}" if why["analytic_p_value"] < 1 else ""),
         )
         if why["events_used"] != result.n["batch"]:
             used = f"{why['events_used']:,} of {result.n['batch']:,} events"
@@ -29,6 +29,9 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
     alarm = why.get("alarm")
     if alarm:
         yield "alarm", alarm_text(alarm)
+    made = why.get("calibrated")
+    if made:
+        yield "calibrated", calibrated_text(made)
     rate = why.get("rate")
     if rate:
         yield "rate", rate_text(rate)
@@ -40,6 +43,13 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
             "events" if place == 0 else "",
             f"row {event['row']}, {number(event['ratio'])} times as dense as in the reference",
         )
+
+
+def calibrated_text(made: Mapping[str, Any]) -> str:
+    """When and with which reference."""
+    paths = [printable(i["path"]) for i in made["inputs"] if i["sample"] == "reference"]
+    shown = ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)
+    return f"{made['started'][:16].replace('T', ' ')} UTC, reference {shown}"
 
 
 def _z(value: float) -> str:
@@ -95,13 +105,19 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
         layout: dict[str, Any] = {"indent": 2} if form == "json" else {"separators": (",", ":")}
         return json.dumps(plain(found), allow_nan=False, **layout) + "\n"
     settings, rows = found["settings"], found["rows"]
-    widths = ", ".join(number(h) for h in found["widths"])
+    kinds = zip(found["widths"], found["scales"], strict=True)
+    by_kind: dict[str, list[str]] = {}
+    for width, scale in kinds:
+        by_kind.setdefault(scale, []).append(number(width))
+    units = {"standard": "standard deviations", "whiten": "along axes without correlation"}
+    widths = [f"{', '.join(some)} {units[scale]}" for scale, some in by_kind.items()]
+    widths[-1] += f", combined by {settings['aggregate']}" * (len(found["widths"]) > 1)
     pairs = [
         ("columns", ", ".join(printable(c["name"]) for c in found["columns"])),
         *([("events", hits_text(found["pivot"]))] if found["pivot"] else []),
         ("reference", f"{rows['reference']:,} rows"),
         ("pool", f"{rows['pool']:,} rows" + (f" in {rows['runs']} runs" if rows["runs"] else "")),
-        ("widths", f"{widths} standard deviations, combined by {settings['aggregate']}"),
+        *(("" if k else "widths", text) for k, text in enumerate(widths)),
         (
             "model",
             f"{settings['statistic']} statistic, {settings['fit']}, {rows['centres']} centres",

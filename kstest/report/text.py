@@ -151,7 +151,8 @@ def _kernel(result: Result) -> str:
         text += f", {len(widths)} bandwidths {number(min(widths))} to {number(max(widths))}"
     strongest = result.explanation.get("strongest", {})
     if len(result.kernel["bandwidths"]) > 1 and strongest.get("bandwidth") is not None:
-        text += f", strongest at {number(strongest['bandwidth'])}"
+        axes = ", along axes without correlation" if strongest.get("scale") == "whiten" else ""
+        text += f", strongest at {number(strongest['bandwidth'])}{axes}"
     return text
 
 
