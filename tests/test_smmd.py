@@ -214,8 +214,9 @@ def test_detector_stops_latches_restarts_and_says_when():
     again = follow("restart")
     assert again.alarms.tolist() == [224, 304, 384, 464]
     for mode in ("latch", "restart"):
-        for cut in (1, 12, 14, 15):
+        for cut in (1, 10, 12, 14, 15):
             assert follow(mode, cut).alarms.tolist() == follow(mode).alarms.tolist()
+            assert follow(mode, cut).begins.tolist() == follow(mode).begins.tolist()
 
 
 def test_run_length_to_a_false_alarm():

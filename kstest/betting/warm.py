@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..engine import Work, jit
+from ..targets import Certificate
 from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth
 from .rows import Rows
 
@@ -44,4 +45,5 @@ def _use_all() -> None:
             pairs.step(how, pairs.begin(how, x, y), x, y)
     two_samples.step(design, two_samples.begin(design, x), y, x)
     conformal.step(design, conformal.begin(design, x), y, x)
-    stein.step(stein.begin(1), x.values, -x.values, 1.0, None)
+    proved = Certificate(np.eye(1), np.zeros(1), 0.0, 1.0)
+    stein.step(stein.Design.of(proved, (math.inf,)), stein.begin(1), x.values, -x.values)
