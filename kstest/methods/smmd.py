@@ -181,8 +181,9 @@ def attach(state: State, reference: Iterable[Sample]) -> State:
     rows, digest = _read(state.columns, reference)
     if digest != state.core.reference_digest:
         raise DataError(
-            f"reference: has other rows ({len(rows):,}) than the one that the stream was begun "
-            f"with ({state.core.reference_rows:,}). Give that one, or begin a new --state file."
+            f"reference: its {len(rows):,} rows are not the {state.core.reference_rows:,} rows "
+            "that the stream was begun with. Give that reference, with its rows in their order, or "
+            "begin a new --state file"
         )
     return replace(state, reference=rows)
 
