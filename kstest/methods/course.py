@@ -23,7 +23,7 @@ from ..betting.wealth import begin as begin_wealth
 from ..picture import Picture
 from ..result import Verdict
 from . import detection
-from .stream_picture import evidence_panel, evidence_picture
+from .stream_picture import evidence_picture, guard_panel, main_panel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,14 +153,5 @@ def finding(
 
 def drawing(core: Course, params: Any, title: str) -> Picture:
     """How the evidence of the test and of its guard grew."""
-    found: Any = core.wealth
-    if core.detector is not None:
-        level = math.log(params.run_length)
-        words, marks = f"alarm from {level:.3g} on", core.detector.alarms.tolist()
-        found = core.detector
-    else:
-        level = math.log(1 / params.alpha)
-        words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
-    test = evidence_panel(title, found, words, marks, level)
-    words = "above 0: rows depend on their time"
-    return evidence_picture([test, evidence_panel("guard", core.guard_wealth, words, [])])
+    panels = [main_panel(title, core, params), guard_panel("guard", core.guard_wealth, params)]
+    return evidence_picture(panels, params.detect)

@@ -25,6 +25,8 @@ OPEN = 40
 MEANINGS = {
     "rejected": "The null hypothesis is rejected at level {alpha}: where it is true, {percent} of "
     "such tests reject.",
+    "alarm": "An alarm was raised. While nothing changes, alarms are {threshold} {unit} apart or "
+    "more, on average.",
     "not rejected": "No evidence was found. That is no proof of the opposite: a difference may be "
     "too small for this many rows.",
     "no verdict": "The test could not decide. Nothing is said about the data either way.",
@@ -54,6 +56,10 @@ def page(result: Result, picture: Picture, image: str) -> str:
     bound = "at most" if result.null.get("exact") else "about"
     percent = f"{bound} {100 * result.alpha:.3g} %"
     meaning = MEANINGS[result.verdict].format(alpha=f"{result.alpha:g}", percent=percent)
+    detector = result.explanation.get("detector")
+    if detector and result.verdict == "rejected":
+        rare = f"{detector['threshold']:,}"
+        meaning = MEANINGS["alarm"].format(threshold=rare, unit=detector["unit"])
     label = "Why" if result.verdict == "no verdict" else "Warning"
     sections = [
         f'<h1 class="{result.verdict.split()[0]}">{_text(result.verdict.upper())}</h1>',

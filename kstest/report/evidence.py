@@ -40,7 +40,7 @@ def _detector(result: Result) -> Iterator[tuple[str, str]]:
     for alarm in found["alarms"][-5:]:
         began = f"probably began after row {alarm['probably_began_after_row']:,}"
         yield "alarm", f"after row {alarm['after_row']:,}; {began}"
-    yield unit, f"{_scheme(result)}, seed {result.params.get('seed')}"
+    yield "bets", f"{_scheme(result)}, seed {result.params.get('seed')}"
 
 
 def _wealth(result: Result) -> Iterator[tuple[str, str]]:
