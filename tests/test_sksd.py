@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from test_state import answer, core
@@ -171,6 +174,14 @@ def test_a_row_outside_the_support_rejects_at_once():
     assert found.n == {"data": 6}
     with pytest.raises(DataError, match="edge"):
         kstest.sksd(np.r_[0.5, 1.0], target="uniform(low=0, high=1)")
+
+
+def test_other_streams_do_not_load_targets():
+    """They cost a tenth of the CPU time of a batch."""
+    code = "import sys, kstest.methods.skit, kstest.betting.warm; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "kstest.methods.skit" in done.stdout
+    assert "kstest.targets" not in done.stdout
 
 
 def test_pieces_and_state(tmp_path):

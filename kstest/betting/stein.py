@@ -27,12 +27,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..targets import Certificate, tilted_bound
 from . import stein_leaves
+
+if TYPE_CHECKING:
+    from ..targets import Certificate
 
 Array = NDArray[np.float64]
 
@@ -130,6 +133,8 @@ def tilt(certificate: Certificate) -> float:
 
 @cache
 def _bound(offset: float, slope: float, c: float, level: float) -> float:
+    from ..targets import tilted_bound  # other streams have no target
+
     return tilted_bound(offset, slope, c, level)
 
 

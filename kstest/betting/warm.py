@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from ..engine import Work, jit
-from ..targets import Certificate
 from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth
 from .rows import Rows
 
@@ -30,6 +29,8 @@ def load(work: Work) -> None:
 @cache
 def _use_all() -> None:
     """Run every loop on few rows."""
+    from ..targets import Certificate
+
     rng = np.random.default_rng(0)
     x, y = (Rows.numbers(rng.normal(size=120)) for _ in range(2))
     marked = Rows(x.values, np.zeros((len(x), 1), np.uint64))
