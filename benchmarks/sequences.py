@@ -1,7 +1,7 @@
 """Power, level and time of `kstest seqksd`.
 
     python3 benchmarks/sequences.py walk [--runs 300]
-    python3 benchmarks/sequences.py memory | length | field | level [--runs 300]
+    python3 benchmarks/sequences.py order | memory | length | field | level [--runs 300]
     python3 benchmarks/sequences.py time [--sequences 20000]
 
 The experiments of Baum, Kanagawa and Gretton (2023, arXiv 2210.10741); rates of rejection at level
@@ -12,6 +12,8 @@ The experiments of Baum, Kanagawa and Gretton (2023, arXiv 2210.10741); rates of
   default), or substitution as in the paper, there with random signs too. Beside it the maximum mean
   discrepancy of the same kernel to 100 sequences drawn from the model, its null law simulated
   alike, and the rates of an earlier program of our own at the paper's setting.
+- `order`: 8 or 30 sequences of a random chain of second order with 4 states (Dirichlet rows), of mean
+  length 5 to 20, against the chain of first order that has its frequencies of pairs.
 - `memory`: the same walk, but after a step up from any state the next one goes up again with
   probability m: a chain of second order against a model of first order, which has its pairs right
   for m = 0.5. Subsequences of length 2 and 3.
@@ -170,6 +172,24 @@ def memory(runs):
         show(f"{m:g}", rates(model, first_step(truth), 30, runs, options, seed=2))
 
 
+def order(runs):
+    """Without its own pairs wrong, the model of first order errs in triples only."""
+    kernel = np.random.default_rng(6).dirichlet(np.ones(4), (4, 4))
+    pairs = np.full((4, 4), 1 / 16)
+    for _ in range(500):
+        pairs = np.einsum("ab,abc->bc", pairs, kernel)
+    first = pairs / pairs.sum(axis=1, keepdims=True)
+    options = [{"lengths": length, "null": "parametric"} for length in ("2", "3")]
+    options.append({"edits": "substitution", "lengths": "3", "null": "parametric"})
+    names = ("length 2", "length 3", "substitution", "MMD 100")
+    print(f"{'n, length':>10}" + "".join(f"{name:>13}" for name in names))
+    for n in (8, 30):
+        for mean in chosen((5, 10, 20)):
+            truth = chain_of(kernel, mean, begin=pairs.sum(axis=1))
+            model = chain_of(first, mean, begin=pairs.sum(axis=1))
+            show(f"{n}, {mean:g}", rates(model, truth, n, runs, options, seed=9))
+
+
 def first_step(truth):
     """The second symbol of a walk with memory has none: it steps up or down evenly."""
     table = truth.law.table.reshape(9, 9, 9).copy()
@@ -266,6 +286,7 @@ def seconds(count):
 
 EXPERIMENTS = {
     "walk": walk,
+    "order": order,
     "memory": memory,
     "length": length,
     "field": field,

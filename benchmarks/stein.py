@@ -12,7 +12,8 @@ smallest p-value over bandwidths. `large` prints seconds and peak memory of the 
 of `--rows` rows (100,000), and the level of its scheme, in which rows
 share signs in bins and pairs within a bin are left out, at 600 and 2,000 rows.
 `numpy` prints CPU seconds beside the same tests in whole NumPy matrices (`stein_numpy.py`), one
-thread, 500 draws, in one run; `loop` makes the draws of one bandwidth one at a time, as kgof does.
+thread, 500 draws, in one run; `loop` makes the draws of one bandwidth one at a time, `kgof` also
+goes column by column, the steps of that package in our writing.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def beside_numpy():
     tests = (
         ("median", "median", stein_numpy.ksd),
         ("median, loop", "median", loop),
+        ("median, kgof", "median", stein_numpy.ksd_by_coordinates),
         ("aggregate", "aggregate", stein_numpy.ksdagg),
     )
     with threadpool_limits(1):

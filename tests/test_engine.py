@@ -46,6 +46,24 @@ def test_block_sums_equal_double_loop(way, name, sizes, rng):
     np.testing.assert_allclose(without.blocks, found.blocks, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 1, 2), (14, 9)])
+@pytest.mark.parametrize("scale", [1.0, 1e30])
+def test_weighted_block_sums_equal_double_loop(way, name, sizes, scale, rng):
+    """Weights of both signs, among them ones whose squares are no float32."""
+    rows, w = rng.normal(size=(sum(sizes), 3)), scale * rng.normal(size=sum(sizes))
+    step = KERNELS[name].rung or 1.0
+    squaring = KERNELS[name].rung is not None
+    bank = Bank(KERNELS[name], (2.0, 2.0 / step, 2.0 / step**2) if squaring else (1.0,), squaring)
+    found = block_sums(rows, cut(sizes), [bank], Work(threads=2), weights=w)
+    for l, h in enumerate(bank.bandwidths):
+        K = naive.kernel_matrix(rows, name, h)
+        expected = naive.block_sums(K * np.outer(w, w), cut(sizes))
+        error = 4e-6 * naive.block_sums(K * np.outer(abs(w), abs(w)), cut(sizes))
+        assert (abs(found.blocks[l] - expected) <= abs(error)).all()
+        np.testing.assert_allclose(found.squares[l], (K**2).sum() / 2, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["gaussian", "laplace", "imq"])
 @pytest.mark.parametrize("numeric", [0, 1, 3])
 def test_categories_multiply_an_equality_kernel(way, name, numeric, rng):
@@ -103,6 +121,11 @@ def test_compiled_equals_numpy_around_tile_edges(size, monkeypatch, rng):
         found = block_sums(rows, starts, [bank], Work(threads=2))
         np.testing.assert_allclose(found.blocks[:6], reference.blocks[:6], rtol=2e-5)
         np.testing.assert_allclose(found.squares[:6], reference.squares[:6], rtol=2e-5)
+    w = rng.exponential(size=len(rows))
+    found = block_sums(rows, starts, [bank], Work(threads=2), weights=w)
+    monkeypatch.setattr(blocks, "NUMPY_STEPS", np.inf)
+    reference = block_sums(rows, starts, [bank], Work(threads=1), weights=w)
+    np.testing.assert_allclose(found.blocks[:6], reference.blocks[:6], rtol=2e-5)
 
 
 def test_result_does_not_depend_on_threads_or_on_the_size_of_a_call(way, monkeypatch, rng):

@@ -269,7 +269,7 @@ def test_the_family_language_refuses_everything_else(text):
         ("product(z=normal())", "'z'"),
         ("logp: a + z", "--param z"),
         ("logp: 3", "no column"),
-        ("model.yaml", "TOML or JSON"),
+        ("nowhere.yaml", "nowhere.yaml"),
         ("nowhere.toml", "nowhere.toml"),
     ],
 )
@@ -322,6 +322,45 @@ def test_toml_and_json_say_the_same_as_the_language(tmp_path, rng):
     expression = resolve(str(tmp_path / "e.toml"), ("t", "x"))
     assert expression.charts == (ANGLE, Chart(low=0.0))
     np.testing.assert_allclose(expression.score(np.array([[1.0, 4.0]])), [[-np.sin(1), -0.5]])
+
+
+def test_yaml_says_the_same_as_the_language(tmp_path, rng):
+    """Columns by names that YAML 1.1 took for truth values, and a number it took for text."""
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "# waits and sizes\ncolumns:\n  no: {family: exponential, scale: 2e0}\n"
+        "  y:\n    family: gamma\n    shape: 3\n    rate: 5e-1\n"
+    )
+    product = resolve(str(path), ("y", "no"))
+    assert product.columns == ("no", "y")
+    X = product.sample(5, rng)
+    np.testing.assert_allclose(product.score(X)[:, 1], 2 / X[:, 1] - 0.5)
+    path.write_text("logp: a*log(x) - x\nparameters: {a: 2}\nsupport: {x: [0, .inf]}\n")
+    assert resolve(str(path), ("x",)).charts == (Chart(low=0.0),)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("", "expected a table"),
+        ("- 1", "expected a table"),
+        ("family: normal\nmean: [1", "cannot be read.*line 2"),
+        ("family: normal\nmean: 1\nmean: 2", "mean"),
+        ("family: normal\nmean: &m 1\nsd: *m", "write values out"),
+        ("family: !!python/object/apply:os.system [ls]", "python/object"),
+        ("family: normal\n2: 3", "keys must be texts, found 2"),
+        ("columns: {1: {family: normal}}", "keys must be texts, found 1"),
+        ("family: normal\nmean: 2024-01-01", "mean must hold numbers"),
+        ("family: normal\nmean: " + "[" * 3000, "cannot be read"),
+        ("--- {family: normal}\n--- {family: normal}", "cannot be read"),
+    ],
+)
+def test_bad_yaml_is_named(content, named, tmp_path):
+    path = tmp_path / "t.yml"
+    path.write_text(content)
+    with pytest.raises(DataError, match=named) as caught:
+        resolve(str(path), ("a",))
+    assert "t.yml" in str(caught.value)
 
 
 @pytest.mark.parametrize(

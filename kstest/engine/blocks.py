@@ -65,7 +65,7 @@ def block_sums(
     squares : bool
         Whether the sums of squares are wanted; a single bandwidth is faster without.
     weights : ndarray (N,), optional
-        The sums are then of w_i w_j k(x_i, x_j), by NumPy; the squares stay unweighted.
+        The sums are then of w_i w_j k(x_i, x_j); the squares stay unweighted.
 
     Notes
     -----
@@ -75,8 +75,8 @@ def block_sums(
     parts, rows = [], Rows.of(rows)
     with single_blas():
         for bank in banks:
-            if weights is None and _suits_compiled(rows, bank):
-                parts.append(_compiled(rows, starts, bank, work, squares))
+            if _suits_compiled(rows, bank, weights is not None):
+                parts.append(_compiled(rows, starts, bank, work, squares, weights))
             else:
                 parts.append(_numpy(rows, starts, bank, work, squares, weights))
     counted = [p.squares for p in parts if p.squares is not None]
@@ -85,8 +85,10 @@ def block_sums(
     )
 
 
-def _suits_compiled(rows: Rows, bank: Bank) -> bool:
+def _suits_compiled(rows: Rows, bank: Bank, weighted: bool = False) -> bool:
     if bank.kernel.leaf is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
+        return False
+    if weighted and bank.kernel.geometry == "cityblock":  # its distances are no products
         return False
     return single_suffices(rows, bank)
 
@@ -154,6 +156,7 @@ def _compiled(
     bank: Bank,
     work: Work,
     count_squares: bool,
+    weights: NDArray[np.float64] | None,
 ) -> Sums:
     points = Points.of(rows, np.float32)
     groups, d = len(starts) - 1, rows.values.shape[1]
@@ -162,6 +165,10 @@ def _compiled(
     # Small blocks of few columns make small products: the call costs more than the sum.
     large = (len(rows) / groups) ** 2 * d >= PRODUCT_STEPS
     product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and large
+    largest, heavy = 1.0, None
+    if weights is not None:  # as shares of the largest, lest single precision overflows
+        largest = float(np.abs(weights).max()) or 1.0
+        product, heavy = True, (weights / largest).astype(np.float32)
     per_pair = 2 * _steps(1, rows.width, len(bank))
     tasks: list[Callable[[], None]] = []
     costs: list[float] = []
@@ -171,14 +178,16 @@ def _compiled(
         for b_first, b_last in _spans(starts, a, CALL_STEPS / (height * per_pair)):
             squares = np.zeros(len(bank) if count_squares else 0)
             partial.append(squares)
-            args = (points, starts, a, b_first, b_last, bank, out, squares)
+            args = (points, starts, a, b_first, b_last, bank, out, squares, heavy)
             tasks.append(lambda args=args: sweep(product, *args))  # type: ignore[misc]
             costs.append(height * float(starts[b_last] - starts[b_first]))
     run_tasks(tasks, costs, work)
+    out *= largest**2
     if not count_squares:
         return Sums(out, None)
     squares = np.sum(partial, axis=0)
-    if bank.squaring:  # the next rung is the square of this one; only the last was counted
+    if bank.squaring and weights is None:
+        # The next rung is the square of this one; only the last was counted.
         totals = out.sum(axis=(1, 2)) / 2
         squares[:-1] = totals[1:]
     return Sums(out, squares)

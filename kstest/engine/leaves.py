@@ -344,16 +344,73 @@ def product_tile(
     out = np.empty(STRIP, f32)
     for i in range(rows):
         u = products[i]
-        xx = row_norms[i]
-        for j in range(width):
-            u[j] = xx + column_norms[j] - f32(2) * u[j]
-        for c in range(codes.shape[1]):
-            level = codesT[c]
-            own_level = codes[i, c]
-            for j in range(width):
-                u[j] += apart if own_level != level[j] else f32(0)
+        row_distances(u, row_norms[i], column_norms, codes[i], codesT, apart, width)
         skip = diagonal + i if own and 0 <= diagonal + i < width else -1
         strip_sums(u, width, code, factors, squaring, skip, out, sums, squares)
+
+
+@inline
+def row_distances(
+    u: Any, norm: Any, norms: Any, own_levels: Any, levels: Any, apart: Any, width: Any
+) -> None:
+    """Turn inner products of one row with `width` others into distances, in place."""
+    for j in range(width):
+        u[j] = norm + norms[j] - f32(2) * u[j]
+    for c in range(len(own_levels)):
+        level = levels[c]
+        own = own_levels[c]
+        for j in range(width):
+            u[j] += apart if own != level[j] else f32(0)
+
+
+@leaf
+def weighted_tile(
+    products: Any,
+    row_norms: Any,
+    column_norms: Any,
+    codes: Any,
+    codesT: Any,
+    apart: Any,
+    diagonal: Any,
+    own: Any,
+    code: Any,
+    factors: Any,
+    squaring: Any,
+    row_weights: Any,
+    column_weights: Any,
+    sums: Any,
+    squares: Any,
+) -> None:
+    """Sums of w_i w_j k(x_i, y_j) of one tile; parameters as in `product_tile`.
+
+    row_weights, column_weights : float32
+        w_i of the tile's rows, and of its columns.
+    squares : float64 (L,) or (0,)
+        Sums of k(x_i, y_j)^2 without weights are added, of every bandwidth.
+    """
+    rows, width = products.shape
+    out = np.empty(STRIP, f32)
+    for i in range(rows):
+        u = products[i]
+        row_distances(u, row_norms[i], column_norms, codes[i], codesT, apart, width)
+        for j in range(width):
+            u[j] = max(u[j], f32(0))
+        skip = diagonal + i if own and 0 <= diagonal + i < width else -1
+        for l in range(len(factors)):
+            if squaring and l > 0:
+                for j in range(width):
+                    out[j] = out[j] * out[j]
+            else:
+                profile_sum(u, width, code, factors[l], skip, False, out)
+            s = f32(0)
+            for j in range(width):
+                s += column_weights[j] * out[j]
+            sums[l] += row_weights[i] * s
+            if len(squares) > 0:
+                q = f32(0)
+                for j in range(width):
+                    q += out[j] * out[j]
+                squares[l] += q
 
 
 @leaf

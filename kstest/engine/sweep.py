@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import KERNELS, MISMATCH, Bank
-from .leaves import STRIP, block_row, product_tile, stein_row
+from .leaves import STRIP, block_row, product_tile, stein_row, weighted_tile
 from .tiles import TILE_ROWS, Points
 
 
@@ -22,10 +22,12 @@ def sweep(
     bank: Bank,
     sums: NDArray[np.float64],
     squares: NDArray[np.float64],
+    weights: NDArray[np.float32] | None = None,
 ) -> None:
     """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`.
 
-    `squares` has one entry per bandwidth, or none if they are not wanted.
+    `squares` has one entry per bandwidth, or none if they are not wanted. Rows with weights need
+    `product`, the only way that knows them.
     """
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
     factors = bank.factors.astype(np.float32)
@@ -50,21 +52,32 @@ def sweep(
                 shape = (i_last - i, j_last - j)
                 part = buffer[: shape[0] * shape[1]].reshape(shape)
                 np.matmul(points.rows[i:i_last], points.columns[:, j:j_last], out=part)
-                product_tile(
+                tile = (
                     part, points.norms[i:i_last], points.norms[j:j_last], points.codes[i:i_last],
                     points.code_columns[:, j:j_last], apart, i - j, a == b,
-                    code, factors, bank.squaring, acc, acc2,
+                    code, factors, bank.squaring,
                 )  # fmt: skip
+                if weights is None:
+                    product_tile(*tile, acc, acc2)
+                else:
+                    weighted_tile(*tile, weights[i:i_last], weights[j:j_last], acc, acc2)
         sums[:, a, b] = sums[:, b, a] = acc
         squares += acc2 * (0.5 if a == b else 1.0)
 
 
 @cache
-def warm() -> None:
-    """Compile all leaves, or load them from the disk cache, on the smallest input."""
+def warm(weighted: bool = False) -> None:
+    """Compile the leaves, or load them from the disk cache, on the smallest input.
+
+    The leaf for weights, a second of compilation that few need, only if it is asked for.
+    """
     points = Points.of(np.zeros((2, 1)), np.float32)
     starts = np.array([0, 1, 2])
     bank = Bank(KERNELS["gaussian"], (1.0,), squaring=True)
+    if weighted:
+        out, heavy = np.zeros((1, 2, 2)), np.ones(2, np.float32)
+        sweep(True, points, starts, 0, 0, 2, bank, out, np.zeros(1), heavy)
+        return
     for product in (False, True):
         sweep(product, points, starts, 0, 0, 2, bank, np.zeros((1, 2, 2)), np.zeros(1))
     one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))

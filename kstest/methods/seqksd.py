@@ -106,7 +106,7 @@ class Params:
     lengths: str = option(
         "auto",
         "Lengths of the contiguous subsequences that the kernel compares, such as 2 or 1-3. auto: "
-        "the order of the chain plus one, at least 2.",
+        "the order of the chain plus one and plus two, at least 2.",
         metavar="auto|NUMBER[-NUMBER]",
     )
     length_kernel: str = option(
@@ -152,9 +152,8 @@ class Params:
 
     def span(self, order: int) -> tuple[int, int]:
         """Return shortest and longest subsequence for a model of this order."""
-        if self.lengths == "auto":
-            length = max(2, order + 1)
-            return length, length
+        if self.lengths == "auto":  # the window of the chain, and one more, to see longer memory
+            return max(2, order + 1), order + 2
         low, mark, high = self.lengths.partition("-")
         if not (low.isdecimal() and (high.isdecimal() or not mark) and len(self.lengths) <= 5):
             raise UsageError(
@@ -340,7 +339,7 @@ def _explanation(
     simulated = None
     if model.sample is not None:
         simulated = model.sample(min(SHOWN_ROWS, max(1000, n)), rng)
-    made = replace(made, kernel=explaining_kernel(made.kernel))
+    made = replace(made, kernel=explaining_kernel(made.kernel, model.order))
     return explain(given.drawn, simulated, model, made, params.alpha, work)
 
 

@@ -19,13 +19,13 @@ LISTED = 10
 MOST_CELLS = 1 << 21
 
 
-def explaining_kernel(kernel: Subsequences) -> Subsequences:
-    """Return the kernel of subsequences one symbol longer, or as long as memory allows.
+def explaining_kernel(kernel: Subsequences, order: int) -> Subsequences:
+    """Return the kernel of the longest subsequences of the test, or as long as memory allows.
 
-    A chain that was fitted to like data makes the right share of every window it looks at; what
-    it makes too few or too many of shows in windows longer by one.
+    At least one symbol more than a window of the model: a chain that was fitted to like data makes
+    the right share of every window it looks at, and too few or too many of longer ones.
     """
-    S, length = kernel.symbols, kernel.longest + 1
+    S, length = kernel.symbols, max(order + 2, kernel.longest)
     while length > 1 and S**length > MOST_CELLS:
         length -= 1
     return Subsequences(S, length, length, most=max(MOST_CELLS, S))

@@ -66,7 +66,7 @@ class Params:
     target: str = option(
         "",
         f"The density: a family ({', '.join(FAMILIES)}, multivariate_normal, gaussian_mixture, "
-        "product) such as 'normal(mean=0, sd=2)', or a TOML or JSON file. Its score must be "
+        "product) such as 'normal(mean=0, sd=2)', or a YAML, TOML or JSON file. Its score must be "
         "provably tame; where it is not, the message says why.",
         metavar="TARGET",
     )

@@ -9,7 +9,7 @@ what the user gives            where it is read
 =============================  =====================================================
 score columns in the data      `scores.paired`
 ``normal(mean=0, sd=1)``, ...  `language`, then `build` with `families`, `gaussian`
-a TOML or JSON file            `files`, then as above
+a YAML, TOML or JSON file            `files`, then as above
 ``logp: -0.5*x**2``            `expression`
 ``fit:gmm:3``, ``fit:kde``     `reference`, from a file of its own
 a Python object                `scores.from_object`

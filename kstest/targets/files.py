@@ -1,4 +1,4 @@
-"""Targets in a file: TOML or JSON, the same keys as the mini-language.
+"""Targets in a file: YAML 1.2, TOML or JSON, the same keys as the mini-language. In TOML
 
 ::
 
@@ -10,7 +10,11 @@
                                             shape = 2
 
 or an expression: ``logp = "-0.5*x**2"``, a table ``parameters`` and a table ``support`` with
-``x = [0, "inf"]`` or ``x = "angle"``.
+``x = [0, "inf"]`` or ``x = "angle"``. The second of these in YAML::
+
+    columns:
+      wait: {family: exponential, scale: 2}
+      size: {family: gamma, shape: 2}
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ from .charts import ANGLE, Chart
 from .language import Spec
 
 MOST_BYTES = 10_000_000
+YAML_SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".toml", ".json", *YAML_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Expression:
 
 
 def read_file(path: str) -> Spec | Expression:
-    """Read a target from a TOML or JSON file.
+    """Read a target from a YAML, TOML or JSON file, by its suffix.
 
     Raises
     ------
@@ -57,14 +63,45 @@ def read_file(path: str) -> Spec | Expression:
     except UnicodeDecodeError:
         raise DataError(f"--target {path}: is not UTF-8 text") from None
     try:
-        table = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
+        table = _parse(text, file.suffix.lower())
     except (ValueError, RecursionError) as error:
         raise DataError(f"--target {path}: cannot be read: {error}") from None
     if not isinstance(table, dict):
         raise DataError(f"--target {path}: expected a table of keys, such as family and mean")
+    _check_keys(table, path)
     if "logp" in table:
         return _expression(table, path)
     return _spec(table, path)
+
+
+def _parse(text: str, suffix: str) -> Any:
+    """The table of a file; `ValueError` says what is wrong with it."""
+    if suffix == ".json":
+        return json.loads(text)
+    if suffix == ".toml":
+        return tomllib.loads(text)
+    # Loaded here because the other formats should not pay for it. YAML 1.2, where `1e-3` is a
+    # number and a column may be called `no` or `y`.
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent
+
+    try:
+        # A few lines of references to references can stand for billions of values.
+        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
+            raise ValueError("write values out instead of referring to them by *")
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _check_keys(table: dict[Any, Any], path: str) -> None:
+    """Only YAML has keys that are no texts: a column called 1 is to be written "1" there."""
+    for key, value in table.items():
+        if not isinstance(key, str):
+            raise DataError(f"--target {path}: keys must be texts, found {key!r}; put it in quotes")
+        if isinstance(value, dict):
+            _check_keys(value, path)
 
 
 def _spec(table: dict[str, Any], path: str) -> Spec:

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from ..errors import DataError, UsageError
 from .build import build, own_columns
 from .expression import expression_target, names_in
-from .files import Expression, read_file
+from .files import SUFFIXES, Expression, read_file
 from .language import Spec, read
 from .reference import fitted_target
 from .scores import from_object, imported, paired
 from .target import Target
 
-_SUFFIXES = (".toml", ".json")
 _LOGP = "logp:"
 _PYTHON = "python:"
 _FIT = "fit:"
@@ -127,10 +126,8 @@ def _source(text: str) -> Spec | Expression:
     stripped = text.strip()
     if stripped.startswith(_LOGP):
         return Expression(stripped[len(_LOGP) :])
-    if stripped.lower().endswith(_SUFFIXES):
+    if stripped.lower().endswith(SUFFIXES):
         return read_file(stripped)
-    if stripped.lower().endswith((".yaml", ".yml")):
-        raise UsageError(f"--target {stripped}: write the target as TOML or JSON")
     return read(stripped)
 
 
