@@ -3,7 +3,8 @@
     python3 -m benchmarks.sequential level --streams 500
     python3 -m benchmarks.sequential stops --streams 200
     python3 -m benchmarks.sequential stops --only 'slope .25' circle sine checkerboard 'lation 3'
-    python3 -m benchmarks.sequential runs --streams 60
+    python3 -m benchmarks.sequential runs --streams 60 --tests sksd
+    python3 -m benchmarks.sequential fits --streams 60
     python3 -m benchmarks.sequential speed --rows 1000000
 
 Every stream has its own seed; tables say how many streams there were. "dependent" is a rejection,
@@ -102,6 +103,37 @@ def stops(args):
         print(f"{name:<16}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
+# Columns, shift of the first one, and scale of all, of rows that are tested against N(0, I).
+FITS = (
+    (1, 0.0, 1.0),
+    (5, 0.0, 1.0),
+    (1, 0.3, 1.0),
+    (1, 0.5, 1.0),
+    (1, 1.0, 1.0),
+    (1, 0.0, 1.5),
+    (1, 0.0, 0.6),
+    (5, 0.5, 1.0),
+    (5, 1.0, 1.0),
+    (5, 0.0, 1.3),
+    (20, 0.5, 1.0),
+)
+
+
+def fits(args):
+    print(f"sksd, {args.streams} streams of {args.rows} rows: mean rows until a rejection (share)")
+    for d, shift, scale in FITS:
+        stops = []
+        for seed in range(args.streams):
+            x = scale * np.random.default_rng(seed).normal(size=(args.rows, d))
+            x[:, 0] += shift
+            found = kstest.sksd(x, target="normal(mean=0, sd=1)", threads=1)
+            stops.append(found.explanation["evidence"]["decided_after_row"] or np.inf)
+        rows = np.minimum(stops, args.rows)
+        error, power = rows.std(ddof=1) / np.sqrt(len(rows)), np.isfinite(stops).mean()
+        words = f"d {d:>2}, mean + {shift}, scale {scale}"
+        print(f"  {words}: {rows.mean():5.0f} +- {error:.0f} ({power:.2f})", flush=True)
+
+
 def changing(seed, n, change=None, shift=0.5, d=5):
     """Reference and stream; from row `change` on the first column of the stream is shifted."""
     rng = np.random.default_rng(seed)
@@ -111,45 +143,61 @@ def changing(seed, n, change=None, shift=0.5, d=5):
     return reference, stream
 
 
-def alarm(seed, threshold, n, **change):
-    found = kstest.smmd(
-        *changing(seed, n, **change),
-        mode="blocks",
-        detect=True,
-        run_length=threshold,
-        seed=seed,
-        threads=1,
-    )
+def alarm(test, seed, threshold, n, **change):
+    """Rounds, and the row of the alarm with the row where it says that the change began."""
+    reference, stream = changing(seed, n, **change)
+    options = {"detect": True, "run_length": threshold, "threads": 1}
+    if test == "smmd":
+        found = kstest.smmd(reference, stream, mode="blocks", seed=seed, **options)
+    else:
+        found = kstest.sksd(stream, target="normal(mean=0, sd=1)", **options)
     detector = found.explanation["detector"]
-    rows = [a["after_row"] for a in detector["alarms"]]
-    return detector["blocks"], rows[0] if rows else None
+    rows = [(a["after_row"], a["probably_began_after_row"]) for a in detector["alarms"]]
+    return detector["rounds"], rows[0] if rows else None
+
+
+# Thresholds with rows of a stream; a round is a block of 12 rows, or a row.
+RUNS = {
+    "smmd": ((20, 4000), (100, 12_000), (1000, 60_000)),
+    "sksd": ((20, 1000), (100, 5000), (1000, 30_000)),
+}
 
 
 def runs(args):
     """Streams that end before an alarm count with their length, so means are from below."""
-    print(f"{args.streams} streams: mean blocks until a false alarm (share without one)")
-    for threshold, n in ((20, 4000), (100, 12_000), (1000, 60_000)):
-        count = args.streams if threshold < 1000 else max(10, args.streams // 4)
-        found = [alarm(seed, threshold, n) for seed in range(count)]
-        blocks = np.mean([b for b, _ in found])
-        quiet = np.mean([row is None for _, row in found])
-        print(
-            f"  threshold {threshold:>5}: {blocks:8.0f} ({quiet:.2f}), {count} streams", flush=True
-        )
-    print("mean rows from the change (row 960) to an alarm, threshold 100 and 1000")
-    for shift in (0.25, 0.5, 1.0):
-        cells = []
-        for threshold in (100, 1000):
-            found = [
-                alarm(seed, threshold, 3000, change=960, shift=shift)[1]
-                for seed in range(args.streams)
+    for test in args.tests:
+        print(f"{test}, {args.streams} streams: mean rounds until a false alarm (without one)")
+        for threshold, n in RUNS[test]:
+            count = args.streams if threshold < 1000 else max(10, args.streams // 4)
+            found = [alarm(test, seed, threshold, n) for seed in range(count)]
+            lengths = np.array([b for b, _ in found])
+            quiet = np.mean([row is None for _, row in found])
+            error = lengths.std(ddof=1) / np.sqrt(count)
+            print(
+                f"  threshold {threshold:>5}: {lengths.mean():8.0f} +- {error:.0f} ({quiet:.2f}), "
+                f"{count} streams",
+                flush=True,
+            )
+        print("mean rows from the change (row 960) to an alarm, and by how many rows the beginning")
+        print("that it names is off (median), threshold 100, 1000 and 10000; alarms before")
+        for shift in (0.25, 0.5, 1.0):
+            cells = [
+                delay(test, shift, threshold, args.streams) for threshold in (100, 1000, 10_000)
             ]
-            late = [
-                (3000 if row is None else row) - 960 for row in found if row is None or row > 960
-            ]
-            error = np.std(late) / np.sqrt(len(late))
-            cells.append(f"{np.mean(late):6.0f} +- {error:.0f} ({len(found) - len(late)} before)")
-        print(f"  mean + {shift}: {'   '.join(cells)}", flush=True)
+            print(f"  mean + {shift}: {'   '.join(cells)}", flush=True)
+
+
+def delay(test, shift, threshold, count):
+    found = [
+        alarm(test, seed, threshold, 3000, change=960, shift=shift)[1] or (3000, 0)
+        for seed in range(count)
+    ]
+    late = [(row - 960, abs(began - 960)) for row, began in found if row > 960]
+    if not late:
+        return f"({count} before)"
+    rows, off = np.array(late).T
+    error = np.std(rows) / np.sqrt(len(rows))
+    return f"{rows.mean():6.0f} +- {error:.0f}, {np.median(off):.0f} ({count - len(late)} before)"
 
 
 def speed(args):
@@ -165,13 +213,15 @@ def speed(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", choices=["level", "stops", "runs", "speed"])
+    parser.add_argument("table", choices=["level", "stops", "fits", "runs", "speed"])
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--only", nargs="*", default=[], help="cases whose name holds one")
     parser.add_argument("--modes", nargs="*", choices=list(MODES))
+    parser.add_argument("--tests", nargs="*", choices=list(RUNS), default=list(RUNS))
     args = parser.parse_args()
-    {"level": level, "stops": stops, "runs": runs, "speed": speed}[args.table](args)
+    tables = {"level": level, "stops": stops, "fits": fits, "runs": runs, "speed": speed}
+    tables[args.table](args)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ class Curve:
     scale : str
         `LOG_RATIO` for logarithms (base 10) of a ratio, whose strip says which ratio its edges are.
     level : float or None
-        A height that gets a horizontal line; only of curves that are a panel by themselves.
+        A height that gets a horizontal line, and `level_words` at it; this and `across`, the name
+        of the horizontal axis, only of curves that are a panel by themselves.
     """
 
     x: Array
@@ -77,6 +78,8 @@ class Curve:
     marks: Array | None = None
     scale: str = ""
     level: float | None = None
+    level_words: str = ""
+    across: str = ""
 
     @property
     def common(self) -> str:

@@ -214,8 +214,9 @@ def test_detector_stops_latches_restarts_and_says_when():
     again = follow("restart")
     assert again.alarms.tolist() == [224, 304, 384, 464]
     for mode in ("latch", "restart"):
-        for cut in (1, 12, 14, 15):
+        for cut in (1, 10, 12, 14, 15):
             assert follow(mode, cut).alarms.tolist() == follow(mode).alarms.tolist()
+            assert follow(mode, cut).begins.tolist() == follow(mode).begins.tolist()
 
 
 def test_run_length_to_a_false_alarm():
@@ -276,6 +277,7 @@ def test_detector_of_dependence_in_pieces(mode):
     for first in range(0, 1500, 70):
         state = skit.step(state, sample.part(first, min(1500, first + 70)))
     assert skit.result(state) == skit.result(whole)
+    assert state.core.detector_x.rounds == whole.core.detector_x.rounds
 
 
 @pytest.mark.parametrize(
@@ -310,8 +312,9 @@ def test_wealth_of_conformal_bets_is_what_settle_makes_of_it():
     ("name", "options", "titles"),
     [
         ("skit", [], ["dependence", "guard of x", "guard of y"]),
-        ("skit", ["--detect"], ["detector", "guard of x", "guard of y"]),
+        ("skit", ["--detect"], ["dependence", "guard of x", "guard of y"]),
         ("sksd", ["--target", "normal(mean=0, sd=1)"], ["misfit", "guard"]),
+        ("sksd", ["--target", "normal(mean=0, sd=1)", "--detect"], ["misfit", "guard"]),
         ("smmd", ["--mode", "blocks", "--detect"], ["difference", "guard"]),
     ],
 )
@@ -334,3 +337,15 @@ def test_the_evidence_path_is_drawn(name, options, titles, tmp_path):
     assert 1 < len(curve.x) <= wealth.MOST_POINTS + 1
     assert (np.diff(curve.x) > 0).all()
     assert (curve.marks is not None) == (code == 1)
+    assert curve.across == "rows of the stream"
+    for panel in picture.panels:
+        drawing = panel.drawings[0]
+        assert drawing.x[-1] < curve.x[-1] + 16  # the guard ends where the test does, or a block on
+        assert drawing.level_words in text
+        assert drawing.label == ("log statistic" if "--detect" in options else "log e-value") or (
+            name != "skit" and panel.title == "guard"
+        )
+    page = tmp_path / "why.html"
+    run(*files, *options, "--plot", page, name=name)
+    false_alarms = "An alarm was raised. While nothing changes, alarms are 10,000"
+    assert (false_alarms in page.read_text()) == ("--detect" in options and code == 1)

@@ -113,25 +113,80 @@ def test_the_same_name_with_other_rows_is_refused(batches, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("then", "now", "words"),
     [
-        (["--alpha", "0.01"], "--alpha"),
-        (["--seed", "1"], "--seed"),
-        (["--block", "8"], "--block"),
-        (["--mode", "pairs"], "--mode"),
-        (["--where", "a > 0"], "--where"),
-        (["--missing", "drop"], "--missing"),
-        (["--x", "b", "--y", "a"], "--x"),
+        ("", "--alpha .01", "begun with --alpha 0.05 (the default), now --alpha 0.01."),
+        ("--alpha .01", "", "begun with --alpha 0.01, now --alpha 0.05 (the default)."),
+        ("", "--seed 1", "begun with --seed 0 (the default), now --seed 1."),
+        ("--block 4", "--block 8", "begun with --block 4, now --block 8."),
+        ("", "--mode pairs", "begun with --mode 'blocks' (the default), now --mode 'pairs'."),
+        ("", "--detect", "begun without --detect, now --detect."),
+        ("--detect", "", "begun with --detect, now without."),
+        ("", "--where a>0", "begun without --where, now --where 'a>0'."),
+        ("--where a>0", "", "begun with --where 'a>0', now without."),
+        ("", "--missing drop", "begun with --missing 'error' (the default), now --missing 'drop'."),
+        ("--x a --y b", "--x b --y a", "with --x 'a', now --x 'b'; with --y 'b', now --y 'a'."),
+        ("", "--categorical a", "begun without --categorical, now --categorical 'a'."),
     ],
 )
-def test_other_options_are_refused_by_name(options, named, batches, tmp_path):
+def test_other_options_are_refused_by_what_was_and_is(then, now, words, batches, tmp_path):
+    state = tmp_path / "s.kst"
+    answer(batches[0], "--state", state, *then.split())
+    before = state.read_bytes()
+    code, message = run(batches[1], "--state", state, *now.split())
+    assert code == 2
+    assert message.startswith(f"--state {state}: the stream was begun ")
+    assert words in message
+    assert "another --state file" in message
+    assert state.read_bytes() == before
+
+
+def test_another_command_is_refused(batches, tmp_path):
     state = tmp_path / "s.kst"
     answer(batches[0], "--state", state)
-    before = state.read_bytes()
-    code, message = run(batches[1], "--state", state, *options)
+    code, message = run(batches[1], "--state", state, "--target", "normal()", name="sksd")
     assert code == 2
-    assert message.startswith(named + " ")
+    assert "a stream of kstest skit, which kstest sksd cannot go on with" in message
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "words"),
+    [
+        ("a,b,d", "1,2,3", "this batch has 'd', which the stream has not"),
+        ("a,d", "1,2", "has 'd', which the stream has not; the stream has 'b', which this batch"),
+        ("a,b", "1,cat", "column 'b' holds categories in this batch, and numbers in the stream"),
+    ],
+)
+def test_other_columns_are_refused_by_name(header, cells, words, batches, tmp_path):
+    target = ["--target", "normal()"]
+    state, other = tmp_path / "s.kst", tmp_path / "other.csv"
+    name = "smmd" if "cat" in cells else "sksd"
+    ahead = [batches[5]] if name == "smmd" else []
+    target = target if name == "sksd" else []
+    answer(*ahead, batches[0], "--state", state, *target, name=name)
+    before = state.read_bytes()
+    other.write_text(f"{header}\n{cells}\n")
+    if name == "smmd":
+        (tmp_path / "reference.csv").write_text(f"{header}\n{cells}\n{cells}\n")
+        ahead = [tmp_path / "reference.csv"]
+    code, message = run(*ahead, other, "--state", state, *target, name=name)
+    assert code == 2
+    assert words in message
     assert state.read_bytes() == before
+
+
+def test_columns_in_another_order_go_on(tmp_path):
+    rows = np.random.default_rng(0).normal([0, 1], 1, size=(300, 2))
+    one, two = tmp_path / "one.kst", tmp_path / "two.kst"
+    target = ["--target", "normal(mean=[0, 1], sd=1)"]
+    write(tmp_path / "all.csv", *rows.T)
+    write(tmp_path / "first.csv", *rows[:100].T)
+    lines = [f"{b!r},{a!r}" for a, b in rows[100:].tolist()]
+    (tmp_path / "turned.csv").write_text("b,a\n" + "\n".join(lines) + "\n")
+    answer(tmp_path / "all.csv", "--state", one, *target, name="sksd")
+    answer(tmp_path / "first.csv", "--state", two, *target, name="sksd")
+    answer(tmp_path / "turned.csv", "--state", two, *target, name="sksd")
+    assert core(one) == core(two)
 
 
 @pytest.mark.parametrize(

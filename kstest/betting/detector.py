@@ -42,6 +42,8 @@ class Detector:
     Attributes
     ----------
     rounds : int
+    last : int
+        Row at the end of the last round.
     log_m : float
         Log of the mean of the experts' statistics now.
     largest : float
@@ -57,6 +59,7 @@ class Detector:
     """
 
     rounds: int
+    last: int
     log_m: float
     largest: float
     sums: Array
@@ -76,6 +79,7 @@ def begin(experts: int) -> Detector:
     """Nothing seen."""
     none = np.empty(0, np.int64)
     return Detector(
+        0,
         0,
         NOTHING,
         NOTHING,
@@ -115,7 +119,7 @@ def follow(
     state: list[Any] = [a.copy() for a in (detector.sums, detector.maxima, detector.since)]
     path = np.empty(len(ends))
     alarms, begins, largest = list(detector.alarms), list(detector.begins), detector.largest
-    t, before = 0, int(detector.since.max(initial=0))
+    t, before = 0, detector.last
     while t < len(ends):
         quiet = mode == "latch" and bool(alarms)
         stop = math.inf if quiet else log_threshold
@@ -140,6 +144,7 @@ def follow(
         rows=rows,
         path=values,
         rounds=detector.rounds + t,
+        last=before,
         log_m=float(path[t - 1]) if t else detector.log_m,
         largest=largest,
         sums=state[0],

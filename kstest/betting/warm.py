@@ -29,6 +29,8 @@ def load(work: Work) -> None:
 @cache
 def _use_all() -> None:
     """Run every loop on few rows."""
+    from ..targets import Certificate
+
     rng = np.random.default_rng(0)
     x, y = (Rows.numbers(rng.normal(size=120)) for _ in range(2))
     marked = Rows(x.values, np.zeros((len(x), 1), np.uint64))
@@ -44,4 +46,5 @@ def _use_all() -> None:
             pairs.step(how, pairs.begin(how, x, y), x, y)
     two_samples.step(design, two_samples.begin(design, x), y, x)
     conformal.step(design, conformal.begin(design, x), y, x)
-    stein.step(stein.begin(1), x.values, -x.values, 1.0, None)
+    proved = Certificate(np.eye(1), np.zeros(1), 0.0, 1.0)
+    stein.step(stein.Design.of(proved, (math.inf,)), stein.begin(1), x.values, -x.values)

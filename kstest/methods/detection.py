@@ -15,16 +15,16 @@ from ..params import option
 MOST_LOG = 700.0
 
 
-def detect() -> Any:
+def detect(unit: str = "blocks") -> Any:
     return option(
         False,
         "Look for a change at any time, and raise an alarm; false alarms come on average after "
-        "--run-length blocks or later.",
+        f"--run-length {unit} or later.",
     )
 
 
-def run_length() -> Any:
-    return option(10_000, "With --detect: blocks until a false alarm, on average, at least.")
+def run_length(unit: str = "blocks") -> Any:
+    return option(10_000, f"With --detect: {unit} until a false alarm, on average, at least.")
 
 
 def on_alarm() -> Any:
@@ -71,7 +71,7 @@ def check_given(params: Any, given: Set[str]) -> None:
     if params.detect and "alpha" in given:
         raise UsageError(
             f"--alpha {params.alpha}: --detect has no level, since a monitor that runs for ever "
-            "raises a false alarm some day. Say how rare these should be with --run-length BLOCKS"
+            "raises a false alarm some day. Say how rare these should be with --run-length NUMBER"
         )
 
 
@@ -88,13 +88,14 @@ def evidence(wealth: Wealth, alpha: float, used: int, row: int) -> dict[str, Any
     }
 
 
-def alarms(found: Detector, params: Any, used: int) -> dict[str, Any]:
+def alarms(found: Detector, params: Any, used: int, unit: str = "blocks") -> dict[str, Any]:
     """What a detector says."""
     return {
         "statistic": math.exp(min(max(found.log_m, -MOST_LOG), MOST_LOG)),
         "threshold": params.run_length,
         "kind": params.detector,
-        "blocks": found.rounds,
+        "rounds": found.rounds,
+        "unit": unit,
         "rows_used": used,
         "alarms": [
             {"after_row": int(row), "probably_began_after_row": int(begun)}

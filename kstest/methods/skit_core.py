@@ -179,29 +179,33 @@ def _watch(how: Bets, core: Core, x: Rows, y: Rows) -> Core:
     before = len(detector.alarms)
     found, _ = follow(detector, ends, factors, level, kind, how.alarm.on_alarm)
     new = found.alarms[before:] if len(found.alarms) > before else found.alarms[:0]
+    ended = how.alarm.on_alarm == "stop" and len(found.alarms) > 0
+    used = int(found.alarms[-1]) if ended else core.used + len(x)
     if core.guard_x is not None and core.guard_y is not None:
         seen_x = guard.step(core.guard_x, x, 4 * how.seed + 1, how.stride)
         seen_y = guard.step(core.guard_y, y, 4 * how.seed + 2, how.stride)
         assert core.detector_x is not None
         assert core.detector_y is not None
-        after_x, path_x = follow(core.detector_x, *seen_x[1:], math.inf, kind, "latch")
-        after_y, path_y = follow(core.detector_y, *seen_y[1:], math.inf, kind, "latch")
-        paths = [
-            (seen_x[1], np.concatenate([[core.detector_x.log_m], path_x])),
-            (seen_y[1], np.concatenate([[core.detector_y.log_m], path_y])),
-        ]
+        after, paths = [], []
+        for standing, (_, guard_ends, guard_factors) in (
+            (core.detector_x, seen_x),
+            (core.detector_y, seen_y),
+        ):
+            within = guard_ends <= used
+            looked = guard_ends[within], guard_factors[within]
+            state, path = follow(standing, *looked, math.inf, kind, "latch")
+            after.append(state)
+            paths.append((looked[0], np.concatenate([[standing.log_m], path])))
         heights = [p[np.searchsorted(e, new, "right")] for e, p in paths]
         doubt = (np.array(heights) >= level / 2).all(axis=0)
         core = replace(
             core,
             guard_x=seen_x[0],
             guard_y=seen_y[0],
-            detector_x=after_x,
-            detector_y=after_y,
+            detector_x=after[0],
+            detector_y=after[1],
             doubtful=np.concatenate([core.doubtful, new[doubt]])[-MOST_ALARMS:],
         )
-    ended = how.alarm.on_alarm == "stop" and len(found.alarms) > 0
-    used = int(found.alarms[-1]) if ended else core.used + len(x)
     verdict = "" if not ended else "unsound" if len(core.doubtful) else "rejected"
     return replace(core, detector=found, verdict=verdict, row=used if ended else 0, used=used)
 

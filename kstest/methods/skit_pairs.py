@@ -17,7 +17,7 @@ from ..sources.wording import listed
 from .detection import MOST_LOG, evidence, numbers
 from .pairs_map import pairs_map
 from .skit_report import GUARD_OFF, remedies, too_few_rows
-from .stream_picture import evidence_panel, evidence_picture
+from .stream_picture import evidence_picture, rejection_panel
 
 if TYPE_CHECKING:
     from .skit import State
@@ -150,8 +150,6 @@ def draw(state: State) -> Picture:
     found = report(state)
     rows = core.every.row[core.every.outcome == column_pairs.REJECTED]
     first = [int(rows.min())] if len(rows) else []
-    level = math.log(1 / params.alpha)
-    words = f"rejects from {level:.3g} on"
-    panel = evidence_panel("some pair", core.wealth, words, first, level)
+    panel = rejection_panel("some pair", core.wealth, params.alpha, first)
     pairs = found.explanation["all_pairs"]
     return evidence_picture([panel, pairs_map(pairs, found)])

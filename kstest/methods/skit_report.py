@@ -10,7 +10,7 @@ from ..betting.features import RUNGS, WIDEST
 from ..picture import Picture
 from ..result import Notice, Result, Verdict
 from .detection import MOST_LOG, alarms, evidence, numbers, when
-from .stream_picture import evidence_panel, evidence_picture
+from .stream_picture import evidence_picture, guard_panel, main_panel
 
 if TYPE_CHECKING:
     from .skit import State
@@ -177,19 +177,10 @@ def remedies(params: Any) -> str:
 def draw(state: State) -> Picture:
     """Evidence of the test and of the guard over the rows."""
     core, params = state.core, state.params
-    if core.detector is not None:
-        level = math.log(params.run_length)
-        words, marks = f"alarm from {level:.3g} on", core.detector.alarms.tolist()
-        panels = [evidence_panel("detector", core.detector, words, marks, level)]
-        guards: list[tuple[str, Any]] = [
-            ("guard of x", core.detector_x),
-            ("guard of y", core.detector_y),
-        ]
-    else:
-        level = math.log(1 / params.alpha)
-        words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
-        panels = [evidence_panel("dependence", core.wealth, words, marks, level)]
-        guards = [("guard of x", core.wealth_x), ("guard of y", core.wealth_y)]
-    words = "above 0: rows depend on their time"
-    panels += [evidence_panel(title, g, words, []) for title, g in guards if g is not None]
-    return evidence_picture(panels)
+    guards: list[tuple[str, Any]] = [
+        ("guard of x", core.detector_x or core.wealth_x),
+        ("guard of y", core.detector_y or core.wealth_y),
+    ]
+    panels = [main_panel("dependence", core, params)]
+    panels += [guard_panel(title, found, params) for title, found in guards if found is not None]
+    return evidence_picture(panels, params.detect)

@@ -8,25 +8,26 @@ must have a certificate (`kstest.targets.certificate`); the others are refused w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..betting import STEP_ROWS, guard, stein
+from ..betting import STEP_ROWS, stein
+from ..betting.detector import HALF_LIVES
 from ..betting.rows import Rows
-from ..betting.wealth import Wealth, settle
-from ..betting.wealth import begin as begin_wealth
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
-from ..result import Notice, Result, Verdict
+from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import FAMILIES, Certificate, Target, chosen_columns, resolve
-from .detection import MOST_LOG, evidence
-from .stream_picture import evidence_panel, evidence_picture
+from . import course, detection
+from .course import Course
+from .detection import MOST_LOG
+from .detection import check_given as check_given
 from .stream_rows import Columns
 
 SAMPLES = ("data",)
@@ -43,10 +44,16 @@ REFERENCES = """\
   booktitle = {International Conference on Artificial Intelligence and Statistics},
   year      = {2025}, note = {arXiv:2409.17505}
 }
+@article{shin2023edetectors,
+  title   = {E-detectors: a nonparametric framework for sequential change detection},
+  author  = {Shin, Jaehyeok and Ramdas, Aaditya and Rinaldo, Alessandro},
+  journal = {New England Journal of Statistics in Data Science}, year = {2023},
+  note    = {arXiv:2203.03532}
+}
 """
-_FITS = "the stream does not fit the target: its rows are not drawn from it"
 _SUMMARIES = {
-    "rejected": _FITS,
+    "rejected": "the stream does not fit the target: its rows are not drawn from it",
+    "alarm": "the stream does not fit the target any more",
     "not rejected": "not enough evidence so far against the target",
     "no verdict": "too few rows to decide",
 }
@@ -65,9 +72,14 @@ class Params:
     )
     alpha: float = alpha()
     seed: int = seed()
+    detect: bool = detection.detect("rows")
+    run_length: int = detection.run_length("rows")
+    on_alarm: str = detection.on_alarm()
+    detector: str = detection.detector()
 
     def __post_init__(self) -> None:
         check_common(self)
+        detection.check_detection(self)
         if not isinstance(self.target, str) or not self.target.strip():
             raise UsageError(
                 "--target: give a density by name, for example --target 'normal(mean=0, sd=1)'"
@@ -81,30 +93,26 @@ class Params:
             )
 
 
-@dataclass(frozen=True)
-class Core:
+# Rows taken at a time where an alarm may make the rest be taken anew.
+_FEW = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core(Course):
     """What is kept of the rows so far.
 
     Attributes
     ----------
-    rows, used : int
-        Rows that arrived, and that were tested.
-    verdict : {'', 'rejected'}
-    row : int
-        Rows when that was decided.
+    stein : stein.State
     impossible : str
         What a row had that the target gives probability 0.
+    impossible_row : int
+        The last such row.
     """
 
-    rows: int
-    used: int
-    verdict: str
-    row: int
-    impossible: str
     stein: stein.State
-    wealth: Wealth
-    guard: guard.State
-    guard_wealth: Wealth
+    impossible: str = ""
+    impossible_row: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,10 +131,6 @@ def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
     return chosen_columns(params.target, "")
 
 
-def check_given(params: Params, given: Set[str]) -> None:
-    """There are no options that exclude each other."""
-
-
 def require(params: Params, columns: Columns) -> None:
     """Refuse a target without a certificate; see `init`."""
     _certified(params, columns)
@@ -142,17 +146,8 @@ def init(params: Params, columns: Columns) -> State:
     """
     target, certificate = _certified(params, columns)
     nothing = Rows.numbers(np.empty((0, target.d)))
-    core = Core(
-        0,
-        0,
-        "",
-        0,
-        "",
-        stein.begin(target.d),
-        begin_wealth(stein.EXPERTS),
-        guard.begin(nothing),
-        begin_wealth(guard.EXPERTS),
-    )
+    begun = course.opening(params, _design(params, certificate).experts, nothing)
+    core = Core(**begun, stein=stein.begin(target.d))
     return State(params, columns, target, certificate, core)
 
 
@@ -188,12 +183,7 @@ def decided(state: State) -> bool:
 
 def drawing(state: State) -> Picture:
     """Return what there is to draw about a stream so far."""
-    core = state.core
-    level = math.log(1 / state.params.alpha)
-    words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
-    panels = [evidence_panel("misfit", core.wealth, words, marks, level)]
-    words = "above 0: rows depend on their time"
-    return evidence_picture([*panels, evidence_panel("guard", core.guard_wealth, words, [])])
+    return course.drawing(state.core, state.params, "misfit")
 
 
 def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
@@ -217,15 +207,20 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     -------
     Result
         ``e_value`` is the wealth K at the end or at the decision, ``p_value`` is 1 / max K, valid
-        at every time; rejected where max K >= 1 / alpha.
+        at every time; rejected where max K >= 1 / alpha. With `detect`, ``statistic`` is that of
+        the e-detector, and "rejected" means an alarm.
 
     Notes
     -----
-    K is the mean, over three bandwidths of the inverse multiquadric kernel, of the products of
-    1 + lambda g, g the Stein kernel of a row with earlier rows over a bound that is proved of it;
-    see `kstest.betting.stein`. Exact: the probability of a rejection at any time is at most alpha,
-    at every d, if each row has the target's density given the earlier ones. Draws of a sampler
-    that depend on each other do not: thin them first.
+    K is the mean, over three bandwidths of the inverse multiquadric kernel and three bets lambda,
+    of the products of 1 + lambda g, g the tilted Stein kernel of a row with earlier rows over a
+    bound that is proved of it; see `kstest.betting.stein`. Exact: the probability of a rejection at
+    any time is at most alpha, at every d, if each row has the target's density given the earlier
+    ones. Draws of a sampler that depend on each other do not: thin them first.
+
+    With `detect` every row is a round of an e-detector, so the average run length to a false alarm
+    is at least `run_length` rows. Witnesses of the last 32, 128, 512 and of more rows find changes
+    of different size; after an alarm with restart they begin anew, with the rows after it.
 
     Coordinates with a bounded support are mapped to the line. A row outside the support has
     probability 0 under the target, and rejects at once. As every Stein test it is blind to the
@@ -234,7 +229,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     References
     ----------
     Martinez-Taboada and Ramdas (2025), Sequential Kernelized Stein Discrepancy, AISTATS, arXiv
-    2409.17505.
+    2409.17505; the tilt of Liu and Briol (2024), arXiv 2408.05854; e-detectors of Shin, Ramdas,
+    Rinaldo (2023), arXiv 2203.03532.
 
     Examples
     --------
@@ -250,33 +246,19 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 def result(state: State) -> Result:
     """Return what is known so far."""
     core, params = state.core, state.params
-    found: Verdict = "not rejected" if core.wealth.rounds else "no verdict"
-    if core.verdict:
-        found = "rejected"
-    summary = _SUMMARIES[found]
-    if core.verdict:
-        summary += f"; decided after {core.row:,} rows"
-    # Probability 0 is beyond any number; the largest that can be written stands in.
-    now, most = core.wealth.log_e, core.wealth.largest
-    if core.impossible:
-        now = most = MOST_LOG
+    found, explanation = course.finding(core, params, True, _SUMMARIES, "rows")
+    d = state.target.d
     return Result(
         method="sksd",
         verdict=found,
         alpha=params.alpha,
-        p_value=math.exp(-most),
-        e_value=math.exp(min(now, MOST_LOG)),
-        threshold=1 / params.alpha,
+        **detection.numbers(core.wealth, core.detector, params),
         n={"data": core.used},
-        d=state.target.d,
+        d=d,
         columns=state.target.columns,
-        kernel={"name": "imq", "bandwidths": list(stein.BANDWIDTHS)},
+        kernel={"name": "imq", "bandwidths": [h * math.sqrt(d) for h in stein.BANDWIDTHS]},
         null={"scheme": "Stein's identity", "replicates": None, "exact": True},
-        explanation={
-            "summary": summary,
-            "target": params.target,
-            "evidence": evidence(core.wealth, params.alpha, core.used, core.row),
-        },
+        explanation={**explanation, "target": params.target},
         warnings=tuple(_notices(state)),
     )
 
@@ -292,67 +274,82 @@ def _certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
     return target, target.certificate
 
 
+def _design(params: Params, certificate: Certificate) -> stein.Design:
+    return stein.Design.of(certificate, HALF_LIVES if params.detect else (math.inf,))
+
+
 def _advance(state: State, core: Core, X: Any) -> Core:
     """Take rows up to the decision."""
-    target, certificate = state.target, state.certificate
-    outside = target.find(X)
-    edge = target.find(X, edge=True)
-    if edge and (outside is None or edge[0] < outside[0]):
-        row, c = edge
-        raise DataError(
-            f"row {core.used + row + 1:,} of the stream has {target.columns[c]} = "
-            f"{X[row, c]:.6g}, on the edge of the target's support {target.charts[c]}, where its "
-            "coordinate is infinite. If values are rounded, add random digits below the rounding, "
-            "or leave such rows out"
-        )
-    inside = X if outside is None else X[: outside[0]]
-    Y, S = target.unconstrain(np.ascontiguousarray(inside))
-    # A score that overflows says how far away a row is; the bet needs a finite number.
-    S = np.clip(np.nan_to_num(S, nan=0.0), -1e100, 1e100)
-    z, scores = Y @ certificate.units, S @ np.linalg.inv(certificate.units).T
-    learned, ends, factors = stein.step(
-        core.stein, z, scores, certificate.lipschitz, certificate.bound
-    )
-    seen, looked, serial = guard.step(core.guard, Rows.numbers(z), 4 * state.params.seed + 1)
-    wealth, path = settle(core.wealth, ends, factors)
-    crossed = np.flatnonzero(path >= math.log(1 / state.params.alpha))
-    used, verdict, impossible = core.used + len(inside), "", ""
-    if len(crossed):
-        n = int(crossed[0]) + 1
-        wealth, _ = settle(core.wealth, ends[:n], factors[:n])
-        used, verdict = int(ends[n - 1]), "rejected"
-    elif outside is not None:
-        row, c = outside
-        used, verdict = used + 1, "rejected"
-        impossible = f"{target.columns[c]} = {X[row, c]:.6g}, support {target.charts[c]}"
-    within = looked <= used
-    return replace(
-        core,
-        used=used,
-        verdict=verdict,
-        row=used if verdict else 0,
-        impossible=impossible,
-        stein=learned,
-        wealth=wealth,
-        guard=seen,
-        guard_wealth=settle(core.guard_wealth, looked[within], serial[within])[0],
+    all_rows = X
+    while len(X) and not core.verdict:
+        outside, edge = state.target.find(X), state.target.find(X, edge=True)
+        upto = min(place[0] for place in (outside, edge, (len(X), 0)) if place is not None)
+        core = _bet(state, core, np.ascontiguousarray(X[:upto]))
+        if core.verdict or upto == len(X):
+            break
+        if edge is not None and edge[0] == upto:
+            raise _on_edge(state.target, core.used + 1, X[upto], edge[1])
+        core, X = _rule_out(state, core, X[upto]), X[upto + 1 :]
+    return course.guarded(core, state.params, Rows.numbers(all_rows))
+
+
+def _bet(state: State, core: Core, X: Any) -> Core:
+    """Take rows within the support."""
+    target, certificate, params = state.target, state.certificate, state.params
+    anew = params.detect and params.on_alarm == "restart"
+    Y, S = target.unconstrain(X)
+    z, scores = Y @ certificate.units, np.nan_to_num(S) @ np.linalg.inv(certificate.units).T
+    while len(z) and not core.verdict:
+        n = min(len(z), _FEW) if anew else len(z)
+        design = _design(params, certificate)
+        learned, factors = stein.step(design, core.stein, z[:n], scores[:n])
+        ends = core.used + np.arange(1, n + 1, dtype=np.int64)
+        if anew:
+            n = course.until_alarm(core, params, ends, factors)
+        core = replace(core, stein=learned)
+        core = course.settled(core, params, ends[:n], factors[:n], core.used + n)
+        if anew and core.detector is not None and core.used in core.detector.alarms[-1:]:
+            core = replace(core, stein=stein.begin(target.d))
+        z, scores = z[n:], scores[n:]
+    return core
+
+
+def _rule_out(state: State, core: Core, row: Any) -> Core:
+    """Take a row that the target gives probability 0: beyond any evidence, so as much as can be."""
+    target, row_number = state.target, core.used + 1
+    c = next(c for c, chart in enumerate(target.charts) if chart.outside(row[c : c + 1])[0])
+    why = f"{target.columns[c]} = {row[c]:.6g}, support {target.charts[c]}"
+    factors = np.full((1, _design(state.params, state.certificate).experts), MOST_LOG)
+    ends = np.array([row_number], np.int64)
+    core = replace(core, impossible=why, impossible_row=row_number)
+    core = course.settled(core, state.params, ends, factors, row_number)
+    if state.params.detect and state.params.on_alarm == "restart":
+        core = replace(core, stein=stein.begin(target.d))
+    return core
+
+
+def _on_edge(target: Target, row_number: int, row: Any, c: int) -> DataError:
+    return DataError(
+        f"row {row_number:,} of the stream has {target.columns[c]} = {row[c]:.6g}, on the edge of "
+        f"the target's support {target.charts[c]}, where its coordinate is infinite. If values are "
+        "rounded, add random digits below the rounding, or leave such rows out"
     )
 
 
 def _notices(state: State) -> list[Notice]:
     core = state.core
     found = []
-    if not core.wealth.rounds and not core.verdict:
+    if not core.rounds:
         found.append(Notice("too-few-rows", "no row was tested"))
     if core.impossible:
         found.append(
             Notice(
                 "outside-support",
-                f"row {core.row:,} of the stream lies outside the target's support "
+                f"row {core.impossible_row:,} of the stream lies outside the target's support "
                 f"({core.impossible}): its probability is 0",
             )
         )
-    if core.guard_wealth.largest >= math.log(guard.FLAG):
+    if course.flagged(core):
         found.append(
             Notice(
                 "serial-dependence",

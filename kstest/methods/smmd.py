@@ -16,23 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from ..betting import STEP_ROWS, blocks, conformal, guard, two_samples
-from ..betting.detector import HALF_LIVES, Detector, follow
-from ..betting.detector import begin as begin_detector
+from ..betting import STEP_ROWS, blocks, conformal, two_samples
+from ..betting.detector import HALF_LIVES
 from ..betting.features import KERNELS, RUNGS, WIDEST
 from ..betting.rows import Rows
-from ..betting.wealth import Wealth, settle
-from ..betting.wealth import begin as begin_wealth
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
-from ..result import Notice, Result, Verdict
+from ..result import Notice, Result
 from ..sample import Sample
-from . import detection
+from . import course, detection
 from .common import one_bandwidth
+from .course import Course
 from .detection import check_given as check_given
-from .stream_picture import evidence_panel, evidence_picture
 from .stream_rows import Columns, row_bytes, rows_of
 
 SAMPLES = ("reference", "sample")
@@ -66,6 +63,12 @@ REFERENCES = """\
   note    = {arXiv:2203.03532}
 }
 """
+_SUMMARIES = {
+    "rejected": "the stream differs from the reference",
+    "alarm": "the stream differs from the reference",
+    "not rejected": "not enough evidence so far that the stream differs from the reference",
+    "no verdict": "too few rows to decide",
+}
 
 
 @dataclass(frozen=True)
@@ -116,34 +119,21 @@ class Params:
         one_bandwidth(self.bandwidth, "--bandwidth")
 
 
-@dataclass(frozen=True)
-class Core:
+@dataclass(frozen=True, kw_only=True)
+class Core(Course):
     """What is kept of the rows so far.
 
     Attributes
     ----------
-    rows, used : int
-        Rows of the stream that arrived, and those that --thin lets through.
-    verdict : {'', 'rejected'}
-    row : int
-        Used rows when that was decided.
     reference_rows : int
     reference_digest : str
         Of the rows of the reference, which must not change.
     """
 
-    rows: int
-    used: int
-    verdict: str
-    row: int
     reference_rows: int
     reference_digest: str
     blocks: two_samples.State | None = None
     conformal: conformal.State | None = None
-    wealth: Wealth | None = None
-    detector: Detector | None = None
-    guard: guard.State | None = None
-    guard_wealth: Wealth | None = None
 
 
 @dataclass(frozen=True)
@@ -159,18 +149,14 @@ class State:
 def init(params: Params, columns: Columns, reference: Iterable[Sample]) -> State:
     """Return the state before the first row of the stream."""
     rows, digest = _read(columns, reference)
-    core = Core(0, 0, "", 0, len(rows), digest)
     design = _design(params, rows.marks.shape[1])
+    experts = design.experts if params.mode == "blocks" else conformal.EXPERTS
+    begun = course.opening(params, experts, rows)
+    core = Core(**begun, reference_rows=len(rows), reference_digest=digest)
     if params.mode == "blocks" and len(rows) > two_samples.WARM_UP:
         core = replace(core, blocks=two_samples.begin(design, rows))
     if params.mode == "conformal" and len(rows) >= conformal.LEAST_REFERENCE:
         core = replace(core, conformal=conformal.begin(design, rows))
-    experts = design.experts if params.mode == "blocks" else conformal.EXPERTS
-    if params.detect:
-        core = replace(core, detector=begin_detector(experts))
-    else:
-        core = replace(core, wealth=begin_wealth(experts))
-    core = replace(core, guard=guard.begin(rows), guard_wealth=begin_wealth(guard.EXPERTS))
     return State(params, columns, rows, core)
 
 
@@ -195,8 +181,9 @@ def attach(state: State, reference: Iterable[Sample]) -> State:
     rows, digest = _read(state.columns, reference)
     if digest != state.core.reference_digest:
         raise DataError(
-            f"reference: has other rows ({len(rows):,}) than the one that the stream was begun "
-            f"with ({state.core.reference_rows:,}). Give that one, or begin a new --state file."
+            f"reference: its {len(rows):,} rows are not the {state.core.reference_rows:,} rows "
+            "that the stream was begun with. Give that reference, with its rows in their order, or "
+            "begin a new --state file"
         )
     return replace(state, reference=rows)
 
@@ -224,20 +211,7 @@ def decided(state: State) -> bool:
 
 def drawing(state: State) -> Picture:
     """Return what there is to draw about a stream so far."""
-    core, params = state.core, state.params
-    guards = [] if core.guard_wealth is None else [("guard", core.guard_wealth)]
-    found: Any = core.wealth
-    if core.detector is not None:
-        level = math.log(params.run_length)
-        words, marks = f"alarm from {level:.3g} on", core.detector.alarms.tolist()
-        found = core.detector
-    else:
-        level = math.log(1 / params.alpha)
-        words, marks = f"rejects from {level:.3g} on", [core.row] * (core.row > 0)
-    panels = [evidence_panel("difference", found, words, marks, level)]
-    words = "above 0: rows depend on their time"
-    panels += [evidence_panel(title, wealth, words, []) for title, wealth in guards]
-    return evidence_picture(panels)
+    return course.drawing(state.core, state.params, "difference")
 
 
 def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
@@ -299,24 +273,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 def result(state: State) -> Result:
     """Return what is known so far."""
     core, params = state.core, state.params
-    started = (core.conformal or core.blocks) is not None
-    rounds = (core.detector or core.wealth or begin_wealth(1)).rounds
-    found: Verdict = "not rejected" if started and rounds else "no verdict"
-    summary = "not enough evidence so far that the stream differs from the reference"
-    if found == "no verdict":
-        summary = "too few rows to decide"
-    alarm = core.detector is not None and len(core.detector.alarms) > 0
-    if core.verdict == "rejected" or alarm:
-        found, summary = "rejected", "the stream differs from the reference"
-        place = f"decided after {core.row:,} rows"
-        if core.detector is not None:
-            place = detection.when(core.detector)
-        summary = f"{summary}; {place}"
-    explanation: dict[str, Any] = {"summary": summary}
-    if core.detector is not None:
-        explanation["detector"] = detection.alarms(core.detector, params, core.used)
-    if core.wealth is not None:
-        explanation["evidence"] = detection.evidence(core.wealth, params.alpha, core.used, core.row)
+    begun = (core.conformal or core.blocks) is not None
+    found, explanation = course.finding(core, params, begun, _SUMMARIES)
     return Result(
         method="smmd",
         verdict=found,
@@ -334,45 +292,16 @@ def result(state: State) -> Result:
 
 def _advance(params: Params, core: Core, rows: Rows, reference: Rows) -> Core:
     design = _design(params, rows.marks.shape[1])
-    guards = None
-    if core.guard is not None and core.guard_wealth is not None:
-        seen, ends, factors = guard.step(core.guard, rows, 4 * params.seed + 1)
-        guards = seen, ends, factors
     if core.blocks is not None:
-        some, rounds, bets = two_samples.step(design, core.blocks, rows, reference)
+        some, ends, factors = two_samples.step(design, core.blocks, rows, reference)
         core = replace(core, blocks=some)
     elif core.conformal is not None:
-        more, rounds, bets = conformal.step(design, core.conformal, rows, reference)
+        more, ends, factors = conformal.step(design, core.conformal, rows, reference)
         core = replace(core, conformal=more)
     else:
         return replace(core, used=core.used + len(rows))
-    core = _settled(params, core, rounds, bets, core.used + len(rows))
-    if guards is not None and core.guard_wealth is not None:
-        within = guards[1] <= core.used
-        kept, _ = settle(core.guard_wealth, guards[1][within], guards[2][within])
-        core = replace(core, guard=guards[0], guard_wealth=kept)
-    return core
-
-
-def _settled(params: Params, core: Core, ends: Any, factors: Any, used: int) -> Core:
-    """Take the factors of more rounds, up to the decision."""
-    if core.detector is not None:
-        level = math.log(params.run_length)
-        found, path = follow(core.detector, ends, factors, level, params.detector, params.on_alarm)
-        core = replace(core, detector=found)
-        if params.on_alarm == "stop" and len(found.alarms):
-            row = int(found.alarms[-1])
-            return replace(core, verdict="rejected", row=row, used=row)
-        return replace(core, used=used)
-    assert core.wealth is not None
-    wealth, path = settle(core.wealth, ends, factors)
-    crossed = np.flatnonzero(path >= math.log(1 / params.alpha))
-    if not len(crossed):
-        return replace(core, wealth=wealth, used=used)
-    n = int(crossed[0]) + 1
-    wealth, _ = settle(core.wealth, ends[:n], factors[:n])
-    row = int(ends[n - 1])
-    return replace(core, wealth=wealth, verdict="rejected", row=row, used=row)
+    core = course.settled(core, params, ends, factors, core.used + len(rows))
+    return course.guarded(core, params, rows)
 
 
 def _read(columns: Columns, reference: Iterable[Sample]) -> tuple[Rows, str]:
@@ -423,7 +352,7 @@ def _notices(state: State) -> list[Notice]:
             least = two_samples.WARM_UP + 1
         why = f"the reference has {core.reference_rows} rows; at least {least} are needed"
         found.append(Notice("too-few-rows", why))
-    elif not (core.detector or core.wealth or begin_wealth(1)).rounds:
+    elif not core.rounds:
         found.append(Notice("too-few-rows", f"{core.used} rows of the stream make no block yet"))
     if core.blocks is not None and core.blocks.taken + params.block > core.reference_rows:
         found.append(
@@ -434,14 +363,13 @@ def _notices(state: State) -> list[Notice]:
                 "or use --mode conformal",
             )
         )
-    watch = core.guard_wealth
-    if watch is not None and watch.largest >= math.log(guard.FLAG):
+    if course.flagged(core):
         found.append(
             Notice(
                 "serial-dependence",
                 "the rows of the stream depend on their time or on their neighbours (noticed by "
-                f"row {watch.largest_row:,}). If that is not the change that is looked for, false "
-                "alarms are likely: use every N-th row (--thin N)",
+                f"row {core.guard_wealth.largest_row:,}). If that is not the change that is looked "
+                "for, false alarms are likely: use every N-th row (--thin N)",
             )
         )
     return found

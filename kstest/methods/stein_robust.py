@@ -23,14 +23,10 @@ from ..engine import SteinPoints, Work, signed_sums, stein_sums
 from ..errors import UsageError
 from ..kernels import Bank
 from ..nulls import independent_signs, sign_bins
-from ..targets import Target
+from ..targets import Target, tilted_bound
 from .stein_statistic import Setup
 
 Array = NDArray[np.float64]
-
-# Cells of the radius on which the bound is taken, and where its tail begins, in units of c.
-CELLS = 20_000
-TAIL = 1e4
 
 
 def tilted(points: SteinPoints, rows: Array) -> SteinPoints:
@@ -48,9 +44,8 @@ def certified_bound(target: Target | None, made: Setup) -> float:
     """Return tau >= sup u~(x, x) for a mixture of normal laws.
 
     With r = |x - a| the score of a mixture is at most that of its steepest component,
-    L (r + M): L the largest eigenvalue of a precision, M the largest distance of a mean from a.
-    So u~(x, x) <= (w L (r + M) + |grad w|)^2 - 2 d phi'(0) w^2, whose supremum over r is bounded
-    cell by cell from the monotony of its parts, and beyond the last cell by its limit.
+    L (r + M): L the largest eigenvalue of a precision, M the largest distance of a mean from a; see
+    `kstest.targets.tilted_bound`, with level -2 d phi'(0).
 
     Raises
     ------
@@ -72,16 +67,7 @@ def certified_bound(target: Target | None, made: Setup) -> float:
         float(np.linalg.eigvalsh(frame.backward.T @ np.linalg.inv(C) @ frame.backward).max())
         for C in covariances
     )
-    c, level = math.sqrt(d), slope_at_zero(made.bank) * d
-    r = np.concatenate([[0.0], np.geomspace(1e-4, TAIL, CELLS)]) * c
-    w = 1 / np.sqrt(1 + (r / c) ** 2)
-    gradient = r / c**2 * w**3
-    largest = np.maximum(gradient[:-1], gradient[1:])
-    peak = c / math.sqrt(2)  # where |grad w| is largest
-    largest[(r[:-1] <= peak) & (peak <= r[1:])] = 2 / (3 * math.sqrt(3) * c)
-    cells = (w[:-1] * steep * (r[1:] + most) + largest) ** 2 + level * w[:-1] ** 2
-    tail = (steep * c * (1 + most / r[-1]) + gradient[-1]) ** 2 + level * w[-1] ** 2
-    return float(max(cells.max(), tail))
+    return tilted_bound(steep * most, steep, math.sqrt(d), slope_at_zero(made.bank) * d)
 
 
 def slope_at_zero(bank: Bank) -> float:

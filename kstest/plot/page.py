@@ -28,6 +28,8 @@ OPEN = 40
 MEANINGS = {
     "rejected": "The null hypothesis is rejected at level {alpha}: where it is true, {percent} of "
     "such tests reject.",
+    "alarm": "An alarm was raised. While nothing changes, alarms are {threshold} {unit} apart or "
+    "more, on average.",
     "not rejected": "No evidence was found. That is no proof of the opposite: a difference may be "
     "too small for this many rows.",
     "no verdict": "The test could not decide. Nothing is said about the data either way.",
@@ -72,6 +74,17 @@ svg { width: 100%; height: auto; }
 """
 
 
+def _meaning(result: Result, percent: str) -> str:
+    """What the verdict means; `percent` is how often a true null hypothesis is rejected."""
+    said, detector = result.explanation.get("meaning"), result.explanation.get("detector")
+    if said:
+        return str(said)
+    if detector and result.verdict == "rejected":
+        rare = f"{detector['threshold']:,}"
+        return MEANINGS["alarm"].format(threshold=rare, unit=detector["unit"])
+    return MEANINGS[result.verdict].format(alpha=f"{result.alpha:g}", percent=percent)
+
+
 def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, bool]]) -> str:
     """Return the page as text.
 
@@ -86,10 +99,7 @@ def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, boo
     name = f" <small>{_text(Path(str(about)).name)}</small>" if about else ""
     title = f"{result.verdict.upper()} – {f'{about} – ' if about else ''}kstest {result.method}"
     bound = "at most" if result.null.get("exact") else "about"
-    percent = f"{bound} {100 * result.alpha:.3g} %"
-    meaning = result.explanation.get("meaning") or MEANINGS[result.verdict].format(
-        alpha=f"{result.alpha:g}", percent=percent
-    )
+    meaning = _meaning(result, f"{bound} {100 * result.alpha:.3g} %")
     label = "Why" if result.verdict == "no verdict" else "Warning"
     sections = [
         f'<h1 class="{result.verdict.split()[0]}">{_text(result.verdict.upper())}{name}</h1>',

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..picture import LOG_RATIO, Bars, Curve, Drawing, HeatMap, Histogram
 from .lettering import cut
@@ -115,7 +115,15 @@ def path(ax: Axes, drawing: Curve) -> None:
     first, last = float(drawing.x.min()), float(drawing.x.max())
     ax.set_xlim(first, last + (0.02 * (last - first) or 1.0))
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.texts[-1].set(position=(-0.02, 1.0), va="bottom")
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.texts[-1].set(position=(0.0, 1.02), ha="left", va="bottom")
+    ax.set_xlabel(drawing.across, size=SMALL, color=GREY, loc="right", labelpad=2)
+    if drawing.level is not None:
+        middle = drawing.level < (low + high) / 2
+        behind = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
+        ax.annotate(drawing.level_words, (0.01, drawing.level), (0, 2 if middle else -2),
+                    ("axes fraction", "data"), "offset points", size=SMALL, color=DARK,
+                    va="bottom" if middle else "top", bbox=behind)  # fmt: skip
 
 
 def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, float]) -> None:

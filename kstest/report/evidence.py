@@ -31,16 +31,16 @@ def evidence(result: Result) -> Iterator[tuple[str, str]]:
 def _detector(result: Result) -> Iterator[tuple[str, str]]:
     found = result.explanation["detector"]
     names = {"sr": "Shiryaev-Roberts", "cusum": "CUSUM"}
+    unit, rare = found["unit"], f"{found['threshold']:,}"
     yield (
         "statistic",
-        f"{names[found['kind']]} {number(found['statistic'])} after {found['blocks']:,} blocks; "
-        f"alarm from {found['threshold']:,} on, so false alarms are {found['threshold']:,} blocks "
-        "apart or more, on average",
+        f"{names[found['kind']]} {number(found['statistic'])} after {found['rounds']:,} {unit}; "
+        f"alarm from {rare} on, so false alarms are {rare} {unit} apart or more, on average",
     )
     for alarm in found["alarms"][-5:]:
         began = f"probably began after row {alarm['probably_began_after_row']:,}"
         yield "alarm", f"after row {alarm['after_row']:,}; {began}"
-    yield "blocks", f"{_scheme(result)}, seed {result.params.get('seed')}"
+    yield "bets", f"{_scheme(result)}, seed {result.params.get('seed')}"
 
 
 def _wealth(result: Result) -> Iterator[tuple[str, str]]:

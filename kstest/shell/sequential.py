@@ -22,8 +22,8 @@ from ..report import render
 from ..result import Notice, Result
 from ..sample import Sample
 from ..sources import Feed, columns_of, given_options, read_feeds, read_options
+from . import fingerprint, output, state_file
 from . import ledger as ledgers
-from . import output, state_file
 from .command import arguments, deliver, working
 from .state_file import Saved
 
@@ -128,7 +128,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
             stack.enter_context(locked(given["state"]))
             if state_file.exists(given["state"]):
                 saved = state_file.read(given["state"])
-                state_file.require_same(given["state"], saved, name, params, reading)
+                fingerprint.require_same(given["state"], saved, name, params, reading)
         feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow))
         work = stack.enter_context(working(given, "reading rows"))
         this = Run(name, module, params, reading, given, feeds, work, started, clock)
@@ -175,7 +175,7 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
     columns = this.columns()
     others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
     if saved is not None:
-        state_file.require_columns(path, saved, columns)
+        fingerprint.require_columns(path, saved, columns)
         state, ledger = saved.state, saved.ledger
         state = module.attach(state, *others) if others else state
         columns = state.columns
@@ -260,7 +260,7 @@ def _checkpoint(this: Run, batch: Batch) -> None:
 
 
 def _save(this: Run, state: Any, ledger: ledgers.Ledger) -> None:
-    test, reading = state_file.options(this.params, this.reading)
+    test, reading = fingerprint.options(this.params, this.reading)
     state_file.write(this.given["state"], Saved(this.name, test, reading, state, ledger))
 
 

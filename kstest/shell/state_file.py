@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from ..archive import load, save
 from ..betting.packing import pack, unpack
-from ..errors import DataError, UsageError
+from ..errors import DataError
 from ..methods.stream_rows import Columns
-from ..params import option_name
 from ..registry import METHODS
-from ..sources.wording import listed, shown
 from .ledger import Ledger
 
 KIND, VERSION = "state", 1
-# Options of reading that change what the test is about; how a file is written may change.
-MEANING = ("columns", "exclude", "categorical", "missing", "where")
 
 
 @dataclass(frozen=True)
@@ -83,55 +79,6 @@ def read(path: str) -> Saved:
         raise DataError(
             f"{path}: is a state, but not of this kstest ({error}); begin a new one"
         ) from error
-
-
-def options(params: Any, reading: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fingerprint: options of the test, and those of reading that matter."""
-    plain = {f.name: getattr(params, f.name) for f in fields(params)}
-    return (
-        {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()},
-        {name: getattr(reading, name) for name in MEANING},
-    )
-
-
-def require_same(path: str, saved: Saved, name: str, params: Any, reading: Any) -> None:
-    """Refuse to go on with a stream under other options.
-
-    Raises
-    ------
-    UsageError
-        Naming the option, what the state was begun with, and what was found now.
-    """
-    if saved.method != name:
-        raise UsageError(f"--state {path}: is of kstest {saved.method}, not of kstest {name}")
-    now = options(params, reading)
-    for old, new in zip((saved.params, saved.reading), now, strict=True):
-        for key in new:
-            if old.get(key) != new[key]:
-                raise UsageError(
-                    f"{option_name(key)} {_value(new[key])}: the stream in {path} was begun with "
-                    f"{_value(old.get(key))}. Give that, or begin a new --state file: options "
-                    "chosen after a look at the evidence would make it worthless."
-                )
-
-
-def require_columns(path: str, saved: Saved, columns: Columns) -> None:
-    """Refuse a batch whose columns are others, or of another kind."""
-    for what, old, new in (
-        ("numbers", saved.state.columns.numeric, columns.numeric),
-        ("text", saved.state.columns.categorical, columns.categorical),
-    ):
-        if set(old) != set(new):
-            only, gone = [n for n in new if n not in old], [n for n in old if n not in new]
-            raise DataError(
-                f"the columns that hold {what} are not those of {path}: only in this batch "
-                f"{listed(only)}, only in the state {listed(gone)}. Rename columns, or name those "
-                "to use with --columns in a new --state file."
-            )
-
-
-def _value(value: Any) -> str:
-    return "nothing" if value in (None, "") else shown(value)
 
 
 def _named(arrays: Mapping[str, np.ndarray], start: str) -> dict[str, np.ndarray]:

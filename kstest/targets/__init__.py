@@ -21,7 +21,7 @@ allowed.
 """
 
 from .build import own_columns
-from .certificate import Certificate
+from .certificate import Certificate, tilted_bound
 from .charts import Chart
 from .families import FAMILIES
 from .resolve import chosen_columns, resolve
@@ -42,4 +42,5 @@ __all__ = [
     "own_columns",
     "paired",
     "resolve",
+    "tilted_bound",
 ]
