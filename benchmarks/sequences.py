@@ -12,8 +12,8 @@ The experiments of Baum, Kanagawa and Gretton (2023, arXiv 2210.10741); rates of
   default), or substitution as in the paper, there with random signs too. Beside it the maximum mean
   discrepancy of the same kernel to 100 sequences drawn from the model, its null law simulated
   alike, and the rates of an earlier program of our own at the paper's setting.
-- `order`: 8 or 30 sequences of a random chain of second order with 4 states (Dirichlet rows), of mean
-  length 5 to 20, against the chain of first order that has its frequencies of pairs.
+- `order`: 8 or 30 sequences of a random chain of second order with 4 states (Dirichlet rows), of
+  mean length 5 to 20, against the chain of first order that has its frequencies of pairs.
 - `memory`: the same walk, but after a step up from any state the next one goes up again with
   probability m: a chain of second order against a model of first order, which has its pairs right
   for m = 0.5. Subsequences of length 2 and 3.
