@@ -16,10 +16,13 @@ from ..kernels import KERNELS
 from ..params import smallest_permutations
 from ..result import Notice
 from ..sample import Sample
-from .arrangement import GROUPS, STRETCHES, Plan
+from .arrangement import GROUPS, STRETCHES, Arranged, Plan, arrange, seeded
 from .column_blocks import Block
 from .common import serial_dependence
-from .independence import Statistics, informative_z, largest_z, pair_statistics
+from .conditional import Given
+from .independence import Statistics, informative_z, largest_z, pair_statistics, prepared
+
+Index = NDArray[np.int64]
 
 # Pairs of columns described one by one, and those that get an HSIC of their own.
 MOST_DESCRIBED = 400
@@ -64,8 +67,37 @@ def centred_ranks(column: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((2 * middle[inverse] - len(column) - 1) / max(1, len(column)))
 
 
-def describe(x: Block, y: Block) -> Dependence:
-    """Name the kind of dependence of two blocks of one column each, where both are present."""
+def within(block: Block, label: Index) -> Block:
+    """Put ranks less their mean among rows of one label in place of a column of numbers."""
+    if not block.values.size:
+        return block
+    ranks = centred_ranks(block.values[:, 0])
+    means = np.bincount(label, ranks) / np.maximum(np.bincount(label), 1)
+    return replace(block, values=(ranks - means[label])[:, None])
+
+
+def expected_counts(i: Index, j: Index, label: Index | None = None) -> NDArray[np.float64]:
+    """Rows in each cell of a table if two classifications were independent, within labels if given.
+
+    Parameters
+    ----------
+    i, j : ndarray of int (n,)
+        Class of each row, from 0.
+    label : ndarray of int (n,), optional
+    """
+    label = np.zeros(len(i), np.int64) if label is None else label
+    counts = [np.zeros((int(label.max()) + 1, int(k.max()) + 1)) for k in (i, j)]
+    for table, k in zip(counts, (i, j), strict=True):
+        np.add.at(table, (label, k), 1)
+    sizes = np.maximum(counts[0].sum(axis=1), 1)
+    return np.asarray(counts[0].T @ (counts[1] / sizes[:, None]))
+
+
+def describe(x: Block, y: Block, label: Index | None = None) -> Dependence:
+    """Name the kind of dependence of two blocks of one column each, where both are present.
+
+    Given `label`, of rows alike in other columns, numbers must come from `within`.
+    """
     there = np.ones(len(x), np.bool_)
     for block in (x, y):
         if block.missing is not None and block.missing.size:
@@ -76,7 +108,7 @@ def describe(x: Block, y: Block) -> Dependence:
         numbers, levels = (x, y) if x.values.size else (y, x)
         ranks = centred_ranks(numbers.values[there, 0])
         return Dependence("by level", _correlation_ratio(ranks, levels.codes[there, 0]), RATIO)
-    return Dependence("by level", _cramers_v(x.codes[:, 0], y.codes[:, 0]), CRAMER)
+    return Dependence("by level", _cramers_v(x.codes[:, 0], y.codes[:, 0], label), CRAMER)
 
 
 def describe_numbers(x: NDArray[np.float64], y: NDArray[np.float64]) -> Dependence:
@@ -109,13 +141,18 @@ def _correlation_ratio(ranks: NDArray[np.float64], codes: NDArray[np.int32]) -> 
     return math.sqrt(float(counts @ means**2) / total) if total > 0 else 0.0
 
 
-def _cramers_v(x: NDArray[np.int32], y: NDArray[np.int32]) -> float:
-    """Cramer's V: root of chi-squared over its largest possible value."""
+def _cramers_v(x: NDArray[np.int32], y: NDArray[np.int32], label: Index | None = None) -> float:
+    """Cramer's V: root of chi-squared over its largest possible value.
+
+    With `label` the expected counts are those of independence among rows of one label.
+    """
     (kx, i), (ky, j) = (np.unique(codes, return_inverse=True) for codes in (x, y))
     counts = np.bincount(i * len(ky) + j, minlength=len(kx) * len(ky)).reshape(len(kx), len(ky))
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / len(x)
+    expected = expected_counts(i, j, label)
     most = min(len(kx), len(ky)) - 1
-    chi = float(((counts - expected) ** 2 / expected).sum())
+    apart = np.zeros_like(expected)
+    np.divide((counts - expected) ** 2, expected, out=apart, where=expected > 0)
+    chi = float(apart.sum())
     return math.sqrt(chi / (len(x) * most)) if most else 0.0
 
 
@@ -128,7 +165,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def column_pairs(
     data: Sample,
     names: Sequence[tuple[str, ...]],
-    how: Plan,
+    arranged: Arranged,
     params: Any,
     rng: np.random.Generator,
     work: Work,
@@ -138,8 +175,10 @@ def column_pairs(
 
     `z` is the HSIC of the two columns at their median distances, in units of its spread under
     permutation; only for a few pairs, and of the test itself (`found`) where there is one pair.
-    These are descriptions: the test is over all columns.
+    These are descriptions: the test is over all columns. With given columns, of what is left of
+    both among rows alike in them.
     """
+    given = arranged.given
     columns = [(l, name) for l, block in enumerate(names) for name in block]
     pairs = [
         (i, j) for i, j in combinations(range(len(columns)), 2) if columns[i][0] != columns[j][0]
@@ -156,13 +195,19 @@ def column_pairs(
             kernel=params.kernel.split(",")[0], bandwidth="median", bandwidth_x="", bandwidth_y="",
             permutations=max(199, smallest_permutations(params.alpha)),
         )  # fmt: skip
-        z = [largest_z(some) for some in pair_statistics(single, pairs, how, alone, rng, work)]
+        rng = seeded(single, params.scale, rng)
+        apart = arrange(single, arranged.how, params.scale, rng, given)
+        made = prepared(apart, alone, rng, work)
+        z = [largest_z(some) for some in pair_statistics(apart, made, pairs, alone, rng, work)]
+    label = None if given is None else given.label
+    if label is not None:
+        single = [within(block, label) for block in single]
     rows = [
         {
             "x": columns[i][1],
             "y": columns[j][1],
             "z": z[k],
-            **describe(single[i], single[j]).to_dict(),
+            **describe(single[i], single[j], label).to_dict(),
         }
         for k, (i, j) in enumerate(pairs)
     ]
@@ -192,20 +237,30 @@ def kernel_block(found: Statistics, params: Any, of_pairs: bool = False) -> dict
     }
 
 
-def null_block(how: Plan, n: int, params: Any) -> dict[str, Any]:
+def null_block(data: Arranged, params: Any) -> dict[str, Any]:
     """The `null` of a result."""
+    how, cut, scheme, cells = data.how, data.cut, f"permutation of {data.how.unit}", {}
+    if cut.cells is not None:
+        where = "with equal values" if data.equal else "among neighbours"
+        scheme = f"{scheme} {where} of the given columns"
+        cells = {"cells": int(cut.cells[-1]) + 1}
     return {
-        "scheme": f"permutation of {how.unit}",
+        "scheme": scheme,
         "replicates": params.permutations,
-        "exact": how.unit != STRETCHES,
-        "bins": n // how.size,
+        "exact": how.unit != STRETCHES and data.equal,
+        "bins": cut.bins,
         "rows_per_bin": how.size,
+        **cells,
     }
 
 
-def serial_notice(
-    data: Sample, blocks: Sequence[Block], how: Plan, remedy: str = "--block-length auto"
-) -> tuple[Notice, ...]:
+def series_of(data: Sample, blocks: Sequence[Block], given: Given | None) -> list[Sample]:
+    """Numeric columns of each block as a series, without what given columns explain of them."""
+    found = [block.sample(data, f"block {' '.join(block.names)[:40]}") for block in blocks]
+    return found if given is None else [given.left_over(series) for series in found]
+
+
+def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
     """Warn when the rows of two or more blocks look like their neighbours in the file.
 
     One block may be a time series: permuting rows is exact as long as the rows of the others
@@ -213,6 +268,5 @@ def serial_notice(
     """
     if how.unit in (STRETCHES, GROUPS):
         return ()
-    parts = [block.sample(data, f"block {' '.join(block.names)[:40]}") for block in blocks]
-    found = [notice for part in parts for notice in serial_dependence([part], remedy, sizes=True)]
+    found = [notice for one in series for notice in serial_dependence([one], sizes=True)]
     return tuple(found[:1]) if len(found) > 1 else ()
