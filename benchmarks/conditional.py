@@ -11,8 +11,8 @@ repeated values, and permuting among equal ones is exact. `power`: they depend o
 `units`: the same where rows are not exchangeable, but groups of five rows with effects of their own
 (`--group`), or stretches of a first-order autoregression (`--block-length auto`), and for three
 blocks and all pairs of four columns. "rows" is the test with `--given` that takes rows for
-exchangeable, "ignored" the one that heeds groups or time, but not Z; "none" the share of runs without
-a verdict.
+exchangeable, "ignored" the one that heeds groups or time, but not Z; "none" the share of runs
+without a verdict. `--case` picks cases whose name has this word.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def table(cases, options, seed):
 
 
 def grouped(of_row, own=1.0, link=0.0, levels=0):
-    """X and Y are 2 Z, an effect of the group each, and noise; Z of the group, or half of the row."""
+    """X and Y are 2 Z, an effect of the group each, and noise; Z of the group, or half the row's."""
 
     def draw(rng, n):
         group = np.arange(n) // 5
@@ -170,6 +170,8 @@ def units(options):
     print(f"{'case (*: dependent)':26}{'n':>6}{'given':>9}{'none':>7}{'rows':>9}{'ignored':>9}")
     for n in options.rows:
         for number, (name, (draw, heeded, *others)) in enumerate(UNITS.items()):
+            if options.case not in name:
+                continue
             found = np.zeros(4)
             for repeat in range(options.repeats):
                 data = draw(np.random.default_rng([32, number, repeat]), n)
@@ -178,12 +180,7 @@ def units(options):
                 rejects = [
                     kstest.hsic(data, permutations=199, threads=1, **way).reject for way in ways
                 ]
-                found += [
-                    bool(rejects[0]),
-                    rejects[0] is None,
-                    bool(rejects[-2]),
-                    bool(rejects[-1]),
-                ]
+                found += [bool(rejects[0]), rejects[0] is None, *map(bool, rejects[-2:])]
             rate = found / options.repeats
             rows = f"{rate[2]:9.3f}" if others else f"{'':9}"
             print(f"{name:26}{n:6}{rate[0]:9.3f}{rate[1]:7.3f}{rows}{rate[3]:9.3f}", flush=True)
@@ -194,6 +191,7 @@ def main():
     parser.add_argument("what", nargs="*", help="level, power, units; default: all")
     parser.add_argument("--repeats", type=int, default=1000)
     parser.add_argument("--rows", nargs="+", type=int, default=[100, 300])
+    parser.add_argument("--case", default="", help="of units: a word in the name")
     options = parser.parse_args()
     low, high = binom.ppf([0.0005, 0.9995], options.repeats, 0.05) / options.repeats
     print(
