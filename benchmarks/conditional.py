@@ -95,7 +95,7 @@ def table(cases, options, seed):
 
 
 def grouped(of_row, own=1.0, link=0.0, levels=0):
-    """X and Y are 2 Z, an effect of the group each, and noise; Z of the group, or half the row's."""
+    """X and Y are 2 Z, an effect of the group each, noise; Z of the group, or half the row's."""
 
     def draw(rng, n):
         group = np.arange(n) // 5

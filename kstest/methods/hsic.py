@@ -120,23 +120,28 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     times the memory of the slowest column, and gives no verdict if the record has too few such
     blocks.
 
-    With `given`, rows are permuted among rows alike in those columns, which tests independence
-    given them (local permutation; Kim, Neykov, Balakrishnan, Wasserman 2022). Where their values
-    repeat, only rows with equal ones change places, and the p-value is exact. Else neighbourhoods
-    of 8 to 15 rows (or bins of rows) stand in for equal values, and the kernels of both blocks are
-    those of residuals, after a kernel ridge regression on the given columns (as in KCI, Zhang et
-    al. 2012; penalty by cross-validation; functions of all given columns, or sums of functions of
-    one). That is approximate (``exact`` is false): it rests on one of the two regressions being
-    good, because products of residuals then have mean 0, and on neighbours having residuals of
-    one law; no test of conditional independence without assumptions has power (Shah, Peters
-    2020). It fails with many given columns or steep functions of them for the number of rows, and
-    warns of it. ``conditional="permutation"`` leaves the regression out and is right only where
-    blocks hardly change within a neighbourhood. Levels: ``benchmarks/conditional.py``. The
-    statistics are sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given
-    columns as a third factor.
-
     With `group`, whole groups of one size are permuted, each with its rows in file order: exact if
     groups are exchangeable, however their rows depend on each other.
+
+    With `given`, whatever is permuted (rows, groups or blocks of time) moves among those alike in
+    the given columns, which tests independence given them (local permutation; Kim, Neykov,
+    Balakrishnan, Wasserman 2022). Where their values repeat, only rows with equal ones change
+    places, and the p-value is exact (of groups: equal row by row; blocks of time are approximate).
+    Else neighbourhoods of 8 to 15 rows (or bins of rows, groups, blocks of time; alike in their
+    means) stand in for equal values, and the kernels of all blocks are those of residuals, after a
+    kernel ridge regression on the given columns, row by row (as in KCI, Zhang et al. 2012; penalty
+    by cross-validation, groups as wholes if no given column changes within one; functions of all
+    given columns, or sums of functions of one). That is approximate (``exact`` is false): it rests
+    on all regressions but one being good, because products of residuals then have mean 0, and on
+    neighbours having residuals of one law; no test of conditional independence without assumptions
+    has power (Shah, Peters 2020). With groups or blocks of time it also rests on a row depending on
+    the given columns by their values in this row only. It fails with many given columns or steep
+    functions of them for the number of rows, and warns of it. ``conditional="permutation"`` leaves
+    the regression out and is right only where blocks hardly change within a neighbourhood. Levels:
+    ``benchmarks/conditional.py``. The statistics of two blocks are
+    sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given columns as a
+    third factor; of more blocks sum_{i != j} (prod_l (1 + k~^l_ij) - 1) / (n (n - 1)), their total
+    multivariance (Boettcher et al. 2019). ``auto`` takes the memory of the residuals.
 
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.
@@ -148,7 +153,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Pfister et al. (2018), arXiv 1603.00285; permutations as in `kstest.nulls.pairings`. Given
     columns: Zhang, Peters, Janzing, Schoelkopf (2012), arXiv 1202.3775; Kim et al. (2022), arXiv
     2112.11666; Shah, Peters (2020), arXiv 1804.07203; residual kernels also in Pogodin et al.
-    (2024), arXiv 2402.13196.
+    (2024), arXiv 2402.13196; total multivariance in Boettcher, Keller-Ressel, Schilling (2019),
+    arXiv 1711.07775.
 
     Examples
     --------
