@@ -71,6 +71,9 @@ class Residual:
         Of one rung: multiplies the values of every rung.
     shift : float
         Added to every value but the 0 of a row with itself.
+    apart : int
+        Values within a run of this many rows are 0, as that of a row with itself: rows that move
+        together and are as close to the regression as each other would pass for dependent.
     centred_square : ndarray (R,)
         Sum of squared values over i != j, without the shift, from the rows in `SQUARE_ROWS` scaled
         up.
@@ -88,6 +91,7 @@ class Residual:
     explained: Numbers
     freedom: Numbers
     shift: float = 0.0
+    apart: int = 1
 
     @property
     def rows(self) -> Array:
@@ -99,6 +103,12 @@ class Residual:
 
     def __len__(self) -> int:
         return len(self.base)
+
+    @property
+    def pairs(self) -> int:
+        """Ordered pairs of rows of different runs."""
+        runs, rest = divmod(len(self), self.apart)
+        return len(self) ** 2 - runs * self.apart**2 - rest**2
 
     def values(self, i: Index, j: Index, own: bool, out: Array) -> None:
         """As `Margin.values`."""
@@ -112,7 +122,8 @@ class Residual:
             out *= factor
         out += out.dtype.type(self.shift)
         if own:
-            out[:, i[:, :, None] == j[:, None, :]] = 0
+            first, second = i // self.apart, j // self.apart
+            out[:, first[:, :, None] == second[:, None, :]] = 0
 
 
 def residuals(
@@ -123,6 +134,7 @@ def residuals(
     weights: Sequence[Margin | None],
     work: Work,
     unit: int = 1,
+    apart: int = 1,
 ) -> list[Residual]:
     """Smooth one block out of another, and return its margin once per element of `weights`.
 
@@ -139,6 +151,8 @@ def residuals(
     work : Work
     unit : int
         Rows that count as one observation of the regression, consecutive ones, equal in Z.
+    apart : int
+        See `Residual`.
 
     Notes
     -----
@@ -163,7 +177,8 @@ def residuals(
             explained.append(share)
             freedom.append(d.sum() / count)
         shares = np.array(explained), np.array(freedom)
-        plain = Residual(base, tuple(left), tuple(right), None, np.ones(len(bank)), *shares)
+        measure = np.ones(len(bank)), *shares
+        plain = Residual(base, tuple(left), tuple(right), None, *measure, apart=apart)
         return [_measured(replace(plain, weight=weight)) for weight in weights]
 
 

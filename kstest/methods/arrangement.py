@@ -133,6 +133,8 @@ class Arranged:
     given : Given or None
     equal : bool
         Whether what moves within a cell is equal in the given columns.
+    unit : int
+        Rows of a group, or of a block of consecutive rows; else 1.
     """
 
     blocks: list[Block]
@@ -141,6 +143,7 @@ class Arranged:
     how: Plan
     given: Given | None = None
     equal: bool = True
+    unit: int = 1
 
 
 def arrange(
@@ -172,7 +175,8 @@ def arrange(
     order = np.concatenate([units.ravel(), np.arange(units.size, n)])
     cut = pair_rows(order, how.size, len(blocks), rng, cells.bins if cells else None)
     scaled = [block.scaled(scale).take(cut.rows(l)) for l, block in enumerate(blocks)]
-    return Arranged(list(blocks), scaled, cut, how, given, cells is None or cells.equal)
+    equal = cells is None or cells.equal
+    return Arranged(list(blocks), scaled, cut, how, given, equal, units.shape[1])
 
 
 def seeded(blocks: Sequence[Block], scale: str, rng: np.random.Generator) -> np.random.Generator:

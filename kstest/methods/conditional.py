@@ -60,9 +60,9 @@ class Given:
         return cls(block, rows, label, width, bases, _unit(block, groups))
 
     def margins(
-        self, rows: Rows, bank: Bank, order: Index, joint: bool, work: Work
+        self, rows: Rows, bank: Bank, order: Index, apart: int, joint: bool, work: Work
     ) -> list[Residual]:
-        """Residual kernels of a block whose rows are stored in this order.
+        """Residual kernels of a block whose rows are stored in this order, in runs of `apart`.
 
         They come as they are and times a kernel of the given columns; with `joint` only as they
         are, plus 1 (see `independence.many_blocks`).
@@ -70,7 +70,7 @@ class Given:
         bases = [basis.take(order) for basis in self.bases]
         factor = bare(self.rows.take(order), Bank(KERNELS["gaussian"], (self.width,)))
         weights = [None] if joint else [None, factor]
-        found = residuals(rows, bank, bases, smoothing.PENALTIES, weights, work, self.unit)
+        found = residuals(rows, bank, bases, smoothing.PENALTIES, weights, work, self.unit, apart)
         return [replace(margin, shift=1.0) for margin in found] if joint else found
 
     def left_over(self, series: Sample) -> Sample:

@@ -3,7 +3,8 @@
 Null hypothesis: the blocks of columns are independent of each other, and the rows exchangeable.
 `run` reads like the method: arrange the rows in bins, choose bandwidths, multiply the centred
 kernels once, evaluate all permutations, combine the bandwidths, calibrate. Its steps are in
-`independence`, all pairs of columns in `pairwise`, the wording of what was found in `dependence`.
+`independence`, all pairs of columns in `pairwise`, what is said besides in
+`independence_result`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from .arrangement import GROUPS, STRETCHES, Arranged, Plan, arrange, group_rows,
 from .column_blocks import Block
 from .conditional import Given
 from .conditional_notes import with_given
-from .dependence import (
+from .hsic_options import Params as Params
+from .hsic_options import column_names
+from .hsic_options import columns as columns
+from .hsic_options import with_blocks as with_blocks
+from .hsic_picture import picture as picture
+from .independence import combined, prepared, statistics
+from .independence_result import (
     column_pairs,
     kernel_block,
     null_block,
@@ -31,12 +38,6 @@ from .dependence import (
     series_of,
     strongest,
 )
-from .hsic_options import Params as Params
-from .hsic_options import column_names
-from .hsic_options import columns as columns
-from .hsic_options import with_blocks as with_blocks
-from .hsic_picture import picture as picture
-from .independence import combined, prepared, statistics
 from .pairwise import test_pairs
 
 SAMPLES = ("data",)
@@ -141,7 +142,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ``benchmarks/conditional.py``. The statistics of two blocks are
     sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given columns as a
     third factor; of more blocks sum_{i != j} (prod_l (1 + k~^l_ij) - 1) / (n (n - 1)), their total
-    multivariance (Boettcher et al. 2019). ``auto`` takes the memory of the residuals.
+    multivariance (Boettcher et al. 2019). Two rows of one group or block of time are left out of
+    these sums like a row with itself. ``auto`` takes the memory of the residuals.
 
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.

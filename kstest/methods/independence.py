@@ -99,7 +99,7 @@ def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, work: Work) -> Si
         return [[margin] for margin in margins(used, not joint, work)]
     orders = [data.cut.rows(l) for l in range(len(used))]
     return [
-        [*data.given.margins(rows, bank, order, joint, work)]
+        [*data.given.margins(rows, bank, order, data.unit, joint, work)]
         for (rows, bank), order in zip(used, orders, strict=True)
     ]
 
@@ -181,7 +181,7 @@ def unbiased_hsic(x: AnyMargin, y: AnyMargin, products: Values) -> Statistics:
     unit = n * (n - 3)
     third: tuple[float | None, ...] = ()
     if isinstance(x, Residual):
-        unit, third = n * (n - 1), (None if x.weight is None else x.weight.bank.bandwidths[0],)
+        unit, third = x.pairs, (None if x.weight is None else x.weight.bank.bandwidths[0],)
     rungs: list[Rung] = [
         (x.bank.kernel.name, (a, b, *third)) for a in _widths(x.bank) for b in _widths(y.bank)
     ]
@@ -212,10 +212,10 @@ def many_blocks(data: Arranged, sides: Sides, drawn: Grid, work: Work) -> Statis
     widths = zip(*(_widths(m.bank) for m in found), strict=True)
     rungs: list[Rung] = [(found[0].bank.kernel.name, tuple(w)) for w in widths]
     if data.given is not None:
-        squares = np.array([m.centred_square for m in found]) / (n * (n - 1))
+        squares = np.array([m.centred_square for m in found]) / found[0].pairs
         # Mean square of the sum of the products over every set of two blocks or more.
         size = np.sqrt(np.maximum(np.prod(1 + squares, axis=0) - 1 - squares.sum(axis=0), 0))
-        return Statistics(_chosen(pairs / (n * (n - 1)) - 1, drawn), size, rungs)
+        return Statistics(_chosen(pairs / found[0].pairs - 1, drawn), size, rungs)
     left = _row_products(found[:k], drawn.left, data.cut)
     right = _row_products(found[k:], drawn.right, data.cut)
     rows = left @ right.transpose(0, 2, 1)  # (R, I, J)

@@ -14,8 +14,9 @@ from ..engine import Work
 from ..nulls import holm_adjusted, p_value
 from ..result import Result
 from .arrangement import Arranged
-from .dependence import describe, kernel_block, within
+from .dependence import describe, within
 from .independence import Sides, Statistics, combined, largest_z, pair_statistics
+from .independence_result import kernel_block
 
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
 _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
