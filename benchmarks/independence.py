@@ -43,10 +43,10 @@ from scipy.stats import binom
 import kstest
 from kstest.engine import Work, grid_products, margins
 from kstest.kernels import KERNELS, Bank
-from kstest.methods.arrangement import plan
+from kstest.methods.arrangement import arrange, plan, seeded
 from kstest.methods.column_blocks import Block
 from kstest.methods.hsic import Params
-from kstest.methods.independence import combined, statistics
+from kstest.methods.independence import combined, prepared, statistics
 from kstest.nulls import p_value
 
 RULES = ("mahalanobis", "studentised", "fuse", "minp")
@@ -96,8 +96,10 @@ def power(options):
             arrays = draw(np.random.default_rng([91, number, repetition]), options.rows)
             blocks = [Block.of_array(array) for array in arrays]
             params = Params(permutations=199, permute="bins")
-            rng = np.random.default_rng(repetition)
-            found = statistics(blocks, plan(options.rows, params), params, rng, Work(threads=1))
+            rng = seeded(blocks, params.scale, np.random.default_rng(repetition))
+            data = arrange(blocks, plan(options.rows, params), params.scale, rng)
+            made = prepared(data, params, rng, Work(threads=1))
+            found = statistics(data, made, params, rng, Work(threads=1))
             values = [combined(found, rule, options.rows) for rule in RULES]
             values.append(found.T[12])  # the third of five bandwidths on both sides
             rates += np.array([p_value(v) <= 0.05 for v in values]) / options.draws

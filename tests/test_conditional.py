@@ -125,18 +125,18 @@ def test_pairings_keep_to_their_cells_and_begin_with_the_observed_one(rng):
         np.testing.assert_array_equal(cells[order], cells)
 
 
-def cells_of(frame, permute="rows", seed=0):
+def cells_of(frame, together=1, seed=0):
     """Row labels of the cells of all columns of a frame, -1 for rows that never move."""
     n, codes = len(frame), frame.select_dtypes(exclude="number")
     numbers = frame.drop(columns=codes.columns).to_numpy(np.float64).reshape(n, -1)
     levels = [np.unique(codes[c], return_inverse=True)[1] for c in codes]
     block = Block(tuple(frame), numbers, np.array(levels, np.int32).reshape(len(levels), n).T)
     rng = np.random.default_rng(seed)
-    found = form_cells(block, block.scaled("robust"), rng.permutation(n), permute, rng)
+    order = rng.permutation(n)
+    found = form_cells(block, block.scaled("robust"), order[:, None], together)
     label = np.full(n, -1)
-    label[found.cut.order[: found.cut.bins * found.cut.size]] = np.repeat(
-        found.cut.cells, found.cut.size
-    )
+    moving = found.order[: len(found.bins) * together]
+    label[order[moving]] = np.repeat(found.bins, together)
     return label, found
 
 
@@ -162,10 +162,9 @@ def test_neighbours_are_near_and_share_their_category(rng):
 
 def test_bins_of_rows_hold_rows_of_one_cell(rng):
     frame = pd.DataFrame({"z": rng.integers(0, 5, 1000)})
-    label, found = cells_of(frame, "auto")
-    assert found.cut.size == 4
+    label, _ = cells_of(frame, 4)
     assert (frame.z[label >= 0].groupby(label[label >= 0]).nunique() == 1).all()
-    assert (label < 0).sum() < 5 * found.cut.size
+    assert (label < 0).sum() < 5 * 4
 
 
 def linked(rng, n=150, own=0.0, z=None):
@@ -239,10 +238,11 @@ def test_a_constant_given_column_is_the_plain_test(rng):
         ({"given": "z"}, "--x"),
         ({"x": "x", "y": "y", "given": "y"}, "--given"),
         ({"x": "x", "y": "y", "given": "w"}, "--given"),
-        ({"all_pairs": True, "given": "z"}, "--x"),
-        ({"block_length": "5", **GIVEN}, "--block-length"),
+        ({"all_pairs": True, "given": "y,z,g"}, "besides --given"),
+        ({"all_pairs": True, "given": "z", "exclude": "z"}, "--given"),
+        ({"block": ("x", "y"), "given": "y"}, "--given"),
         ({"conditional": "other", **GIVEN}, "--conditional"),
-        ({"group": "g", **GIVEN}, "--group"),
+        ({"group": "g", "block_length": "5", **GIVEN}, "--block-length"),
     ],
 )
 def test_unusable_options_are_named(options, named, rng):
@@ -261,7 +261,7 @@ def test_the_command_says_what_was_given(tmp_path, capsys, rng):
     command = ["hsic", str(path), "--x", "x", "--y", "y", "--given", "z"]
     assert run(command) == 1
     shown = capsys.readouterr().out
-    assert "depend on each other given z" in shown
+    assert "the blocks are dependent given z" in shown
     assert "z: explains" in shown
     run([*command, "--format", "json"])
     found = json.loads(capsys.readouterr().out)

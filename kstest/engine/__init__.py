@@ -42,7 +42,7 @@ from .blocks import Sums, block_sums
 from .forms import Forms, quadratic_forms, signed_sums
 from .margins import Margin, bare, margins
 from .products import grid_products, table_products
-from .residuals import Basis, Residual, residuals
+from .residuals import Basis, Residual, choose_smoother, residuals
 from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import cross_values, mean_similarity
 from .work import Work, single_blas, stage
@@ -57,6 +57,7 @@ __all__ = [
     "Work",
     "bare",
     "block_sums",
+    "choose_smoother",
     "cross_values",
     "grid_products",
     "margins",

@@ -13,7 +13,7 @@ A = K U,
     K~_ij = k_ij - u_i . a_j - a_i . u_j,    rows a of  A D - U (D U'K U D) / 2.
 
 Optionally the values are multiplied by a kernel of Z, for dependences whose direction changes
-with Z.
+with Z, or 1 is added to them, for products over more than two blocks.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ Numbers = NDArray[np.float64]
 
 # Rows whose values against all others give the mean square of a residual kernel.
 SQUARE_ROWS = 512
+# Kernel values of units of rows with themselves that are held at a time.
+TRACE_VALUES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,18 @@ class Residual:
         Per rung the rows a and u of the module's formula.
     weight : Margin or None
         Of one rung: multiplies the values of every rung.
+    shift : float
+        Added to every value but the 0 of a row with itself.
+    apart : int
+        Values within a run of this many rows are 0, as that of a row with itself: rows that move
+        together and are as close to the regression as each other would pass for dependent.
     centred_square : ndarray (R,)
-        Sum of squared values over i != j, from the rows in `SQUARE_ROWS` scaled up.
+        Sum of squared values over i != j, without the shift, from the rows in `SQUARE_ROWS` scaled
+        up.
     explained : ndarray (R,)
         Share of the features' variance that the smoother takes out.
     freedom : ndarray (R,)
-        Degrees of freedom of the smoother per row, tr(H) / n.
+        Degrees of freedom of the smoother, tr(H), per row (or unit of rows, see `residuals`).
     """
 
     base: Margin
@@ -82,6 +90,8 @@ class Residual:
     centred_square: Numbers
     explained: Numbers
     freedom: Numbers
+    shift: float = 0.0
+    apart: int = 1
 
     @property
     def rows(self) -> Array:
@@ -94,6 +104,12 @@ class Residual:
     def __len__(self) -> int:
         return len(self.base)
 
+    @property
+    def pairs(self) -> int:
+        """Ordered pairs of rows of different runs."""
+        runs, rest = divmod(len(self), self.apart)
+        return len(self) ** 2 - runs * self.apart**2 - rest**2
+
     def values(self, i: Index, j: Index, own: bool, out: Array) -> None:
         """As `Margin.values`."""
         self.base.values(i, j, False, out)
@@ -104,8 +120,10 @@ class Residual:
             factor = np.empty((1, *out.shape[1:]), self.weight.rows.dtype)
             self.weight.values(i, j, False, factor)
             out *= factor
+        out += out.dtype.type(self.shift)
         if own:
-            out[:, i[:, :, None] == j[:, None, :]] = 0
+            first, second = i // self.apart, j // self.apart
+            out[:, first[:, :, None] == second[:, None, :]] = 0
 
 
 def residuals(
@@ -115,6 +133,8 @@ def residuals(
     penalties: Numbers,
     weights: Sequence[Margin | None],
     work: Work,
+    unit: int = 1,
+    apart: int = 1,
 ) -> list[Residual]:
     """Smooth one block out of another, and return its margin once per element of `weights`.
 
@@ -129,42 +149,74 @@ def residuals(
         The lambda of the ridge regressions.
     weights : sequence of (Margin or None)
     work : Work
+    unit : int
+        Rows that count as one observation of the regression, consecutive ones, equal in Z.
+    apart : int
+        See `Residual`.
 
     Notes
     -----
     Basis and penalty are chosen per bandwidth by generalised cross-validation (Craven and Wahba
-    1978): the smallest tr(K~) / (1 - tr(H) / n)^2.
+    1978): the smallest tr(K~) / (1 - tr(H) / n)^2. Of units the same for their means: rows of one
+    unit have one value of Z, and what they have in common besides would pass for a function of Z
+    if each row counted.
     """
     base = bare(rows, bank)
     vectors = np.hstack([basis.vectors for basis in bases]).astype(base.rows.dtype)
     with single_blas():
         images = _images(base, vectors, work)
+        traces, count = _traces(base, unit), len(base) // unit
         left, right, explained, freedom = [], [], [], []
         for r in range(len(bank)):
-            d, columns, share = _chosen(images[r], _trace(base), bases, penalties)
+            trace = float(traces[r])
+            d, columns, share = choose_smoother(images[r], trace, bases, penalties, count)
             U, A = vectors[:, columns], images[r][:, columns]
             inner = d[:, None] * (U.T.astype(np.float64) @ A) * d
             left.append((A * d - U @ (inner / 2)).astype(base.rows.dtype))
             right.append(np.ascontiguousarray(U))
             explained.append(share)
-            freedom.append(d.sum() / len(base))
+            freedom.append(d.sum() / count)
         shares = np.array(explained), np.array(freedom)
-        plain = Residual(base, tuple(left), tuple(right), None, np.ones(len(bank)), *shares)
+        measure = np.ones(len(bank)), *shares
+        plain = Residual(base, tuple(left), tuple(right), None, *measure, apart=apart)
         return [_measured(replace(plain, weight=weight)) for weight in weights]
 
 
-def _trace(base: Margin) -> float:
-    """Sum of k(x, x), one value for all rungs: 1 for bounded kernels, 0 for the energy kernel."""
-    value = np.zeros(1)
-    base.bank.kernel.profile(value)
-    return len(base) * float(value[0])
+def _traces(base: Margin, unit: int) -> Numbers:
+    """Sum over units of their rows' mean kernel value times their number, per rung; (R,)."""
+    rows = np.arange(len(base)).reshape(-1, unit)
+    total = np.zeros(len(base.bank))
+    step = max(1, TRACE_VALUES // unit**2)
+    for k in range(0, len(rows), step):
+        some = rows[k : k + step]
+        tile = np.empty((len(total), len(some), unit, unit), base.rows.dtype)
+        base.values(some, some, False, tile)
+        total += tile.sum(axis=(1, 2, 3), dtype=np.float64) / unit
+    return total
 
 
-def _chosen(
-    image: Numbers, trace: float, bases: Sequence[Basis], penalties: Numbers
+def choose_smoother(
+    image: Numbers, trace: float, bases: Sequence[Basis], penalties: Numbers, count: int
 ) -> tuple[Numbers, slice, float]:
-    """Return d, the columns of the chosen basis and the share explained."""
-    n, first, best = len(image), 0, (np.inf, np.zeros(0), slice(0, 0), 0.0)
+    """Choose basis and penalty by generalised cross-validation.
+
+    Parameters
+    ----------
+    image : ndarray (n, q)
+        K U, of the bases' vectors side by side.
+    trace : float
+        Of K.
+    bases : sequence of Basis
+    penalties : ndarray (P,)
+    count : int
+        Observations of the regression.
+
+    Returns
+    -------
+    tuple
+        d, the columns of the chosen basis, and the share explained.
+    """
+    first, best = 0, (np.inf, np.zeros(0), slice(0, 0), 0.0)
     for basis in bases:
         columns = slice(first, first + len(basis.strengths))
         first = columns.stop
@@ -173,7 +225,7 @@ def _chosen(
         for penalty in penalties:
             d = 1 / (1 + penalty / basis.strengths)
             left = max(trace - float((1 - (1 - d) ** 2) @ along), 0.0)
-            score = left / max(1 - d.sum() / n, 1e-12) ** 2
+            score = left / max(1 - d.sum() / count, 1e-12) ** 2
             if score < best[0]:
                 best = score, d, columns, 1 - left / total if total > 0 else 0.0
     return best[1:]

@@ -116,13 +116,13 @@ def named_blocks(
     return tuple(found)
 
 
-def used_blocks(lists: Sequence[tuple[str, str]], sample: Sample) -> tuple[tuple[str, ...], ...]:
+def kept_blocks(lists: Sequence[tuple[str, str]], sample: Sample) -> tuple[tuple[str, ...], ...]:
     """Resolve the blocks as `named_blocks` does, and keep the columns that the sample has.
 
     Raises
     ------
     UsageError
-        If --exclude or --columns leave nothing of a block, or --columns names another column.
+        If --exclude or --columns leave nothing of a block.
     """
     used = (*sample.columns, *sample.categorical)
     found = named_blocks(lists, sample.file_columns or used)
@@ -132,6 +132,19 @@ def used_blocks(lists: Sequence[tuple[str, str]], sample: Sample) -> tuple[tuple
             raise UsageError(
                 f"{option} {shown(text)}: --exclude, --columns or --group leave no column of it."
             )
+    return kept
+
+
+def used_blocks(lists: Sequence[tuple[str, str]], sample: Sample) -> tuple[tuple[str, ...], ...]:
+    """As `kept_blocks`, for blocks that hold all columns of the sample.
+
+    Raises
+    ------
+    UsageError
+        If --columns names another column.
+    """
+    kept = kept_blocks(lists, sample)
+    used = (*sample.columns, *sample.categorical)
     apart = [name for name in used if not any(name in block for block in kept)]
     if apart:
         raise UsageError(

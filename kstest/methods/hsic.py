@@ -3,31 +3,41 @@
 Null hypothesis: the blocks of columns are independent of each other, and the rows exchangeable.
 `run` reads like the method: arrange the rows in bins, choose bandwidths, multiply the centred
 kernels once, evaluate all permutations, combine the bandwidths, calibrate. Its steps are in
-`independence`, all pairs of columns in `pairwise`, the wording of what was found in `dependence`.
+`independence`, all pairs of columns in `pairwise`, what is said besides in
+`independence_result`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..engine import Work
-from ..errors import UsageError
-from ..kernels import KERNELS, SCALES
-from ..nulls import PAIR_BINS, p_value, threshold
-from ..params import alpha, block_length, check_common, option, option_name, permutations, seed
+from ..nulls import p_value, threshold
 from ..result import Notice, Result
 from ..sample import Sample
-from .arrangement import GROUPS, MOST_ROWS, STRETCHES, Plan, plan
-from .column_blocks import Block, named_blocks, used_blocks
-from .common import bandwidth_numbers, check_block_length, kernel_names, require_both
-from .conditional import test_given
-from .dependence import column_pairs, kernel_block, null_block, serial_notice, strongest
+from .arrangement import GROUPS, STRETCHES, Arranged, Plan, arrange, group_rows, plan, seeded
+from .column_blocks import Block
+from .conditional import Given
+from .conditional_notes import with_given
+from .hsic_options import Params as Params
+from .hsic_options import column_names
+from .hsic_options import columns as columns
+from .hsic_options import with_blocks as with_blocks
 from .hsic_picture import picture as picture
-from .independence import combined, statistics
+from .independence import combined, prepared, statistics
+from .independence_result import (
+    column_pairs,
+    kernel_block,
+    null_block,
+    serial_notice,
+    series_of,
+    strongest,
+)
 from .pairwise import test_pairs
 
 SAMPLES = ("data",)
@@ -62,6 +72,9 @@ REFERENCES = """\
 }
 """
 
+# Fewer rows have no U-centred kernel.
+LEAST_ROWS = 4
+
 # A test that does not reject has not shown independence.
 _SENTENCES = {
     (2, True): "the blocks are dependent",
@@ -69,115 +82,6 @@ _SENTENCES = {
     (3, True): "the blocks are not jointly independent",
     (3, False): "no evidence at this level against joint independence of the blocks",
 }
-_RULE = "aggregate|median|NUMBER[,NUMBER...]"
-
-
-@dataclass(frozen=True)
-class Params:
-    """Options of `run`; see the help of each field."""
-
-    x: str = option("", "First block of columns, such as a,b,3-5,'x*'.", metavar="LIST")
-    y: str = option("", "Second block of columns.", metavar="LIST")
-    block: tuple[str, ...] = option(
-        (), "A block of columns; give three or more to test joint independence.", metavar="LIST"
-    )
-    given: str = option(
-        "",
-        "Test --x and --y for independence given these columns: rows are permuted among rows with "
-        "equal values of them, or with nearly equal ones, which is approximate.",
-        metavar="LIST",
-    )
-    conditional: str = option(
-        "residuals",
-        "With --given: permute what is left of the blocks after smoothing the given columns out "
-        "(residuals), or the blocks as they are (permutation).",
-        choices=("residuals", "permutation"),
-    )
-    all_pairs: bool = option(False, "Test all pairs of columns in one run, with Holm's correction.")
-    alpha: float = alpha()
-    permutations: int = permutations()
-    seed: int = seed()
-    kernel: str = option(
-        "gaussian",
-        f"Kernel, or several separated by commas: {', '.join(KERNELS)}.",
-        metavar="NAME[,NAME...]",
-    )
-    bandwidth: str = option(
-        "aggregate",
-        "Bandwidths of every block: five around the median distance, combined (aggregate); the "
-        "median distance of its rows (median); or numbers, in units of the scaled columns.",
-        metavar=_RULE,
-    )
-    bandwidth_x: str = option("", "The same for the first of two blocks only.", metavar=_RULE)
-    bandwidth_y: str = option("", "The same for the second of two blocks only.", metavar=_RULE)
-    aggregate: str = option(
-        "mahalanobis",
-        "How several bandwidths become one statistic.",
-        choices=("mahalanobis", "studentised", "fuse", "minp"),
-    )
-    scale: str = option(
-        "robust",
-        "Unit of each column: median absolute deviation, standard deviation, or as it is.",
-        choices=SCALES,
-    )
-    permute: str = option(
-        "auto",
-        "Permute rows, or random bins of rows (as valid, and cheap for many rows); auto takes rows "
-        f"up to {MOST_ROWS}, and bins for --all-pairs.",
-        choices=("auto", "rows", "bins"),
-    )
-    bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted.")
-    block_length: str | None = block_length()
-
-    def __post_init__(self) -> None:
-        check_common(self)
-        if isinstance(self.block, str) or len(self.block) == 1:
-            raise UsageError("--block: give two or more blocks: --block a,b --block c --block d")
-        require_both(self.x, self.y)
-        chosen = [
-            n
-            for n, v in (("--x", self.x), ("--block", self.block), ("--all-pairs", self.all_pairs))
-            if v
-        ]
-        if len(chosen) > 1:
-            raise UsageError(f"{chosen[0]} and {chosen[1]}: use one of them")
-        if self.given and not self.x:
-            raise UsageError(f"--given {self.given!r}: give --x and --y too, the blocks to test")
-        if self.given and self.block_length is not None:
-            raise UsageError("--given and --block-length: use one of them")
-        if not 6 <= self.bins <= 24:
-            raise UsageError(f"--bins {self.bins}: give a whole number from 6 to 24")
-        kernel_names(self.kernel)
-        for name in ("bandwidth", "bandwidth_x", "bandwidth_y"):
-            if getattr(self, name) or name == "bandwidth":
-                bandwidth_numbers(getattr(self, name), option_name(name))
-        check_block_length(self)
-
-
-def blocks(params: Params) -> tuple[tuple[str, str], ...]:
-    """Return option and column list of each block that the options name."""
-    if params.x:
-        given = (("--given", params.given),) if params.given else ()
-        return (("--x", params.x), ("--y", params.y), *given)
-    return tuple(("--block", text) for text in params.block)
-
-
-def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
-    """Return how the columns are chosen, where the options name blocks."""
-    lists = blocks(params)
-    if not lists:
-        return None
-    return lambda names: [name for block in named_blocks(lists, names) for name in block]
-
-
-def with_blocks(params: Params, lists: Sequence[str]) -> Params:
-    """Return the options for blocks that came as one object each."""
-    if blocks(params) or params.all_pairs:
-        raise UsageError(
-            "several arrays are blocks already: leave out x, y, block and all_pairs, or give one "
-            "table"
-        )
-    return replace(params, block=tuple(lists))
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -217,23 +121,29 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     times the memory of the slowest column, and gives no verdict if the record has too few such
     blocks.
 
-    With `given`, rows are permuted among rows alike in those columns, which tests independence
-    given them (local permutation; Kim, Neykov, Balakrishnan, Wasserman 2022). Where their values
-    repeat, only rows with equal ones change places, and the p-value is exact. Else neighbourhoods
-    of 8 to 15 rows (or bins of rows) stand in for equal values, and the kernels of both blocks are
-    those of residuals, after a kernel ridge regression on the given columns (as in KCI, Zhang et
-    al. 2012; penalty by cross-validation; functions of all given columns, or sums of functions of
-    one). That is approximate (``exact`` is false): it rests on one of the two regressions being
-    good, because products of residuals then have mean 0, and on neighbours having residuals of
-    one law; no test of conditional independence without assumptions has power (Shah, Peters
-    2020). It fails with many given columns or steep functions of them for the number of rows, and
-    warns of it. ``conditional="permutation"`` leaves the regression out and is right only where
-    blocks hardly change within a neighbourhood. Levels: ``benchmarks/conditional.py``. The
-    statistics are sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given
-    columns as a third factor.
-
     With `group`, whole groups of one size are permuted, each with its rows in file order: exact if
     groups are exchangeable, however their rows depend on each other.
+
+    With `given`, whatever is permuted (rows, groups or blocks of time) moves among those alike in
+    the given columns, which tests independence given them (local permutation; Kim, Neykov,
+    Balakrishnan, Wasserman 2022). Where their values repeat, only rows with equal ones change
+    places, and the p-value is exact (of groups: equal row by row; blocks of time are approximate).
+    Else neighbourhoods of 8 to 15 rows (or bins of rows, groups, blocks of time; alike in their
+    means) stand in for equal values, and the kernels of all blocks are those of residuals, after a
+    kernel ridge regression on the given columns, row by row (as in KCI, Zhang et al. 2012; penalty
+    by cross-validation, groups as wholes if no given column changes within one; functions of all
+    given columns, or sums of functions of one). That is approximate (``exact`` is false): it rests
+    on all regressions but one being good, because products of residuals then have mean 0, and on
+    neighbours having residuals of one law; no test of conditional independence without assumptions
+    has power (Shah, Peters 2020). With groups or blocks of time it also rests on a row depending on
+    the given columns by their values in this row only. It fails with many given columns or steep
+    functions of them for the number of rows, and warns of it. ``conditional="permutation"`` leaves
+    the regression out and is right only where blocks hardly change within a neighbourhood. Levels:
+    ``benchmarks/conditional.py``. The statistics of two blocks are
+    sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given columns as a
+    third factor; of more blocks sum_{i != j} (prod_l (1 + k~^l_ij) - 1) / (n (n - 1)), their total
+    multivariance (Boettcher et al. 2019). Two rows of one group or block of time are left out of
+    these sums like a row with itself. ``auto`` takes the memory of the residuals.
 
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.
@@ -245,7 +155,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Pfister et al. (2018), arXiv 1603.00285; permutations as in `kstest.nulls.pairings`. Given
     columns: Zhang, Peters, Janzing, Schoelkopf (2012), arXiv 1202.3775; Kim et al. (2022), arXiv
     2112.11666; Shah, Peters (2020), arXiv 1804.07203; residual kernels also in Pogodin et al.
-    (2024), arXiv 2402.13196.
+    (2024), arXiv 2402.13196; total multivariance in Boettcher, Keller-Ressel, Schilling (2019),
+    arXiv 1711.07775.
 
     Examples
     --------
@@ -257,7 +168,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     data = samples[0]
-    names = _blocks(data, params)
+    names, given_names = column_names(data, params)
     used = [Block.of(data, block) for block in names]
     base = Result(
         method="hsic",
@@ -267,34 +178,47 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(data.columns) + len(data.categorical),
         columns=(*data.columns, *data.categorical),
     )
-    if params.given and data.groups is not None:
-        raise UsageError("--given and --group: use one of them")
-    if params.given:
-        return test_given(base, data, names, params, rng, work)
-    how = plan(data.n, params, data)
+    if data.n < LEAST_ROWS:
+        return _refused(base, data.n, Plan(1), params)
+    given, conditioned = None, [Block.of(data, given_names)] if given_names else []
+    for block in conditioned:
+        groups = None if data.groups is None else group_rows(data.groups)
+        given = Given.of(block, groups, params, rng)
+    rng = seeded([*used, *conditioned], params.scale, rng)
+    whole = Block.of(data, [name for block in names for name in block])
+    how = plan(data.n, params, series_of(data, [whole], given)[0])
     bins = data.n // how.size
-    if data.n < 4 or bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
+    if bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
         return _refused(base, data.n, how, params)
+    arranged = arrange(used, how, params.scale, rng, given)
+    if arranged.cut.distinct < 1 / params.alpha:
+        return _unalike(base, arranged, params)
+    made = prepared(arranged, params, rng, work)
     base = replace(
-        base, null=null_block(how, data.n, params), warnings=serial_notice(data, used, how)
+        base,
+        null=null_block(arranged, params),
+        warnings=serial_notice(series_of(data, used, given), how),
     )
+    if given is not None:
+        base = with_given(base, arranged, made[0], params)
     if params.all_pairs:
-        return test_pairs(base, used, how, params, rng, work)
-    found = statistics(used, how, params, rng, work)
+        return test_pairs(base, arranged, made, params, rng, work)
+    found = statistics(arranged, made, params, rng, work)
     T = combined(found, params.aggregate, data.n)
-    kind = min(len(names), 3)
     base = replace(base, kernel=kernel_block(found, params))
+    kind = min(len(names), 3)
+    explanation = {**base.explanation, "summary": _sentence(kind, False, given_names)}
     if T is None:
-        return _constant(base, kind)
+        return _constant(base, explanation)
     p = p_value(T)
     rejected = p <= params.alpha
-    explanation = {
-        "summary": _SENTENCES[kind, rejected],
+    explanation |= {
+        "summary": _sentence(kind, rejected, given_names),
         "blocks": [list(block) for block in names],
         **strongest(found),
     }
     if rejected:
-        explanation["dependence"] = column_pairs(data, names, how, params, rng, work, found)
+        explanation["dependence"] = column_pairs(data, names, arranged, params, rng, work, found)
     return replace(
         base,
         verdict="rejected" if rejected else "not rejected",
@@ -305,27 +229,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     )
 
 
-def _blocks(data: Sample, params: Params) -> tuple[tuple[str, ...], ...]:
-    """Column names of each block."""
-    lists = blocks(params)
-    if lists:
-        return used_blocks(lists, data)
-    used = (*data.columns, *data.categorical)
-    names = [name for name in data.file_columns if name in used] or used
-    if params.all_pairs:
-        if len(names) < 2:
-            raise UsageError(f"--all-pairs: needs at least 2 columns, found {len(names)}")
-        return tuple((name,) for name in names)
-    if len(names) != 2:
-        raise UsageError(
-            f"{len(names)} columns: say which to test against which with --x LIST --y LIST, "
-            "--block LIST --block LIST ..., or --all-pairs"
-        )
-    return ((names[0],), (names[1],))
+def _sentence(kind: int, rejected: bool, given: Sequence[str]) -> str:
+    return _SENTENCES[kind, rejected] + (f" given {' '.join(given)}" if given else "")
 
 
 def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:
-    needed = max(4, how.least)
+    needed = max(LEAST_ROWS, how.least)
     while math.factorial(needed) < 1 / params.alpha:
         needed += 1
     if how.unit == GROUPS:
@@ -348,14 +257,25 @@ def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:
     return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
 
 
-def _constant(base: Result, kind: int) -> Result:
+def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
+    """No verdict: so few pairings could be told apart that none would be rejected."""
+    why = (
+        f"{arranged.how.unit} that are alike in --given can be paired in {arranged.cut.distinct} "
+        f"ways: the test needs at least {math.ceil(1 / params.alpha)} to reject at level "
+        f"{params.alpha}"
+    )
+    explanation = {"summary": "too few rows to decide"}
+    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+
+
+def _constant(base: Result, explanation: Mapping[str, Any]) -> Result:
     """No pairing differs from another: p = 1, which is exact, and a word about it."""
     return replace(
         base,
         verdict="not rejected",
         statistic=0.0,
         p_value=1.0,
-        explanation={"summary": _SENTENCES[kind, False]},
+        explanation=explanation,
         warnings=(
             Notice(
                 "constant-statistic",

@@ -13,9 +13,10 @@ from ..picture import HeatMap, Panel, Picture
 from ..result import Result
 from ..sample import MISSING_CODE, MISSING_NAME, Sample
 from .column_blocks import Block
-from .conditional import ranks_given
-from .dependence import NOTABLE
+from .dependence import NOTABLE, expected_counts, within
 from .distribution import number_labels
+from .hsic_options import column_names
+from .neighbourhoods import row_cells
 from .pairs_map import pairs_map
 
 Array = NDArray[np.float64]
@@ -44,9 +45,9 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     Picture
         With ``all_pairs`` a map of the adjusted p-values, the dependent pairs marked. Then a table
         per pair of columns, the strongest first: rows in a cell over what independence of the two
-        gives, n_ab n / (n_a n_b), in cells between quantiles, or of a level. With ``given`` the
-        ranks within neighbourhoods of the given columns stand for numbers. No panels if there is
-        no verdict.
+        gives, n_a n_b / n, in cells between quantiles, or of a level. With ``given`` ranks among
+        rows alike in the given columns stand for numbers, and what independence gives is the sum
+        over such rows. No panels if there is no verdict.
     """
     data = samples[0]
     if result.verdict == "no verdict":
@@ -54,9 +55,10 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     every = result.explanation.get("all_pairs")
     panels = [pairs_map(every, result)] if every else []
     pairs = _pairs(every, result)
+    label = _alike(data, params)
     for pair in pairs[:MOST_TABLES]:
         clear = pair.get("z") is None or pair["z"] > NOTABLE
-        panels.append(_table(data, pair, params, bool(result.reject) and clear))
+        panels.append(_table(data, pair, label, bool(result.reject) and clear))
     left_out = tuple(f"{p['x']} ~ {p['y']}" for p in pairs[MOST_TABLES:])
     return Picture((), tuple(panels), left_out, tuple(_notes(result, bool(every), bool(pairs))))
 
@@ -76,23 +78,33 @@ def _pairs(every: Sequence[dict[str, Any]] | None, result: Result) -> list[dict[
     ]
 
 
-def _table(data: Sample, pair: dict[str, Any], params: Any, strong: bool) -> Panel:
+def _alike(data: Sample, params: Any) -> Index | None:
+    """Number rows so that equal ones are alike in the given columns."""
+    if not params.given:
+        return None
+    block = Block.of(data, column_names(data, params)[1])
+    return row_cells(block, block.scaled(params.scale))[1]
+
+
+def _table(data: Sample, pair: dict[str, Any], label: Index | None, strong: bool) -> Panel:
     """Two columns in cells: how many rows a cell holds, in units of what independence gives."""
     x, y = (Block.of(data, (pair[side],)) for side in ("x", "y"))
-    if params.given:
-        x, y = ranks_given(data, (x, y), params)
+    if label is not None:
+        x, y = within(x, label), within(y, label)
     most = int(np.clip(np.sqrt(data.n / CELL_ROWS), FEWEST_BINS, MOST_BINS))
     (i, across), (j, up) = (_binned(data, block, most) for block in (x, y))
     counts = np.zeros((len(up), len(across)))
     np.add.at(counts, (j, i), 1)
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / data.n
+    expected = expected_counts(j, i, label)
+    ratio = np.full(expected.shape, np.nan)
+    np.divide(counts, expected, out=ratio, where=expected > 0)
     words = []
     if "kind" in pair:
         z = f", {pair['z']:.3g} sd above independence" if pair["z"] is not None else ""
         words.append(f"{pair['kind']}, {pair['measure']} {pair['strength']:.2f}{z}")
     words.append(f"across: {pair['x']}; upwards: {pair['y']}")
     drawn = HeatMap(
-        up[::-1], across, (counts / expected)[::-1], "times independence", 0.0, MOST_TIMES,
+        up[::-1], across, ratio[::-1], "times independence", 0.0, MOST_TIMES,
         diverging=True,
     )  # fmt: skip
     return Panel(f"{pair['x']} ~ {pair['y']}", tuple(words), (drawn,), strong)

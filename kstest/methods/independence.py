@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Margin, Work, grid_products, margins, table_products
+from ..engine import Margin, Residual, Work, grid_products, margins, table_products
 from ..errors import UsageError
 from ..kernels import KERNELS, Bank, Rows
 from ..nulls import (
@@ -23,8 +23,7 @@ from ..nulls import (
 )
 from ..params import option_name
 from . import common
-from .arrangement import Arranged, Plan, arrange, seeded
-from .column_blocks import Block
+from .arrangement import Arranged
 
 Index = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -83,25 +82,37 @@ def joined(parts: Sequence[Statistics]) -> Statistics:
     )
 
 
-def draw(cut: Pairing, replicates: int, rng: np.random.Generator) -> Grid | Index:
-    """Draw the pairings of a test: a table for two blocks in few bins, else a grid."""
-    blocks = len(cut.stored)
-    if blocks == 2 and cut.bins <= MOST_BINS:
-        drawn = permutations_of(cut.bins, replicates, rng, cut.cells)
-        return table(cut, [(0, 1)], drawn)[0]
-    return grid(cut, (blocks + 1) // 2, replicates, rng)
+AnyMargin = Margin | Residual
+# Per block its margin; with given columns also the same times a kernel of these.
+Sides = list[list[AnyMargin]]
+
+
+def prepared(data: Arranged, params: Any, rng: np.random.Generator, work: Work) -> list[Sides]:
+    """Choose bandwidths and centre the kernels of every block once, per kernel of --kernel."""
+    joint = len(data.blocks) > 2 and not params.all_pairs
+    return [_sides(data, some, joint, work) for some in banks(data.rows, params, rng)]
+
+
+def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, work: Work) -> Sides:
+    used = list(zip(data.rows, banks, strict=True))
+    if data.given is None:
+        return [[margin] for margin in margins(used, not joint, work)]
+    orders = [data.cut.rows(l) for l in range(len(used))]
+    return [
+        [*data.given.margins(rows, bank, order, data.unit, joint, work)]
+        for (rows, bank), order in zip(used, orders, strict=True)
+    ]
 
 
 def statistics(
-    blocks: Sequence[Block], how: Plan, params: Any, rng: np.random.Generator, work: Work
+    data: Arranged, made: Sequence[Sides], params: Any, rng: np.random.Generator, work: Work
 ) -> Statistics:
-    """Arrange, draw, and evaluate the statistics of all kernels of one test."""
-    rng = seeded(blocks, params.scale, rng)
-    data = arrange(blocks, how, params.scale, rng)
-    chosen = banks(data.blocks, params, rng)
-    drawn: Any = draw(data.cut, params.permutations, rng)
-    evaluate = two_blocks if len(blocks) == 2 else many_blocks
-    return joined([evaluate(data, some, drawn, work) for some in chosen])
+    """Evaluate the statistics of all kernels of one test of all blocks."""
+    count = len(data.blocks)
+    if count == 2:
+        return next(pair_statistics(data, made, [(0, 1)], params, rng, work))
+    drawn = grid(data.cut, (count + 1) // 2, params.permutations, rng)
+    return joined([many_blocks(data, sides, drawn, work) for sides in made])
 
 
 def combined(found: Statistics, rule: str, n: int) -> Values | None:
@@ -114,97 +125,104 @@ def combined(found: Statistics, rule: str, n: int) -> Values | None:
     return aggregate(found.T[keep], found.size[keep], rule, n)
 
 
-def two_blocks(
-    data: Arranged, banks: Sequence[Bank], drawn: Grid | Index, work: Work
-) -> Statistics:
-    """HSIC of two blocks, every bandwidth of one with every bandwidth of the other."""
-    x, y = margins(list(zip(data.blocks, banks, strict=True)), True, work)
-    return unbiased_hsic(x, y, crossed(x, y, data.cut.size, drawn, work))
-
-
-def crossed(x: Any, y: Any, size: int, drawn: Grid | Index, work: Work) -> Values:
-    """Sums of products of two margins, every rung with every rung, under B + 1 pairings."""
-    if not isinstance(drawn, Grid):
-        return table_products([x, y], [(0, 1)], [drawn], size, work)[0]
-    cells = grid_products([x], [y], (drawn.left, drawn.right), size, True, work)
-    return _chosen(cells, drawn)
-
-
 def pair_statistics(
-    blocks: Sequence[Block],
+    data: Arranged,
+    made: Sequence[Sides],
     pairs: Sequence[tuple[int, int]],
-    how: Plan,
     params: Any,
     rng: np.random.Generator,
     work: Work,
 ) -> Iterator[Statistics]:
-    """Yield the statistics of pairs of blocks, under the same permutations of the bins."""
-    rng = seeded(blocks, params.scale, rng)
-    data = arrange(blocks, how, params.scale, rng)
+    """Yield the HSIC of pairs of blocks; each block's centred kernels serve all its pairs.
+
+    In few bins all pairs have the same permutations, else each has a grid of its own.
+    """
     if data.cut.bins > MOST_BINS:
         for x, y in pairs:
-            yield statistics([blocks[x], blocks[y]], how, params, rng, work)
+            cut = replace(data.cut, stored=(data.cut.stored[x], data.cut.stored[y]))
+            drawn = grid(cut, 1, params.permutations, rng)
+            yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in made])
         return
-    drawn = permutations_of(data.cut.bins, params.permutations, rng)
-    parts = [_pairs(data, some, pairs, drawn, work) for some in banks(data.blocks, params, rng)]
+    orders = permutations_of(data.cut.bins, params.permutations, rng, data.cut.cells)
+    parts = [_tabled(data.cut, sides, pairs, orders, work) for sides in made]
     for some in zip(*parts, strict=True):
         yield joined(some)
 
 
-def _pairs(
-    data: Arranged,
-    banks: Sequence[Bank],
-    pairs: Sequence[tuple[int, int]],
-    drawn: Index,
-    work: Work,
+def _gridded(sides: Sides, x: int, y: int, drawn: Grid, size: int, work: Work) -> Statistics:
+    permuted, right = (drawn.left, drawn.right), sides[y][0]
+    cells = [grid_products([left], [right], permuted, size, True, work) for left in sides[x]]
+    found = [(left, _chosen(some, drawn)) for left, some in zip(sides[x], cells, strict=True)]
+    return joined([unbiased_hsic(left, right, products) for left, products in found])
+
+
+def _tabled(
+    cut: Pairing, sides: Sides, pairs: Sequence[tuple[int, int]], orders: Index, work: Work
 ) -> Iterator[Statistics]:
-    """HSIC of many pairs of blocks; each block's centred kernels serve all its pairs."""
-    found = margins(list(zip(data.blocks, banks, strict=True)), True, work)
-    step = max(1, int(TABLE_NUMBERS // (max(map(len, banks)) ** 2 * data.cut.bins**4 / 2)))
+    widest = max(len(side[0].bank) for side in sides)
+    step = max(1, int(TABLE_NUMBERS // (len(sides[0]) * widest**2 * cut.bins**4 / 2)))
     for first in range(0, len(pairs), step):  # groups, so that the tables fit in memory
-        chosen = pairs[first : first + step]
-        used = sorted({l for pair in chosen for l in pair})
-        local = [(used.index(x), used.index(y)) for x, y in chosen]
-        draws = table(data.cut, chosen, drawn)
-        products = table_products([found[l] for l in used], local, draws, data.cut.size, work)
-        for (x, y), product in zip(chosen, products, strict=True):
-            yield unbiased_hsic(found[x], found[y], product)
+        some = pairs[first : first + step]
+        meetings = [(left, sides[y][0]) for x, y in some for left in sides[x]]
+        used = list({id(margin): margin for pair in meetings for margin in pair}.values())
+        place = {id(margin): k for k, margin in enumerate(used)}
+        draws = [order for order in table(cut, some, orders) for _ in sides[0]]
+        local = [(place[id(x)], place[id(y)]) for x, y in meetings]
+        products = iter(table_products(used, local, draws, cut.size, work))
+        for x, y in some:
+            found = [unbiased_hsic(left, sides[y][0], next(products)) for left in sides[x]]
+            yield joined(found)
 
 
-def unbiased_hsic(x: Margin, y: Margin, products: Values) -> Statistics:
+def unbiased_hsic(x: AnyMargin, y: AnyMargin, products: Values) -> Statistics:
     """Turn sums of products of centred kernels into unbiased HSIC; see `hsic.run`."""
     n = len(x)
     norms = np.sqrt(x.centred_square[:, None] * y.centred_square[None, :])
-    rungs: list[Rung] = [
-        (x.bank.kernel.name, (a, b)) for a in _widths(x.bank) for b in _widths(y.bank)
-    ]
     unit = n * (n - 3)
+    third: tuple[float | None, ...] = ()
+    if isinstance(x, Residual):
+        unit, third = x.pairs, (None if x.weight is None else x.weight.bank.bandwidths[0],)
+    rungs: list[Rung] = [
+        (x.bank.kernel.name, (a, b, *third)) for a in _widths(x.bank) for b in _widths(y.bank)
+    ]
     return Statistics(products.reshape(len(rungs), -1) / unit, norms.ravel() / unit, rungs)
 
 
-def many_blocks(data: Arranged, banks: Sequence[Bank], drawn: Grid, work: Work) -> Statistics:
-    """dHSIC of two or more blocks, the l-th bandwidth of one with the l-th of the others.
+def many_blocks(data: Arranged, sides: Sides, drawn: Grid, work: Work) -> Statistics:
+    """One statistic of more than two blocks, the l-th bandwidth of one with the l-th of the others.
 
     Pfister, Buehlmann, Schoelkopf, Peters (2018), JRSSB 80, equation (3), with sums over i != j
     apart from those over i = j, where every kernel is 1:
 
         (1/n^2) (n + sum_{i != j} prod_l k^l_ij) + prod_l (1 + t_l / n) / n
         - (2/n) sum_i prod_l (1 + r^l_i) / n
+
+    With given columns the kernels k~^l are those of residuals, whose means are 0 already. A product
+    of these alone would see a dependence of all blocks together only, not of two of three. So it is
+
+        sum_{i != j} (prod_l (1 + k~^l_ij) - 1) / (n (n - 1)),
+
+    the sum of the products over every set of blocks (total multivariance; Boettcher,
+    Keller-Ressel, Schilling 2019, arXiv 1711.07775).
     """
-    found = margins(list(zip(data.blocks, banks, strict=True)), False, work)
+    found: list[Any] = [side[0] for side in sides]
     n, k = len(found[0]), len(drawn.left)
-    sides = drawn.left, drawn.right
-    pairs = grid_products(found[:k], found[k:], sides, data.cut.size, False, work)
+    permuted = drawn.left, drawn.right
+    pairs = grid_products(found[:k], found[k:], permuted, data.cut.size, False, work)
+    widths = zip(*(_widths(m.bank) for m in found), strict=True)
+    rungs: list[Rung] = [(found[0].bank.kernel.name, tuple(w)) for w in widths]
+    if data.given is not None:
+        squares = np.array([m.centred_square for m in found]) / found[0].pairs
+        # Mean square of the sum of the products over every set of two blocks or more.
+        size = np.sqrt(np.maximum(np.prod(1 + squares, axis=0) - 1 - squares.sum(axis=0), 0))
+        return Statistics(_chosen(pairs / found[0].pairs - 1, drawn), size, rungs)
     left = _row_products(found[:k], drawn.left, data.cut)
     right = _row_products(found[k:], drawn.right, data.cut)
     rows = left @ right.transpose(0, 2, 1)  # (R, I, J)
     means = np.prod([(m.sums.sum(axis=1) + n) / n**2 for m in found], axis=0)
     T = (n + pairs) / n**2 + means[:, None, None] - 2 / n * rows
     size = np.sqrt(np.prod([m.mean_square for m in found], axis=0))
-    constant = np.any([m.centred_square == 0 for m in found], axis=0) & (len(found) == 2)
-    widths = zip(*(_widths(m.bank) for m in found), strict=True)
-    rungs = [(banks[0].kernel.name, tuple(w)) for w in widths]
-    return Statistics(_chosen(T, drawn), np.where(constant, 0.0, size), rungs)
+    return Statistics(_chosen(T, drawn), size, rungs)
 
 
 def _row_products(found: Sequence[Margin], orders: Sequence[Any], cut: Pairing) -> Values:

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
 from ..kernels import Rows
-from ..nulls import Pairing, pair_rows
-from .arrangement import MOST_MOVED, MOST_ROWS, MOST_WHOLE_ROWS
 from .column_blocks import Block
 
 Index = NDArray[np.int64]
@@ -27,36 +24,25 @@ INNER = (0.1, 0.9)
 
 @dataclass(frozen=True)
 class Cells:
-    """Rows put together by the columns that are conditioned on.
+    """Units of rows put together by the columns that are conditioned on.
 
     Attributes
     ----------
-    cut : Pairing
-        Two blocks, whose bins move within cells.
+    order : ndarray of int (U,)
+        Units, cell after cell; those that fill no bin of their cell come last.
+    bins : ndarray of int (s,)
+        Cell of each bin, not decreasing.
     equal : bool
-        Whether the rows of a cell are equal in those columns: permuting is then exact.
+        Whether the units of a cell are equal in those columns: permuting them is then exact.
     """
 
-    cut: Pairing
+    order: Index
+    bins: Index
     equal: bool
 
 
-def bin_rows(n: int, permute: str) -> int:
-    """Rows per bin; see `arrangement.plan`."""
-    if permute == "rows" and n > MOST_WHOLE_ROWS:
-        raise UsageError(
-            f"--permute rows: found {n:,} rows; at most {MOST_WHOLE_ROWS:,} are accepted, as "
-            "kernel matrices are then held whole; --permute bins moves several rows together"
-        )
-    if permute == "rows" or (permute == "auto" and n <= MOST_ROWS):
-        return 1
-    return -(-n // MOST_MOVED)
-
-
-def form_cells(
-    block: Block, scaled: Rows, order: Index, permute: str, rng: np.random.Generator
-) -> Cells:
-    """Cut rows into cells and bins.
+def form_cells(block: Block, scaled: Rows, units: Index, together: int = 1) -> Cells:
+    """Put units of rows into cells, cut into bins.
 
     Parameters
     ----------
@@ -64,24 +50,35 @@ def form_cells(
         The columns that are conditioned on.
     scaled : Rows
         The same, in units of their spread.
-    order : ndarray of int (n,)
-        The rows in random order: it decides which rows of a cell share a bin, and ties.
-    permute : {'auto', 'rows', 'bins'}
-    rng : numpy.random.Generator
+    units : ndarray of int (U, r)
+        Rows of each unit: one, or those of a group or of a stretch of time. Units are equal if
+        their rows are, one by one, and neighbours by the means of their rows; a categorical column
+        counts for neighbours if no unit has two levels of it. The order of the units decides
+        which of a cell share a bin, and ties.
+    together : int
+        Units per bin.
     """
-    size = bin_rows(len(order), permute)
-    same = _labels(block.keys)
-    alike = np.bincount(same)[same] >= EQUAL_BINS * size
+    same = _labels([column for key in block.keys for column in key[units].T])
+    alike = np.bincount(same)[same] >= EQUAL_BINS * together
     equal = bool(alike.mean() >= EQUAL_SHARE)
-    labels = same if equal else _neighbours(scaled, order, size)
-    by_cell = order[np.argsort(labels[order], kind="stable")]
+    labels = same if equal else _neighbours(_means(scaled, units), together)
+    by_cell = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(labels[by_cell]) > 0])
-    counts = np.diff(np.r_[starts, len(order)])
-    moving = np.repeat(counts // size * size, counts)
-    moves = np.arange(len(order)) - np.repeat(starts, counts) < moving
-    cells = np.repeat(np.arange(len(starts)), counts // size)
-    whole = np.concatenate([by_cell[moves], by_cell[~moves]])
-    return Cells(pair_rows(whole, size, 2, rng, cells), equal)
+    counts = np.diff(np.r_[starts, len(units)])
+    moving = np.repeat(counts // together * together, counts)
+    moves = np.arange(len(units)) - np.repeat(starts, counts) < moving
+    order = np.concatenate([by_cell[moves], by_cell[~moves]])
+    return Cells(order, np.repeat(np.arange(len(starts)), counts // together), equal)
+
+
+def row_cells(block: Block, scaled: Rows) -> tuple[Index, Index]:
+    """Cells of single rows, whatever is permuted: the rows cell after cell, and each row's cell."""
+    order = np.lexsort(block.keys[::-1])
+    cells = form_cells(block, scaled, order[:, None])
+    by_cell = order[cells.order]
+    label = np.empty(len(order), np.int64)
+    label[by_cell] = cells.bins
+    return by_cell, label
 
 
 def _labels(keys: list[NDArray[Any]]) -> Index:
@@ -93,11 +90,18 @@ def _labels(keys: list[NDArray[Any]]) -> Index:
     return out
 
 
-def _neighbours(scaled: Rows, order: Index, size: int) -> Index:
+def _means(scaled: Rows, units: Index) -> Rows:
+    """One row per unit."""
+    codes = scaled.codes[units]
+    constant = (codes == codes[:, :1]).all(axis=(0, 1))
+    return Rows(scaled.values[units].mean(axis=1), codes[:, 0, constant])
+
+
+def _neighbours(scaled: Rows, size: int) -> Index:
     """Label of each row: levels of categories apart, then halves along the widest column."""
-    out = np.zeros(len(order), np.int64)
-    levels = _labels([np.zeros(len(order)), *scaled.codes.T])[order]
-    waiting = [order[levels == level] for level in np.unique(levels)]
+    out = np.zeros(len(scaled), np.int64)
+    levels = _labels([np.zeros(len(scaled)), *scaled.codes.T])
+    waiting = [np.flatnonzero(levels == level) for level in np.unique(levels)]
     count = 0
     while waiting:
         rows = waiting.pop()

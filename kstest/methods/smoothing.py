@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Basis, bare
+from ..engine import Basis, bare, choose_smoother
 from ..kernels import KERNELS, Bank, Rows
 
 Array = NDArray[np.float64]
@@ -60,3 +60,19 @@ def basis(columns: Array) -> Basis:
         np.hstack([mean.vectors, directions[:, sound]]),
         np.concatenate([mean.strengths, singular[sound] ** 2]),
     )
+
+
+def take_out(columns: Array, bases: Sequence[Basis]) -> Array:
+    """Centred columns less what the given ones predict of each; shape (n, d).
+
+    The regressions of `kstest.engine.residuals`, with the linear kernel of one column at a time.
+    """
+    vectors = np.hstack([basis.vectors for basis in bases])
+    out = columns.copy()
+    for c, column in enumerate(columns.T):
+        along = column @ vectors
+        image = column[:, None] * along
+        trace = float(column @ column)
+        d, chosen, _ = choose_smoother(image, trace, bases, PENALTIES, len(column))
+        out[:, c] -= vectors[:, chosen] @ (d * along[chosen])
+    return out

@@ -14,7 +14,7 @@ the array of statistics is then exchangeable in its rows and in its columns, so 
 equally likely to have any rank in it, or in a random subset of B other cells. Different cells are
 pairwise independent, so the p-value varies no more than with B independent draws.
 
-Given further columns, bins move within cells only (`Pairing.cells`), cells being sets of rows in
+Given further columns, bins move within cells only (`Pairing.cells`), cells being sets of bins in
 which those columns are equal, or nearly: the same subgroup argument, for independence within cells.
 """
 

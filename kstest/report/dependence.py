@@ -32,9 +32,14 @@ def dependence(result: Result) -> Iterator[tuple[str, str]]:
     """Which pairs of columns depend on each other, and how."""
     given = result.explanation.get("explained")
     if given:
-        first, second = (f"{100 * share:.0f} %" for share in given)
         names = ", ".join(printable(name) for name in result.explanation["given"])
-        yield "given", f"{names}: explains {first} of the first block, {second} of the second"
+        shares = [f"{100 * share:.0f} %" for share in given]
+        what = f"{shares[0]} of the first block, {shares[-1]} of the second"
+        if len(shares) > 2:
+            low, high = (f"{100 * share:.0f} %" for share in (min(given), max(given)))
+            kind = "columns" if "all_pairs" in result.explanation else "blocks"
+            what = f"{low} to {high} of the {kind}"
+        yield "given", f"{names}: explains {what}"
     rows = result.explanation.get("dependence", [])
     for k, row in enumerate(rows[:MOST_PAIRS]):
         z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""
