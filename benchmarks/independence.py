@@ -43,10 +43,10 @@ from scipy.stats import binom
 import kstest
 from kstest.engine import Work, grid_products, margins
 from kstest.kernels import KERNELS, Bank
-from kstest.methods.arrangement import arrange, plan, seeded
-from kstest.methods.column_blocks import Block
+from kstest.methods.dependence.arrangement import arrange, plan, seeded
+from kstest.methods.dependence.column_blocks import Block
+from kstest.methods.dependence.statistics import combined, prepared, statistics
 from kstest.methods.hsic import Params
-from kstest.methods.independence import combined, prepared, statistics
 from kstest.nulls import p_value
 
 RULES = ("mahalanobis", "studentised", "fuse", "minp")

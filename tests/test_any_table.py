@@ -11,7 +11,7 @@ import pytest
 
 import kstest
 from kstest.errors import DataError, UsageError
-from kstest.methods.mmd_effect import Pairs, effect, unbiased_mmd
+from kstest.methods.two_samples.effect import Pairs, effect, unbiased_mmd
 from kstest.nulls import group_partition, labellings, partition, step_down, time_partition
 from kstest.nulls.several import holm, tie_ranks
 

@@ -16,9 +16,9 @@ from kstest.cli import run
 from kstest.engine import Basis, Work, bare, grid_products, residuals
 from kstest.errors import UsageError
 from kstest.kernels import KERNELS, Bank, Rows
-from kstest.methods.column_blocks import Block
-from kstest.methods.neighbourhoods import CELL_BINS, form_cells
-from kstest.methods.smoothing import basis, features
+from kstest.methods.dependence.column_blocks import Block
+from kstest.methods.dependence.neighbourhoods import CELL_BINS, form_cells
+from kstest.methods.dependence.smoothing import basis, features
 from kstest.nulls import grid, pair_rows, permutations_of
 
 WORK = Work(threads=2)

@@ -15,11 +15,11 @@ from kstest.cli import run
 from kstest.engine import residuals
 from kstest.errors import DataError
 from kstest.kernels import Rows
-from kstest.methods import conditional
-from kstest.methods.arrangement import GROUPS, Plan, arrange
-from kstest.methods.column_blocks import Block
-from kstest.methods.conditional import Given
-from kstest.methods.dependence import describe, expected_counts
+from kstest.methods.dependence import conditional
+from kstest.methods.dependence.arrangement import GROUPS, Plan, arrange
+from kstest.methods.dependence.column_blocks import Block
+from kstest.methods.dependence.conditional import Given
+from kstest.methods.dependence.kinds import describe, expected_counts
 from kstest.methods.hsic import Params
 from kstest.nulls import holm_adjusted
 

@@ -10,7 +10,7 @@ from scipy.stats import binom
 import kstest
 from kstest.errors import DataError, UsageError
 from kstest.kernels import KERNELS
-from kstest.methods.dependence import describe_numbers as describe
+from kstest.methods.dependence.kinds import describe_numbers as describe
 from kstest.nulls import holm_adjusted
 
 SINGLE = {"scale": "none", "permutations": 19}

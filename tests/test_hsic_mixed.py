@@ -13,8 +13,8 @@ import kstest
 from kstest.engine import Work, margins
 from kstest.errors import UsageError
 from kstest.kernels import KERNELS, MISMATCH, Bank, Rows
-from kstest.methods.column_blocks import Block
-from kstest.methods.dependence import describe
+from kstest.methods.dependence.column_blocks import Block
+from kstest.methods.dependence.kinds import describe
 from kstest.sample import Sample
 
 WORK = Work(threads=1)

@@ -12,8 +12,8 @@ import pytest
 import kstest
 from kstest import plot
 from kstest.methods import hsic
-from kstest.methods.hsic_picture import MOST_BINS, MOST_TABLES
-from kstest.methods.pairs_map import MOST_COLUMNS
+from kstest.methods.dependence.pairs_map import MOST_COLUMNS
+from kstest.methods.dependence.picture import MOST_BINS, MOST_TABLES
 from kstest.result import Result
 from kstest.run import execute, picture
 from kstest.sources import ReadOptions, samples_from_objects

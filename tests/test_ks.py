@@ -13,11 +13,17 @@ import scipy.stats
 
 import kstest
 from kstest.errors import UsageError
-from kstest.methods import cells as cells_module
 from kstest.methods import ks as ks_module
-from kstest.methods.cell_statistics import chi_squared, energy
-from kstest.methods.cells import Layout, level_cells, merged, quantile_cells, value_cells
 from kstest.methods.ks import STATISTICS
+from kstest.methods.two_samples import cells as cells_module
+from kstest.methods.two_samples.cell_statistics import chi_squared, energy
+from kstest.methods.two_samples.cells import (
+    Layout,
+    level_cells,
+    merged,
+    quantile_cells,
+    value_cells,
+)
 from kstest.nulls import labellings, partition
 from kstest.report import render
 

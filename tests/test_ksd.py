@@ -545,8 +545,8 @@ def test_level_with_a_reference(target):
 @pytest.mark.parametrize("kernel", ["imq", "gaussian"])
 def test_certified_bound_holds_everywhere(target, kernel, rng):
     from kstest.methods.ksd import Params
-    from kstest.methods.stein_robust import certified_bound, tilted
-    from kstest.methods.stein_statistic import setup
+    from kstest.methods.stein.robust import certified_bound, tilted
+    from kstest.methods.stein.statistic import setup
     from kstest.targets import resolve
 
     law = resolve(target, ("a", "b"))
@@ -564,8 +564,8 @@ def test_certified_bound_holds_everywhere(target, kernel, rng):
 def test_bound_of_the_standard_normal_is_tight():
     """sup over r of (w r + |grad w|)^2 - 2 d phi'(0) w^2, here on a fine grid."""
     from kstest.kernels import KERNELS, Bank
-    from kstest.methods.stein_robust import certified_bound
-    from kstest.methods.stein_statistic import Frame, Setup
+    from kstest.methods.stein.robust import certified_bound
+    from kstest.methods.stein.statistic import Frame, Setup
     from kstest.targets import Chart, resolve
 
     d, h = 3, 2.0
@@ -581,7 +581,7 @@ def test_bound_of_the_standard_normal_is_tight():
 def test_tilted_kernel_is_the_stein_kernel_of_the_product_with_the_weights(rng):
     from kstest.engine import SteinPoints, Work, stein, stein_sums
     from kstest.kernels import KERNELS, Bank
-    from kstest.methods.stein_robust import tilted
+    from kstest.methods.stein.robust import tilted
 
     X, S, h = rng.normal(size=(5, 2)), rng.normal(size=(5, 2)), 1.2
 

@@ -11,7 +11,7 @@ import pytest
 import kstest
 from kstest.errors import UsageError
 from kstest.methods import ksd
-from kstest.methods.ksd_picture import INTERVALS, TARGET_ROWS
+from kstest.methods.stein.picture import INTERVALS, TARGET_ROWS
 from kstest.picture import Curve, Histogram
 from kstest.run import execute, picture
 from kstest.sources import ReadOptions, samples_from_objects

@@ -21,12 +21,12 @@ import kstest
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.methods import pksd
-from kstest.methods.stein_modes import Modes, precision
-from kstest.methods.stein_moves import automatic_scales, jump, perturb
-from kstest.methods.stein_perturbed import Perturbation, signed, simulated
-from kstest.methods.stein_search import search, spread_out
-from kstest.methods.stein_starts import modes_of
-from kstest.methods.stein_statistic import setup
+from kstest.methods.stein.modes import Modes, precision
+from kstest.methods.stein.moves import automatic_scales, jump, perturb
+from kstest.methods.stein.perturbed import Perturbation, signed, simulated
+from kstest.methods.stein.search import search, spread_out
+from kstest.methods.stein.starts import modes_of
+from kstest.methods.stein.statistic import setup
 from kstest.targets import resolve
 
 DATA = Path(__file__).parent.parent / "datasets"
@@ -89,7 +89,7 @@ def test_jumps_acceptance_and_statistic_equal_the_twin(monkeypatch, rng):
         expected.append(U.sum() / (40 * 39))
     # Without signs of their own both nulls draw the same jumps.
     signs = np.arange(41), np.ones((40, 20), np.int8)
-    monkeypatch.setattr("kstest.methods.stein_perturbed.random_signs", lambda *_: signs)
+    monkeypatch.setattr("kstest.methods.stein.perturbed.random_signs", lambda *_: signs)
     by_signs = signed(X, target.score(X), how, "wild", params, np.random.default_rng(4), QUIET)
     by_samples = simulated(X, target.score(X), how, params, np.random.default_rng(4), QUIET)
     for found in (by_signs, by_samples):
@@ -294,7 +294,7 @@ def test_search_for_sp_never_looks_at_the_rows(monkeypatch, rng):
         seen.append((starts, spreads))
         return search(target, starts, spreads, work)
 
-    monkeypatch.setattr("kstest.methods.stein_starts.search", spy)
+    monkeypatch.setattr("kstest.methods.stein.starts.search", spy)
     text = "logp: logsumexp(-0.5*x**2, -0.5*(x - 6)**2)"
     for X in (rng.normal(size=(80, 1)), rng.normal(size=(90, 1)) + 6):
         kstest.pksd(pd.DataFrame(X, columns=["x"]), target=text, draws=19)
@@ -308,7 +308,7 @@ def test_search_for_sp_never_looks_at_the_rows(monkeypatch, rng):
 
 
 def test_modes_from_a_file_keep_their_order_and_need_no_search(tmp_path, monkeypatch, rng):
-    monkeypatch.setattr("kstest.methods.stein_starts.search", None)
+    monkeypatch.setattr("kstest.methods.stein.starts.search", None)
     pd.DataFrame({"more": [1, 2], "x": [6.0, 0.0]}).to_csv(tmp_path / "m.csv", index=False)
     X = pd.DataFrame({"x": rng.normal(size=300)})
     text = "logp: logsumexp(-0.5*x**2, -0.5*(x - 6)**2)"

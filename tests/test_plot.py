@@ -19,7 +19,6 @@ from kstest import plot
 from kstest.cli import run
 from kstest.errors import OutputError, UsageError
 from kstest.methods import mmd
-from kstest.methods.columns import labels
 from kstest.methods.distribution import (
     FEW_VALUES,
     MOST_LEVELS,
@@ -28,7 +27,8 @@ from kstest.methods.distribution import (
     number_labels,
     numeric,
 )
-from kstest.methods.mmd_picture import MOST_PANELS
+from kstest.methods.two_samples.columns import labels
+from kstest.methods.two_samples.picture import MOST_PANELS
 from kstest.picture import Bars, Curve, HeatMap, Histogram
 from kstest.run import execute, picture
 from kstest.sources import ReadOptions, samples_from_objects

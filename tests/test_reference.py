@@ -24,7 +24,7 @@ import kstest
 from kstest.engine import Work, blocks, forms, quadratic_forms
 from kstest.kernels import KERNELS, Bank
 from kstest.methods import mmd
-from kstest.methods.mmd_effect import Pairs, unbiased_mmd
+from kstest.methods.two_samples.effect import Pairs, unbiased_mmd
 from kstest.nulls import AGGREGATES, aggregate, p_value
 
 M, N, H = 12, 9, 1.3

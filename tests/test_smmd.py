@@ -15,7 +15,7 @@ from kstest.betting import blocks, conformal, detector, leaves, two_samples, wea
 from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit, sksd, smmd
-from kstest.methods.stream_rows import Columns
+from kstest.methods.stream.rows import Columns
 from kstest.sample import Sample
 from kstest.shell import state_file
 

@@ -11,7 +11,7 @@ import pytest
 from kstest.engine import SteinPoints, Work, signed_sums, stein, stein_sums
 from kstest.engine.stein import pair_numbers
 from kstest.kernels import KERNELS, Bank, whitening
-from kstest.methods.stein_explanation import contributions
+from kstest.methods.stein.explanation import contributions
 from kstest.nulls import independent_signs, markov_signs, sign_bins
 
 SMOOTH = ["imq", "gaussian"]

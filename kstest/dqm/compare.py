@@ -13,7 +13,7 @@ from ..likelihood_ratio.combine import COMBINATIONS, combine
 from ..likelihood_ratio.features import SCALES, choose_centres, choose_features
 from ..likelihood_ratio.permute import permutation_statistics
 from ..methods.common import fingerprint, missingness, serial_dependence
-from ..methods.two_sample import pool
+from ..methods.two_samples.pooled import pool
 from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sample import Sample
-from .two_sample import Pooled
+from .two_samples.pooled import Pooled
 
 Array = NDArray[np.float64]
 

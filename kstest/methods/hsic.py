@@ -3,8 +3,8 @@
 Null hypothesis: the blocks of columns are independent of each other, and the rows exchangeable.
 `run` reads like the method: arrange the rows in bins, choose bandwidths, multiply the centred
 kernels once, evaluate all permutations, combine the bandwidths, calibrate. Its steps are in
-`independence`, all pairs of columns in `pairwise`, what is said besides in
-`independence_result`.
+the folder `dependence`: `statistics`, all pairs of columns in `pairwise`, what is said besides in
+`result`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,26 @@ from ..engine import Work
 from ..nulls import p_value, threshold
 from ..result import Notice, Result
 from ..sample import Sample
-from .arrangement import GROUPS, STRETCHES, Arranged, Plan, arrange, group_rows, plan, seeded
-from .column_blocks import Block
-from .conditional import Given
-from .conditional_notes import with_given
-from .hsic_options import Params as Params
-from .hsic_options import column_names
-from .hsic_options import columns as columns
-from .hsic_options import with_blocks as with_blocks
-from .hsic_picture import picture as picture
-from .independence import combined, prepared, statistics
-from .independence_result import (
+from .dependence.arrangement import (
+    GROUPS,
+    STRETCHES,
+    Arranged,
+    Plan,
+    arrange,
+    group_rows,
+    plan,
+    seeded,
+)
+from .dependence.column_blocks import Block
+from .dependence.conditional import Given
+from .dependence.conditional_notes import with_given
+from .dependence.options import Params as Params
+from .dependence.options import column_names
+from .dependence.options import columns as columns
+from .dependence.options import with_blocks as with_blocks
+from .dependence.pairwise import test_pairs
+from .dependence.picture import picture as picture
+from .dependence.result import (
     column_pairs,
     kernel_block,
     null_block,
@@ -38,7 +47,7 @@ from .independence_result import (
     series_of,
     strongest,
 )
-from .pairwise import test_pairs
+from .dependence.statistics import combined, prepared, statistics
 
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing", "groups"})

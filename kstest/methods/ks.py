@@ -24,17 +24,17 @@ from ..nulls import labellings, threshold
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
-from .cell_statistics import (
+from .common import missingness
+from .two_samples.cell_statistics import (
     anderson_darling,
     cramer_von_mises,
     energy,
     kolmogorov_smirnov,
     standard_anderson_darling,
 )
-from .cells import Cells, Layout, merged, value_cells
-from .columns import Evidence, categorical, correction, ordered
-from .common import missingness
-from .two_sample import (
+from .two_samples.cells import Cells, Layout, merged, value_cells
+from .two_samples.columns import Evidence, categorical, correction, ordered
+from .two_samples.pooled import (
     SENTENCES,
     Pooled,
     bins,

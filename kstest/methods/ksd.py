@@ -22,12 +22,12 @@ from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import Target, chosen_columns
-from . import stein_options
 from .common import bandwidth_numbers
-from .ksd_picture import picture as picture
-from .stein_data import Given, arrangement, coordinates, given_data, oddities, outside_support
-from .stein_explanation import explain, places
-from .stein_result import (
+from .stein import options as stein_options
+from .stein.data import Given, arrangement, coordinates, given_data, oddities, outside_support
+from .stein.explanation import explain, places
+from .stein.picture import picture as picture
+from .stein.result import (
     SENTENCES,
     combined,
     impossible,
@@ -38,8 +38,8 @@ from .stein_result import (
     too_few,
     undecided,
 )
-from .stein_robust import robust
-from .stein_statistic import (
+from .stein.robust import robust
+from .stein.statistic import (
     LANDMARKS,
     MANY_ROWS,
     Setup,

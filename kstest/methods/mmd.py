@@ -26,9 +26,9 @@ from ..nulls import (
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
-from .columns import column_tests, correction, labels
 from .common import bandwidth_numbers, banks, kernel_names, missingness
-from .mmd_effect import (
+from .two_samples.columns import column_tests, correction, labels
+from .two_samples.effect import (
     Pairs,
     check_bounded,
     check_tolerance,
@@ -37,9 +37,9 @@ from .mmd_effect import (
     tolerant_statistics,
     unbiased_mmd,
 )
-from .mmd_explain import explanations, pair_tests, strange_rows
-from .mmd_picture import picture as picture
-from .two_sample import (
+from .two_samples.explanation import explanations, pair_tests, strange_rows
+from .two_samples.picture import picture as picture
+from .two_samples.pooled import (
     SENTENCES,
     bins,
     check_design,

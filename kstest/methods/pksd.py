@@ -26,9 +26,9 @@ from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import chosen_columns
-from . import stein_options
 from .common import bandwidth_numbers
-from .stein_data import (
+from .stein import options as stein_options
+from .stein.data import (
     Given,
     arrangement,
     coordinates,
@@ -39,9 +39,9 @@ from .stein_data import (
     require_agreement,
     require_density,
 )
-from .stein_explanation import explain
-from .stein_moves import automatic_scales
-from .stein_perturbed import (
+from .stein.explanation import explain
+from .stein.moves import automatic_scales
+from .stein.perturbed import (
     Perturbation,
     Perturbed,
     best_scale,
@@ -50,7 +50,7 @@ from .stein_perturbed import (
     simulated,
     steps_of,
 )
-from .stein_result import (
+from .stein.result import (
     combined,
     impossible,
     kernel_block,
@@ -60,9 +60,9 @@ from .stein_result import (
     too_few,
     undecided,
 )
-from .stein_shares import jumps, summary, weights, without_effect
-from .stein_starts import box, modes_of
-from .stein_statistic import setup
+from .stein.shares import jumps, summary, weights, without_effect
+from .stein.starts import box, modes_of
+from .stein.statistic import setup
 
 Array = NDArray[np.float64]
 
@@ -216,7 +216,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Notes
     -----
-    Jumps are those of `kstest.methods.stein_moves`, and leave the target invariant, whatever the
+    Jumps are those of `kstest.methods.stein.moves`, and leave the target invariant, whatever the
     modes are: right ones give power. They are searched for from draws of the target, from a box
     or all over, never from tested rows; ``os`` also starts from the half that is not tested.
 

@@ -24,10 +24,10 @@ from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result
 from ..sample import Sample
 from .common import strongest_lag
-from .sequence_data import Given, given_sequences, impossible
-from .sequence_explanation import explain, explaining_kernel, sentence
-from .sequence_statistic import Evidence, Setup, parametric, sequence_hashes, wild
-from .stein_result import impossible as off_support
+from .sequence.data import Given, given_sequences, impossible
+from .sequence.explanation import explain, explaining_kernel, sentence
+from .sequence.statistic import Evidence, Setup, parametric, sequence_hashes, wild
+from .stein.result import impossible as off_support
 
 READS = "sequences"
 SAMPLES = ("data",)

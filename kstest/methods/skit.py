@@ -3,7 +3,7 @@
 Null hypothesis: the two blocks are independent of each other given the past, and the rows of at
 least one of them are exchangeable within short blocks. The evidence may be looked at after every
 row. `init`, `step` and `result` are the test; `run` does all rows at once. The bets are those of
-`kstest.betting`; what is common to streams is in `stream_rows` and `streams`.
+`kstest.betting`; what is common to streams is in `stream`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ..params import option_name
 from ..picture import Picture
 from ..result import Result
 from ..sample import Sample
-from . import skit_pairs, skit_report
-from .column_blocks import named_blocks, used_blocks
 from .common import one_bandwidth
-from .detection import check_given as check_given
-from .skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
-from .skit_options import Params
-from .stream_rows import (
+from .dependence.column_blocks import named_blocks, used_blocks
+from .stream import skit_pairs, skit_report
+from .stream.detection import check_given as check_given
+from .stream.rows import (
     Columns,
     levels_of,
     no_rows,
     residual_rows,
     rows_of,
 )
+from .stream.skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
+from .stream.skit_options import Params
 
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing"})

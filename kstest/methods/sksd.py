@@ -24,11 +24,11 @@ from ..picture import Picture
 from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import FAMILIES, Certificate, Target, chosen_columns, resolve
-from . import course, detection
-from .course import Course
-from .detection import MOST_LOG
-from .detection import check_given as check_given
-from .stream_rows import Columns
+from .stream import course, detection
+from .stream.course import Course
+from .stream.detection import MOST_LOG
+from .stream.detection import check_given as check_given
+from .stream.rows import Columns
 
 SAMPLES = ("data",)
 EXAMPLE = "kstest sksd draws.csv --target 'normal(mean=0, sd=1)' --columns x"

@@ -26,11 +26,11 @@ from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
 from ..sample import Sample
-from . import course, detection
 from .common import one_bandwidth
-from .course import Course
-from .detection import check_given as check_given
-from .stream_rows import Columns, row_bytes, rows_of
+from .stream import course, detection
+from .stream.course import Course
+from .stream.detection import check_given as check_given
+from .stream.rows import Columns, row_bytes, rows_of
 
 SAMPLES = ("reference", "sample")
 ACCEPTS = frozenset({"categorical", "missing"})

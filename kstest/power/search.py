@@ -23,7 +23,7 @@ import numpy as np
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..methods.common import serial_dependence
-from ..methods.two_sample import balanced_rows
+from ..methods.two_samples.pooled import balanced_rows
 from ..nulls import bin_size, partition
 from ..params import alpha, check_common, option, permutations, seed
 from ..registry import METHODS

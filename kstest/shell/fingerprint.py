@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from ..errors import DataError, UsageError
-from ..methods.stream_rows import Columns
+from ..methods.stream.rows import Columns
 from ..params import option_name
 from ..sources.wording import listed, shown
 from .state_file import Saved

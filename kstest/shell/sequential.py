@@ -15,7 +15,7 @@ import click
 
 from ..betting.warm import load
 from ..errors import UsageError
-from ..methods.stream_rows import Columns, row_bytes
+from ..methods.stream.rows import Columns, row_bytes
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render

@@ -16,7 +16,7 @@ import numpy as np
 from ..archive import load, save
 from ..betting.packing import pack, unpack
 from ..errors import DataError
-from ..methods.stream_rows import Columns
+from ..methods.stream.rows import Columns
 from ..registry import METHODS
 from .ledger import Ledger
 

@@ -1,0 +1,1 @@
+"""What `hsic` is made of: blocks of columns, what is permuted, statistics, given columns."""

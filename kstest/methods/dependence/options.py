@@ -1,0 +1,151 @@
+"""Options of the independence test, and the blocks of columns that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...errors import UsageError
+from ...kernels import KERNELS, SCALES
+from ...nulls import PAIR_BINS
+from ...params import alpha, block_length, check_common, option, option_name, permutations, seed
+from ...sample import Sample
+from ..common import bandwidth_numbers, check_block_length, kernel_names, require_both
+from .arrangement import MOST_ROWS
+from .column_blocks import kept_blocks, named_blocks, used_blocks
+
+_RULE = "aggregate|median|NUMBER[,NUMBER...]"
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `run`; see the help of each field."""
+
+    x: str = option("", "First block of columns, such as a,b,3-5,'x*'.", metavar="LIST")
+    y: str = option("", "Second block of columns.", metavar="LIST")
+    block: tuple[str, ...] = option(
+        (), "A block of columns; give three or more to test joint independence.", metavar="LIST"
+    )
+    given: str = option(
+        "",
+        "Test for independence given these columns: rows (or groups, or blocks of time) are "
+        "permuted among those with equal values of them, or with nearly equal ones, which is "
+        "approximate.",
+        metavar="LIST",
+    )
+    conditional: str = option(
+        "residuals",
+        "With --given: permute what is left of the blocks after smoothing the given columns out "
+        "(residuals), or the blocks as they are (permutation).",
+        choices=("residuals", "permutation"),
+    )
+    all_pairs: bool = option(False, "Test all pairs of columns in one run, with Holm's correction.")
+    alpha: float = alpha()
+    permutations: int = permutations()
+    seed: int = seed()
+    kernel: str = option(
+        "gaussian",
+        f"Kernel, or several separated by commas: {', '.join(KERNELS)}.",
+        metavar="NAME[,NAME...]",
+    )
+    bandwidth: str = option(
+        "aggregate",
+        "Bandwidths of every block: five around the median distance, combined (aggregate); the "
+        "median distance of its rows (median); or numbers, in units of the scaled columns.",
+        metavar=_RULE,
+    )
+    bandwidth_x: str = option("", "The same for the first of two blocks only.", metavar=_RULE)
+    bandwidth_y: str = option("", "The same for the second of two blocks only.", metavar=_RULE)
+    aggregate: str = option(
+        "mahalanobis",
+        "How several bandwidths become one statistic.",
+        choices=("mahalanobis", "studentised", "fuse", "minp"),
+    )
+    scale: str = option(
+        "robust",
+        "Unit of each column: median absolute deviation, standard deviation, or as it is.",
+        choices=SCALES,
+    )
+    permute: str = option(
+        "auto",
+        "Permute rows, or random bins of rows (as valid, and cheap for many rows); auto takes rows "
+        f"up to {MOST_ROWS}, and bins for --all-pairs without --given.",
+        choices=("auto", "rows", "bins"),
+    )
+    bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted without --given.")
+    block_length: str | None = block_length()
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        if isinstance(self.block, str) or len(self.block) == 1:
+            raise UsageError("--block: give two or more blocks: --block a,b --block c --block d")
+        require_both(self.x, self.y)
+        chosen = [
+            n
+            for n, v in (("--x", self.x), ("--block", self.block), ("--all-pairs", self.all_pairs))
+            if v
+        ]
+        if len(chosen) > 1:
+            raise UsageError(f"{chosen[0]} and {chosen[1]}: use one of them")
+        if self.given and not chosen:
+            raise UsageError(
+                f"--given {self.given!r}: say what to test: --x and --y, --block several times, or "
+                "--all-pairs"
+            )
+        if not 6 <= self.bins <= 24:
+            raise UsageError(f"--bins {self.bins}: give a whole number from 6 to 24")
+        kernel_names(self.kernel)
+        for name in ("bandwidth", "bandwidth_x", "bandwidth_y"):
+            if getattr(self, name) or name == "bandwidth":
+                bandwidth_numbers(getattr(self, name), option_name(name))
+        check_block_length(self)
+
+
+def blocks(params: Params) -> tuple[tuple[str, str], ...]:
+    """Return option and column list of each block that the options name, the given one last."""
+    tested = [("--block", text) for text in params.block]
+    if params.x:
+        tested = [("--x", params.x), ("--y", params.y)]
+    return (*tested, *([("--given", params.given)] if params.given else []))
+
+
+def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """Return how the columns are chosen, where the options name all blocks."""
+    lists = blocks(params)
+    if not lists or params.all_pairs:
+        return None
+    return lambda names: [name for block in named_blocks(lists, names) for name in block]
+
+
+def with_blocks(params: Params, lists: Sequence[str]) -> Params:
+    """Return the options for blocks that came as one object each."""
+    if blocks(params) or params.all_pairs:
+        raise UsageError(
+            "several arrays are blocks already: leave out x, y, block and all_pairs, or give one "
+            "table"
+        )
+    return replace(params, block=tuple(lists))
+
+
+def column_names(
+    data: Sample, params: Params
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Return the columns of each block that is tested, and those that are given."""
+    lists = blocks(params)
+    if lists and not params.all_pairs:
+        found = used_blocks(lists, data)
+        return (found[:-1], found[-1]) if params.given else (found, ())
+    used = (*data.columns, *data.categorical)
+    given = kept_blocks(lists, data)[0] if lists else ()
+    names = [name for name in data.file_columns or used if name in used and name not in given]
+    if params.all_pairs:
+        if len(names) < 2:
+            besides = " besides --given" if given else ""
+            raise UsageError(f"--all-pairs: needs at least 2 columns{besides}, found {len(names)}")
+        return tuple((name,) for name in names), given
+    if len(names) != 2:
+        raise UsageError(
+            f"{len(names)} columns: say which to test against which with --x LIST --y LIST, "
+            "--block LIST --block LIST ..., or --all-pairs"
+        )
+    return ((names[0],), (names[1],)), ()

@@ -1,0 +1,79 @@
+"""All pairs of columns in one run: exact p-values, and Holm's correction over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ...engine import Work
+from ...nulls import holm_adjusted, p_value
+from ...result import Result
+from .arrangement import Arranged
+from .kinds import describe, within
+from .result import kernel_block
+from .statistics import Sides, Statistics, combined, largest_z, pair_statistics
+
+_NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
+_SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
+
+
+def test_pairs(
+    base: Result,
+    data: Arranged,
+    made: Sequence[Sides],
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> Result:
+    """Test every pair of columns; the p-value is the smallest adjusted one.
+
+    Holm multiplies the smallest of m p-values by m, so at least 2 m / alpha - 1 permutations are
+    used: they cost little, and without them nothing could be rejected.
+    """
+    blocks, given = data.blocks, data.given
+    pairs = list(combinations(range(len(blocks)), 2))
+    needed = math.ceil(2 * len(pairs) / params.alpha) - 1
+    params = replace(params, permutations=max(params.permutations, needed))
+    p, z = np.ones(len(pairs)), []
+    last: Statistics | None = None
+    for k, found in enumerate(pair_statistics(data, made, pairs, params, rng, work)):
+        T = combined(found, params.aggregate, len(blocks[0]))
+        p[k] = 1.0 if T is None else p_value(T)
+        z.append(largest_z(found))
+        last = found
+    assert last is not None  # two columns at least
+    adjusted = holm_adjusted(p)
+    rejected = adjusted <= params.alpha
+    label = None if given is None else given.label
+    if label is not None:
+        blocks = [within(block, label) for block in blocks]
+    rows = [
+        {
+            "x": blocks[x].names[0],
+            "y": blocks[y].names[0],
+            "p_value": float(p[k]),
+            "adjusted_p_value": float(adjusted[k]),
+            "reject": bool(rejected[k]),
+            "z": z[k],
+            **describe(blocks[x], blocks[y], label).to_dict(),
+        }
+        for k, (x, y) in enumerate(pairs)
+    ]
+    summary = (_SOME if rejected.any() else _NONE).format(
+        count=int(rejected.sum()),
+        total=len(pairs),
+        given=f" given {' '.join(given.block.names)}" if given else "",
+    )
+    return replace(
+        base,
+        verdict="rejected" if rejected.any() else "not rejected",
+        p_value=float(adjusted.min()),
+        null={**base.null, "replicates": params.permutations, "correction": "Holm"},
+        kernel=kernel_block(last, params, of_pairs=True),
+        explanation={**base.explanation, "summary": summary, "all_pairs": rows},
+    )

@@ -1,0 +1,136 @@
+"""What an independence test says besides its p-value: where, and on what it rests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ...engine import Work
+from ...kernels import KERNELS
+from ...params import smallest_permutations
+from ...result import Notice
+from ...sample import Sample
+from ..common import serial_dependence
+from .arrangement import GROUPS, STRETCHES, Arranged, Plan, arrange, seeded
+from .column_blocks import Block
+from .conditional import Given
+from .kinds import describe, within
+from .statistics import Statistics, informative_z, largest_z, pair_statistics, prepared
+
+# Pairs of columns described one by one, and those that get an HSIC of their own.
+MOST_DESCRIBED = 400
+MOST_TESTED = 16
+
+
+def column_pairs(
+    data: Sample,
+    names: Sequence[tuple[str, ...]],
+    arranged: Arranged,
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+    found: Statistics,
+) -> list[dict[str, Any]]:
+    """Describe the pairs of columns from different blocks, the strongest first.
+
+    `z` is the HSIC of the two columns at their median distances, in units of its spread under
+    permutation; only for a few pairs, and of the test itself (`found`) where there is one pair.
+    These are descriptions: the test is over all columns. With given columns, of what is left of
+    both among rows alike in them.
+    """
+    given = arranged.given
+    columns = [(l, name) for l, block in enumerate(names) for name in block]
+    pairs = [
+        (i, j) for i, j in combinations(range(len(columns)), 2) if columns[i][0] != columns[j][0]
+    ]
+    pairs = pairs[:MOST_DESCRIBED]
+    single = [Block.of(data, (name,)) for _, name in columns]
+    z: list[float | None] = [None] * len(pairs)
+    if len(pairs) == 1:
+        z = [largest_z(found)]
+    elif len(pairs) <= MOST_TESTED:
+        alone = replace(
+            params,
+            x="", y="", block=(), all_pairs=True,
+            kernel=params.kernel.split(",")[0], bandwidth="median", bandwidth_x="", bandwidth_y="",
+            permutations=max(199, smallest_permutations(params.alpha)),
+        )  # fmt: skip
+        rng = seeded(single, params.scale, rng)
+        apart = arrange(single, arranged.how, params.scale, rng, given)
+        made = prepared(apart, alone, rng, work)
+        z = [largest_z(some) for some in pair_statistics(apart, made, pairs, alone, rng, work)]
+    label = None if given is None else given.label
+    if label is not None:
+        single = [within(block, label) for block in single]
+    rows = [
+        {
+            "x": columns[i][1],
+            "y": columns[j][1],
+            "z": z[k],
+            **describe(single[i], single[j], label).to_dict(),
+        }
+        for k, (i, j) in enumerate(pairs)
+    ]
+    return sorted(rows, key=lambda row: -(row["z"] or abs(row["strength"])))
+
+
+def strongest(found: Statistics) -> dict[str, Any]:
+    """HSIC at each combination of bandwidths, and the one that stands out most."""
+    z = informative_z(found)
+    rows = [
+        {"kernel": name, "bandwidths": list(widths), "hsic": float(found.T[k, 0]), "z": z[k]}
+        for k, (name, widths) in enumerate(found.rungs)
+    ]
+    best = max((k for k in range(len(rows)) if z[k] is not None), key=lambda k: float(z[k] or 0))
+    return {"strongest": rows[best], "kernels": rows}
+
+
+def kernel_block(found: Statistics, params: Any, of_pairs: bool = False) -> dict[str, Any]:
+    """The `kernel` of a result: bandwidths in combination, or their number for many pairs."""
+    several = len(found.rungs) > 1
+    return {
+        "name": ",".join(name for name in KERNELS if name in {r[0] for r in found.rungs}),
+        "bandwidths": [] if of_pairs else [list(widths) for _, widths in found.rungs],
+        "combinations": len(found.rungs),
+        "aggregate": params.aggregate if several else None,
+        "scale": params.scale,
+    }
+
+
+def null_block(data: Arranged, params: Any) -> dict[str, Any]:
+    """The `null` of a result."""
+    how, cut, scheme, cells = data.how, data.cut, f"permutation of {data.how.unit}", {}
+    if cut.cells is not None:
+        where = "with equal values" if data.equal else "among neighbours"
+        scheme = f"{scheme} {where} of the given columns"
+        cells = {"cells": int(cut.cells[-1]) + 1}
+    return {
+        "scheme": scheme,
+        "replicates": params.permutations,
+        "exact": how.unit != STRETCHES and data.equal,
+        "bins": cut.bins,
+        "rows_per_bin": how.size,
+        **cells,
+    }
+
+
+def series_of(data: Sample, blocks: Sequence[Block], given: Given | None) -> list[Sample]:
+    """Numeric columns of each block as a series, without what given columns explain of them."""
+    found = [block.sample(data, f"block {' '.join(block.names)[:40]}") for block in blocks]
+    return found if given is None else [given.left_over(series) for series in found]
+
+
+def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
+    """Warn when the rows of two or more blocks look like their neighbours in the file.
+
+    One block may be a time series: permuting rows is exact as long as the rows of the others
+    are exchangeable.
+    """
+    if how.unit in (STRETCHES, GROUPS):
+        return ()
+    found = [notice for one in series for notice in serial_dependence([one], sizes=True)]
+    return tuple(found[:1]) if len(found) > 1 else ()

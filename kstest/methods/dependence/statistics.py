@@ -1,0 +1,259 @@
+"""The parts of an independence test that `hsic` strings together: rows, kernels, statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine import Margin, Residual, Work, grid_products, margins, table_products
+from ...errors import UsageError
+from ...kernels import KERNELS, Bank, Rows
+from ...nulls import (
+    Grid,
+    Pairing,
+    aggregate,
+    grid,
+    informative,
+    permutations_of,
+    table,
+)
+from ...params import option_name
+from .. import common
+from .arrangement import Arranged
+
+Index = NDArray[np.int64]
+Values = NDArray[np.float64]
+# A kernel of each block: name and bandwidths, None where the kernel has none.
+Rung = tuple[str, tuple[float | None, ...]]
+
+# Most bins for which one table of all pairs of bins beats a grid of permutations.
+MOST_BINS = 32
+# Tables of pairs of columns held at the same time, in numbers of 8 bytes.
+TABLE_NUMBERS = 3e7
+
+
+def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list[list[Bank]]:
+    """Return per kernel the bank of every block; rows in random order."""
+    rules = [params.bandwidth] * len(blocks)
+    for place, name in enumerate(("bandwidth_x", "bandwidth_y")):
+        rule = getattr(params, name)
+        if rule and (len(blocks) != 2 or params.all_pairs):
+            raise UsageError(f"{option_name(name)} {rule}: is for two blocks; use --bandwidth")
+        if rule:
+            rules[place] = rule
+    for name in common.kernel_names(params.kernel):
+        if not KERNELS[name].has_bandwidth and len(blocks) > 2 and not params.all_pairs:
+            raise UsageError(
+                f"--kernel {name}: joint independence of {len(blocks)} blocks needs a kernel with "
+                "k(x, x) = 1, such as gaussian"
+            )
+    given = zip(blocks, rules, strict=True)
+    found = [common.banks(rows, params.kernel, rule, "octaves", rng) for rows, rule in given]
+    return [list(some) for some in zip(*found, strict=True)]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Statistics of K kernels under B + 1 pairings, the observed one first.
+
+    Attributes
+    ----------
+    T : ndarray (K, B + 1)
+    size : ndarray (K,)
+        Unit of each kernel's statistic; 0 where the kernel says nothing.
+    rungs : list of Rung
+    """
+
+    T: Values
+    size: Values
+    rungs: list[Rung]
+
+
+def joined(parts: Sequence[Statistics]) -> Statistics:
+    """Put the statistics of several kernels together."""
+    return Statistics(
+        np.concatenate([p.T for p in parts]),
+        np.concatenate([p.size for p in parts]),
+        [rung for p in parts for rung in p.rungs],
+    )
+
+
+AnyMargin = Margin | Residual
+# Per block its margin; with given columns also the same times a kernel of these.
+Sides = list[list[AnyMargin]]
+
+
+def prepared(data: Arranged, params: Any, rng: np.random.Generator, work: Work) -> list[Sides]:
+    """Choose bandwidths and centre the kernels of every block once, per kernel of --kernel."""
+    joint = len(data.blocks) > 2 and not params.all_pairs
+    return [_sides(data, some, joint, work) for some in banks(data.rows, params, rng)]
+
+
+def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, work: Work) -> Sides:
+    used = list(zip(data.rows, banks, strict=True))
+    if data.given is None:
+        return [[margin] for margin in margins(used, not joint, work)]
+    orders = [data.cut.rows(l) for l in range(len(used))]
+    return [
+        [*data.given.margins(rows, bank, order, data.unit, joint, work)]
+        for (rows, bank), order in zip(used, orders, strict=True)
+    ]
+
+
+def statistics(
+    data: Arranged, made: Sequence[Sides], params: Any, rng: np.random.Generator, work: Work
+) -> Statistics:
+    """Evaluate the statistics of all kernels of one test of all blocks."""
+    count = len(data.blocks)
+    if count == 2:
+        return next(pair_statistics(data, made, [(0, 1)], params, rng, work))
+    drawn = grid(data.cut, (count + 1) // 2, params.permutations, rng)
+    return joined([many_blocks(data, sides, drawn, work) for sides in made])
+
+
+def combined(found: Statistics, rule: str, n: int) -> Values | None:
+    """Return one statistic per pairing; None if no kernel says anything."""
+    keep = informative(found.T, found.size)
+    if not keep.any():
+        return None
+    if len(found.size) == 1:
+        return np.asarray(found.T[0])
+    return aggregate(found.T[keep], found.size[keep], rule, n)
+
+
+def pair_statistics(
+    data: Arranged,
+    made: Sequence[Sides],
+    pairs: Sequence[tuple[int, int]],
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> Iterator[Statistics]:
+    """Yield the HSIC of pairs of blocks; each block's centred kernels serve all its pairs.
+
+    In few bins all pairs have the same permutations, else each has a grid of its own.
+    """
+    if data.cut.bins > MOST_BINS:
+        for x, y in pairs:
+            cut = replace(data.cut, stored=(data.cut.stored[x], data.cut.stored[y]))
+            drawn = grid(cut, 1, params.permutations, rng)
+            yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in made])
+        return
+    orders = permutations_of(data.cut.bins, params.permutations, rng, data.cut.cells)
+    parts = [_tabled(data.cut, sides, pairs, orders, work) for sides in made]
+    for some in zip(*parts, strict=True):
+        yield joined(some)
+
+
+def _gridded(sides: Sides, x: int, y: int, drawn: Grid, size: int, work: Work) -> Statistics:
+    permuted, right = (drawn.left, drawn.right), sides[y][0]
+    cells = [grid_products([left], [right], permuted, size, True, work) for left in sides[x]]
+    found = [(left, _chosen(some, drawn)) for left, some in zip(sides[x], cells, strict=True)]
+    return joined([unbiased_hsic(left, right, products) for left, products in found])
+
+
+def _tabled(
+    cut: Pairing, sides: Sides, pairs: Sequence[tuple[int, int]], orders: Index, work: Work
+) -> Iterator[Statistics]:
+    widest = max(len(side[0].bank) for side in sides)
+    step = max(1, int(TABLE_NUMBERS // (len(sides[0]) * widest**2 * cut.bins**4 / 2)))
+    for first in range(0, len(pairs), step):  # groups, so that the tables fit in memory
+        some = pairs[first : first + step]
+        meetings = [(left, sides[y][0]) for x, y in some for left in sides[x]]
+        used = list({id(margin): margin for pair in meetings for margin in pair}.values())
+        place = {id(margin): k for k, margin in enumerate(used)}
+        draws = [order for order in table(cut, some, orders) for _ in sides[0]]
+        local = [(place[id(x)], place[id(y)]) for x, y in meetings]
+        products = iter(table_products(used, local, draws, cut.size, work))
+        for x, y in some:
+            found = [unbiased_hsic(left, sides[y][0], next(products)) for left in sides[x]]
+            yield joined(found)
+
+
+def unbiased_hsic(x: AnyMargin, y: AnyMargin, products: Values) -> Statistics:
+    """Turn sums of products of centred kernels into unbiased HSIC; see `hsic.run`."""
+    n = len(x)
+    norms = np.sqrt(x.centred_square[:, None] * y.centred_square[None, :])
+    unit = n * (n - 3)
+    third: tuple[float | None, ...] = ()
+    if isinstance(x, Residual):
+        unit, third = x.pairs, (None if x.weight is None else x.weight.bank.bandwidths[0],)
+    rungs: list[Rung] = [
+        (x.bank.kernel.name, (a, b, *third)) for a in _widths(x.bank) for b in _widths(y.bank)
+    ]
+    return Statistics(products.reshape(len(rungs), -1) / unit, norms.ravel() / unit, rungs)
+
+
+def many_blocks(data: Arranged, sides: Sides, drawn: Grid, work: Work) -> Statistics:
+    """One statistic of more than two blocks, the l-th bandwidth of one with the l-th of the others.
+
+    Pfister, Buehlmann, Schoelkopf, Peters (2018), JRSSB 80, equation (3), with sums over i != j
+    apart from those over i = j, where every kernel is 1:
+
+        (1/n^2) (n + sum_{i != j} prod_l k^l_ij) + prod_l (1 + t_l / n) / n
+        - (2/n) sum_i prod_l (1 + r^l_i) / n
+
+    With given columns the kernels k~^l are those of residuals, whose means are 0 already. A product
+    of these alone would see a dependence of all blocks together only, not of two of three. So it is
+
+        sum_{i != j} (prod_l (1 + k~^l_ij) - 1) / (n (n - 1)),
+
+    the sum of the products over every set of blocks (total multivariance; Boettcher,
+    Keller-Ressel, Schilling 2019, arXiv 1711.07775).
+    """
+    found: list[Any] = [side[0] for side in sides]
+    n, k = len(found[0]), len(drawn.left)
+    permuted = drawn.left, drawn.right
+    pairs = grid_products(found[:k], found[k:], permuted, data.cut.size, False, work)
+    widths = zip(*(_widths(m.bank) for m in found), strict=True)
+    rungs: list[Rung] = [(found[0].bank.kernel.name, tuple(w)) for w in widths]
+    if data.given is not None:
+        squares = np.array([m.centred_square for m in found]) / found[0].pairs
+        # Mean square of the sum of the products over every set of two blocks or more.
+        size = np.sqrt(np.maximum(np.prod(1 + squares, axis=0) - 1 - squares.sum(axis=0), 0))
+        return Statistics(_chosen(pairs / found[0].pairs - 1, drawn), size, rungs)
+    left = _row_products(found[:k], drawn.left, data.cut)
+    right = _row_products(found[k:], drawn.right, data.cut)
+    rows = left @ right.transpose(0, 2, 1)  # (R, I, J)
+    means = np.prod([(m.sums.sum(axis=1) + n) / n**2 for m in found], axis=0)
+    T = (n + pairs) / n**2 + means[:, None, None] - 2 / n * rows
+    size = np.sqrt(np.prod([m.mean_square for m in found], axis=0))
+    return Statistics(_chosen(T, drawn), size, rungs)
+
+
+def _row_products(found: Sequence[Margin], orders: Sequence[Any], cut: Pairing) -> Values:
+    """Products over margins of the mean kernel value of each row, permuted; (R, I, n)."""
+    n = len(found[0])
+    bins = np.arange(cut.bins * cut.size).reshape(cut.bins, cut.size)
+    out: Values = np.ones(())
+    for margin, order in zip(found, orders, strict=True):
+        still = np.broadcast_to(np.arange(bins.size, n), (len(order), n - bins.size))
+        rows = np.concatenate([bins[order].reshape(len(order), -1), still], axis=1)
+        out = out * ((1 + margin.sums) / n)[:, rows]
+    return out
+
+
+def _chosen(cells: Values, drawn: Grid) -> Values:
+    """The cells in use, as (..., B + 1)."""
+    return cells.reshape(*cells.shape[:-2], -1)[..., drawn.cells]
+
+
+def _widths(bank: Bank) -> list[float | None]:
+    return [h if bank.kernel.has_bandwidth else None for h in bank.bandwidths]
+
+
+def informative_z(found: Statistics) -> list[float | None]:
+    """Distance of each kernel's observed statistic from its null mean, in units of its spread."""
+    keep = informative(found.T, found.size)
+    T = np.where(keep[:, None], found.T, np.arange(found.T.shape[1]))
+    z = (T[:, 0] - T.mean(axis=1)) / T.std(axis=1)
+    return [float(value) if good else None for value, good in zip(z, keep, strict=True)]
+
+
+def largest_z(found: Statistics) -> float | None:
+    """Return the largest of `informative_z`."""
+    return max((z for z in informative_z(found) if z is not None), default=None)

@@ -1,0 +1,1 @@
+"""What `seqksd` is made of: sequences and their model, statistics, explanation."""

@@ -1,0 +1,126 @@
+"""What a test of sequences knows before it sums: the model, and data the model cannot give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engine import Work
+from ...engine.sequences import log_weights
+from ...errors import UsageError
+from ...sample import Sample, Sequences
+from ...sources import SequenceOptions, read_sequences, sequences_from_objects
+from ...sources.wording import shown
+from ...targets import Hidden, SequenceModel, Windows
+from ...targets.sequence_model import Drawn
+from ...targets.sequence_resolve import recoded, resolve_sequences
+
+MOST_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Given:
+    """The tested sequences in codes of the model's alphabet (-1 for a symbol that it lacks)."""
+
+    sample: Sample
+    model: SequenceModel
+    sequences: Sequences
+
+    @property
+    def drawn(self) -> Drawn:
+        return self.sequences.codes, self.sequences.offsets
+
+    def where(self, i: int) -> str:
+        """Say which sequence of which file one is."""
+        if self.sequences.labels:
+            return f"sequence {shown(self.sequences.labels[i])}"
+        number = f"row {int(self.sample.row_numbers[i]):,}"
+        if len(self.sample.inputs) < 2:
+            return number
+        return f"{number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
+
+    def spelled(self, i: int) -> str:
+        assert self.sample.sequences is not None
+        symbols = self.sample.sequences[i]
+        joint = "" if all(len(symbol) == 1 for symbol in symbols) else " "
+        return shown(joint.join(symbols), MOST_SHOWN)
+
+
+def given_sequences(sample: Sample, params: Any) -> Given:
+    """Resolve --target, and give the data codes of its alphabet."""
+    data = sample.sequences
+    assert data is not None
+    reference = _reference(params.reference, SequenceOptions(tokens=data.tokens))
+    model = resolve_sequences(params.target, data, reference, params.allow_python)
+    _require_tokens(data, model)
+    return Given(sample, model, recoded(data, model.alphabet))
+
+
+def _reference(given: Any, options: SequenceOptions) -> Sequences | None:
+    if isinstance(given, str) and not given:
+        return None
+    if isinstance(given, str):
+        samples, _ = read_sequences({"reference": [given]}, options)
+    else:
+        samples, _ = sequences_from_objects({"reference": given}, options)
+    return samples[0].sequences
+
+
+def _require_tokens(data: Sequences, model: SequenceModel) -> None:
+    """A model of words and data cut into characters are a matter of options, not of evidence."""
+    if not data.alphabet or set(data.alphabet) & set(model.alphabet):
+        return
+    words = any(len(symbol) > 1 for symbol in model.alphabet)
+    single = all(len(symbol) == 1 for symbol in data.alphabet)
+    advice = " Say --tokens words (or integers)." if words and single else ""
+    raise UsageError(
+        f"--target: the data and the model have no symbol in common; the data hold "
+        f"{', '.join(map(shown, data.alphabet[:5]))}, the model "
+        f"{', '.join(map(shown, model.alphabet[:5]))}.{advice}"
+    )
+
+
+def impossible(given: Given, work: Work) -> str:
+    """Say which sequence the model cannot give, and why; empty if there is none."""
+    codes, offsets = given.drawn
+    unknown = np.flatnonzero(codes < 0)
+    if len(unknown):
+        i = int(np.searchsorted(offsets, unknown[0], side="right")) - 1
+        assert given.sample.sequences is not None
+        symbol = given.sample.sequences[i][int(unknown[0] - offsets[i])]
+        return (
+            f"{given.where(i)}, {given.spelled(i)}, holds the symbol {shown(symbol)}, which the "
+            "model cannot give"
+        )
+    law = given.model.law
+    if isinstance(law, Windows | Hidden):
+        logs = log_weights(codes, offsets, law, work)
+        bad = np.flatnonzero(logs == -np.inf)
+        if not len(bad):
+            return ""
+        i = int(bad[0])
+        return f"{given.where(i)}, {given.spelled(i)}, has probability 0{_window(given, law, i)}"
+    return ""
+
+
+def _window(given: Given, law: Windows | Hidden, i: int) -> str:
+    """Say what makes a sequence impossible."""
+    if isinstance(law, Hidden):
+        return ""
+    codes, offsets = given.drawn
+    x, S, K = codes[offsets[i] : offsets[i + 1]], law.symbols, law.size
+    if len(law.lengths) and not (len(x) < len(law.lengths) and law.lengths[len(x)] > -np.inf):
+        return f": its length is {len(x)}"
+    padded = [S] * (K - 1) + [int(c) for c in x] + [S]
+    for k in range(len(x) + 1):
+        index = 0
+        for digit in padded[k : k + K]:
+            index = index * (S + 1) + digit
+        if law.table[index] == -np.inf:
+            before = [given.model.alphabet[c] for c in padded[k : k + K - 1] if c < S]
+            joint = "" if all(len(s) == 1 for s in given.model.alphabet) else " "
+            last = "the end" if k == len(x) else shown(given.model.alphabet[int(x[k])])
+            return f": {last} after {shown(joint.join(before)) if before else 'the beginning'}"
+    return ""

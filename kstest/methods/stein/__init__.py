@@ -1,0 +1,1 @@
+"""What the Stein tests share: data with scores, statistics, modes, explanations."""

@@ -1,0 +1,244 @@
+"""What a Stein test knows before it sums: columns, target, support, scores, and their oddities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError, UsageError
+from ...result import Notice
+from ...sample import Sample
+from ...sources import ReadOptions, read_samples, samples_from_objects
+from ...targets import Chart, Target, paired, resolve
+from ..common import row_hashes, strongest_lag
+
+Array = NDArray[np.float64]
+
+# Share of rows with an equal row before them from which on a warning is given.
+TIES = 0.01
+# A score beyond this overflows when its square is added n^2 times.
+LARGEST_SCORE = 1e100
+# Rows at which density and score are compared, and how far they may differ.
+CHECKED_ROWS, SLOPE_TOLERANCE = 20, 0.05
+
+
+@dataclass(frozen=True)
+class Given:
+    """The tested columns in the data's units, with the target or the scores that came along."""
+
+    name: str
+    columns: tuple[str, ...]
+    X: Array
+    target: Target | None
+    sample: Sample
+    scores: Array | None = None
+
+    def row(self, i: int) -> str:
+        """Say which row of which file a row of the sample is."""
+        number = int(self.sample.row_numbers[i])
+        if len(self.sample.inputs) < 2:
+            return f"row {number}"
+        return f"row {number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        return self.target.charts if self.target else (Chart(),) * len(self.columns)
+
+
+def given_data(sample: Sample, params: Any) -> Given:
+    place = {name: c for c, name in enumerate(sample.columns)}
+    if params.score_prefix:
+        pairs = paired(sample.columns, params.score_prefix)
+        X = sample.values[:, [place[x] for x, _ in pairs]]
+        S = sample.values[:, [place[s] for _, s in pairs]]
+        names = tuple(x for x, _ in pairs)
+        return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
+    reference = rows_beside("reference", getattr(params, "reference", ""), sample.columns)
+    target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
+    X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
+    if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
+        target = replace(target.refit(X), name=target.name)
+    return Given(target.name, target.columns, X, target, sample)
+
+
+def rows_beside(role: str, given: Any, columns: tuple[str, ...]) -> Array | None:
+    """Rows of the same columns from a file that an option names, or in Python an object."""
+    if given is None or (isinstance(given, str) and not given):
+        return None
+    options = ReadOptions(choose=lambda names: columns)
+    if isinstance(given, str):
+        samples, _ = read_samples({role: [given]}, options)
+    else:
+        options = ReadOptions()
+        samples, _ = samples_from_objects({role: given}, options)
+    values = samples[0].values
+    if values.shape[1] != len(columns):
+        raise DataError(f"{role}: has {values.shape[1]} columns, the data have {len(columns)}")
+    return values
+
+
+def outside_support(given: Given) -> str:
+    """Say where a value lies outside the support; empty if none does."""
+    if given.target is None:
+        return ""
+    found = given.target.find(given.X)
+    if found:
+        row, c = found
+        return (
+            f"{given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the "
+            f"target's support {given.charts[c]}"
+        )
+    edge = given.target.find(given.X, edge=True)
+    if edge:
+        row, c = edge
+        raise DataError(
+            f"data: {given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge "
+            f"of the target's support {given.charts[c]}, where its coordinate is infinite. If "
+            "values are rounded, add random digits below the rounding, or leave such rows out"
+        )
+    return ""
+
+
+def coordinates(given: Given) -> tuple[Array, Array]:
+    """Coordinates on the line or circle and finite scores."""
+    if given.target is None:
+        assert given.scores is not None
+        Y, S = given.X, given.scores
+    else:
+        Y, S = given.target.unconstrain(given.X)
+    bad = ~(np.isfinite(S) & np.isfinite(Y)).all(axis=1)
+    bad |= (np.abs(S) > LARGEST_SCORE).any(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        c = int(np.argmax(~np.isfinite(S[row]) | (np.abs(S[row]) > LARGEST_SCORE)))
+        raise DataError(
+            f"data: the score of {given.row(row)} is {S[row, c]:g} in column {given.columns[c]} "
+            f"(value {given.X[row, c]:.6g}); {int(bad.sum()):,} rows have no finite score. The "
+            "target's density vanishes or has no derivative there"
+        )
+    return Y, S
+
+
+def arrangement(
+    Y: Array, S: Array, law: str, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """Return the order in which rows are used, and the generator of everything random after.
+
+    A random order that the rows alone decide: the answer does not depend on that of the file,
+    except for ``markov``, whose signs follow it.
+    """
+    if law == "markov":
+        return np.arange(len(Y)), rng
+    hashes = row_hashes(np.concatenate([Y, S], axis=1))
+    order = np.argsort(hashes, kind="stable")
+    drawn = int(rng.integers(2**63))
+    rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
+    return order[rng.permutation(len(order))], rng
+
+
+def oddities(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
+    out = []
+    found = strongest_lag(S)
+    if found and law != "markov":
+        possible = given.target is None or not given.target.fitted
+        advice = ": use --null markov" if possible else ""
+        out.append(
+            Notice(
+                "serial-dependence",
+                f"neighbouring rows have alike scores (lag-1 autocorrelation {found[0]:.2f} for "
+                f"column {given.columns[found[1]]!r}). If the file is in order of time, false "
+                f"alarms are likely{advice}; if it is only sorted, ignore this",
+            )
+        )
+    ties = 1 - len(np.unique(row_hashes(Y))) / len(Y)
+    if ties > TIES:
+        out.append(
+            Notice(
+                "ties",
+                f"{ties:.0%} of the rows equal another row, which has probability 0 under a "
+                "density: repeated or rounded values can cause a rejection by themselves",
+            )
+        )
+    whole = [c for c in range(Y.shape[1]) if len(Y) >= 20 and (given.X[:, c] % 1 == 0).all()]
+    if whole and ties <= TIES:
+        out.append(
+            Notice(
+                "whole-numbers",
+                f"column {given.columns[whole[0]]!r} holds whole numbers only; a density says "
+                "that this has probability 0",
+            )
+        )
+    return tuple(out)
+
+
+def movable(given: Given) -> Target:
+    """Return the target, if rows can be moved by it.
+
+    Raises
+    ------
+    UsageError
+        For a target without density, with fitted parameters, or of angles.
+    """
+    target = given.target
+    assert target is not None
+    if target.fitted:
+        raise UsageError(
+            f"--target {target.name}: is fitted; this test takes a target whose parameters are "
+            "known. kstest ksd refits every simulated sample"
+        )
+    if target.logpdf is None:
+        raise UsageError(
+            f"target: {target.name} gives scores alone, which cannot drive this test: moved rows "
+            "are accepted by their density. Give it a method logpdf(X), or use kstest ksd"
+        )
+    angles = [name for name, c in zip(target.columns, target.charts, strict=True) if c.angle]
+    if angles:
+        raise UsageError(
+            f"--target: column {angles[0]!r} is an angle; rows are moved on lines alone. Use "
+            "kstest ksd"
+        )
+    return target
+
+
+def require_density(target: Target, Y: Array, given: Given) -> None:
+    """Refuse rows at which the log density is not a finite number, naming the first."""
+    bad = ~np.isfinite(target.log_density(Y))
+    if bad.any():
+        row = int(np.argmax(bad))
+        place = ", ".join(
+            f"{c} = {x:.6g}" for c, x in zip(given.columns, given.X[row], strict=True)
+        )
+        raise DataError(
+            f"data: the log density of {given.row(row)} ({place}) is not a finite number; "
+            f"{int(bad.sum()):,} rows have none. The target's density vanishes there"
+        )
+
+
+def require_agreement(target: Target, Y: Array, S: Array, given: Given) -> None:
+    """Refuse a density whose slope is not the score, as two functions of a user may have it.
+
+    Compared along the score at a few rows; more than half of them have to differ, since a density
+    may have kinks.
+    """
+    rows = np.unique(np.linspace(0, len(Y) - 1, CHECKED_ROWS).astype(np.int64))
+    rows = rows[np.abs(S[rows]).max(axis=1) > 0]
+    if not len(rows):
+        return
+    length = np.linalg.norm(S[rows], axis=1)
+    width = max(float(Y.std(axis=0).max()), float(np.abs(Y[rows]).max()) * 1e-6, 1e-300)
+    # A step over which the log density changes by far less than 1, and the rounding by less still.
+    step = np.minimum(1e-4 * width, 1e-3 / length)[:, None] * S[rows] / length[:, None]
+    change = target.log_density(Y[rows] + step) - target.log_density(Y[rows] - step)
+    expected = 2 * np.einsum("ij,ij->i", step, S[rows])
+    noise = 1e-12 * (1 + np.abs(target.log_density(Y[rows])))
+    wrong = ~(np.abs(change - expected) <= SLOPE_TOLERANCE * np.abs(expected) + noise)
+    if 2 * wrong.sum() > len(rows):
+        row = int(np.argmax(wrong))
+        raise UsageError(
+            f"target: log density and score of {target.name} disagree: at "
+            f"{given.row(int(rows[row]))} the density's slope is {change[row] / expected[row]:.3g} "
+            "times the score's; the score must be the gradient of the log density"
+        )

@@ -1,0 +1,74 @@
+"""Options that the Stein tests share; each test calls those it has, in its own order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...kernels import KERNELS
+from ...params import option
+from ...targets import FAMILIES
+
+STEIN_KERNELS = tuple(k.name for k in KERNELS.values() if k.jet and k.name in ("imq", "gaussian"))
+
+
+def target(more: str) -> Any:
+    return option(
+        "",
+        f"The density: a family ({', '.join(FAMILIES)}, multivariate_normal, gaussian_mixture, "
+        "product) such as 'gamma(shape=2, scale=3)'; a YAML, TOML or JSON file; 'logp: EXPRESSION' "
+        f"in column names{more}.",
+        metavar="TARGET",
+    )
+
+
+def param() -> Any:
+    return option(
+        (),
+        "A parameter of 'logp: EXPRESSION'; may be repeated.",
+        metavar="NAME=NUMBER",
+    )
+
+
+def allow_python() -> Any:
+    return option(False, "Let --target python:module:name import the module, which runs its code.")
+
+
+def kernel() -> Any:
+    return option(
+        "imq",
+        "Kernel: inverse multiquadric, which also controls the tails, or Gaussian.",
+        choices=STEIN_KERNELS,
+    )
+
+
+def bandwidth(default: str) -> Any:
+    return option(
+        default,
+        "Bandwidths: ten of them, combined (aggregate); one, the median distance (median); or "
+        "numbers, in units of the scaled coordinates.",
+        metavar="aggregate|median|NUMBER[,NUMBER...]",
+    )
+
+
+def aggregate() -> Any:
+    return option(
+        "studentised",
+        "How several bandwidths become one statistic.",
+        choices=("studentised", "minp", "fuse"),
+    )
+
+
+def scale() -> Any:
+    return option(
+        "whiten",
+        "Coordinates: unit variance without correlation, unit variance, or as they are.",
+        choices=("whiten", "standard", "none"),
+    )
+
+
+def flip() -> Any:
+    return option(
+        0.1,
+        "With --null markov: probability that the sign changes from one row to the next; about "
+        "one over the length of the dependence.",
+    )

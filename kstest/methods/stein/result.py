@@ -1,0 +1,105 @@
+"""What the Stein tests say: refusals, the null law, the discrepancy at every bandwidth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Bank
+from ...nulls import aggregate, informative
+from ...result import Notice, Result
+from ...targets import Target
+
+Array = NDArray[np.float64]
+
+SENTENCES = {
+    True: "the data do not fit the target: they are not independent draws from it",
+    False: "no evidence at this level against the target",
+}
+
+
+def null_block(law: str, bins: int, params: Any, target: Target | None) -> dict[str, object]:
+    fitted = target is not None and bool(target.fitted)
+    schemes = {
+        "parametric": "samples simulated from the target" + ", refitted" * fitted,
+        "wild": "random signs of rows",
+        "markov": f"persistent signs of rows (flip {params.flip:g})",
+    }
+    return {
+        "scheme": schemes[law],
+        "replicates": params.draws,
+        "exact": law == "parametric" and not fitted,
+        "bins": bins,
+    }
+
+
+def kernel_block(name: str, bank: Bank, params: Any) -> dict[str, object]:
+    several = len(bank) > 1
+    return {
+        "name": name,
+        "bandwidths": bank.bandwidths,
+        "aggregate": params.aggregate if several else None,
+        "scale": params.scale,
+    }
+
+
+def impossible(base: Result, outside: str, params: Any, what: str = "target") -> Result:
+    """A value that the target cannot give: probability 0 under the null, whatever the rest."""
+    return replace(
+        base,
+        verdict="rejected",
+        p_value=1 / (1 + params.draws),
+        null={"scheme": f"support of the {what}", "replicates": params.draws, "exact": True},
+        explanation={"summary": f"the data do not fit the {what}: {outside}"},
+    )
+
+
+def too_few(n: int, law: str, alpha: float) -> bool:
+    """Whether no sample of n rows could be rejected."""
+    return n < 2 or (law != "parametric" and 2.0 ** (1 - n) > alpha)
+
+
+def undecided(base: Result, params: Any) -> Result:
+    n = base.n["data"]
+    enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
+    why = Notice(
+        "too-few-rows",
+        f"{n} row{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
+        f"comes from random signs, to reject at level {params.alpha}",
+    )
+    explanation = {"summary": "too few rows to decide"}
+    return replace(base, explanation=explanation, warnings=(why,))
+
+
+def combined(T: Array, size: Array, params: Any, n: int) -> tuple[Array, NDArray[np.bool_]]:
+    """Return one statistic (B + 1,) out of T (L, B + 1), and which bandwidths say anything."""
+    keep = informative(T, size)
+    if not keep.any():
+        return np.zeros(2), keep
+    if len(T) == 1:
+        return T[0], keep
+    return aggregate(T[keep], size[keep], params.aggregate, n), keep
+
+
+def _z(T: Array, keep: NDArray[np.bool_]) -> Array:
+    z = np.full(len(T), -np.inf)
+    z[keep] = (T[keep, 0] - T[keep].mean(axis=1)) / T[keep].std(axis=1)
+    return z
+
+
+def strongest(T: Array, keep: NDArray[np.bool_]) -> int:
+    return int(np.argmax(_z(T, keep)))
+
+
+def per_bandwidth(T: Array, keep: NDArray[np.bool_], bank: Bank) -> dict[str, object]:
+    """Squared discrepancy per bandwidth, also in units of its null's spread."""
+    z = _z(T, keep)
+    rows = [
+        {"bandwidth": h, "ksd2": float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
+        for l, h in enumerate(bank.bandwidths)
+    ]
+    return {"strongest": rows[strongest(T, keep)], "kernels": rows}

@@ -1,0 +1,275 @@
+"""The Stein statistic and its replicates: coordinates, bandwidths, random signs, simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine import SteinPoints, Work, signed_sums, stein_sums, stein_totals
+from ...errors import UsageError
+from ...kernels import KERNELS, Bank, stein_bandwidths, whitening
+from ...nulls import independent_signs, markov_signs, sign_bins
+from ...targets import Chart, Target
+from ..common import bandwidth_numbers, row_hashes
+
+Array = NDArray[np.float64]
+
+# Rows whose pairwise distances give the bandwidths.
+DISTANCE_ROWS = 100
+# Rows simulated from the target to fix coordinates and bandwidths.
+REFERENCE_ROWS = 2000
+# Correlations of fewer rows than this many per column are noise; then columns are only scaled.
+ROWS_PER_COLUMN = 5
+# From this many rows on the sum over pairs is replaced by features at landmark rows.
+MANY_ROWS = 200_000
+LANDMARKS = 300
+# Features of eigenvalues below this share of the largest are rounding noise.
+FEATURE_RANK = 1e-10
+# Pairs of all simulated samples from which on the user is told that it takes long.
+MANY_PAIRS = 2e10
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The linear map to the coordinates in which the kernel is isotropic.
+
+    Any invertible map leaves Stein's identity intact. Angles become arcs of a circle whose
+    radius is one over their spread.
+
+    Attributes
+    ----------
+    line : ndarray of bool (d,)
+        Coordinates on a line; the others are angles.
+    centre, forward, backward
+        The whitening of the coordinates on a line.
+    unit : ndarray (d,)
+        Radians per unit of arc.
+    """
+
+    line: NDArray[np.bool_]
+    centre: Array
+    forward: Array
+    backward: Array
+    unit: Array
+
+    @classmethod
+    def of(cls, Y: Array, charts: Sequence[Chart], scale: str) -> Frame:
+        """Choose the map from rows of the target, or of the data where it cannot be sampled."""
+        line = np.array([not chart.angle for chart in charts])
+        count, unit = int(line.sum()), np.ones(len(line))
+        if scale == "none":
+            return cls(line, np.zeros(count), np.eye(count), np.eye(count), unit)
+        full = scale == "whiten" and len(Y) >= ROWS_PER_COLUMN * count
+        map_ = whitening(Y[:, line], correlated=full)
+        for c in np.flatnonzero(~line):
+            resultant = abs(np.mean(np.exp(1j * Y[:, c])))
+            unit[c] = math.sqrt(max(2 * (1 - resultant), 1e-12))
+        return cls(line, map_.centre, map_.forward, map_.backward, unit)
+
+    def points(self, Y: Array, S: Array) -> SteinPoints:
+        """Map coordinates and scores."""
+        rows, scores, line = np.empty_like(Y), np.empty_like(S), self.line
+        rows[:, line] = (Y[:, line] - self.centre) @ self.forward
+        scores[:, line] = S[:, line] @ self.backward
+        rows[:, ~line] = Y[:, ~line] / self.unit[~line]
+        scores[:, ~line] = S[:, ~line] * self.unit[~line]
+        return SteinPoints.of(rows, scores, np.where(line, np.inf, 1 / self.unit))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Coordinates and bandwidths.
+
+    They are fixed by simulated rows where the target can be sampled: then the kernel does not
+    depend on the data, as the theory has it, and a whitening by few rows of the data, which
+    makes the test timid, is avoided.
+    """
+
+    frame: Frame
+    bank: Bank
+
+
+def shuffled(
+    Y: Array, S: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """Return a random order that does not depend on that of the file, and a generator likewise."""
+    hashes = row_hashes(np.concatenate([Y, S], axis=1))
+    order = np.argsort(hashes, kind="stable")
+    drawn = int(rng.integers(2**63))
+    rng = np.random.default_rng([drawn, int(np.add.reduce(hashes))])
+    return order[rng.permutation(len(order))], rng
+
+
+def setup(Y: Array, target: Target | None, params: Any, rng: np.random.Generator) -> Setup:
+    """Choose coordinates and bandwidths; Y (n, d) are the data's coordinates, in random order."""
+    charts = target.charts if target else (Chart(),) * Y.shape[1]
+    if target is not None and target.sample is not None and not target.fitted:
+        rows = max(REFERENCE_ROWS, 2 * ROWS_PER_COLUMN * len(charts))
+        Y = drawn(target, rows, rng)
+    frame = Frame.of(Y, charts, params.scale)
+    return Setup(frame, bandwidths(Y, frame, params))
+
+
+def drawn(target: Target, n: int, rng: np.random.Generator) -> Array:
+    """Coordinates (n, d) of draws from a target that can be sampled."""
+    assert target.sample is not None
+    Y, _ = target.unconstrain(target.sample(n, rng))
+    if not np.isfinite(Y).all():
+        raise UsageError(f"target: sample of {target.name} gives values that are not finite")
+    return Y
+
+
+def bandwidths(Y: Array, frame: Frame, params: Any) -> Bank:
+    """Return the bandwidths asked for, or those of the rows Y (n, d), which lie in random order."""
+    kernel, given = KERNELS[params.kernel], bandwidth_numbers(params.bandwidth)
+    # Robust KSD is bounded at one bandwidth.
+    rule = "median" if getattr(params, "contamination", 0) else params.bandwidth
+    if given:
+        return Bank(kernel, given)
+    some = Y[np.linspace(0, len(Y) - 1, min(len(Y), DISTANCE_ROWS)).astype(np.int64)]
+    points = frame.points(some, np.zeros_like(some))
+    return stein_bandwidths(kernel, points.embedded(), rule)
+
+
+def random_signs(
+    n: int, law: str, params: Any, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Return the starts of the bins of n rows, and signs (bins, B + 1), the first column ones."""
+    starts = sign_bins(n)
+    if law == "markov":
+        return starts, markov_signs(starts, params.draws, params.flip, rng)
+    return starts, independent_signs(len(starts) - 1, params.draws, rng)
+
+
+def between_bins(blocks: Array, starts: NDArray[np.int64]) -> float:
+    """Leave out, in place, the pairs within a bin, which see no sign; return how many are left."""
+    within = np.arange(len(starts) - 1)
+    blocks[:, within, within] = 0
+    return float(starts[-1]) ** 2 - float((np.diff(starts) ** 2).sum())
+
+
+def wild(
+    points: SteinPoints, bank: Bank, law: str, params: Any, rng: np.random.Generator, work: Work
+) -> tuple[Array, Array, int]:
+    """Statistics (L, B + 1) under random signs, sizes (L,), number of bins."""
+    n = len(points)
+    starts, signs = random_signs(n, law, params, rng)
+    sums = stein_sums(points, starts, bank, work)
+    pairs = between_bins(sums.blocks, starts)
+    T = signed_sums(sums.blocks, signs)
+    size = np.sqrt(2 * sums.squares / (n * (n - 1)))
+    diagonals = points.own(bank).sum(axis=1)[:, None]
+    return normalised(T, diagonals, n, pairs, params.statistic), size, len(starts) - 1
+
+
+def landmarks(params: Any, n: int, law: str) -> int:
+    """Return the number of landmark rows, 0 for the sum over all pairs."""
+    if params.features == "none" or (params.features == "auto" and n < MANY_ROWS):
+        return 0
+    count = LANDMARKS if params.features == "auto" else int(params.features)
+    if params.features != "auto" and not (5 <= count <= 2000 and 10 * count <= n):
+        raise UsageError(
+            f"--features {count}: give 5 to 2,000 landmarks, at most a tenth of the {n:,} rows"
+        )
+    if law != "wild" or params.statistic != "u":
+        if params.features == "auto":
+            return 0
+        raise UsageError("--features: takes --null wild and --statistic u")
+    return count
+
+
+def by_features(
+    points: SteinPoints,
+    bank: Bank,
+    count: int,
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> tuple[Array, Array, int]:
+    """As `wild`, with u(x, y) replaced by its projection on `count` landmark rows.
+
+    The first rows (they lie in random order) are the landmarks and are left out of the sums:
+    given them, the feature map K_mm^(-1/2) u(landmarks, x) is fixed and has mean 0 under the null
+    (Kalinke, Szabo, Sriperumbudur 2024, arXiv 2406.08401). Cost: rows times landmarks.
+    """
+    n = len(points) - count
+    bins = sign_bins(n)
+    starts = np.concatenate([np.arange(count), count + bins])
+    sums = stein_sums(points, starts, bank, work, first=count)
+    own = points.take(np.arange(count)).own(bank)
+    blocks = np.empty((len(bank), len(bins) - 1, len(bins) - 1))
+    for l, table in enumerate(sums.blocks):
+        inner = table[:count, :count] + np.diag(own[l])
+        values, vectors = np.linalg.eigh(inner)
+        sound = values > FEATURE_RANK * values.max()
+        feature = (table[:count, count:].T @ vectors[:, sound]) / np.sqrt(values[sound])
+        blocks[l] = feature @ feature.T
+        np.fill_diagonal(blocks[l], 0)  # pairs within a bin see no sign
+    signs = independent_signs(len(bins) - 1, params.draws, rng)
+    pairs = n**2 - float((np.diff(bins) ** 2).sum())
+    size = np.sqrt(sums.squares / (count * n + count * (count - 1) / 2))
+    return signed_sums(blocks, signs) / pairs, size, len(bins) - 1
+
+
+def parametric(
+    Y: Array,
+    S: Array,
+    made: Setup,
+    target: Target,
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> tuple[Array, Array]:
+    """Statistics (L, B + 1) of the data and of samples simulated from the target, sizes (L,).
+
+    Where parameters were fitted to the data, every simulated sample is fitted again and gets
+    coordinates and bandwidths of its own, as the data did.
+    """
+    n, everything = len(Y), params.draws + 1
+    pairs = n * (n - 1.0)
+    if pairs / 2 * everything > MANY_PAIRS:
+        work.notify(
+            f"simulating {params.draws} samples of {n:,} rows takes long; fewer --draws, or "
+            "where the target's parameters are known --null wild, is faster"
+        )
+    diagonals = np.empty((len(made.bank), everything))
+
+    def samples() -> Iterator[tuple[SteinPoints, Bank]]:
+        now = made, made.frame.points(Y, S)
+        for b in range(everything):
+            if b:
+                now = _simulated(n, made, target, params, rng)
+            diagonals[:, b] = now[1].own(now[0].bank).sum(axis=1)
+            yield now[1], now[0].bank
+
+    T, squares = np.empty((len(made.bank), everything)), np.zeros(len(made.bank))
+    for b, sums in enumerate(stein_totals(samples(), everything, work)):
+        T[:, b] = sums.blocks[:, 0, 0]
+        squares += sums.squares
+    # The mean over all samples, the observed one among them, treats all alike.
+    size = np.sqrt(2 * squares / everything / pairs)
+    return normalised(T, diagonals, n, pairs, params.statistic), size
+
+
+def _simulated(
+    n: int, made: Setup, target: Target, params: Any, rng: np.random.Generator
+) -> tuple[Setup, SteinPoints]:
+    if target.simulate is None:
+        assert target.sample is not None
+        return made, made.frame.points(*target.unconstrain(target.sample(n, rng)))
+    X, again = target.simulate(n, rng)
+    Y, S = again.unconstrain(X)
+    own = setup(Y, again, params, rng)
+    return own, own.frame.points(Y, S)
+
+
+def normalised(totals: Array, diagonals: Array, n: int, pairs: float, statistic: str) -> Array:
+    """Sums over pairs to U-statistics, or with the diagonal to V-statistics; (L, B + 1)."""
+    if statistic == "u":
+        return totals / pairs
+    return np.asarray((totals + diagonals) / (pairs + n))

@@ -1,0 +1,83 @@
+"""What there is to draw about a stream: how the evidence grew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...betting import guard
+from ...betting.detector import Detector
+from ...betting.wealth import Wealth
+from ...picture import Curve, Panel, Picture
+
+# What is drawn at least: far below it is lost whichever way.
+LOWEST = -50.0
+
+
+def main_panel(title: str, core: Any, params: Any) -> Panel:
+    """The evidence of a test, or the statistic of its detector, and where it decides."""
+    if core.detector is None:
+        return rejection_panel(title, core.wealth, params.alpha, [core.row] * (core.row > 0))
+    level = math.log(params.run_length)
+    words = f"alarm at {params.run_length:,} (logarithm {level:.3g})"
+    return _panel(title, core.detector, words, core.detector.alarms.tolist(), level, "alarm")
+
+
+def rejection_panel(title: str, wealth: Wealth, alpha: float, rows: Sequence[int]) -> Panel:
+    """Evidence against a null hypothesis; `rows` are those of a decision."""
+    level = math.log(1 / alpha)
+    words = f"rejects at e-value {1 / alpha:.4g} (logarithm {level:.3g})"
+    return _panel(title, wealth, words, rows, level, "rejects")
+
+
+def guard_panel(title: str, found: Wealth | Detector, params: Any) -> Panel:
+    """What the guard says of a block of columns, and from where on it matters."""
+    words = "above the line: rows depend on their time"
+    if isinstance(found, Detector):
+        return _panel(title, found, words, (), math.log(params.run_length) / 2, "in doubt")
+    return _panel(title, found, words, (), math.log(guard.FLAG), "noticed")
+
+
+def _panel(
+    title: str,
+    found: Wealth | Detector,
+    words: str,
+    marks: Sequence[int],
+    level: float,
+    level_words: str,
+) -> Panel:
+    rows = np.concatenate([[0.0], found.rows.astype(np.float64)])
+    values = np.concatenate([[0.0], found.path])
+    lines = np.array(marks, np.float64) if len(marks) else None
+    label = "log statistic" if isinstance(found, Detector) else "log e-value"
+    curve = Curve(
+        rows,
+        np.maximum(values, LOWEST),
+        label,
+        lines,
+        title,
+        level=level,
+        level_words=level_words,
+        across="rows of the stream",
+    )
+    return Panel(title, (words,), (curve,), strong=bool(len(marks)))
+
+
+def evidence_picture(panels: Sequence[Panel | None], detector: bool = False) -> Picture:
+    """All panels that there are."""
+    what = (
+        "the natural logarithm of the e-value, which starts at 0. Above 0 the bet against the null "
+        "hypothesis has won so far. The dotted line is where it decides; a dashed one marks the "
+        "row where it did."
+    )
+    if detector:
+        what = (
+            "the natural logarithm of the detector's statistic, the evidence for a change at any "
+            "earlier row together. The dotted line is where it raises an alarm; dashed ones mark "
+            "the rows where it did."
+        )
+    notes = (f"Over the rows of the stream: {what}",)
+    return Picture(panels=tuple(p for p in panels if p is not None), notes=notes)

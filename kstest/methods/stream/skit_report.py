@@ -1,0 +1,186 @@
+"""What the sequential independence test has to say: verdict, evidence, guard, remedies."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ...betting import guard
+from ...betting.features import RUNGS, WIDEST
+from ...picture import Picture
+from ...result import Notice, Result, Verdict
+from .detection import MOST_LOG, alarms, evidence, numbers, when
+from .picture import evidence_picture, guard_panel, main_panel
+
+if TYPE_CHECKING:
+    from ..skit import State
+
+_SUMMARIES = {
+    "rejected": "the blocks are dependent",
+    "unsound": "both blocks depend on the time of the row, so dependence cannot be told from that",
+    "": "not enough evidence so far that the blocks depend on each other",
+    "none": "too few rows to decide",
+}
+GUARD_OFF = Notice(
+    "guard-off",
+    "nobody looked whether rows depend on their time; if both blocks do, they look dependent",
+)
+
+
+def too_few_rows(used: int) -> Notice:
+    """Why there is no bet yet."""
+    return Notice(
+        "too-few-rows",
+        f"{used} row{'s' * (used != 1)} used: the first 20 fix units and bandwidths, and bets "
+        "begin after that",
+    )
+
+
+def report(state: State) -> Result:
+    """Build the Result of a stream so far."""
+    core, params = state.core, state.params
+    key = _outcome(state)
+    verdicts: dict[str, Verdict] = {"rejected": "rejected", "": "not rejected"}
+    summary = _SUMMARIES[key]
+    if core.detector is not None and len(core.detector.alarms):
+        summary += f"; {when(core.detector)}"
+    elif core.verdict:
+        summary += f"; decided after {core.row:,} rows"
+    explanation: dict[str, Any] = {
+        "summary": summary,
+        "blocks": [list(side) for side in state.sides],
+    }
+    if core.detector is None:
+        explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row)
+    else:
+        explanation["detector"] = alarms(core.detector, params, core.used)
+    explanation |= {**_guarded(state), **_strongest(state)}
+    return Result(
+        method="skit",
+        verdict=verdicts.get(key, "no verdict"),
+        alpha=params.alpha,
+        **numbers(core.wealth, core.detector, params),
+        n={"data": core.used},
+        d=sum(map(len, state.sides)),
+        columns=tuple(name for side in state.sides for name in side),
+        kernel=_kernel(state),
+        null=_null(state),
+        explanation=explanation,
+        warnings=tuple(_notices(state)),
+    )
+
+
+def _outcome(state: State) -> str:
+    """A key of `_SUMMARIES`."""
+    core = state.core
+    if core.detector is None:
+        return core.verdict if core.verdict or core.wealth.rounds else "none"
+    if len(core.detector.alarms) > len(core.doubtful):
+        return "rejected"
+    if len(core.doubtful):
+        return "unsound"
+    return "" if core.detector.rounds else "none"
+
+
+def _guarded(state: State) -> dict[str, Any]:
+    watch = state.core.watch
+    if watch is None:
+        return {}
+    return {
+        "guard": [
+            {
+                "block": block,
+                "e_value": math.exp(min(float(watch.log_e[k]), MOST_LOG)),
+                "flagged_after_row": int(watch.flagged[k]) or None,
+            }
+            for k, block in enumerate(("x", "y"))
+        ]
+    }
+
+
+def _kernel(state: State) -> dict[str, Any]:
+    params = state.params
+    some: Any = state.core.pairs or state.core.blocks
+    widths = [s.bandwidth if s is not None else None for s in (some.x_scale, some.y_scale)]
+    if params.mode == "pairs":
+        return {"name": params.kernel, "bandwidths": [widths], "combinations": 1}
+    ladder = [[None if h is None else WIDEST * h / 2**r for h in widths] for r in range(RUNGS)]
+    return {"name": params.kernel, "bandwidths": ladder, "combinations": RUNGS}
+
+
+def _strongest(state: State) -> dict[str, Any]:
+    """The bandwidths whose experts won most."""
+    core = state.core
+    if core.blocks is None or not core.wealth.rounds:
+        return {}
+    best = int(core.wealth.experts.argmax()) // (len(core.wealth.experts) // RUNGS)
+    return {"strongest": {"bandwidths": _kernel(state)["bandwidths"][best]}}
+
+
+def _null(state: State) -> dict[str, Any]:
+    if state.params.mode == "pairs":
+        return {"scheme": "swaps within pairs of rows", "replicates": None, "exact": True}
+    rows = state.params.block
+    return {"scheme": f"permutations of blocks of {rows} rows", "replicates": 99, "exact": True}
+
+
+def _notices(state: State) -> list[Notice]:
+    core, params = state.core, state.params
+    outcome = _outcome(state)
+    if outcome == "unsound":
+        return [Notice("unsound-order", _remedies(state))]
+    if outcome == "none":
+        return [too_few_rows(core.used)]
+    watch = core.watch
+    if core.detector is not None and params.guard == "on":
+        return []
+    if watch is None:
+        return [GUARD_OFF]
+    flagged = [name for name, row in zip(("x", "y"), watch.flagged, strict=True) if row]
+    if flagged and params.guard == "on":
+        return [
+            Notice(
+                "serial-dependence",
+                f"the rows of block {flagged[0]} depend on their time (noticed after row "
+                f"{int(watch.flagged[watch.flagged > 0][0]):,}); the test holds, since the other "
+                "block shows no such sign",
+            )
+        ]
+    return []
+
+
+def _remedies(state: State) -> str:
+    watch = state.core.watch
+    noticed = (
+        f"at the alarm after row {int(state.core.doubtful[-1]):,}"
+        if watch is None
+        else (
+            f"after rows {int(watch.flagged[0]):,} and {int(watch.flagged[1]):,}, e-value "
+            f"{guard.FLAG:g} each"
+        )
+    )
+    return (
+        f"the rows of both blocks depend on their time (noticed {noticed}): a common season or "
+        f"memory looks like dependence. {remedies(state.params)}"
+    )
+
+
+def remedies(params: Any) -> str:
+    """What to try where rows depend on their time."""
+    choices = [f"use every N-th row (--thin {2 * max(params.thin, 2)} or more)"]
+    if params.mode == "blocks":
+        choices.append(f"compare rows far apart (--strided {2 * max(params.strided, 8)})")
+    choices.append("subtract the season of a calendar column (--residualise COLUMN)")
+    return f"Remedies: {', or '.join(choices)}"
+
+
+def draw(state: State) -> Picture:
+    """Evidence of the test and of the guard over the rows."""
+    core, params = state.core, state.params
+    guards: list[tuple[str, Any]] = [
+        ("guard of x", core.detector_x or core.wealth_x),
+        ("guard of y", core.detector_y or core.wealth_y),
+    ]
+    panels = [main_panel("dependence", core, params)]
+    panels += [guard_panel(title, found, params) for title, found in guards if found is not None]
+    return evidence_picture(panels, params.detect)

@@ -1,0 +1,1 @@
+"""What the tests of two samples share: pooled rows, columns, explanations, pictures."""

@@ -1,0 +1,121 @@
+"""Why two samples differ: rows that are least like the reference, and pairs of columns."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine import Work, mean_similarity, quadratic_forms
+from ...errors import UsageError
+from ...kernels import KERNELS, Bank, Rows, choose, pair_distances
+from ...nulls import Partition, step_down, tie_ranks
+from ...sample import Sample
+from ..common import DISTANCE_ROWS
+from .effect import Pairs, unbiased_mmd
+from .pooled import Pooled
+
+EXPLANATIONS = ("columns", "pairs", "rows")
+# Rows of each side that a row of the sample is compared with.
+COMPARED = 4096
+# Pairs of columns cost a kernel sum each.
+MOST_COLUMNS = 20
+
+
+def explanations(text: str) -> dict[str, int]:
+    """Read --explain: what is asked for, and of how many."""
+    asked: dict[str, int] = {}
+    for part in text.split(",") if text != "none" else ():
+        word, _, number = part.strip().partition("=")
+        count = number if number else "10"
+        if word not in EXPLANATIONS or (number and word != "rows") or not count.isdecimal():
+            raise UsageError(
+                f"--explain {text!r}: give columns, pairs, rows=K with a whole number K, several "
+                "of them separated by commas, or none"
+            )
+        asked[word] = int(count)
+    return asked
+
+
+def strange_rows(
+    samples: Sequence[Sample],
+    pooled: Pooled,
+    kernel: tuple[str, float],
+    count: int,
+    rng: np.random.Generator,
+) -> list[dict[str, object]]:
+    """The rows of the sample where the witness function is largest.
+
+    The witness at z is mean_j k(z, y_j) - mean_j k(z, x_j), y the sample, x the reference: large
+    where the sample has more rows than the reference has (Gretton et al. 2012). Of a large side,
+    4,096 rows at random stand for all.
+    """
+    sides = [np.arange(pooled.m), pooled.m + np.arange(pooled.n)]
+    reference, sample = sides if pooled.reference_first else sides[::-1]
+    bank = Bank(KERNELS[kernel[0]], (kernel[1],))
+    at = pooled.rows.take(sample)
+    means = []
+    for side in (reference, sample):
+        chosen = side
+        if len(side) > COMPARED:
+            chosen = np.sort(rng.choice(side, COMPARED, replace=False))
+        means.append(mean_similarity(at, pooled.rows.take(chosen), bank))
+    witness = means[1] - means[0]
+    top = np.argsort(-witness, kind="stable")[:count]
+    position = pooled.origin[sample[top]] - samples[0].n
+    numbers, inputs = samples[1].row_numbers, samples[1].row_inputs
+    return [
+        {
+            "row": int(numbers[p]),
+            "file": samples[1].inputs[inputs[p]].path if samples[1].inputs else None,
+            "witness": float(witness[t]),
+        }
+        for t, p in zip(top, position, strict=True)
+    ]
+
+
+def pair_tests(
+    rows: Rows,
+    names: Sequence[str],
+    cut: Partition,
+    signs: NDArray[np.int8],
+    pairs: Pairs,
+    weights: NDArray[np.float64] | None,
+    work: Work,
+) -> list[dict[str, object]]:
+    """Test every column, and every pair of columns, at their median bandwidth.
+
+    p-values are corrected together (step-down over the same labellings). Where a pair differs
+    and neither of its columns does, the difference is in how they go together.
+    """
+    d, width = rows.values.shape[1], rows.width
+    if width > MOST_COLUMNS:
+        raise UsageError(
+            f"--explain pairs: {width} columns make {width * (width - 1) // 2:,} pairs; choose up "
+            f"to {MOST_COLUMNS} columns with --columns"
+        )
+    sets = [*itertools.combinations(range(width), 1), *itertools.combinations(range(width), 2)]
+    T = []
+    for columns in sets:
+        part = Rows(
+            np.ascontiguousarray(rows.values[:, [c for c in columns if c < d]]),
+            np.ascontiguousarray(rows.codes[:, [c - d for c in columns if c >= d]]),
+        )
+        # Rows are in random order: the first ones are as good as any.
+        distances = pair_distances(part.take(slice(0, DISTANCE_ROWS)), "euclidean")
+        bank = choose(KERNELS["gaussian"], distances, "median", "")
+        T.append(
+            unbiased_mmd(quadratic_forms(part, cut.starts, signs, [bank], work, weights), pairs)[0]
+        )
+    ranks, adjusted = tie_ranks(np.array(T)), step_down(np.array(T))
+    order = sorted(range(len(sets)), key=lambda k: (adjusted[k], ranks[k, 0], len(sets[k])))
+    return [
+        {
+            "columns": [names[c] for c in sets[k]],
+            "p_value": float(ranks[k, 0]),
+            "adjusted_p_value": float(adjusted[k]),
+        }
+        for k in order
+    ]

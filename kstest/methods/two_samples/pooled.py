@@ -1,0 +1,303 @@
+"""What the two-sample tests share: pooled rows in an order that tells nothing, and the null.
+
+A test here gets its rows from `pool`, its blocks from `design`, and one of several refusals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import UsageError
+from ...kernels import Rows, scale_columns
+from ...nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
+from ...params import option
+from ...result import Notice, Result
+from ...sample import Sample
+from ..common import (
+    block_length,
+    check_block_length,
+    fingerprint,
+    serial_dependence,
+    weights_differ,
+)
+
+Rng = np.random.Generator
+
+# A test that does not reject has not shown that the distributions are the same.
+SENTENCES = {
+    True: "the samples differ: they are not draws from one distribution",
+    False: "no evidence at this level that the samples' distributions differ",
+}
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Rows of both samples.
+
+    Attributes
+    ----------
+    rows : Rows
+        Scaled: m rows of one sample, then n of the other, the smaller one first.
+    m, n : int
+    origin : ndarray of int (N,)
+        Position of each row in the concatenation of the samples as they were given.
+    groups : ndarray of int (N,) or None
+    weights : ndarray (N,) or None
+    names : tuple of str
+        Columns in the order of `rows`: numeric ones, then categorical ones; a column whose
+        missing cells are marked appears in both.
+    reference_first : bool
+        Whether the m rows are those of the first sample given.
+    scale : str
+        One of `kstest.kernels.SCALES`: how `rows` were scaled.
+    missing : ndarray of bool (N, d) or None
+        Numeric cells that are marked as missing.
+    """
+
+    rows: Rows
+    m: int
+    n: int
+    origin: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None
+    names: tuple[str, ...]
+    reference_first: bool
+    scale: str
+    missing: NDArray[np.bool_] | None = None
+
+    def present(self, column: int) -> NDArray[np.bool_] | None:
+        """Rows where a numeric column has a value; None where it has one everywhere."""
+        return None if self.missing is None else ~self.missing[:, column]
+
+
+def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
+    """Return the pooled rows, scaled; sorted within each sample unless their order matters.
+
+    Sorted, the answer depends neither on the order of rows in the file nor on which sample is
+    called the reference; columns come in order of their names.
+    """
+    numeric = sorted(range(len(samples[0].columns)), key=samples[0].columns.__getitem__)
+    categories = sorted(range(len(samples[0].categorical)), key=samples[0].categorical.__getitem__)
+    values = [s.values[:, numeric] for s in samples]
+    codes = [s.codes[:, categories] for s in samples]
+    names = [samples[0].columns[c] for c in numeric]
+    names += [samples[0].categorical[c] for c in categories]
+    missing = None
+    if any(s.missing is not None for s in samples):
+        marks = [
+            np.zeros(s.values.shape, bool) if s.missing is None else s.missing[:, numeric]
+            for s in samples
+        ]
+        holes = np.flatnonzero(marks[0].any(axis=0) | marks[1].any(axis=0))
+        codes = [
+            np.hstack([code, mark[:, holes]]).astype(np.int32)
+            for code, mark in zip(codes, marks, strict=True)
+        ]
+        names += [names[c] for c in holes]
+        missing = marks
+    orders = [np.arange(s.n) for s in samples]
+    if sort:
+        keys = [[*v.T, *c.T, *_extra(s)] for v, c, s in zip(values, codes, samples, strict=True)]
+        orders = [np.lexsort(k[::-1]) for k in keys]
+    first = 0 if not sort else _first(values, codes, orders)
+    sides = (first, 1 - first)
+    offset = (0, samples[0].n)
+
+    def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([parts[side][orders[side]] for side in sides])
+
+    marked = None if missing is None else joined(missing)
+    rows = Rows(
+        scale_columns(joined(values), scale, marked),
+        np.ascontiguousarray(joined(codes)),
+    )
+    groups = [s.groups for s in samples if s.groups is not None]
+    weights = [s.weights for s in samples if s.weights is not None]
+    return Pooled(
+        rows,
+        samples[first].n,
+        samples[1 - first].n,
+        np.concatenate([offset[side] + orders[side] for side in sides]).astype(np.int64),
+        joined(groups) if groups else None,
+        joined(weights) if weights else None,
+        tuple(names),
+        first == 0,
+        scale,
+        marked,
+    )
+
+
+def _extra(sample: Sample) -> list[NDArray[Any]]:
+    return [x for x in (sample.groups, sample.weights) if x is not None]
+
+
+def _first(
+    values: Sequence[NDArray[np.float64]],
+    codes: Sequence[NDArray[np.int32]],
+    orders: Sequence[NDArray[np.int64]],
+) -> int:
+    """The smaller sample or, tied, the one whose first different row is smaller."""
+    if len(values[0]) != len(values[1]):
+        return int(len(values[1]) < len(values[0]))
+    each: list[Sequence[NDArray[Any]]] = [values, codes]
+    for parts in each:
+        a, b = (part[order] for part, order in zip(parts, orders, strict=True))
+        if a.size and (a != b).any():
+            place = np.argmax((a != b).ravel())
+            return int(b.ravel()[place] < a.ravel()[place])
+    return 0
+
+
+def design(
+    samples: Sequence[Sample], pooled: Pooled, params: Any, rng: Rng
+) -> tuple[Partition, Rng, tuple[Notice, ...]]:
+    """Choose what is permuted; return it, the generator to go on with, and what to warn of.
+
+    Sorted data would meet the same shuffles in every data set, and the level would be that of
+    one set of permutations; so the pooled rows, which know no labels, enter the seed.
+    """
+    mark = fingerprint(pooled.rows, robust=pooled.scale == "robust")
+    rng = np.random.default_rng([int(rng.integers(2**63)), mark])
+    if pooled.groups is not None:
+        other = "--block-length" if params.block_length else f"--permute {params.permute}"
+        if other != "--permute auto":
+            raise UsageError(f"--group and {other}: groups are permuted; leave out one of the two")
+        return group_partition(pooled.groups, pooled.m, rng), rng, ()
+    if params.block_length is not None:
+        length = block_length(params.block_length, samples)
+        return time_partition(pooled.m, pooled.n, length, rng), rng, ()
+    smaller = min(pooled.m, pooled.n)
+    if params.permute == "rows":
+        cut = partition(pooled.m, pooled.n, 1, rng, most=None)
+    else:
+        cut = partition(pooled.m, pooled.n, bin_size(smaller, params.bins), rng)
+    return cut, rng, serial_dependence(samples)
+
+
+def bins() -> Any:
+    return option(BINS, "Bins of the smaller sample, at least, when bins are permuted.")
+
+
+def check_design(params: Any) -> None:
+    """Check what says how rows are permuted."""
+    check_block_length(params)
+    if not 2 <= params.bins <= BINS * 4:
+        raise UsageError(f"--bins {params.bins}: give a whole number from 2 to {BINS * 4}")
+
+
+def undecided(method: str, samples: Sequence[Sample], alpha: float) -> Result:
+    """The result as it stands before the test has run."""
+    return Result(
+        method=method,
+        verdict="no verdict",
+        alpha=alpha,
+        n={s.name: s.n for s in samples},
+        d=len(samples[0].columns) + len(samples[0].categorical),
+        columns=(*samples[0].columns, *samples[0].categorical),
+    )
+
+
+def null_block(cut: Partition, replicates: int, exact: bool = True) -> dict[str, object]:
+    """`Result.null` of a test that permutes the blocks of a partition."""
+    return {
+        "scheme": cut.scheme,
+        "replicates": replicates,
+        "exact": cut.exact and exact,
+        "bins": cut.movable,
+        "rows_per_bin": cut.size or None,
+    }
+
+
+def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
+    """No verdict, if a sample is too small for any."""
+    small = [s for s in samples if s.n < 2]
+    if not small:
+        return None
+    found = " and ".join(f"{s.n} row{'s' * (s.n != 1)} in the {s.name}" for s in small)
+    other = max(s.n for s in samples)
+    return refused(
+        base,
+        f"{found}: the test needs at least 2, and {_enough(other, base.alpha)} to reject at "
+        f"level {base.alpha}",
+    )
+
+
+def refused_for_labellings(cut: Partition, pooled: Pooled, base: Result) -> Result | None:
+    """No verdict, if too few labellings exist to reach p <= alpha."""
+    if cut.distinct >= 1 / base.alpha:
+        return None
+    what = f"{cut.movable // 2 if cut.paired else cut.movable} {cut.unit}"
+    text = (
+        f"{pooled.m} against {pooled.n} rows: only {cut.distinct} different labellings of the "
+        f"{what} exist, so no p-value can reach {base.alpha}"
+    )
+    advice = {
+        "rows": f"; it takes {_enough(max(pooled.m, pooled.n), base.alpha)}",
+        "bins of rows": "; raise --bins or use --permute rows",
+        "groups": "; more groups are needed",
+    }
+    return refused(base, text + advice.get(cut.unit, "; more rows or a smaller --block-length"))
+
+
+def refused_for_weights(pooled: Pooled, base: Result) -> Result | None:
+    """No verdict, if the weights themselves have another law on the other side."""
+    if pooled.weights is None:
+        return None
+    p = weights_differ(pooled.weights, pooled.m)
+    if p > WEIGHTS_LEVEL:
+        return None
+    return refused(
+        base,
+        f"the weights of the two samples differ (p = {p:.2g}): rows can be permuted with their "
+        "weights only if weights have one law on both sides. Use weights of one kind on both "
+        "sides, or draw unweighted rows in proportion to them",
+        "weights-differ",
+    )
+
+
+# Under the null the weights are exchangeable too, so this is the share of lost verdicts.
+WEIGHTS_LEVEL = 0.001
+
+
+def _enough(other: int, level: float) -> str:
+    """How many rows a side must have, against `other` rows, for 1 / level labellings."""
+    if other >= 2:
+        for k in range(2, other):
+            if math.comb(other + k, k) >= 1 / level:
+                return f"{k} rows against {other}"
+    return f"{balanced_rows(level)} rows on both sides"
+
+
+def balanced_rows(level: float) -> int:
+    """Smallest number of rows a side, the same on both, with 1 / level labellings."""
+    k = 2
+    while math.comb(2 * k, k) // 2 < 1 / level:
+        k += 1
+    return k
+
+
+def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:
+    summary = "too few rows to decide" if code.startswith("too-few") else "no decision is possible"
+    return replace(base, explanation={"summary": summary}, warnings=(Notice(code, why),))
+
+
+def constant(base: Result, why: str) -> Result:
+    """No labelling differs from another: p = 1, which is exact, and a word about it."""
+    notice = Notice(
+        "constant-statistic",
+        f"the statistic is the same under every labelling of the rows, as when {why}",
+    )
+    return replace(
+        base,
+        verdict="not rejected",
+        statistic=0.0,
+        p_value=1.0,
+        explanation={"summary": SENTENCES[False]},
+        warnings=(notice, *base.warnings),
+    )
