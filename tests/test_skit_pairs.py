@@ -196,7 +196,7 @@ def test_ten_batches_are_one_to_the_bit(tmp_path):
     shown = answer_show(ten)
     assert shown["explanation"]["all_pairs"] == whole["explanation"]["all_pairs"]
     code, message = run(tmp_path / "batch.csv", *chosen, "--alpha", "0.1", "--state", ten)
-    assert (code, message.split()[0]) == (2, "--alpha")
+    assert (code, "with --alpha 0.05 (the default), now --alpha 0.1" in message) == (2, True)
 
 
 def test_text_fits_and_a_look_is_a_line(tmp_path):
