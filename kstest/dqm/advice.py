@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..result import Result
 from . import alarms
 from .calibration import Calibration
-
-if TYPE_CHECKING:
-    from .explain import Column
+from .findings import Column
 
 # A column without which the evidence falls by this many powers of ten stands out.
 STRONG = 2.0

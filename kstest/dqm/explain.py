@@ -29,6 +29,7 @@ from ..result import Notice, Result
 from . import check
 from .advice import advice, meaning
 from .calibration import Calibration
+from .findings import Column, Ratios
 from .picture import picture
 
 Array = NDArray[np.float64]
@@ -46,51 +47,6 @@ class Params(check.Params):
     """Options of `explain`: those of `check`, for one batch."""
 
     events: int = option(20, "Events with the largest learned ratio to list.")
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one column has to do with it.
-
-    Attributes
-    ----------
-    column, kind : str
-    words : str
-        How the column differs by itself.
-    t, t_without : float, float or None
-        Statistic at the strongest width with all columns, and without this one.
-    log10_p, log10_p_without : float, float or None
-        Analytic p-values of both.
-    evidence : float
-        log10_p_without - log10_p: powers of ten of evidence that are lost without the column.
-    """
-
-    column: str
-    kind: str
-    words: str
-    t: float
-    t_without: float | None
-    log10_p: float
-    log10_p_without: float | None
-    evidence: float
-
-
-@dataclass(frozen=True)
-class Ratios:
-    """The learned log ratio f at every event.
-
-    Attributes
-    ----------
-    reference, batch : ndarray (N_R,) and (n,)
-    converged : bool
-    ridge : float
-        Penalty per unit of data weight.
-    """
-
-    reference: Array
-    batch: Array
-    converged: bool
-    ridge: float
 
 
 @single_blas()

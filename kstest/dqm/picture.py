@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from ..picture import LOG_RATIO, Bars, Curve, Drawing, Histogram, Panel, Picture
 from ..result import Result
 from ..sample import Sample
 from .advice import STRONG
-
-if TYPE_CHECKING:
-    from .explain import Column, Ratios
+from .findings import Column, Ratios
 
 Array = NDArray[np.float64]
 

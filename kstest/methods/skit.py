@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from .stream.rows import (
 )
 from .stream.skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
 from .stream.skit_options import Params
+from .stream.skit_state import State
 
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing"})
@@ -70,26 +71,6 @@ REFERENCES = """\
   journal = {Statistical Science}, volume = {38}, year = {2023}
 }
 """
-
-
-@dataclass(frozen=True)
-class State:
-    """A stream under test.
-
-    Attributes
-    ----------
-    params : Params
-    columns : Columns
-    sides : tuple of tuple of str
-        The names of both blocks; with all pairs of columns, of every column.
-    core : Core
-        What is kept of the rows.
-    """
-
-    params: Params
-    columns: Columns
-    sides: tuple[tuple[str, ...], ...]
-    core: Core
 
 
 def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:

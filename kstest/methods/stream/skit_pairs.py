@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from ..dependence.pairs_map import pairs_map
 from .detection import MOST_LOG, evidence, numbers
 from .picture import evidence_picture, rejection_panel
 from .skit_report import GUARD_OFF, remedies, too_few_rows
-
-if TYPE_CHECKING:
-    from ..skit import State
+from .skit_state import State
 
 _VERDICTS: tuple[Verdict, ...] = ("not rejected", "rejected", "no verdict")
 # Pairs and columns that a warning names.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...betting import guard
 from ...betting.features import RUNGS, WIDEST
@@ -11,9 +11,7 @@ from ...picture import Picture
 from ...result import Notice, Result, Verdict
 from .detection import MOST_LOG, alarms, evidence, numbers, when
 from .picture import evidence_picture, guard_panel, main_panel
-
-if TYPE_CHECKING:
-    from ..skit import State
+from .skit_state import State
 
 _SUMMARIES = {
     "rejected": "the blocks are dependent",
