@@ -92,7 +92,10 @@ def _parse(text: str, suffix: str) -> Any:
             raise ValueError("write values out instead of referring to them by *")
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+        said = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise ValueError(f"{where}{said}") from None
 
 
 def _check_keys(table: dict[Any, Any], path: str) -> None:

@@ -130,7 +130,8 @@ def kept_blocks(lists: Sequence[tuple[str, str]], sample: Sample) -> tuple[tuple
     for block, (option, text) in zip(kept, lists, strict=True):
         if not block:
             raise UsageError(
-                f"{option} {shown(text)}: --exclude, --columns or --group leave no column of it."
+                f"{option} {shown(text)}: none of its columns is read, because of --columns, "
+                "--exclude or --group. Name them in --columns too, or leave that out"
             )
     return kept
 
