@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels import Bank, Rows
 from . import jit
+from .denormals import flushed_denormals
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
 
@@ -78,7 +79,8 @@ def block_sums(
             if _suits_compiled(rows, bank, weights is not None):
                 parts.append(_compiled(rows, starts, bank, work, squares, weights))
             else:
-                parts.append(_numpy(rows, starts, bank, work, squares, weights))
+                with flushed_denormals():
+                    parts.append(_numpy(rows, starts, bank, work, squares, weights))
     counted = [p.squares for p in parts if p.squares is not None]
     return Sums(
         np.concatenate([p.blocks for p in parts]), np.concatenate(counted) if squares else None
