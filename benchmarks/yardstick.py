@@ -1,8 +1,8 @@
 """The yardstick: the fastest plain loop we know for summing a ladder of Gaussian kernels.
 
 One thread, float32, equal blocks, nothing but the sums: no diagonal to leave out, no odd block
-sizes, no other kernels, no squares, and no denormal numbers. The engine is measured against it within one run, because
-absolute speeds of shared machines mean nothing.
+sizes, no other kernels, no squares, and no denormal numbers. The engine is measured against it
+within one run, because absolute speeds of shared machines mean nothing.
 """
 
 from __future__ import annotations
