@@ -3,9 +3,10 @@
     python3 benchmarks/engine.py [--n 16384] [--repeat 3]
 
 Prints giga-pairs per CPU second on one thread for the yardstick and for the engine's block sums
-(of 32 blocks, squares included), their ratio, and the wall-clock gain of two threads; then the
-whole test `mmd` at n = m = 16,384, d = 10, 999 permutations, against the yardstick for as many
-rungs; then row permutations at n = m = 2,000; then growth in n and d. Run it on an idle machine.
+(of 32 blocks, squares included), their ratio, and the wall-clock gain of two threads; then sums by
+Fourier series beside the sweep over pairs, for one and two columns; then the whole test `mmd` at
+n = m = 16,384, d = 10, 999 permutations, against the yardstick for as many rungs; then row
+permutations at n = m = 2,000; then growth in n and d. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ import numpy as np
 import yardstick
 
 import kstest
-from kstest.engine import Work, block_sums, blocks
-from kstest.kernels import KERNELS, Bank
+from kstest.engine import Work, block_sums, blocks, fourier, single_blas
+from kstest.kernels import KERNELS, Bank, Rows, ladder, pair_distances
+
+# Bandwidths of the default grid for normal rows.
+DEFAULT = {1: 15, 2: 11, 10: 8, 50: 6}
 
 
 def engine_seconds(n, d, rungs, threads, repeat, clock):
@@ -36,8 +40,8 @@ def engine_seconds(n, d, rungs, threads, repeat, clock):
 def sweep_table(n, repeat):
     print("giga-pairs per CPU second, one thread; bar: ratio >= 0.80, two threads >= 1.8")
     print(f"{'d':>5} {'rungs':>6} {'yardstick':>10} {'engine':>8} {'ratio':>6} {'2 threads':>10}")
-    for d in (2, 10, 50):
-        for rungs in (1, 10):
+    for d in (1, 2, 10, 50):
+        for rungs in (1, 10, DEFAULT[d]):
             pairs = n**2 / 2 / 1e9
             limit = yardstick.seconds(n, d, rungs, repeat=repeat)
             one = engine_seconds(n, d, rungs, 1, repeat, time.process_time)
@@ -49,6 +53,38 @@ def sweep_table(n, repeat):
                 f"{d:5d} {rungs:6d} {pairs / limit:10.3f} {pairs / one:8.3f} "
                 f"{limit / one:6.2f} {wall[0] / wall[1]:9.2f}x"
             )
+
+
+def series_table(repeat):
+    print("\nblock sums of 128 blocks, default bandwidths, one thread, CPU seconds; error: largest")
+    print("of a block sum against float64 (at 4,000 rows), of the sweep and of the series")
+    print(f"{'d':>5} {'rows':>9} {'sweep':>8} {'series':>8} {'gain':>6} {'errors':>18}")
+    for d in (1, 2):
+        for n in (4_000, 40_000, 400_000):
+            rows = np.random.default_rng(1).normal(size=(n, d))
+            bank = ladder(KERNELS["gaussian"], pair_distances(rows[:500], "euclidean"))
+            starts = np.linspace(0, n, 129).astype(np.int64)
+            work, found = Work(threads=1), {}
+
+            def sums(way, rows=rows, starts=starts, bank=bank, work=work, found=found):
+                with single_blas():
+                    if way == "series":
+                        found[way] = fourier.fourier_sums(Rows.of(rows), starts, bank, work)[0]
+                    else:
+                        found[way] = block_sums(rows, starts, [bank], work).blocks
+
+            series = yardstick.best(lambda: sums("series"), repeat)
+            sweep = yardstick.best(lambda: sums("sweep"), repeat) if n < 100_000 else np.nan
+            errors = ""
+            if n == 4_000:
+                steps, blocks.NUMPY_STEPS = blocks.NUMPY_STEPS, np.inf
+                exact = block_sums(rows, starts, [bank], work).blocks
+                blocks.NUMPY_STEPS = steps
+                errors = "  ".join(
+                    f"{np.abs(found[way] / exact - 1)[exact > 0].max():.1e}"
+                    for way in ("sweep", "series")
+                )
+            print(f"{d:5d} {n:9,d} {sweep:8.3f} {series:8.3f} {sweep / series:6.1f} {errors:>18}")
 
 
 def mmd_seconds(n, d, repeat, threads, clock, **options):
@@ -91,9 +127,12 @@ def main():
     parser.add_argument("--n", type=int, default=16_384)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
+    chosen, steps = blocks._suits_series, blocks.NUMPY_STEPS
     blocks.NUMPY_STEPS = 0  # measure the compiled sweep at every size
+    blocks._suits_series = lambda *a: False
     sweep_table(options.n, options.repeat)
-    blocks.NUMPY_STEPS = 4e8
+    series_table(options.repeat)
+    blocks._suits_series, blocks.NUMPY_STEPS = chosen, steps
     whole_tests(options.repeat)
     growth(options.repeat)
 

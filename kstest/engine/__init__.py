@@ -13,7 +13,8 @@ The engine never holds that matrix and never repeats the sweep::
 
 - `blocks` sums the kernel over pairs of blocks. It has three ways to make the values, chosen by
   size: NumPy in float64 (small inputs, which then need not load numba), and two compiled float32
-  sweeps, with direct distances (few columns) or from a matrix product (many columns).
+  sweeps, with direct distances (few columns) or from a matrix product (many columns). `fourier`
+  makes the same sums without pairs, of Gaussian kernels in one or two columns.
 - `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
   forms v' K v of all labellings.
 - `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
@@ -25,7 +26,8 @@ The engine never holds that matrix and never repeats the sweep::
   explicit feature map; its compiled loops are in `sequence_leaves`. Import it by its own name:
   nothing else needs it, and start-up counts.
 - `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
-  `jit` the options and the disk cache of compiled code; `work` threads and progress.
+  `jit` the options and the disk cache of compiled code; `work` threads and progress; `denormals`
+  keeps the processor from spending its time on numbers that count as zero.
 
 Sums are accumulated in float64 over strips in a fixed order, every task writes its own cells, and
 the matrix products are kept on one thread each: the answer does not depend on the number of

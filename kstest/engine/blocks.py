@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..kernels import Bank, Rows
 from . import jit
 from .denormals import flushed_denormals
+from .fourier import fourier_sums
+from .fourier import seconds as fourier_seconds
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
 
@@ -20,6 +22,9 @@ PRODUCT_COLUMNS = 8
 PRODUCT_STEPS = 1e5  # multiplications for a pair of blocks, on average
 # Below this many elementary steps NumPy has finished before numba is imported.
 NUMPY_STEPS = 4e8
+# CPU seconds a step of either sweep, those of loading compiled code, and below how many of them no
+# other way is looked for (benchmarks/engine.py).
+NUMPY_STEP, COMPILED_STEP, LOADING, SHORT = 1.2e-9, 5e-11, 0.3, 0.02
 # One compiled call covers about this many steps (0.1 to 0.3 s), so that progress moves and
 # Ctrl-C is heard.
 CALL_STEPS = 2e9
@@ -71,20 +76,31 @@ def block_sums(
     Notes
     -----
     Memory: the rows three times in float32, L G^2 numbers, and a tile per thread. Time: N^2 / 2
-    pairs times d plus the number of bandwidths.
+    pairs times d plus the number of bandwidths; Gaussian kernels of one or two columns take time
+    proportional to N where that is less (`kstest.engine.fourier`).
     """
     parts, rows = [], Rows.of(rows)
     with single_blas():
         for bank in banks:
-            if _suits_compiled(rows, bank, weights is not None):
+            if _suits_series(rows, len(starts) - 1, bank):
+                blocks, counted = fourier_sums(rows, starts, bank, work, weights)
+                parts.append(Sums(blocks, counted if squares else None))
+            elif _suits_compiled(rows, bank, weights is not None):
                 parts.append(_compiled(rows, starts, bank, work, squares, weights))
             else:
                 with flushed_denormals():
                     parts.append(_numpy(rows, starts, bank, work, squares, weights))
-    counted = [p.squares for p in parts if p.squares is not None]
+    kept = [p.squares for p in parts if p.squares is not None]
     return Sums(
-        np.concatenate([p.blocks for p in parts]), np.concatenate(counted) if squares else None
+        np.concatenate([p.blocks for p in parts]), np.concatenate(kept) if squares else None
     )
+
+
+def _suits_series(rows: Rows, blocks: int, bank: Bank) -> bool:
+    """Say whether a Fourier series is faster than a sweep over pairs."""
+    steps = _steps(len(rows), rows.width, len(bank))
+    sweep = min(NUMPY_STEP * steps, COMPILED_STEP * steps + LOADING)
+    return sweep > SHORT and fourier_seconds(rows, blocks, bank) < sweep
 
 
 def _suits_compiled(rows: Rows, bank: Bank, weighted: bool = False) -> bool:
