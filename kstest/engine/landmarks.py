@@ -1,0 +1,243 @@
+"""Block sums from kernel values at landmark rows: time proportional to the number of rows.
+
+With landmarks z_1..z_r, the Nystrom kernel
+
+    k_z(x, y) = k(x, z) C^-1 k(z, y),   C = k(z, z) + eps r I,
+
+is positive definite and at most k. Its sums over pairs of blocks need k(x_i, z_j) only, summed over
+the rows of each block: with B (G, r) these sums and C = R R', the table of block sums is S S',
+S = B R^-T. A permutation test with k_z is exact like one with k, as long as the landmarks do not
+tell the two samples apart; who chooses them sees to that (`kstest.methods.two_samples`). From
+r = sqrt(N) on the test separates at the rate of the test with k (Chatalic, Letizia, Schreuder,
+Rosasco 2025, arXiv 2502.13570).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import Bank, Rows
+from .blocks import single_suffices
+from .tiles import TILE_ROWS, Points, distances, tile_values
+from .work import Work, run_tasks, single_blas, stage
+
+Array = NDArray[np.float64]
+AnyArray = NDArray[np.floating[Any]]
+
+# Share of the trace added to C. Kernel values in single precision are off by 6e-8, which C^-1/2
+# magnifies by 1 / sqrt(eps r): a smaller one would let rounding noise in.
+RIDGE = 1e-6
+# Rows that say how large kernel values are.
+SIZED = 1500
+
+
+def landmark_count(n: int) -> int:
+    """Return how many landmarks N rows get: sqrt(N), from 256 to 1,024, a multiple of 64."""
+    return int(np.clip(64 * np.ceil(np.sqrt(n) / 64), 256, 1024))
+
+
+def landmark_sums(
+    rows: Rows,
+    starts: NDArray[np.int64],
+    landmarks: Rows,
+    banks: Sequence[Bank],
+    work: Work,
+    weights: Array | None = None,
+) -> tuple[Array, Array]:
+    """Sum the Nystrom kernels of all banks over all pairs of blocks.
+
+    Parameters
+    ----------
+    rows : Rows
+        N rows, block after block.
+    starts : ndarray of int (G + 1,)
+    landmarks : Rows
+        r rows.
+    banks : sequence of Bank
+        L kernels in all.
+    work : Work
+    weights : ndarray (N,), optional
+        The sums are then of w_i w_j k_z(x_i, x_j).
+
+    Returns
+    -------
+    blocks : ndarray (L, G, G)
+        Without the pairs i = i, which the Nystrom kernel does not know exactly: their sum over a
+        block is taken to be the share of the sum of w_i^2 k(x_i, x_i) that it is in a sample of
+        rows.
+    size : ndarray (L,)
+        Root mean square of k(x_i, x_j), i != j, over a sample of rows.
+
+    Notes
+    -----
+    Time: N r kernel values of every bandwidth, L r^3 / 3 and L G^2 r. Memory: 8 L G r bytes.
+    """
+    # Evenly spaced: blocks hold rows in random order, and no random numbers are needed.
+    few = rows.take(np.linspace(0, len(rows) - 1, min(SIZED, len(rows))).astype(np.int64))
+    tables, sizes, share = [], [], 1.0 / len(banks)
+    for number, bank in enumerate(banks):
+        sums = _row_sums(rows, starts, landmarks, bank, weights, stage(work, number * share, 1.0))
+        values = _values(_joined(landmarks, few), len(landmarks), bank)
+        own, own_few, shift = _corrections(rows, few, starts, landmarks, bank, weights)
+        for l in range(len(bank)):
+            inner, outer = values[l][: len(landmarks)], values[l][len(landmarks) :]
+            root = np.linalg.cholesky(inner + RIDGE * len(inner) * np.eye(len(inner)))
+            with single_blas():
+                features = _whitened(root, sums[l])
+                table = features @ features.T
+                at_few = float((_whitened(root, outer) ** 2).sum())
+            table[np.diag_indices(len(table))] -= own * (at_few / own_few)
+            tables.append(table - shift)
+        sizes.append(_sizes(few, bank))
+        work.progress((number + 1) * share)
+    return np.array(tables), np.concatenate(sizes)
+
+
+def _whitened(root: Array, values: Array) -> Array:
+    """Return values R^-T; shape (rows, r)."""
+    from scipy.linalg import solve_triangular
+
+    out = solve_triangular(root, values.T, lower=True, overwrite_b=False, check_finite=False)
+    return np.ascontiguousarray(out.T)
+
+
+def _joined(landmarks: Rows, rows: Rows) -> Rows:
+    """Landmarks first, then rows."""
+    return Rows(
+        np.concatenate([landmarks.values, rows.values]),
+        np.concatenate([landmarks.codes, rows.codes]),
+    )
+
+
+def _row_sums(
+    rows: Rows,
+    starts: NDArray[np.int64],
+    landmarks: Rows,
+    bank: Bank,
+    weights: Array | None,
+    work: Work,
+) -> Array:
+    """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r)."""
+    both, r = _joined(landmarks, rows), len(landmarks)
+    points = Points.of(both, np.float32 if single_suffices(both, bank) else np.float64)
+    heavy = np.ones(len(rows)) if weights is None else weights
+    largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
+    heavy = (heavy / largest).astype(points.rows.dtype)
+    lengths = _lengths(both, landmarks, bank)
+    tiles = _tiles(points, r, bank)
+    out = np.zeros((len(bank), len(starts) - 1, r))
+
+    def task(g: int) -> None:
+        for first in range(int(starts[g]), int(starts[g + 1]), TILE_ROWS):
+            i = slice(first, min(first + TILE_ROWS, int(starts[g + 1])))
+            at = slice(r + i.start, r + i.stop)
+            for l, values in enumerate(tiles(at)):
+                out[l, g] += heavy[i] @ values
+            if lengths is not None:
+                out[:, g] += heavy[i] @ lengths[at] + heavy[i].sum() * lengths[:r]
+
+    tasks: list[Callable[[], None]] = [partial(task, g) for g in range(len(starts) - 1)]
+    with single_blas():
+        run_tasks(tasks, np.diff(starts).astype(float).tolist(), work)
+    out *= largest
+    return out
+
+
+def _tiles(points: Points, r: int, bank: Bank) -> Callable[[slice], Iterator[AnyArray]]:
+    """Return what yields the kernel values of a range of rows at the landmarks, per bandwidth.
+
+    A grid of Gaussian bandwidths without categories has a way of its own, three times as fast:
+    one matrix product makes -a |x - z|^2 = 2 a x.z - a |x|^2 - a |z|^2.
+    """
+    plain = bank.kernel.name == "gaussian" and bank.squaring and not points.codes.shape[1]
+    if not plain:
+        return lambda i: tile_values(points, i, slice(0, r), bank)
+    kind = points.rows.dtype.type
+    a = kind(bank.factors[0])
+    ones = np.ones((len(points), 1), kind)
+    left = np.hstack([2 * a * points.rows, -a * points.norms[:, None], -ones])
+    right = np.vstack([points.columns[:, :r], ones[:r].T, a * points.norms[None, :r]])
+
+    def gaussian(i: slice) -> Iterator[AnyArray]:
+        values = left[i] @ right
+        np.minimum(values, 0, out=values)
+        np.exp(values, out=values)
+        yield values
+        for _ in range(len(bank) - 1):
+            np.multiply(values, values, out=values)
+            yield values
+
+    return gaussian
+
+
+def _values(both: Rows, r: int, bank: Bank) -> Array:
+    """k(x_i, z_j) of all rows i, the r landmarks first; shape (L, rows, r)."""
+    points, n = Points.of(both), len(both)
+    out = np.empty((len(bank), n, r))
+    lengths = _lengths(both, both.take(slice(0, r)), bank)
+    with single_blas():
+        for l, values in enumerate(tile_values(points, slice(0, n), slice(0, r), bank)):
+            out[l] = values
+    if bank.kernel.has_bandwidth:
+        out[:, np.arange(r), np.arange(r)] = 1.0
+    if lengths is not None:
+        out += lengths[:, None] + lengths[:r]
+    return out
+
+
+def _lengths(both: Rows, landmarks: Rows, bank: Bank) -> Array | None:
+    """Distances to the middle of the landmarks, for kernels that are not positive definite.
+
+    With them -|x - y| becomes |x - c| + |y - c| - |x - y|, which is, and which has the same MMD.
+    """
+    if bank.kernel.has_bandwidth:
+        return None
+    middle = Rows(np.median(landmarks.values, axis=0, keepdims=True), landmarks.codes[:1])
+    points = Points.of(_joined(middle, both))
+    return np.sqrt(distances(points, slice(1, len(both) + 1), slice(0, 1), "euclidean")[:, 0])
+
+
+def _corrections(
+    rows: Rows,
+    few: Rows,
+    starts: NDArray[np.int64],
+    landmarks: Rows,
+    bank: Bank,
+    weights: Array | None,
+) -> tuple[Array, float, Array]:
+    """What is to be taken from a table of block sums.
+
+    Returns
+    -------
+    own : ndarray (G,)
+        Sums of w_i^2 k(x_i, x_i) over every block.
+    own_few : float
+        Sum of k(x_i, x_i) over a few rows.
+    shift : ndarray (G, G)
+        What `_lengths` has added to the pairs i != j.
+    """
+    heavy = np.ones(len(rows)) if weights is None else weights
+    lengths, of_few = (_lengths(part, landmarks, bank) for part in (rows, few))
+    squares = np.add.reduceat(heavy * heavy, starts[:-1])
+    if lengths is None or of_few is None:  # k(x, x) = 1
+        return squares, float(len(few)), np.zeros((len(squares),) * 2)
+    own = np.add.reduceat(2 * heavy * heavy * lengths, starts[:-1])
+    total, weight = (np.add.reduceat(v, starts[:-1]) for v in (heavy * lengths, heavy))
+    shift = np.outer(total, weight) + np.outer(weight, total) - np.diag(own)
+    return own, float(2 * of_few.sum()) or 1.0, shift
+
+
+def _sizes(few: Rows, bank: Bank) -> Array:
+    """Root mean square of k over the pairs of a few rows, per bandwidth."""
+    n, points = len(few), Points.of(few)
+    totals = np.zeros(len(bank))
+    for first in range(0, n, TILE_ROWS):
+        i = slice(first, min(first + TILE_ROWS, n))
+        for l, values in enumerate(tile_values(points, i, slice(0, n), bank)):
+            totals[l] += float((values * values).sum())
+    return np.asarray(np.sqrt(totals / max(n * (n - 1), 1)))
