@@ -156,3 +156,14 @@ def test_kernels_that_do_not_vary_are_dropped():
     T = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1e-13, 0.0, 1e-13], [0.1, 0.2, 0.3]])
     keep = informative(T, np.array([1.0, 0.0, 1.0, 1.0]))
     np.testing.assert_array_equal(keep, [False, False, False, True])
+
+
+@pytest.mark.parametrize("m", [100, 333])
+@pytest.mark.parametrize("fixed", [(0, 0), (20, 20), (1, 60)])
+def test_as_many_rows_keep_their_label_as_asked(m, fixed, rng):
+    cut = partition(m, 200, 7, rng, fixed=fixed)
+    rest = cut.order[cut.starts[cut.movable] :]
+    assert (rest < m).sum() >= fixed[0]
+    assert (rest >= m).sum() >= fixed[1]
+    assert sorted(cut.order) == list(range(m + 200))
+    assert set(cut.sizes[: cut.movable]) == {7}

@@ -14,7 +14,8 @@ The engine never holds that matrix and never repeats the sweep::
 - `blocks` sums the kernel over pairs of blocks. It has three ways to make the values, chosen by
   size: NumPy in float64 (small inputs, which then need not load numba), and two compiled float32
   sweeps, with direct distances (few columns) or from a matrix product (many columns). `fourier`
-  makes the same sums without pairs, of Gaussian kernels in one or two columns.
+  makes the same sums without pairs, of Gaussian kernels in one or two columns; `landmarks` those of
+  the Nystrom kernel, for very many rows.
 - `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
   forms v' K v of all labellings.
 - `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
@@ -42,6 +43,7 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 
 from .blocks import Sums, block_sums
 from .forms import Forms, quadratic_forms, signed_sums
+from .landmarks import landmark_count, landmark_sums
 from .margins import Margin, bare, margins
 from .products import grid_products, table_products
 from .residuals import Basis, Residual, choose_smoother, residuals
@@ -62,6 +64,8 @@ __all__ = [
     "choose_smoother",
     "cross_values",
     "grid_products",
+    "landmark_count",
+    "landmark_sums",
     "margins",
     "mean_similarity",
     "pair_numbers",

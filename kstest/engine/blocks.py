@@ -96,6 +96,11 @@ def block_sums(
     )
 
 
+def series_serves(rows: Rows | NDArray[np.float64], blocks: int, banks: Sequence[Bank]) -> bool:
+    """Say whether the pairs of all banks are summed in linear time, by Fourier series."""
+    return all(_suits_series(Rows.of(rows), blocks, bank) for bank in banks)
+
+
 def _suits_series(rows: Rows, blocks: int, bank: Bank) -> bool:
     """Say whether a Fourier series is faster than a sweep over pairs."""
     steps = _steps(len(rows), rows.width, len(bank))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import Bank, Rows
-from .blocks import block_sums
+from .blocks import block_sums, series_serves
+from .landmarks import landmark_sums
 from .tiles import TILE_ROWS, Points, tile_values
 from .work import Work, run_tasks, single_blas
 
@@ -38,6 +39,8 @@ class Forms:
         only the scale of its rounding errors, possibly the mean of k in absolute value.
     blocks : ndarray (L, G, G) or None
         Kernel sums over pairs of blocks; None if there were too many blocks to keep them.
+    landmarks : int
+        Number of landmarks the sums were made with; 0 if all pairs were summed.
     """
 
     quadratic: NDArray[np.float64]
@@ -45,6 +48,7 @@ class Forms:
     total: NDArray[np.float64]
     size: NDArray[np.float64]
     blocks: NDArray[np.float64] | None = None
+    landmarks: int = 0
 
 
 def quadratic_forms(
@@ -54,6 +58,7 @@ def quadratic_forms(
     banks: Sequence[Bank],
     work: Work,
     weights: NDArray[np.float64] | None = None,
+    landmarks: Rows | None = None,
 ) -> Forms:
     """Evaluate the forms of all labellings.
 
@@ -68,22 +73,41 @@ def quadratic_forms(
         L kernels in all.
     work : Work
     weights : ndarray (N,), optional
+    landmarks : Rows, optional
+        Sum the kernel's values at these rows instead of all pairs (`kstest.engine.landmarks`); not
+        where a series sums all pairs in linear time.
     """
+    if landmarks is not None and not series_serves(rows, len(starts) - 1, banks):
+        table, size = landmark_sums(Rows.of(rows), starts, landmarks, banks, work, weights)
+        return _of_blocks(table, size, signs, len(landmarks))
     if len(starts) - 1 > MOST_STORED:
         if len(starts) - 1 != len(rows):
             raise ValueError(f"at most {MOST_STORED} blocks, or blocks of one row")
         parts = [_from_rows(rows, signs, bank, work, weights) for bank in banks]
-        names = ("quadratic", "linear", "total", "size")
-        return Forms(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+        return Forms(
+            np.concatenate([p.quadratic for p in parts]),
+            np.concatenate([p.linear for p in parts]),
+            np.concatenate([p.total for p in parts]),
+            np.concatenate([p.size for p in parts]),
+        )
     several = sum(map(len, banks)) > 1
     sums = block_sums(rows, starts, banks, work, several, weights)
-    v = signs.astype(np.float64)
-    quadratic = signed_sums(sums.blocks, v)
-    with single_blas():
-        linear = sums.blocks.sum(axis=1) @ v
     total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
     size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
-    return Forms(quadratic, linear, total, size, sums.blocks)
+    return _of_blocks(sums.blocks, size, signs)
+
+
+def _of_blocks(
+    blocks: NDArray[np.float64],
+    size: NDArray[np.float64],
+    signs: NDArray[np.int8],
+    landmarks: int = 0,
+) -> Forms:
+    v = signs.astype(np.float64)
+    with single_blas():
+        linear = blocks.sum(axis=1) @ v
+    total = blocks.sum(axis=(1, 2))
+    return Forms(signed_sums(blocks, v), linear, total, size, blocks, landmarks)
 
 
 def signed_sums(blocks: NDArray[np.float64], signs: NDArray[Any]) -> NDArray[np.float64]:

@@ -32,8 +32,8 @@ AnyArray = NDArray[np.floating[Any]]
 # Share of the trace added to C. Kernel values in single precision are off by 6e-8, which C^-1/2
 # magnifies by 1 / sqrt(eps r): a smaller one would let rounding noise in.
 RIDGE = 1e-6
-# Rows that say how large kernel values are.
-SIZED = 1500
+# Rows that say how large kernel values are; any number that sees no labels serves.
+SIZED = 500
 
 
 def landmark_count(n: int) -> int:
@@ -77,6 +77,8 @@ def landmark_sums(
     -----
     Time: N r kernel values of every bandwidth, L r^3 / 3 and L G^2 r. Memory: 8 L G r bytes.
     """
+    import scipy.linalg  # noqa: F401  (before its BLAS is kept on one thread)
+
     # Evenly spaced: blocks hold rows in random order, and no random numbers are needed.
     few = rows.take(np.linspace(0, len(rows) - 1, min(SIZED, len(rows))).astype(np.int64))
     tables, sizes, share = [], [], 1.0 / len(banks)
@@ -86,8 +88,8 @@ def landmark_sums(
         own, own_few, shift = _corrections(rows, few, starts, landmarks, bank, weights)
         for l in range(len(bank)):
             inner, outer = values[l][: len(landmarks)], values[l][len(landmarks) :]
-            root = np.linalg.cholesky(inner + RIDGE * len(inner) * np.eye(len(inner)))
             with single_blas():
+                root = np.linalg.cholesky(inner + RIDGE * len(inner) * np.eye(len(inner)))
                 features = _whitened(root, sums[l])
                 table = features @ features.T
                 at_few = float((_whitened(root, outer) ** 2).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -53,13 +54,16 @@ def stage(work: Work, start: float, stop: float) -> Work:
 @contextmanager
 def single_blas() -> Iterator[None]:
     """Keep matrix products on the calling thread: our threads are one level above them."""
-    with _libraries().limit(limits=1, user_api="blas"):
+    with _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
         yield
 
 
 @cache
-def _libraries() -> Any:
-    """The loaded BLAS libraries: looking for them takes longer than a small test."""
+def _libraries(with_scipy: bool) -> Any:
+    """The loaded BLAS libraries: looking for them takes longer than a small test.
+
+    SciPy brings one of its own, which counts once it is loaded.
+    """
     import threadpoolctl
 
     return threadpoolctl.ThreadpoolController()

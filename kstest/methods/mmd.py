@@ -38,6 +38,7 @@ from .two_samples.effect import (
     unbiased_mmd,
 )
 from .two_samples.explanation import explanations, pair_tests, strange_rows
+from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.picture import picture as picture
 from .two_samples.pooled import (
     SENTENCES,
@@ -112,6 +113,7 @@ class Params:
         "Unit of each column: pooled median absolute deviation, standard deviation, or as it is.",
         choices=SCALES,
     )
+    features: str = features()
     permute: str = permute()
     bins: int = bins()
     block_length: str | None = block_length()
@@ -134,6 +136,7 @@ class Params:
         bandwidth_numbers(self.bandwidth)
         check_design(self)
         check_tolerance(self.tolerance, names)
+        check_features(self.features)
         explanations(self.explain)
 
 
@@ -167,6 +170,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
+
+    With many rows (`features`) the kernel is replaced by its Nystrom approximation at r landmark
+    rows whose label no labelling changes, so the test stays exact and its cost grows like N r
+    instead of N^2 / 2: see `kstest.engine.landmarks`.
 
     Missing cells marked by an indicator are a level of their own, and categories are equal or
     not: see `kstest.kernels.rows`. Weights multiply every row's share of its sample and move
@@ -202,7 +209,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return few
     check_bounded(params.tolerance, samples)
     pooled = pool(samples, params.scale, sort=params.block_length is None)
-    cut, rng, notices = design(samples, pooled, params, rng)
+    counts = landmarks_of_each(params, pooled.m, pooled.n)
+    cut, rng, notices = design(samples, pooled, params, rng, counts)
     none = refused_for_labellings(cut, pooled, base) or refused_for_weights(pooled, base)
     if none:
         return none
@@ -212,7 +220,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     used = banks(rows, params.kernel, params.bandwidth, params.aggregate, rng)
     two_stages = params.aggregate == "mmdagg" and sum(map(len, used)) > 1
     signs = labellings(cut, params.permutations * (2 if two_stages else 1), rng)
-    forms = quadratic_forms(rows, cut.starts, signs, used, work, weights)
+    marks = rows.take(choose(cut, pooled.m, counts, rng)) if any(counts) else None
+    forms = quadratic_forms(rows, cut.starts, signs, used, work, weights, marks)
     pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
@@ -222,7 +231,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     given = bandwidth_numbers(params.bandwidth) and params.scale == "none"
     base = replace(
         base,
-        kernel=_kernel_block(kernels, params),
+        kernel=_kernel_block(kernels, params, forms.landmarks),
         null=null_block(cut, params.permutations, exact=not params.tolerance or bool(given)),
         warnings=(*missingness(samples), *notices),
     )
@@ -270,13 +279,16 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     )
 
 
-def _kernel_block(kernels: list[tuple[str, float]], params: Params) -> dict[str, object]:
+def _kernel_block(
+    kernels: list[tuple[str, float]], params: Params, landmarks: int
+) -> dict[str, object]:
     names = {name for name, _ in kernels}
     return {
         "name": ",".join(name for name in KERNELS if name in names),
         "bandwidths": [h if KERNELS[name].has_bandwidth else None for name, h in kernels],
         "aggregate": params.aggregate if len(kernels) > 1 else None,
         "scale": params.scale,
+        **({"landmarks": landmarks} if landmarks else {}),
     }
 
 

@@ -99,7 +99,12 @@ def bin_size(smaller: int, bins: int = BINS) -> int:
 
 
 def partition(
-    m: int, n: int, size: int, rng: np.random.Generator, most: int | None = MOST_BINS
+    m: int,
+    n: int,
+    size: int,
+    rng: np.random.Generator,
+    most: int | None = MOST_BINS,
+    fixed: tuple[int, int] = (0, 0),
 ) -> Partition:
     """Cut m rows of one sample and n of another into bins of `size` rows, at random.
 
@@ -113,8 +118,11 @@ def partition(
         Shuffles the rows within each sample, and the order of the bins.
     most : int or None
         Bins at most; the surplus of the larger side is fixed. None: all move.
+    fixed : (int, int)
+        Rows of each sample, at least, that keep their label. What is computed from them alone may
+        use their labels: given them, the other rows are exchangeable.
     """
-    count_x, count_y = m // size, n // size
+    count_x, count_y = (m - fixed[0]) // size, (n - fixed[1]) // size
     if most is not None:
         smaller = min(count_x, count_y)
         larger = max(most - smaller, smaller)
@@ -124,14 +132,14 @@ def partition(
     labels = np.repeat(np.array([1, -1], np.int8), [count_x, count_y])
     # In random order, so that a rounded statistic is exchangeable too: see kstest.engine.
     shuffle = rng.permutation(len(moving))
-    fixed = [(1, x[count_x * size :]), (-1, y[count_y * size :])]
-    fixed = [(label, rows) for label, rows in fixed if len(rows)]
-    lengths = [size] * len(moving) + [len(rows) for _, rows in fixed]
+    rest = [(1, x[count_x * size :]), (-1, y[count_y * size :])]
+    rest = [(label, rows) for label, rows in rest if len(rows)]
+    lengths = [size] * len(moving) + [len(rows) for _, rows in rest]
     return Partition(
-        order=np.concatenate([moving[shuffle].ravel(), *(rows for _, rows in fixed)]),
+        order=np.concatenate([moving[shuffle].ravel(), *(rows for _, rows in rest)]),
         starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         movable=len(moving),
-        labels=np.concatenate([labels[shuffle], np.array([s for s, _ in fixed], np.int8)]),
+        labels=np.concatenate([labels[shuffle], np.array([s for s, _ in rest], np.int8)]),
         size=size,
         unit="rows" if size == 1 else "bins of rows",
     )

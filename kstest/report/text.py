@@ -153,6 +153,8 @@ def _kernel(result: Result) -> str:
     if len(result.kernel["bandwidths"]) > 1 and strongest.get("bandwidth") is not None:
         axes = ", along axes without correlation" if strongest.get("scale") == "whiten" else ""
         text += f", strongest at {number(strongest['bandwidth'])}{axes}"
+    if result.kernel.get("landmarks"):
+        text += f"; summed at {result.kernel['landmarks']:,} landmark rows"
     return text
 
 

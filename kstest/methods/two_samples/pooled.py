@@ -155,9 +155,15 @@ def _first(
 
 
 def design(
-    samples: Sequence[Sample], pooled: Pooled, params: Any, rng: Rng
+    samples: Sequence[Sample],
+    pooled: Pooled,
+    params: Any,
+    rng: Rng,
+    fixed: tuple[int, int] = (0, 0),
 ) -> tuple[Partition, Rng, tuple[Notice, ...]]:
     """Choose what is permuted; return it, the generator to go on with, and what to warn of.
+
+    Where bins of rows are permuted, at least `fixed` rows of each sample keep their label.
 
     Sorted data would meet the same shuffles in every data set, and the level would be that of
     one set of permutations; so the pooled rows, which know no labels, enter the seed.
@@ -176,7 +182,7 @@ def design(
     if params.permute == "rows":
         cut = partition(pooled.m, pooled.n, 1, rng, most=None)
     else:
-        cut = partition(pooled.m, pooled.n, bin_size(smaller, params.bins), rng)
+        cut = partition(pooled.m, pooled.n, bin_size(smaller, params.bins), rng, fixed=fixed)
     return cut, rng, serial_dependence(samples)
 
 
