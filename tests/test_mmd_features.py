@@ -35,8 +35,8 @@ def rejections(law, m, n, sets, features):
 
 @pytest.mark.parametrize("law", LAWS)
 def test_level_is_kept(law):
-    low, high = stats.binom.ppf([0.0005, 0.9995], 60, 0.05)
-    assert low <= rejections(law, 300, 900, 60, "64") <= high
+    low, high = stats.binom.ppf([0.0005, 0.9995], 40, 0.05)
+    assert low <= rejections(law, 300, 900, 40, "64") <= high
 
 
 @pytest.mark.slow
