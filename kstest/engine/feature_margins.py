@@ -187,10 +187,10 @@ def _squares(
     table = (rows @ rows.T).astype(np.float64)
     picked = np.arange(count) * count + orders  # (B, s)
     picked = np.hstack([picked, np.full((len(orders), 1), count**2)])
-    total = np.zeros(len(orders))
-    for a in range(count + 1):
-        total += table[picked[:, a, None], picked].sum(axis=1)
-    return total
+    total = table.diagonal()[picked].sum(axis=1)
+    for a in range(count):
+        total += 2 * table[picked[:, a, None], picked[:, a + 1 :]].sum(axis=1)
+    return np.asarray(total)
 
 
 def _diagonals(x: Array, y: Array, orders: Index, count: int, size: int) -> Array:
