@@ -22,9 +22,9 @@ from ..report import render
 from ..result import Notice, Result
 from ..sample import Sample
 from ..sources import Feed, columns_of, given_options, read_feeds, read_options
-from . import fingerprint, output, state_file
+from . import destinations, fingerprint, output, state_file
 from . import ledger as ledgers
-from .command import arguments, deliver, working
+from .command import LOCK_TIMEOUT, arguments, deliver, files_of, working
 from .state_file import Saved
 
 OPTIONS = [
@@ -44,6 +44,7 @@ OPTIONS = [
         is_flag=True,
         help="With --state: count these rows even if they were counted before.",
     ),
+    LOCK_TIMEOUT,
     click.Option(
         ["--follow"],
         is_flag=True,
@@ -116,6 +117,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
     sides, params = arguments(module, given)
     module.check_given(params, _given())
     _check(given)
+    destinations.require(given, files_of(sides), params)
     reading = read_options(module.SAMPLES, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
     follow = module.SAMPLES[-1] if given["follow"] else ""
@@ -125,7 +127,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
         if given["state"]:
             from ..archive import locked
 
-            stack.enter_context(locked(given["state"]))
+            stack.enter_context(locked(given["state"], given["lock_timeout"]))
             if state_file.exists(given["state"]):
                 saved = state_file.read(given["state"])
                 fingerprint.require_same(given["state"], saved, name, params, reading)
@@ -152,8 +154,6 @@ def _given() -> set[str]:
 
 
 def _check(given: Mapping[str, Any]) -> None:
-    output.check(given["output"])
-    output.check(given["state"], "--state")
     if given["look_every"] and given["form"] != "jsonl":
         raise UsageError("--look-every: is for --format jsonl, a line per look")
     for name in ("batch_id", "allow_duplicate"):
@@ -163,7 +163,6 @@ def _check(given: Mapping[str, Any]) -> None:
             )
     if given.get("plot"):
         check_plot(given["plot"])
-        output.check(given["plot"], "--plot")
 
 
 def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:

@@ -20,6 +20,13 @@ BLOCK_CELLS = 1 << 19  # 4 MB as float64
 _STRINGS = ("string", "large_string")
 _INDEX = re.compile(r"__index_level_\d+__")
 _BROKEN = " Is the file complete?"
+# A buffer size makes pyarrow stream the column chunks; without, it loads them whole. Checksums of
+# pages are compared where the writer made some.
+_PARQUET: dict[str, Any] = {
+    "buffer_size": 1 << 20,
+    "pre_buffer": False,
+    "page_checksum_verification": True,
+}
 
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
 
@@ -30,17 +37,14 @@ def open_parquet(opened: Opened) -> Table:
 
     with converting(opened.label, _BROKEN):
         file, digest, close = seekable(opened)
-        # A buffer size makes pyarrow stream the column chunks; without, it loads them whole.
-        parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+        parquet = pq.ParquetFile(file, **_PARQUET)
         schema = parquet.schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         texts = [n for n in names if base_name(schema.field(n).type) in _STRINGS]
         if texts:  # let the decoder look words up once per dictionary, not once per row
             file.seek(0)
-            reread = pq.ParquetFile(
-                file, buffer_size=1 << 20, pre_buffer=False, read_dictionary=texts
-            )
+            reread = pq.ParquetFile(file, read_dictionary=texts, **_PARQUET)
         else:
             reread = parquet
         rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // len(names)))
@@ -123,11 +127,18 @@ def kinds_of(
 def blocks_of(
     schema: pa.Schema, batches: Batches, wanted: Wanted, where: str, hint: str = ""
 ) -> Iterator[Block]:
-    """Yield the wanted columns of record batches."""
+    """Yield the wanted columns of record batches.
+
+    Each is checked in full: of a damaged file offsets, indices or lengths may point anywhere, and
+    what is read from there would be foreign memory, or the end of the process.
+    """
     numbers = [schema.names[j] for j in wanted.numbers]
     texts = [schema.names[j] for j in wanted.texts]
     with converting(where, hint):
-        for batch in batches(list(dict.fromkeys([*numbers, *texts]))):
+        names = list(dict.fromkeys([*numbers, *texts]))
+        for batch in batches(names):
+            for name in names:
+                batch.column(name).validate(full=True)
             for start in range(0, batch.num_rows, BLOCK_ROWS):
                 part = batch.slice(start, BLOCK_ROWS)
                 yield to_block([part.column(n) for n in numbers], [part.column(n) for n in texts])
@@ -180,6 +191,7 @@ def _first_value(batches: Iterable[Any], name: str) -> tuple[int, object]:
     row = 0
     for _, batch in zip(range(4), batches, strict=False):
         column = batch.column(name)
+        column.validate(full=True)
         for i in range(min(len(column), 1000)):
             if column[i].is_valid:
                 return row + i + 1, column[i].as_py()
