@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import stat
@@ -41,12 +42,19 @@ def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None)
     written = {option_name(n): given[n] for n in WRITTEN if given.get(n) is not None}
     for name, path in written.items():
         check(path, name, regular=name[2:] in KEPT)
-    read = {key: path for path in inputs for key in _identities(path)}
-    read |= {key: path for path in _files_of(params) for key in _identities(path, globs=False)}
+    read: dict[object, str] = {}
+    for path, found in [*_all(inputs, True), *_all(_files_of(params), False)]:
+        key: object = (found.st_dev, found.st_ino)
+        if key in read and stat.S_ISFIFO(found.st_mode):
+            raise UsageError(
+                f"{path}: is a pipe, which can be read only once, and is named twice; write it to "
+                "a file first"
+            )
+        read[key] = path
     taken: dict[object, str] = {}
     for name, path in written.items():
-        found = status(path)
-        if found is not None and not stat.S_ISREG(found.st_mode):
+        there = status(path)
+        if there is not None and not stat.S_ISREG(there.st_mode):
             continue  # a device is not destroyed, and may serve twice
         key = identity(path)
         if key in read:
@@ -88,21 +96,17 @@ def check(path: str, option: str, *, regular: bool = False) -> None:
         raise OutputError(f"{option} {path}: no permission to write in {parent}")
 
 
-def _identities(path: str, globs: bool = True) -> Iterator[object]:
-    """The files that a name or glob of an input stands for, as far as there are any."""
-    if path == "-":
-        try:
-            found = os.fstat(sys.stdin.fileno())
-        except (OSError, ValueError, AttributeError):  # closed, or none of the system
-            return
-        yield (found.st_dev, found.st_ino)
-        return
-    exact = not globs or os.path.lexists(path) or not glob.has_magic(path)
-    for name in [path] if exact else glob.iglob(path, recursive=True):
-        try:
-            yield identity(name)
-        except (OSError, ValueError):
-            continue  # the reader says what is wrong
+def _all(paths: Iterable[str], globs: bool) -> Iterator[tuple[str, os.stat_result]]:
+    """What the names and globs of inputs stand for, as far as it exists."""
+    for path in paths:
+        if path == "-":
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or in a test
+                yield path, os.fstat(sys.stdin.fileno())
+            continue
+        exact = not globs or os.path.lexists(path) or not glob.has_magic(path)
+        for name in [path] if exact else glob.iglob(path, recursive=True):
+            with contextlib.suppress(OSError, ValueError):  # the reader says what is wrong
+                yield path, os.stat(name)
 
 
 def _files_of(params: Any) -> Iterator[str]:

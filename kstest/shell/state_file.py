@@ -18,7 +18,7 @@ from ..betting.packing import pack, unpack
 from ..errors import DataError
 from ..methods.stream.rows import Columns
 from ..registry import METHODS
-from .ledger import Ledger
+from .ledger import Ledger, from_earlier
 
 KIND, VERSION = "state", 1
 
@@ -35,8 +35,21 @@ class Saved:
 
 
 def exists(path: str) -> bool:
-    """Whether there is a state; an empty file is one that was reserved."""
-    return os.path.exists(path) and os.path.getsize(path) > 0
+    """Whether there is a state.
+
+    Raises
+    ------
+    DataError
+        If the file is empty: whether a stream was lost, its owner has to say.
+    """
+    if not os.path.exists(path):
+        return False
+    if not os.path.getsize(path):
+        raise DataError(
+            f"{path}: is empty, so the state that was here is lost; bring it back from a copy, or "
+            "remove the file to begin a new stream"
+        )
+    return True
 
 
 def write(path: str, saved: Saved) -> None:
@@ -73,12 +86,18 @@ def read(path: str) -> Saved:
         columns = Columns(**{k: _tuples(v) for k, v in header["columns"].items()})
         core = unpack(module.Core, header["core"], _named(arrays, "core."))
         state = module.restore(params, columns, core, header)
-        ledger = unpack(Ledger, header["ledger"], _named(arrays, "ledger."))
+        ledger = _ledger(header["ledger"], _named(arrays, "ledger."))
         return Saved(header["method"], header["params"], header["reading"], state, ledger)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: is a state, but not of this kstest ({error}); begin a new one"
         ) from error
+
+
+def _ledger(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ledger:
+    if "contents" in arrays:
+        return from_earlier(header, arrays["contents"], arrays["ids"])
+    return unpack(Ledger, header, arrays)
 
 
 def _named(arrays: Mapping[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
