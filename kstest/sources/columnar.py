@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from kstest.errors import DataError
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
-from kstest.sources.table import TEXT, Block, Table, Wanted, require_unique
+from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
 from kstest.sources.wording import option_value, shown
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def _table(
     require_unique(names, opened.label)
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
+        require_few(picked, opened.label)
         return kinds_of(schema, batches, picked, opened.label, _BROKEN)
 
     def blocks(wanted: Wanted) -> Iterator[Block]:
