@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..archive.schema import Number, Numbers, Part, Word
+from ..betting.packing import Declared
 from ..errors import DataError
 from ..sources.wording import shown
 
@@ -66,6 +68,24 @@ class Ledger:
     def forgotten(self) -> int:
         """Batches of which nothing is known but that they were."""
         return self.count - len(self.records)
+
+
+def _consistent(ledger: Ledger) -> bool:
+    return len(ledger.records) <= ledger.count
+
+
+# What a file may hold of a ledger, see `kstest.archive.schema`.
+DECLARED = Declared(
+    {
+        Ledger: {
+            "count": Number(),
+            "records": Numbers(("k", RECORD), "u1"),
+            "open": Part({}),
+        },
+        Open: {"rows": Number(1), "content": Word(), "head": Word(), "name": Word()},
+    },
+    {Ledger: _consistent},
+)
 
 
 def begin() -> Ledger:

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..archive import load, save
+from ..archive.schema import typed
 from ..betting.packing import pack, unpack
 from ..errors import DataError
+from ..methods.stream.kept import core_of
 from ..methods.stream.rows import Columns
 from ..registry import METHODS
-from .ledger import Ledger, from_earlier
+from .ledger import DECLARED, Ledger, from_earlier
 
 KIND, VERSION = "state", 1
 
@@ -82,9 +84,9 @@ def read(path: str) -> Saved:
     header, arrays = load(path, KIND, (VERSION,))
     try:
         module = METHODS[header["method"]].load()
-        params = module.Params(**{k: _tuples(v) for k, v in header["params"].items()})
-        columns = Columns(**{k: _tuples(v) for k, v in header["columns"].items()})
-        core = unpack(module.Core, header["core"], _named(arrays, "core."))
+        params = typed(module.Params, header["params"])
+        columns = typed(Columns, header["columns"])
+        core = core_of(header["method"], params, columns, header["core"], _named(arrays, "core."))
         state = module.restore(params, columns, core, header)
         ledger = _ledger(header["ledger"], _named(arrays, "ledger."))
         return Saved(header["method"], header["params"], header["reading"], state, ledger)
@@ -97,12 +99,8 @@ def read(path: str) -> Saved:
 def _ledger(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ledger:
     if "contents" in arrays:
         return from_earlier(header, arrays["contents"], arrays["ids"])
-    return unpack(Ledger, header, arrays)
+    return unpack(Ledger, header, arrays, DECLARED, {})
 
 
 def _named(arrays: Mapping[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
     return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
