@@ -278,7 +278,7 @@ def _changed(array, rng):
         axis = rng.randrange(array.ndim)
         return np.repeat(array, rng.choice((0, 2, 3)), axis) if rng.random() < 0.5 else array[1:]
     if how == 2:
-        return rng.choice((array.reshape(-1), array[None], array.T, np.float64(1.0), array[:0]))
+        return rng.choice((array.reshape(-1), array[None], array.T, np.float64(1.0), array.ravel()[:0]))
     array = np.array(array)
     if array.size:
         places = [rng.randrange(array.size) for _ in range(rng.choice((1, 1, array.size)))]
