@@ -196,7 +196,8 @@ def numbers(text):
         found = json.loads(text.splitlines()[0] if text.count("\n") < 3 else text)
     except (ValueError, IndexError):
         return None
-    keys = ("statistic", "p_value", "e_value", "n", "columns", "verdict")
+    # Not the columns: of their names in Parquet there is no checksum.
+    keys = ("statistic", "p_value", "e_value", "n", "d", "verdict")
     return [found.get(key) for key in keys] if isinstance(found, dict) else None
 
 
@@ -278,7 +279,9 @@ def _changed(array, rng):
         axis = rng.randrange(array.ndim)
         return np.repeat(array, rng.choice((0, 2, 3)), axis) if rng.random() < 0.5 else array[1:]
     if how == 2:
-        return rng.choice((array.reshape(-1), array[None], array.T, np.float64(1.0), array.ravel()[:0]))
+        return rng.choice(
+            (array.reshape(-1), array[None], array.T, np.float64(1.0), array.ravel()[:0])
+        )
     array = np.array(array)
     if array.size:
         places = [rng.randrange(array.size) for _ in range(rng.choice((1, 1, array.size)))]

@@ -195,3 +195,103 @@ def test_a_file_of_batches_that_begin_alike(tmp_path):
         found = answer(write(tmp_path / f"{k}.csv", x, y), "--state", state)[1]
         assert found["n"] == {"data": 50 * (k + 1)}
     assert answer(tmp_path / "0.csv", "--state", state)[1]["n"] == {"data": 150}
+
+
+class Following:
+    """A clock for a file that is followed in this process: what happens at each look."""
+
+    def __init__(self, monkeypatch, *steps):
+        from kstest.sources import growing
+
+        self.steps = list(steps)
+        monkeypatch.setattr(growing, "WAIT", 0.0)
+        monkeypatch.setattr(growing.time, "sleep", self.sleep)
+
+    def sleep(self, seconds):
+        if not self.steps:
+            raise KeyboardInterrupt
+        self.steps.pop(0)()
+
+
+def lines(path):
+    return path.read_text().splitlines(keepends=True)
+
+
+def grown(batches, tmp_path):  # noqa: F811
+    path = tmp_path / "grown.csv"
+    path.write_text("".join(lines(batches[0])))
+    return path
+
+
+def test_a_followed_file_that_is_rotated_or_removed_ends(batches, tmp_path, monkeypatch):  # noqa: F811
+    state, path = tmp_path / "s.kst", grown(batches, tmp_path)
+
+    def more():
+        with open(path, "a") as stream:
+            stream.writelines(lines(batches[1])[1:])
+
+    def rotate():
+        path.rename(tmp_path / "grown.csv.1")
+        path.write_text("".join(lines(batches[2])))
+
+    nothing = [lambda: None] * 20
+    Following(monkeypatch, more, rotate, *nothing)
+    found = answer(path, "--state", state, "--follow")[1]
+    assert found["n"] == {"data": 200}
+    assert found["warnings"][0]["code"] == "file-ended"
+    assert "replaced by another file" in found["warnings"][0]["message"]
+    Following(monkeypatch, path.unlink, *nothing)
+    found = answer(path, "--state", state, "--follow")[1]
+    assert found["n"] == {"data": 300}
+    assert "was removed" in found["warnings"][0]["message"]
+    # The old file goes on where it was left, and nothing is counted twice.
+    with open(tmp_path / "grown.csv.1", "a") as stream:
+        stream.writelines(lines(batches[3])[1:])
+    assert answer(tmp_path / "grown.csv.1", "--state", state)[1]["n"] == {"data": 400}
+
+
+@pytest.mark.parametrize("regrown", [0, 1, 5])
+def test_a_followed_file_that_is_truncated_stops_with_a_message(
+    regrown,
+    batches,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    """Also where it is longer than before at the next look."""
+    state, path = tmp_path / "s.kst", grown(batches, tmp_path)
+
+    def anew():
+        with open(path, "r+") as stream:
+            stream.truncate()
+            for batch in batches[5 : 5 + regrown]:
+                stream.writelines(lines(batch))
+
+    Following(monkeypatch, lambda: None, anew, *[lambda: None] * 20)
+    code, message = run(path, "--state", state, "--follow")
+    assert code == 2
+    assert "while it was followed" in message
+    assert [o.rows for o in state_file.read(str(state)).ledger.open] == [100]
+
+
+def test_waiting_saves_on_a_timer(batches, tmp_path, monkeypatch):  # noqa: F811
+    state, path, seen = tmp_path / "s.kst", grown(batches, tmp_path), []
+    monkeypatch.setattr(sequential, "CHECKPOINT", 0.0)
+
+    def look():
+        seen.append([o.rows for o in state_file.read(str(state)).ledger.open])
+        raise Terminated(signal.SIGTERM)
+
+    Following(monkeypatch, lambda: None, look)
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        run(path, "--state", state, "--follow")
+    assert seen == [[100]]
+
+
+def test_following_what_begins_like_a_counted_batch_is_refused(batches, tmp_path, monkeypatch):  # noqa: F811
+    state, path = tmp_path / "s.kst", grown(batches, tmp_path)
+    answer(batches[0], "--state", state, "--batch-id", "a")
+    Following(monkeypatch)
+    for words in ([path], [batches[1], "--batch-id", "a"]):
+        code, message = run(*words, "--state", state, "--follow")
+        assert code == 2
+        assert "counted before" in message
