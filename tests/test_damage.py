@@ -70,8 +70,9 @@ def test_every_flipped_byte_is_refused_or_read_without_harm(kind, tmp_path):
         except DataError:
             refused += 1
         else:
-            # Arrow has no checksums: there a number may be another one. Parquet has.
-            assert kind != "parquet" or found == right
+            # Arrow has no checksums: there a number may be another one. Parquet has, of all but the
+            # names of columns.
+            assert kind != "parquet" or found[1:] == right[1:]
     assert refused > 40
 
 
