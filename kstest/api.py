@@ -27,12 +27,12 @@ def function(name: str) -> Callable[..., Result]:
     def test(*data: Any, **given: Any) -> Result:
         from .plot import check, draw
         from .run import execute, picture
-        from .shell import output
+        from .shell import destinations, output
 
         plot = None if given.get("plot") is None else os.fspath(given["plot"])
         if plot is not None and "plot" in others:
             check(plot)
-            output.check(plot, "plot")
+            destinations.check(plot, "plot")
         call = _call(name, module, data, given, others)
         result = execute(name, call.samples, call.params, call.notices, call.work, call.reading)
         if plot is not None:

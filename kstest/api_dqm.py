@@ -137,13 +137,13 @@ def explain(
     """
     from .plot import check as check_plot
     from .plot import draw
-    from .shell import output
+    from .shell import destinations, output
 
     params = _params(explaining.Params, given, "explain")
     path = None if plot is None else os.fspath(plot)
     if path is not None:
         check_plot(path)
-        output.check(path, "plot")
+        destinations.check(path, "plot")
     own = _batch(calibration, batch, 1)
     result, picture = explaining.explain(calibration, own, params, _work(threads))
     if path is not None:

@@ -1,13 +1,14 @@
 """The `kstest` command: a lazy group, and the one place that turns outcomes into exit codes.
 
-0 not rejected, 1 rejected, 2 could not run, 3 no verdict, 70 a bug in kstest, 130 interrupted.
-Click alone would exit 1 on a traceback, on Ctrl-C and on a closed pipe, which a CI job reads as
-"rejected"; `main` owns them all.
+0 not rejected, 1 rejected, 2 could not run, 3 no verdict, 70 a bug in kstest, 130 interrupted, 143
+and 129 ended by SIGTERM and SIGHUP. Click alone would exit 1 on a traceback, on Ctrl-C and on a
+closed pipe, which a CI job reads as "rejected"; `main` owns them all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -22,6 +23,7 @@ from .registry import COMMANDS, METHODS
 
 BUG = 70
 INTERRUPTED = 130
+COMPLETION = "_KSTEST_COMPLETE"
 
 UTILITIES = {
     "completions": "Print the completion script of a shell.",
@@ -72,6 +74,7 @@ def warmup() -> int:
     from .betting.warm import load
     from .engine import Work
     from .engine.warm import warm
+    from .shell import output
 
     clock = time.process_time()
     compiling: list[str] = []
@@ -79,11 +82,8 @@ def warmup() -> int:
     where = warm(work)
     load(work)
     seconds = f"in {time.process_time() - clock:.1f} s of CPU time"
-    click.echo(
-        f"compiled {seconds}; kept in {where}"
-        if compiling
-        else f"already compiled; kept in {where}"
-    )
+    how = f"compiled {seconds}" if compiling else "already compiled"
+    output.write(f"{how}; kept in {where}\n", None)
     return 0
 
 
@@ -92,57 +92,93 @@ def warmup() -> int:
 def completions(shell: str) -> int:
     from click.shell_completion import get_completion_class
 
+    from .shell import output
+
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(found(cli, {}, "kstest", "_KSTEST_COMPLETE").source())
+    output.write(found(cli, {}, "kstest", COMPLETION).source() + "\n", None)
     return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    import kstest
+    code = BUG
+    try:
+        import kstest
 
-    kstest.own_process = True
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    code = run(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
-    # Not sys.exit: a thread of pyarrow that still reads ahead would abort the interpreter's end
-    # with code 134. Nothing is left to be written: output files were closed and renamed.
-    os._exit(code)
+        from .shell import messages, signals
+
+        kstest.own_process = True
+        messages.occupy_closed()
+        signals.install()
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+    except KeyboardInterrupt as error:  # a second one, while the first was answered
+        code = getattr(error, "exit_code", INTERRUPTED)
+    finally:
+        # Not sys.exit: a thread of pyarrow that still reads ahead would abort the interpreter's end
+        # with code 134. Nothing is left to be written: output files were closed and renamed.
+        os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; nothing escapes."""
+    from .shell.messages import say, silence
+
     try:
-        code = cli.main(list(arguments), prog_name="kstest", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return _invoke(arguments)
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        say(text.getvalue().rstrip())
         return 2
     except KstestError as error:
-        click.echo(f"kstest: error: {error}", err=True)
+        say(f"kstest: error: {error}")
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("kstest: interrupted", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        say(f"kstest: interrupted{f' by {error}' if str(error) else ''}")
+        return getattr(error, "exit_code", INTERRUPTED)
     except BrokenPipeError:
-        from .shell.output import silence_stdout
-
-        silence_stdout()
+        silence(sys.stdout)
         return 0
     except MemoryError:
-        click.echo("kstest: error: not enough memory for this many rows and columns", err=True)
+        say("kstest: error: not enough memory for this many rows and columns")
+        return 2
+    except OSError as error:  # the help on a full disk, no free descriptor
+        silence(sys.stdout)
+        _trace(arguments)
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"kstest: error: {where}the system refuses: {error.strerror or error}")
         return 2
     except Exception as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-        click.echo(
+        _trace(arguments)
+        say(
             f"kstest: internal error: {type(error).__name__}: {error}\n"
             f"This is a bug in kstest {__version__}, not in your data; please report it with the "
-            "command and the output of --debug.",
-            err=True,
+            "command and the output of --debug."
         )
         return BUG
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Run the command; unlike click's own `main` it exits nowhere and writes no message."""
+    try:
+        if COMPLETION in os.environ:
+            cli.main(list(arguments), prog_name="kstest", standalone_mode=False)
+        with cli.make_context("kstest", list(arguments)) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except SystemExit as end:  # of a completion
+        return 0 if end.code in (0, None) else 2
+    return code if isinstance(code, int) else 0
+
+
+def _trace(arguments: Sequence[str]) -> None:
+    from .shell.messages import say
+
+    if "--debug" in arguments:
+        say(traceback.format_exc().rstrip())

@@ -8,6 +8,11 @@ test are in `kstest.result`.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Escape the characters that a terminal would obey, and leave all others."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class KstestError(Exception):
     """Anything the user can mend. Printed as one message, never with a traceback."""
 

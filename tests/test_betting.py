@@ -10,7 +10,18 @@ import naive_betting as naive
 import numpy as np
 import pytest
 
-from kstest.betting import bets, blocks, decision, guard, leaves, packing, pairs, symmetric, wealth
+from kstest.betting import (
+    bets,
+    blocks,
+    decision,
+    guard,
+    leaves,
+    packing,
+    pairs,
+    schemas,
+    symmetric,
+    wealth,
+)
 from kstest.betting import features as betting_features
 from kstest.betting.rows import Rows
 
@@ -111,7 +122,10 @@ def test_states_are_packed_and_unpacked_to_the_bit(kind, design, gaussian):
     _, _, state, found = path(design, kind, x, y)
     for value in (state, found):
         header, arrays = packing.pack(value)
-        again = packing.unpack(type(value), json.loads(json.dumps(header)), arrays)
+        declared = packing.Declared(schemas.SCHEMAS, schemas.INVARIANTS)
+        lengths = {} if kind is pairs else schemas.sizes(design)
+        parsed = json.loads(json.dumps(header))
+        again = packing.unpack(type(value), parsed, arrays, declared, lengths)
         header_again, arrays_again = packing.pack(again)
         assert header == header_again
         assert {k: v.tobytes() for k, v in arrays.items()} == {

@@ -19,7 +19,7 @@ from kstest.archive import load
 from kstest.betting.packing import pack
 from kstest.cli import cli
 from kstest.errors import KstestError
-from kstest.shell import ledger, state_file
+from kstest.shell import state_file
 
 
 def write(path, x, y):
@@ -315,12 +315,12 @@ def test_a_stream_that_was_cut_off_goes_on_where_it_was_saved(batches, tmp_path,
     monkeypatch.setattr(state_file, "write", cut)
     CliRunner().invoke(cli, ["skit", str(tmp_path / "all.csv"), "--state", str(state), *looks])
     assert len(saves) == 5  # the interruption saves once more
-    assert state_file.read(str(state)).ledger.open_rows == 440
+    assert [o.rows for o in state_file.read(str(state)).ledger.open] == [440]
     monkeypatch.undo()
     answer(tmp_path / "all.csv", "--state", state)
     answer(tmp_path / "all.csv", "--state", clean)
     assert core(state) == core(clean)
-    assert state_file.read(str(state)).ledger.open_rows == 0
+    assert state_file.read(str(state)).ledger.open == ()
     # other rows than those that were cut off are a batch of their own
     other = tmp_path / "other.kst"
     real(str(other), saves[-1])
@@ -355,7 +355,7 @@ def test_a_growing_file_is_followed_and_after_a_kill_or_an_interruption_gone_on_
         code = process.wait(60)
         assert code == (130 if end is signal.SIGINT else -signal.SIGKILL)
         process.stdout.close()
-    assert state_file.read(str(state)).ledger.open_rows == 700
+    assert [o.rows for o in state_file.read(str(state)).ledger.open] == [700]
     clean = tmp_path / "clean.kst"
     first = tmp_path / "first.csv"
     first.write_text("".join(text[:701]))
@@ -387,16 +387,6 @@ def test_two_processes_take_turns(batches, tmp_path):
     processes = [shell(batch, "--state", state) for batch in batches[:3]]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
     assert answer_show(state)["n"] == {"data": 300}
-
-
-def test_ledger_remembers_the_latest_batches():
-    found = ledger.begin()
-    digests = [f"{k:064x}" for k in range(1, ledger.KEPT + 11)]
-    for digest in digests:
-        found = ledger.with_batch(found, digest * 1, None)
-    assert found.count == ledger.KEPT + 10
-    assert len(found.contents) == ledger.KEPT
-    assert ledger.counted(found, digests[-1], None, "f")
 
 
 @pytest.mark.slow

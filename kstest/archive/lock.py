@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,14 +24,14 @@ def locked(path: str | Path, seconds: float = 10.0) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    target = Path(path).resolve()
+    target = Path(os.path.realpath(path))
     guard = FileLock(target.with_name(f".{target.name}.lock"))
     try:
         guard.acquire(timeout=seconds)
     except Timeout as error:
         raise OutputError(
             f"{path}: another process has been using it for {seconds:g} s; let it finish and "
-            "run this again"
+            "run this again, or wait longer with --lock-timeout SECONDS"
         ) from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be locked: {error.strerror or error}") from error

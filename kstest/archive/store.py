@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 
 from ..errors import DataError, OutputError
 from ..files import replace
+from .schema import require_header
 
 HEADER = "header.json"
 KIND = "kstest"
@@ -98,11 +99,14 @@ def load(
         with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:
             members = _members(archive)
             header = json.loads(members.pop(HEADER).decode())
+            require_header(header)
             _require(path, header, kind, versions)
             arrays = {name.removesuffix(".npy"): _array(data) for name, data in members.items()}
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # zipfile, json and numpy raise a dozen kinds over foreign bytes
         raise DataError(
             f"{path}: is no {kind} of kstest, or is damaged ({error}); give a file that kstest "
             "wrote"

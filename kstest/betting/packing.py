@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from ..archive.schema import Numbers, Part, inner
+
 S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What states may hold: a rule for every field of every class, and what holds between fields.
+
+    Attributes
+    ----------
+    schemas : mapping of type to mapping of str to rule
+    invariants : mapping of type to callable
+        A state -> whether it can be one.
+    """
+
+    schemas: Mapping[type, Mapping[str, Any]]
+    invariants: Mapping[type, Callable[[Any], bool]]
 
 
 def pack(state: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -48,32 +65,64 @@ def pack(state: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return header, arrays
 
 
-def unpack(kind: type[S], header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> S:
+def unpack(
+    kind: type[S],
+    header: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    declared: Declared,
+    sizes: Mapping[str, Any],
+    where: str = "",
+) -> S:
     """Put a state of class `kind` together again from what `pack` returned.
+
+    Parameters
+    ----------
+    kind, header, arrays
+        As they were packed.
+    declared : schemas and invariants
+        What every field may hold, by class (see `kstest.archive.schema`), and what holds between
+        the fields.
+    sizes : mapping of str to int
+        Lengths by their name.
+    where : str
+        Of what it is a part, for messages.
 
     Raises
     ------
-    KeyError, TypeError
-        If something is absent or of another type: the state is of another layout.
+    KeyError, TypeError, ValueError
+        If something is absent, of another type or shape, or out of its range.
     """
-    hints = get_type_hints(kind)
+    hints, known = get_type_hints(kind), dict(sizes)
     found: dict[str, Any] = {}
     for f in fields(kind):  # type: ignore[arg-type]
-        inner, many = _inner(hints[f.name])
-        if f.name in arrays:
-            found[f.name] = arrays[f.name]
-        elif many and inner is not None:
-            some = _below(arrays, f.name)
-            parts = [_below(some, str(k)) for k in range(len(header[f.name]))]
-            found[f.name] = tuple(map(unpack, [inner] * len(parts), header[f.name], parts))
-        elif inner is not None and header[f.name] is not None:
-            found[f.name] = unpack(inner, header[f.name], _below(arrays, f.name))
-        else:
-            value = header[f.name]
-            if not (value is None or isinstance(value, str | bool | int | float)):
-                raise TypeError(f"{kind.__name__}.{f.name}: found {type(value).__name__}")
+        rule, name = declared.schemas[kind][f.name], f"{where}{f.name}"
+        part, many = _inner(hints[f.name])
+        if not isinstance(rule, Part):
+            value = arrays[f.name] if isinstance(rule, Numbers) else header[f.name]
+            rule.check(name, value, known)
             found[f.name] = value
-    return kind(**found)
+        elif part is not None and many:
+            below = _below(arrays, f.name)
+            found[f.name] = tuple(
+                unpack(
+                    part,
+                    inner_header,
+                    _below(below, str(k)),
+                    declared,
+                    inner(rule, known, k),
+                    f"{name}.{k}.",
+                )
+                for k, inner_header in enumerate(header[f.name])
+            )
+        elif header[f.name] is None and rule.optional:
+            found[f.name] = None
+        else:
+            some, more = _below(arrays, f.name), inner(rule, known)
+            found[f.name] = unpack(part, header[f.name], some, declared, more, f"{name}.")
+    state = kind(**found)
+    if kind in declared.invariants and not declared.invariants[kind](state):
+        raise ValueError(f"{where.rstrip('.') or kind.__name__} contradicts itself")
+    return state
 
 
 def _below(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

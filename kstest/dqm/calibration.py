@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..archive import load as load_archive
 from ..archive import save as save_archive
 from ..engine import Work
+from ..errors import DataError, UsageError
 from ..kernels import Rows
 from ..likelihood_ratio import (
     Features,
@@ -26,6 +27,7 @@ from ..likelihood_ratio import (
 from ..likelihood_ratio.features import SCALES
 from ..nulls import p_value, threshold
 from .layout import Layout
+from .schema import require
 
 Array = NDArray[np.float64]
 
@@ -231,6 +233,12 @@ def load(path: str) -> Calibration:
         If the file is none, is damaged, or is of a version that is not known.
     """
     header, arrays = load_archive(path, KIND, READABLE)
+    try:
+        require(header, arrays)
+    except (KeyError, TypeError, ValueError, AttributeError, LookupError, UsageError) as error:
+        raise DataError(
+            f"{path}: is a calibration, but not of this kstest ({error}); calibrate anew"
+        ) from error
     widths, sizes = header["widths"], header["sizes"]
     K = range(len(widths))
     scales = header.get("scales", [SCALES[0]] * len(widths))

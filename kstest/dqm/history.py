@@ -45,8 +45,10 @@ class Memory:
 
 
 @contextmanager
-def remembered(path: str | None) -> Iterator[Memory]:
+def remembered(path: str | None, seconds: float = 10.0) -> Iterator[Memory]:
     """Read the history, and write it with what was added; nobody else may meanwhile.
+
+    `seconds` is how long to wait for another process that does.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def remembered(path: str | None) -> Iterator[Memory]:
     if path is None:
         yield Memory()
         return
-    with locked(path):
+    with locked(path, seconds):
         memory = Memory(_lines(Path(path)))
         yield memory
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in memory.lines)

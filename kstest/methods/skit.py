@@ -91,7 +91,7 @@ def with_blocks(params: Params, lists: Sequence[str]) -> Params:
 
 def init(params: Params, columns: Columns) -> State:
     """Return the state before the first row."""
-    sides = _sides(params, columns)
+    sides = sides_of(params, columns)
     rows = [no_rows(columns, names) for names in sides]
     how = _bets(params)
     core = begin_pairs(how, rows) if params.all_pairs else begin(how, rows[0], rows[1])
@@ -125,7 +125,7 @@ def step(state: State, chunk: Sample) -> State:
 
 def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
     """Return the state of a stream from what a file kept of it."""
-    return State(params, columns, _sides(params, columns), core)
+    return State(params, columns, sides_of(params, columns), core)
 
 
 def extra(state: State) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
 def _bets(params: Params) -> Bets:
     return Bets(
-        _design(params),
+        design_of(params),
         math.log(1 / params.alpha),
         params.seed,
         params.strided,
@@ -230,7 +230,7 @@ def _bets(params: Params) -> Bets:
     )
 
 
-def _design(params: Params) -> blocks.Design | pairs.Design:
+def design_of(params: Params) -> blocks.Design | pairs.Design:
     widths = tuple(
         one_bandwidth(getattr(params, name) or params.bandwidth, option_name(name))
         for name in ("bandwidth_x", "bandwidth_y")
@@ -274,7 +274,7 @@ def _calendar(params: Params, columns: Columns) -> str:
     return _lists(params, columns.all)[-1][0]
 
 
-def _sides(params: Params, columns: Columns) -> tuple[tuple[str, ...], ...]:
+def sides_of(params: Params, columns: Columns) -> tuple[tuple[str, ...], ...]:
     """Names of both blocks, or of every column."""
     if params.x:
         return used_blocks(_named(params), columns.sample())[:2]

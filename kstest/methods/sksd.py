@@ -133,7 +133,7 @@ def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
 
 def require(params: Params, columns: Columns) -> None:
     """Refuse a target without a certificate; see `init`."""
-    _certified(params, columns)
+    certified(params, columns)
 
 
 def init(params: Params, columns: Columns) -> State:
@@ -144,16 +144,16 @@ def init(params: Params, columns: Columns) -> State:
     UsageError
         If the target has no certificate; the message says why.
     """
-    target, certificate = _certified(params, columns)
+    target, certificate = certified(params, columns)
     nothing = Rows.numbers(np.empty((0, target.d)))
-    begun = course.opening(params, _design(params, certificate).experts, nothing)
+    begun = course.opening(params, design_of(params, certificate).experts, nothing)
     core = Core(**begun, stein=stein.begin(target.d))
     return State(params, columns, target, certificate, core)
 
 
 def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
     """Return the state of a stream from what a file kept of it."""
-    return State(params, columns, *_certified(params, columns), core)
+    return State(params, columns, *certified(params, columns), core)
 
 
 def extra(state: State) -> dict[str, Any]:
@@ -263,7 +263,7 @@ def result(state: State) -> Result:
     )
 
 
-def _certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
+def certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
     target = resolve(params.target, columns.numeric)
     if isinstance(target.certificate, str):
         raise UsageError(
@@ -274,7 +274,7 @@ def _certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
     return target, target.certificate
 
 
-def _design(params: Params, certificate: Certificate) -> stein.Design:
+def design_of(params: Params, certificate: Certificate) -> stein.Design:
     return stein.Design.of(certificate, HALF_LIVES if params.detect else (math.inf,))
 
 
@@ -301,7 +301,7 @@ def _bet(state: State, core: Core, X: Any) -> Core:
     z, scores = Y @ certificate.units, np.nan_to_num(S) @ np.linalg.inv(certificate.units).T
     while len(z) and not core.verdict:
         n = min(len(z), _FEW) if anew else len(z)
-        design = _design(params, certificate)
+        design = design_of(params, certificate)
         learned, factors = stein.step(design, core.stein, z[:n], scores[:n])
         ends = core.used + np.arange(1, n + 1, dtype=np.int64)
         if anew:
@@ -319,7 +319,7 @@ def _rule_out(state: State, core: Core, row: Any) -> Core:
     target, row_number = state.target, core.used + 1
     c = next(c for c, chart in enumerate(target.charts) if chart.outside(row[c : c + 1])[0])
     why = f"{target.columns[c]} = {row[c]:.6g}, support {target.charts[c]}"
-    factors = np.full((1, _design(state.params, state.certificate).experts), MOST_LOG)
+    factors = np.full((1, design_of(state.params, state.certificate).experts), MOST_LOG)
     ends = np.array([row_number], np.int64)
     core = replace(core, impossible=why, impossible_row=row_number)
     core = course.settled(core, state.params, ends, factors, row_number)

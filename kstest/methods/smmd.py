@@ -149,7 +149,7 @@ class State:
 def init(params: Params, columns: Columns, reference: Iterable[Sample]) -> State:
     """Return the state before the first row of the stream."""
     rows, digest = _read(columns, reference)
-    design = _design(params, rows.marks.shape[1])
+    design = design_of(params, rows.marks.shape[1])
     experts = design.experts if params.mode == "blocks" else conformal.EXPERTS
     begun = course.opening(params, experts, rows)
     core = Core(**begun, reference_rows=len(rows), reference_digest=digest)
@@ -291,7 +291,7 @@ def result(state: State) -> Result:
 
 
 def _advance(params: Params, core: Core, rows: Rows, reference: Rows) -> Core:
-    design = _design(params, rows.marks.shape[1])
+    design = design_of(params, rows.marks.shape[1])
     if core.blocks is not None:
         some, ends, factors = two_samples.step(design, core.blocks, rows, reference)
         core = replace(core, blocks=some)
@@ -316,7 +316,7 @@ def _read(columns: Columns, reference: Iterable[Sample]) -> tuple[Rows, str]:
     return Rows(np.ascontiguousarray(values), np.ascontiguousarray(marks)), digest.hexdigest()
 
 
-def _design(params: Params, marks: int) -> blocks.Design:
+def design_of(params: Params, marks: int) -> blocks.Design:
     return blocks.Design(
         size=params.block,
         half_lives=HALF_LIVES if params.detect else (math.inf,),

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from ..engine.work import Work, available_threads
-from ..errors import UsageError
 from ..params import option_name
 from ..plot import check as check_plot
 from ..plot import draw
@@ -20,7 +19,8 @@ from ..report import FORMATS, render
 from ..result import Notice
 from ..sample import Sample
 from ..sources import columns_of, given_options, reader
-from . import output
+from . import destinations, output
+from .messages import say
 from .progress import progress
 
 OUTPUT_OPTIONS = [
@@ -54,6 +54,15 @@ OUTPUT_OPTIONS = [
     click.Option(["--cite"], is_flag=True, help="Print the references in BibTeX and exit."),
     click.Option(["--debug"], is_flag=True, help="Show the traceback of an internal error."),
 ]
+
+LOCK_TIMEOUT = click.Option(
+    ["--lock-timeout"],
+    type=click.FloatRange(0, 1e9),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait while another process uses the file that is kept between runs.",
+)
 
 EPILOG = """\b
 Exit codes:
@@ -167,13 +176,10 @@ def _run(name: str, module: Any, given: dict[str, Any]) -> int:
         output.write(module.REFERENCES, given["output"])
         return 0
     sides, params = arguments(module, given)
-    output.check(given["output"])
     plot = given.get("plot")
     if plot is not None:
-        if given["output"] == plot:
-            raise UsageError(f"--plot {plot}: is the file of --output too; give two names")
         check_plot(plot)
-        output.check(plot, "--plot")
+    destinations.require(given, files_of(sides), params)
 
     from ..run import execute, picture
 
@@ -192,6 +198,11 @@ def arguments(module: Any, given: Mapping[str, Any]) -> tuple[dict[str, list[str
     """Files of each role, and Params, checked."""
     sides = sides_of(module.SAMPLES, given)
     return sides, module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+
+
+def files_of(sides: Mapping[str, Sequence[str]]) -> list[str]:
+    """All files and globs of the sides."""
+    return [path for paths in sides.values() for path in paths]
 
 
 def read(
@@ -247,7 +258,7 @@ def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list
 
 
 def note(line: str) -> None:
-    click.echo(f"kstest: {line}", err=True)
+    say(f"kstest: {line}")
 
 
 def wants_color(stream: Any) -> bool:

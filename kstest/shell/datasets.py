@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets import MADE, load
 from ..errors import UsageError
-from . import output
+from . import destinations, output
 
 FORMATS = (".parquet", ".csv")
 
@@ -62,7 +62,7 @@ def _make(module: Any, events: int, seed: int, debug: bool, **given: Any) -> int
     path = given.pop("output")
     if Path(path).suffix.lower() not in FORMATS:
         raise UsageError(f"--output {path}: give a name that ends in .parquet or .csv")
-    output.check(path)
+    destinations.require({"output": path}, ())
     columns = module.make(events, np.random.default_rng(seed), **given)
     output.write(_content(columns, path), path)
     return 0

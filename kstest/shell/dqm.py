@@ -9,19 +9,20 @@ from typing import Any
 
 import click
 
-from ..errors import UsageError
 from ..report import render
 from ..report.dqm import calibration as render_calibration
 from ..report.dqm import table
 from ..sources import OPTIONS, ReadOptions, given_options, read_options
 from ..sources.stream import expand
-from . import output
+from . import destinations, output
 from .command import EPILOG as TEST_EPILOG
 from .command import (
+    LOCK_TIMEOUT,
     OUTPUT_OPTIONS,
     arguments,
     command,
     deliver,
+    files_of,
     option_of,
     read,
     sides_of,
@@ -134,7 +135,7 @@ def _run_calibrate(**given: Any) -> int:
 
     sides = sides_of(module.SAMPLES, {**given, "sample_column": None})
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
-    output.check(given["output"])
+    destinations.require(given, files_of(sides))
     options = read_options((), given)
     data = {
         side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
@@ -198,7 +199,7 @@ def _check() -> click.Command:
         metavar="FILE",
         help="Remember p-values in FILE, so that alarms count batches of earlier runs, too.",
     )
-    return _on_batches("check", module, _run_check, True, extra=[history])
+    return _on_batches("check", module, _run_check, True, extra=[history, LOCK_TIMEOUT])
 
 
 def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
@@ -207,11 +208,14 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm.history import remembered
 
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
-    output.check(given["output"])
+    destinations.require(given, [calibration, *batches])
     known = load(calibration)
     module.require_reachable(known, params)
     found = _read(known, batches, given)
-    with working(given, "fitting") as work, remembered(given["history"]) as memory:
+    with (
+        working(given, "fitting") as work,
+        remembered(given["history"], given["lock_timeout"]) as memory,
+    ):
         memory.forget(found)
         results = module.check(known, found, params, work, memory.p_values)
         memory.add(results)
@@ -238,13 +242,10 @@ def _run_explain(calibration: str, batches: str, **given: Any) -> int:
     from ..plot import draw
 
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
-    output.check(given["output"])
     plot = given["plot"]
     if plot is not None:
-        if given["output"] == plot:
-            raise UsageError(f"--plot {plot}: is the file of --output too; give two names")
         check_plot(plot)
-        output.check(plot, "--plot")
+    destinations.require(given, [calibration, batches])
     known = load(calibration)
     (batch,) = _read(known, [batches], given)
     with working(given, "fitting") as work:
@@ -269,7 +270,7 @@ def _run_selftest(calibration: str, **given: Any) -> int:
     from ..report.dqm import selftest as render_selftest
 
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
-    output.check(given["output"])
+    destinations.require(given, [calibration])
     known = load(calibration)
     with working(given, "fitting") as work:
         found = module.selftest(known, params, work)
@@ -290,7 +291,7 @@ def _run_compare(**given: Any) -> int:
     from ..run import record
 
     sides, params = arguments(module, given)
-    output.check(given["output"])
+    destinations.require(given, files_of(sides), params)
     samples, notices = read(module, sides, params, given)
     with working(given, "fitting") as work:
         result = record(module.run, samples, params, notices, work, given_options(given))
@@ -316,7 +317,7 @@ def _run_show(calibration: str, **given: Any) -> int:
     from ..dqm.calibration import load
     from ..dqm.summary import summary
 
-    output.check(given["output"])
+    destinations.require(given, [calibration])
     known = load(calibration)
     output.write(render_calibration(summary(known), given["form"]), given["output"])
     return 0

@@ -8,8 +8,8 @@ import click
 
 from .. import power
 from ..report.plan import render
-from . import output
-from .command import OUTPUT_OPTIONS, arguments, command, deliver, read, working
+from . import destinations
+from .command import OUTPUT_OPTIONS, arguments, command, deliver, files_of, read, working
 
 # What has no meaning without a verdict, a picture or a paper of its own.
 LEFT_OUT = ("plot", "quiet", "exit_zero", "cite")
@@ -28,7 +28,7 @@ def build(summary: str) -> click.Command:
 
 def _run(**given: Any) -> int:
     sides, params = arguments(power.search, given)
-    output.check(given["output"])
+    destinations.require(given, files_of(sides), params)
     samples, notices = read(power.search, sides, params, given)
     with working(given, "simulating tests") as work:
         found = power.plan(samples[0], params, notices, work)

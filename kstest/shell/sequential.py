@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,16 +14,25 @@ import click
 
 from ..betting.warm import load
 from ..errors import UsageError
-from ..methods.stream.rows import Columns, row_bytes
+from ..methods.stream.rows import Columns
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
 from ..result import Notice, Result
 from ..sample import Sample
-from ..sources import Feed, columns_of, given_options, read_feeds, read_options
-from . import fingerprint, output, state_file
+from ..sources import (
+    Feed,
+    Rewritten,
+    Waiting,
+    columns_of,
+    given_options,
+    read_feeds,
+    read_options,
+)
+from . import destinations, fingerprint, output, state_file
 from . import ledger as ledgers
-from .command import arguments, deliver, working
+from .batch import Batch, pieces
+from .command import LOCK_TIMEOUT, arguments, deliver, files_of, note, working
 from .state_file import Saved
 
 OPTIONS = [
@@ -44,6 +52,7 @@ OPTIONS = [
         is_flag=True,
         help="With --state: count these rows even if they were counted before.",
     ),
+    LOCK_TIMEOUT,
     click.Option(
         ["--follow"],
         is_flag=True,
@@ -71,6 +80,7 @@ class Run:
     given: Mapping[str, Any]
     feeds: Mapping[str, Feed]
     work: Any
+    waiting: Waiting
     started: datetime
     clock: float
 
@@ -116,22 +126,23 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
     sides, params = arguments(module, given)
     module.check_given(params, _given())
     _check(given)
+    destinations.require(given, files_of(sides), params)
     reading = read_options(module.SAMPLES, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
     follow = module.SAMPLES[-1] if given["follow"] else ""
-    started, clock = datetime.now(UTC), time.perf_counter()
+    waiting, started, clock = Waiting(), datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
         saved = None
         if given["state"]:
             from ..archive import locked
 
-            stack.enter_context(locked(given["state"]))
+            stack.enter_context(locked(given["state"], given["lock_timeout"]))
             if state_file.exists(given["state"]):
                 saved = state_file.read(given["state"])
                 fingerprint.require_same(given["state"], saved, name, params, reading)
-        feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow))
+        feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow, waiting))
         work = stack.enter_context(working(given, "reading rows"))
-        this = Run(name, module, params, reading, given, feeds, work, started, clock)
+        this = Run(name, module, params, reading, given, feeds, work, waiting, started, clock)
         if hasattr(module, "require"):  # what is refused needs no compiled loops
             module.require(params, this.columns())
         load(work)
@@ -152,8 +163,6 @@ def _given() -> set[str]:
 
 
 def _check(given: Mapping[str, Any]) -> None:
-    output.check(given["output"])
-    output.check(given["state"], "--state")
     if given["look_every"] and given["form"] != "jsonl":
         raise UsageError("--look-every: is for --format jsonl, a line per look")
     for name in ("batch_id", "allow_duplicate"):
@@ -163,7 +172,6 @@ def _check(given: Mapping[str, Any]) -> None:
             )
     if given.get("plot"):
         check_plot(given["plot"])
-        output.check(given["plot"], "--plot")
 
 
 def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
@@ -171,7 +179,7 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
 
     Returns the result, whether a look at it was shown already, and the state.
     """
-    module, path = this.module, this.given["state"]
+    module, path, given = this.module, this.given["state"], this.given
     columns = this.columns()
     others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
     if saved is not None:
@@ -182,98 +190,79 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
     else:
         state, ledger = module.init(this.params, columns, *others), ledgers.begin()
     if module.decided(state):
-        note = Notice(
-            "stream-decided", "the stream was decided before: these rows are not looked at"
-        )
-        return this.result(state, (note,)), False, state
-    batch = Batch(state, ledger)
+        said = "the stream was decided before: these rows are not looked at"
+        return this.result(state, (Notice("stream-decided", said),)), False, state
+    batch = Batch(state, ledger, given["batch_id"], path or "", given["allow_duplicate"])
+    this.waiting.idle = lambda: _checkpoint(this, batch, CHECKPOINT) if path else None
     try:
-        for sample in _pieces(this.feed, this.given["look_every"], batch.skipped):
-            batch.take(module, sample, columns if path else None)
-            if batch.skipped:
-                continue
-            if this.looks:
-                batch.shown = True
-                output.write(render(this.result(batch.state), "jsonl"), None)
-            if module.decided(batch.state):
-                break
-            if path and time.monotonic() - batch.saved > CHECKPOINT:
-                _checkpoint(this, batch)
-    except KeyboardInterrupt:
-        if path and batch.rows and not batch.skipped:
-            _checkpoint(this, batch)
+        _take(this, batch, columns if path else None)
+    except (KeyboardInterrupt, Rewritten):
+        if path and not _checkpoint(this, batch) and batch.taken.rows > batch.saved_rows:
+            note(
+                f"{batch.taken.rows:,} rows are not counted, since they may be part of a batch "
+                "that was; give them again"
+            )
         raise
     if not path:
-        return this.result(batch.state), batch.shown, batch.state
+        return this.result(batch.state, _ending(this)), batch.shown, batch.state
+    if this.waiting.ended and _checkpoint(this, batch):
+        return this.result(batch.state, _ending(this)), batch.shown, batch.state
     return _counted(this, batch)
 
 
-class Batch:
-    """The rows of this run: the state after them, their digest, and what was counted before.
-
-    Attributes
-    ----------
-    skipped : int
-        Rows of a batch that was cut off, which are counted already if these begin alike.
-    """
-
-    def __init__(self, state: Any, ledger: ledgers.Ledger) -> None:
-        self.before = self.state = state
-        self.ledger, self.skipped = ledger, ledger.open_rows
-        self.rows, self.digest = 0, hashlib.sha256()
-        self.shown, self.saved = False, time.monotonic()
-
-    def take(self, module: Any, sample: Sample, columns: Columns | None) -> None:
-        """Take more rows; without `columns` nothing is kept, and no digest needed."""
-        digest = self.digest
+def _take(this: Run, batch: Batch, columns: Columns | None) -> None:
+    """Take the rows until they end or the test is decided."""
+    module, given = this.module, this.given
+    cuts = [] if columns is None else batch.cuts()
+    for sample in pieces(this.feed, given["look_every"], cuts):
+        batch.take(module, sample, columns)
+        if given["follow"] and columns is not None:
+            batch.require_new()
+        if columns is not None and not batch.may_save():
+            continue  # the rows may be counted already, and this state is one of evidence twice
+        if this.looks:
+            batch.shown = True
+            output.write(render(this.result(batch.state), "jsonl"), None)
+        if module.decided(batch.state):
+            break
         if columns is not None:
-            digest = digest.copy()
-            digest.update(row_bytes(sample, columns))
-        state, skipped = self.state, self.skipped
-        rows = self.rows + sample.n
-        if skipped and rows == skipped:
-            skipped = 0
-            known = digest.hexdigest() == self.ledger.open_content
-            state = self.before if known else module.step(state, sample)
-        else:
-            state = module.step(state, sample)
-        # Together, so that an interruption finds a state that belongs to its rows.
-        self.state, self.rows, self.digest, self.skipped = state, rows, digest, skipped
+            _checkpoint(this, batch, CHECKPOINT)
+
+
+def _ending(this: Run) -> tuple[Notice, ...]:
+    """What to say where a file that was followed came to an end."""
+    if not this.waiting.ended:
+        return ()
+    kept = ", and with the same --state for what was counted" if this.given["state"] else ""
+    words = f"{this.waiting.ended}: its rows are counted. Follow the new file{kept}"
+    return (Notice("file-ended", words),)
 
 
 def _counted(this: Run, batch: Batch) -> tuple[Result, bool, Any]:
     """Enter the batch and save the state, unless it was counted before."""
-    given, content = this.given, batch.digest.hexdigest()
-    again = ledgers.counted(batch.ledger, content, given["batch_id"], given["state"])
-    if again and not given["allow_duplicate"]:
-        note = Notice("batch-counted", "these rows were counted before: nothing has changed")
-        return this.result(batch.before, (note,)), False, batch.before
-    _save(this, batch.state, ledgers.with_batch(batch.ledger, content, given["batch_id"]))
-    return this.result(batch.state), batch.shown, batch.state
+    if batch.counted() and not this.given["allow_duplicate"]:
+        if batch.saved_rows:
+            _save(this, batch.before, batch.ledger)
+        said = "these rows were counted before: nothing has changed"
+        result = this.result(batch.before, (Notice("batch-counted", said),))
+        return result, False, batch.before
+    _save(this, batch.state, batch.ended())
+    return this.result(batch.state, _ending(this)), batch.shown, batch.state
 
 
-def _checkpoint(this: Run, batch: Batch) -> None:
-    """Save the state in the middle of a batch."""
-    found = ledgers.with_open(batch.ledger, batch.rows, batch.digest.hexdigest())
-    _save(this, batch.state, found)
-    batch.saved = time.monotonic()
+def _checkpoint(this: Run, batch: Batch, every: float | None = None) -> bool:
+    """Save the state in the middle of a batch, at most once in so many seconds.
+
+    Returns whether all rows so far are saved.
+    """
+    rows = batch.taken.rows
+    early = every is not None and time.monotonic() - batch.saved <= every
+    if rows > batch.saved_rows and not early and batch.may_save():
+        _save(this, batch.state, batch.so_far())
+        batch.saved, batch.saved_rows = time.monotonic(), rows
+    return rows == batch.saved_rows
 
 
 def _save(this: Run, state: Any, ledger: ledgers.Ledger) -> None:
     test, reading = fingerprint.options(this.params, this.reading)
     state_file.write(this.given["state"], Saved(this.name, test, reading, state, ledger))
-
-
-def _pieces(feed: Feed, rows: int | None, first_end: int) -> Iterator[Sample]:
-    """The samples of a feed, cut after every `rows` rows, and after the first `first_end`."""
-    seen = 0
-    for sample in feed.samples():
-        done = 0
-        while done < sample.n:
-            more = sample.n - done
-            if rows:
-                more = min(more, rows - seen % rows)
-            if seen < first_end:
-                more = min(more, first_end - seen)
-            yield sample if more == sample.n else sample.part(done, done + more)
-            seen, done = seen + more, done + more

@@ -9,7 +9,7 @@ import click
 
 from ..report import FORMATS, render
 from ..result import Result
-from . import state_file
+from . import destinations, state_file
 from .command import deliver
 
 
@@ -45,6 +45,7 @@ def _show() -> click.Command:
 
 
 def _run(**given: Any) -> int:
+    destinations.require(given, [given["file"]])
     saved = state_file.read(given["file"])
     from ..registry import METHODS
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..archive import load, save
+from ..archive.schema import typed
 from ..betting.packing import pack, unpack
 from ..errors import DataError
+from ..methods.stream.kept import core_of
 from ..methods.stream.rows import Columns
 from ..registry import METHODS
-from .ledger import Ledger
+from .ledger import DECLARED, Ledger, from_earlier
 
 KIND, VERSION = "state", 1
 
@@ -35,8 +37,21 @@ class Saved:
 
 
 def exists(path: str) -> bool:
-    """Whether there is a state; an empty file is one that was reserved."""
-    return os.path.exists(path) and os.path.getsize(path) > 0
+    """Whether there is a state.
+
+    Raises
+    ------
+    DataError
+        If the file is empty: whether a stream was lost, its owner has to say.
+    """
+    if not os.path.exists(path):
+        return False
+    if not os.path.getsize(path):
+        raise DataError(
+            f"{path}: is empty, so the state that was here is lost; bring it back from a copy, or "
+            "remove the file to begin a new stream"
+        )
+    return True
 
 
 def write(path: str, saved: Saved) -> None:
@@ -69,11 +84,11 @@ def read(path: str) -> Saved:
     header, arrays = load(path, KIND, (VERSION,))
     try:
         module = METHODS[header["method"]].load()
-        params = module.Params(**{k: _tuples(v) for k, v in header["params"].items()})
-        columns = Columns(**{k: _tuples(v) for k, v in header["columns"].items()})
-        core = unpack(module.Core, header["core"], _named(arrays, "core."))
+        params = typed(module.Params, header["params"])
+        columns = typed(Columns, header["columns"])
+        core = core_of(header["method"], params, columns, header["core"], _named(arrays, "core."))
         state = module.restore(params, columns, core, header)
-        ledger = unpack(Ledger, header["ledger"], _named(arrays, "ledger."))
+        ledger = _ledger(header["ledger"], _named(arrays, "ledger."))
         return Saved(header["method"], header["params"], header["reading"], state, ledger)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
@@ -81,9 +96,11 @@ def read(path: str) -> Saved:
         ) from error
 
 
+def _ledger(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ledger:
+    if "contents" in arrays:
+        return from_earlier(header, arrays["contents"], arrays["ids"])
+    return unpack(Ledger, header, arrays, DECLARED, {})
+
+
 def _named(arrays: Mapping[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
     return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -35,6 +35,7 @@ from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
 from kstest.sources.feeds import Feed, open_feeds
 from kstest.sources.formats import open_table
+from kstest.sources.growing import Rewritten, Waiting
 from kstest.sources.joined import join_objects
 from kstest.sources.objects import open_object
 from kstest.sources.options import (
@@ -64,7 +65,9 @@ __all__ = [
     "Pivot",
     "ReadOptions",
     "Reader",
+    "Rewritten",
     "SequenceOptions",
+    "Waiting",
     "columns_of",
     "given_options",
     "join_objects",
@@ -164,6 +167,7 @@ def read_feeds(
     options: ReadOptions,
     stdin: BinaryIO | None = None,
     follow: str = "",
+    waiting: Waiting | None = None,
 ) -> Iterator[dict[str, Feed]]:
     """Open files and streams whose rows are taken block by block, in their order.
 
@@ -172,7 +176,9 @@ def read_feeds(
     sides, options, stdin
         As for `read_samples`, without `options.sample_column`. A pipe gives its rows as they come.
     follow : str
-        The side whose only file is followed as it grows; it does not end.
+        The side whose only file is followed as it grows; it ends when it is renamed or removed.
+    waiting : Waiting, optional
+        What to do while no rows come, and afterwards why a file that was followed came to its end.
 
     Yields
     ------
@@ -194,7 +200,15 @@ def read_feeds(
         raise UsageError(f"--follow: found {len(files[follow])} files; one can be followed.")
     openers = {
         side: [
-            partial(open_table, path, options.input_format, how, stdin, True, side == follow)
+            partial(
+                open_table,
+                path,
+                options.input_format,
+                how,
+                stdin,
+                waiting or Waiting(),
+                side == follow,
+            )
             for path in paths
         ]
         for side, paths in files.items()

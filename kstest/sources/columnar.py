@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from kstest.errors import DataError
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
-from kstest.sources.table import TEXT, Block, Table, Wanted, require_unique
+from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
 from kstest.sources.wording import option_value, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BLOCK_CELLS = 1 << 19  # 4 MB as float64
 _STRINGS = ("string", "large_string")
 _INDEX = re.compile(r"__index_level_\d+__")
 _BROKEN = " Is the file complete?"
+# A buffer size makes pyarrow stream the column chunks; without, it loads them whole. Checksums of
+# pages are compared where the writer made some.
+PARQUET: dict[str, Any] = {
+    "buffer_size": 1 << 20,
+    "pre_buffer": False,
+    "page_checksum_verification": True,
+}
 
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
 
@@ -30,23 +38,48 @@ def open_parquet(opened: Opened) -> Table:
 
     with converting(opened.label, _BROKEN):
         file, digest, close = seekable(opened)
-        # A buffer size makes pyarrow stream the column chunks; without, it loads them whole.
-        parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+        parquet = pq.ParquetFile(file, **PARQUET)
         schema = parquet.schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         texts = [n for n in names if base_name(schema.field(n).type) in _STRINGS]
         if texts:  # let the decoder look words up once per dictionary, not once per row
             file.seek(0)
-            reread = pq.ParquetFile(
-                file, buffer_size=1 << 20, pre_buffer=False, read_dictionary=texts
-            )
+            reread = pq.ParquetFile(file, read_dictionary=texts, **PARQUET)
         else:
             reread = parquet
-        rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // len(names)))
-        yield from reread.iter_batches(rows, columns=list(names), use_threads=False)
+        yield from parquet_batches(reread, names, opened.label)
 
     return _table(opened, schema, batches, digest, close)
+
+
+def parquet_batches(
+    parquet: pq.ParquetFile, names: Sequence[str], where: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a Parquet file, and see to it that all its rows come.
+
+    Neither the footer nor the heads of pages have checksums: where one is damaged, pyarrow may
+    give some of the rows without a word. The numbers of rows that a file states have to agree.
+
+    Raises
+    ------
+    DataError
+    """
+    stated, seen = parquet.metadata.num_rows, 0
+    rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // len(names)))
+    for batch in parquet.iter_batches(rows, columns=list(names), use_threads=False):
+        seen += batch.num_rows
+        yield batch
+    groups = [parquet.metadata.row_group(g) for g in range(parquet.metadata.num_row_groups)]
+    columns = [(j, parquet.schema.column(j)) for j in range(len(parquet.schema))]
+    # A list has as many values as its elements, which says nothing about rows.
+    places = [j for j, c in columns if c.path in names and not c.max_repetition_level]
+    counts = {(group.num_rows, group.column(j).num_values) for group in groups for j in places}
+    if seen != stated or any(of_group != of_column for of_group, of_column in counts):
+        raise DataError(
+            f"{where}: is damaged: it states {stated:,} rows, and {seen:,} were found. Get the "
+            "file again."
+        )
 
 
 def open_arrow_file(opened: Opened) -> Table:
@@ -76,6 +109,20 @@ def open_arrow_stream(opened: Opened) -> Table:
         reader = pa.ipc.open_stream(_arrow(opened.stream))
         schema = reader.schema
     return _table(opened, schema, lambda names: reader, opened.digest, opened.close)
+
+
+def checked(array: Any) -> Any:
+    """Return an array from a file, after a check in full.
+
+    Of a damaged file offsets, indices or lengths may point anywhere: what is read from there would
+    be foreign memory, or the end of the process.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+    """
+    array.validate(full=True)
+    return array
 
 
 def without_index(schema: pa.Schema) -> pa.Schema:
@@ -127,7 +174,10 @@ def blocks_of(
     numbers = [schema.names[j] for j in wanted.numbers]
     texts = [schema.names[j] for j in wanted.texts]
     with converting(where, hint):
-        for batch in batches(list(dict.fromkeys([*numbers, *texts]))):
+        names = list(dict.fromkeys([*numbers, *texts]))
+        for batch in batches(names):
+            for name in names:
+                checked(batch.column(name))
             for start in range(0, batch.num_rows, BLOCK_ROWS):
                 part = batch.slice(start, BLOCK_ROWS)
                 yield to_block([part.column(n) for n in numbers], [part.column(n) for n in texts])
@@ -146,6 +196,7 @@ def _table(
     require_unique(names, opened.label)
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
+        require_few(picked, opened.label)
         return kinds_of(schema, batches, picked, opened.label, _BROKEN)
 
     def blocks(wanted: Wanted) -> Iterator[Block]:
@@ -179,7 +230,7 @@ def _first_value(batches: Iterable[Any], name: str) -> tuple[int, object]:
     """Find a value to show: (row from 1, value), or (0, None) where the first batches have none."""
     row = 0
     for _, batch in zip(range(4), batches, strict=False):
-        column = batch.column(name)
+        column = checked(batch.column(name))
         for i in range(min(len(column), 1000)):
             if column[i].is_valid:
                 return row + i + 1, column[i].as_py()

@@ -14,7 +14,7 @@ from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
-from kstest.sources.table import Block, Table, Wanted
+from kstest.sources.table import Block, Table, Wanted, require_few
 
 PEEK_BYTES = CHUNK_BYTES  # what types are inferred from
 BLOCK_BYTES = CHUNK_BYTES
@@ -35,6 +35,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
             return infer(_first_rows(opened, header), header, how, picked)
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
+        require_few(picked, opened.label)
         known[0] = types(picked)
         return known[0].kinds
 

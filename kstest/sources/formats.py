@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from kstest.errors import DataError, UsageError
 from kstest.sources.dialect import Dialect
+from kstest.sources.growing import Waiting
 from kstest.sources.recode import Transcoded, Uncommented
 from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
 from kstest.sources.table import Table
@@ -53,17 +54,17 @@ def open_table(
     input_format: str | None,
     how: Dialect,
     stdin: BinaryIO | None,
-    live: bool = False,
+    waiting: Waiting | None = None,
     follow: bool = False,
 ) -> Table:
     """Open `path` with the reader that its content asks for.
 
-    With `live` the rows of a pipe come as they are written, and not in full blocks; with `follow`
-    the end of a file is waited at for more.
+    With `waiting` the rows of a pipe come as they are written, and not in full blocks; with
+    `follow` the end of a file is waited at for more.
     """
     if follow:
         _require_growing(path, how)
-    opened = open_path(path, stdin, live, follow)
+    opened = open_path(path, stdin, waiting, follow)
     try:
         with converting(opened.label):
             return _table(opened, input_format, how)

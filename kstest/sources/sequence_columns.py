@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError, UsageError
 from kstest.sample import Sequences
 from kstest.sources.collect import collect
+from kstest.sources.columnar import PARQUET, checked, parquet_batches
 from kstest.sources.convert import base_name, to_coded
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import open_table
@@ -24,7 +25,6 @@ from kstest.sources.wording import listed, shown
 
 _LISTS = ("list", "large_list")
 _TEXTS = ("string", "large_string", "dictionary")
-_BATCH_ROWS = 1 << 16
 
 
 def open_lists(opened: Opened, kind: str, column: str | None) -> tuple[str, Iterator[Any], Any]:
@@ -41,26 +41,25 @@ def open_lists(opened: Opened, kind: str, column: str | None) -> tuple[str, Iter
     """
     with converting(opened.label, " Is the file complete?"):
         file, digest, _ = seekable(opened)
-        schema, batches = _batches(file, kind)
+        schema, batches = _batches(file, kind, opened.label)
         name = _column(schema, column, opened.label)
 
         def arrays() -> Iterator[Any]:
             with converting(opened.label, " Is the file complete?"):
-                yield from batches(name)
+                yield from map(checked, batches(name))
 
         return name, arrays(), digest
 
 
-def _batches(file: BinaryIO, kind: str) -> tuple[Any, Any]:
+def _batches(file: BinaryIO, kind: str, where: str) -> tuple[Any, Any]:
     import pyarrow as pa
 
     if kind == "parquet":
         import pyarrow.parquet as pq
 
-        parquet = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+        parquet = pq.ParquetFile(file, **PARQUET)
         return parquet.schema_arrow, lambda name: (
-            batch.column(0)
-            for batch in parquet.iter_batches(_BATCH_ROWS, columns=[name], use_threads=False)
+            batch.column(0) for batch in parquet_batches(parquet, [name], where)
         )
     source = pa.PythonFile(file, mode="r")
     if kind == "arrow":

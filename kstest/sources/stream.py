@@ -11,18 +11,17 @@ import io
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from kstest.errors import DataError, UsageError
+from kstest.sources.growing import Flowing, Growing, Waiting
 from kstest.sources.wording import label, one_line
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
-WAIT = 0.2  # seconds between two looks at a file that grows
 _CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -135,45 +134,24 @@ def expand(pattern: str, option: str) -> list[str]:
     return found
 
 
-class Growing:
-    """A file that somebody appends to: at its end more bytes are waited for, for ever.
-
-    Raises
-    ------
-    DataError
-        If the file becomes shorter: it was begun anew, and rows would be counted twice.
-    """
-
-    def __init__(self, file: io.FileIO, name: str) -> None:
-        self._file, self._name, self._place = file, name, 0
-
-    def read(self, size: int, /) -> bytes:
-        while True:
-            part = self._file.read(size)
-            if part:
-                self._place += len(part)
-                return part
-            if os.fstat(self._file.fileno()).st_size < self._place:
-                raise DataError(
-                    f"{self._name}: has become shorter while it was followed. Give the new file, "
-                    "with a new --state file if there is one."
-                )
-            time.sleep(WAIT)
-
-
 def open_path(
-    path: str, stdin: BinaryIO | None, live: bool = False, follow: bool = False
+    path: str,
+    stdin: BinaryIO | None,
+    waiting: Waiting | None = None,
+    follow: bool = False,
 ) -> Opened:
     """Open a file, or standard input for ``-``.
 
-    `live`: the rows of a pipe come one by one. `follow`: so do those of a file that grows, and it
-    does not end.
+    With `waiting` the rows of a pipe come one by one; with `follow` so do those of a file that
+    grows, and it does not end.
     """
     name = "standard input" if path == "-" else label(path)
     with converting(name):
         if path == "-":
             source = _checked_stdin(stdin)
-            return _decompressed(path, name, source, lambda: None, None, live and _flows(source))
+            flowing = waiting is not None and _flows(source)
+            pipe = Flowing(source, waiting) if waiting is not None and flowing else source
+            return _decompressed(path, name, pipe, lambda: None, None, flowing)
         try:
             raw = open(path, "rb", buffering=0)  # noqa: SIM115  (closed through Table.close)
         except FileNotFoundError:
@@ -189,10 +167,13 @@ def open_path(
         try:
             status = os.fstat(raw.fileno())
             identity = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
-            if follow and identity is not None:
-                growing = Growing(raw, name)
-                return _decompressed(path, name, growing, raw.close, identity, True)
-            return _decompressed(path, name, raw, raw.close, identity, live and identity is None)
+            if waiting is None or (identity is not None and not follow):
+                return _decompressed(path, name, raw, raw.close, identity, False)
+            if identity is None:
+                pipe = Flowing(raw, waiting)
+                return _decompressed(path, name, pipe, raw.close, None, True)
+            growing = Growing(raw, path, name, waiting)
+            return _decompressed(path, name, growing, raw.close, identity, True)
         except BaseException:
             raw.close()
             raise

@@ -26,6 +26,11 @@ TEXT = "text"
 EMPTY = "no values"
 
 
+# Columns of a file that are read at most: each costs a tenth of a millisecond and more, whatever it
+# holds, and with a million of them nobody would see an answer.
+MOST_COLUMNS = 100_000
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which columns to read, and as what; all by position from 0.
@@ -126,4 +131,14 @@ def require_unique(names: Sequence[str], where: str) -> None:
         raise DataError(
             f"{where}: several columns have the same name: {listed(twice)}. "
             "Columns are matched by name; rename them so that every name is unique."
+        )
+
+
+def require_few(picked: Sequence[int], where: str) -> None:
+    """Refuse to read more than `MOST_COLUMNS` columns."""
+    if len(picked) > MOST_COLUMNS:
+        raise DataError(
+            f"{where}: {len(picked):,} columns are to be read; at most {MOST_COLUMNS:,} can be. "
+            "Choose some with --columns or --exclude. If these are the values of one column, write "
+            "one to a line."
         )

@@ -10,6 +10,10 @@ import difflib
 import re
 from collections.abc import Collection, Sequence
 
+from kstest.errors import printable
+
+__all__ = ["label", "listed", "nearest", "one_line", "option_value", "printable", "shown"]
+
 CELL_CHARACTERS = 40
 LISTED_NAMES = 10
 _SIMPLE_NAME = re.compile(r"[\w.][\w.-]*")
@@ -19,11 +23,6 @@ def shown(value: object, limit: int = CELL_CHARACTERS) -> str:
     """Quote `value`, escaped and cut to `limit` characters."""
     text = str(value)
     return repr(text if len(text) <= limit else text[:limit] + "…")
-
-
-def printable(text: str) -> str:
-    """Escape the characters that a terminal would obey, and leave all others."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def label(path: str) -> str:
