@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from ..result import Result, plain
@@ -10,21 +9,17 @@ from ..sources.wording import printable
 from . import dqm
 from .dependence import combinations, dependence, pairs_table
 from .evidence import evidence
+from .layout import entry, heading, painted
 from .modes import modes
 from .sequences import subsequences
 from .wording import number
 
-WIDTH = 80
-LABEL = 12
 LISTED = 10
-COLORS = {"rejected": "31", "not rejected": "32", "no verdict": "33"}
 
 
 def render(result: Result, color: bool = False) -> str:
-    verdict = result.verdict.upper()
-    if color:
-        verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
-    head = heading(result.verdict.upper(), verdict, str(result.explanation.get("summary", "")))
+    title, verdict, sentence = dqm.headline(result)
+    head = heading(title, painted(title, verdict, color), sentence)
     rows = (
         *facts(result),
         *_explained(result),
@@ -36,12 +31,6 @@ def render(result: Result, color: bool = False) -> str:
     )
     body = [line for label, text in rows for line in entry(label, text)]
     return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
-
-
-def heading(title: str, shown: str, text: str) -> list[str]:
-    """The first lines: the title, as it is to be shown, and a sentence."""
-    lines = textwrap.wrap(text, WIDTH - len(title) - 2)
-    return [f"{shown}: {lines[0]}" if lines else shown, *("  " + line for line in lines[1:])]
 
 
 def facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -154,12 +143,3 @@ def _kernel(result: Result) -> str:
         axes = ", along axes without correlation" if strongest.get("scale") == "whiten" else ""
         text += f", strongest at {number(strongest['bandwidth'])}{axes}"
     return text
-
-
-def entry(label: str, text: str) -> list[str]:
-    """A labelled paragraph."""
-    lines = textwrap.wrap(
-        printable(text), WIDTH - LABEL - 2, break_long_words=True, break_on_hyphens=False
-    )
-    labels = [label, *[""] * len(lines)]
-    return [f"  {name:<{LABEL}}{line}" for name, line in zip(labels, lines, strict=False)]
