@@ -76,11 +76,11 @@ def advice(
         return ["Nothing. The columns below come in the order of what little evidence there is."]
     return [
         _where(result.alpha, ranking),
+        _again(str(result.params.get("persistence", ""))),
         *(
             f"Look at events beyond the range of the reference: {row['sentence']}."
             for row in beyond
         ),
-        _again(str(result.params.get("persistence", ""))),
         "If the change is wanted (new thresholds, voltages, gas or trigger), calibrate anew with "
         "good events from after it.",
     ]
@@ -103,17 +103,12 @@ def _where(alpha: float, ranking: Sequence[Column]) -> str:
     if others:
         names = ", ".join(c.column for c in others[:MOST_NAMES])
         names += ", ..." * (len(others) > MOST_NAMES)
-        return (
-            f"Look first at {named}. No column alone explains it: {names} differ{_s(others)}, too."
-        )
+        alone = "No column alone explains it"
+        return f"Look first at {named}. {alone}: how {names} changed counts, too."
     return (
         f"Look first at {named}, the only column that differs by itself. The batch differs without "
         "it, too: how the others go together changed, or they changed too little to be named."
     )
-
-
-def _s(columns: Sequence[Column]) -> str:
-    return "s" if len(columns) == 1 else ""
 
 
 def _in_no_column(ranking: Sequence[Column], smallest: float) -> str:
@@ -124,8 +119,8 @@ def _in_no_column(ranking: Sequence[Column], smallest: float) -> str:
     strong = [c.column for c in ranking if c.evidence >= STRONG and c.t_without is not None]
     if not strong or len(ranking) == 1:
         return f"{text}."
-    names = " or ".join(strong[:MOST_NAMES])
-    return f"{text}. Most of the evidence is lost without {names}."
+    one = "one of " if len(strong) > 1 else ""
+    return f"{text}. Much of the evidence is lost without {one}{', '.join(strong[:MOST_NAMES])}."
 
 
 def _by_evidence(alpha: float, ranking: Sequence[Column]) -> str:

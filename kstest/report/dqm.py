@@ -51,7 +51,8 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
     alarm = why.get("alarm")
     if alarm:
         yield "this batch", _own(result)
-        yield "alarm", alarm_text(alarm)
+        for place, text in enumerate(alarm_lines(alarm)):
+            yield "" if place else "alarm", text
     made = why.get("calibrated")
     if made:
         yield "calibrated", calibrated_text(made)
@@ -131,27 +132,27 @@ def _evidence(column: Mapping[str, Any]) -> str:
     return f"t {number(column['t'])}, without it {number(column['t_without'])}"
 
 
-def alarm_text(alarm: Mapping[str, Any]) -> str:
+def alarm_lines(alarm: Mapping[str, Any]) -> list[str]:
     """Whether there is one, by which rule, and how often that is false."""
     text = "YES" if alarm["alarm"] else "no"
     if "level" in alarm:
         deaf = "" if alarm["possible"] else ", below the smallest p-value of the toys"
-        return f"{text} ({alarm['rule']}), level {number(alarm['level'])}{deaf}"
+        return [f"{text} ({alarm['rule']}), level {number(alarm['level'])}{deaf}"]
     rate, per_day = alarm["false_alarms_per_batch"], alarm["false_alarms_per_day"]
     count, among, needed = alarm["rejected"], alarm["among"], alarm["needed"]
     if f"{needed} of the last {among}" == alarm["rule"]:
         text += f" ({count} of the last {among} rejected, an alarm takes {needed})"
-        often, later = f"one false alarm in {1 / rate:,.0f} batches expected", ""
+        often, later = f"one false alarm in {1 / rate:,.0f} batches expected", []
     else:
         alone = "a batch alone alarms if it is rejected"
         rule = alone if among == 1 else f"of {among} batches all have to be"
         rule = rule if needed == among else f"of {among} batches {needed} have to be"
         text += f" ({count} of {among} rejected; {rule})"
         often = f"by chance 1 good one in {1 / rate:,.0f} does"
-        later = f"; the rule for more batches is {alarm['rule']}"
+        later = [f"the rule for more batches is {alarm['rule']}"]
     if per_day is not None:
         often = f"{number(per_day)} false alarms a day expected"
-    return f"{text}; {often}{later}"
+    return [text, often, *later]
 
 
 def rate_text(rate: Mapping[str, Any]) -> str:
@@ -189,7 +190,8 @@ def table(results: Sequence[Result], color: bool = False) -> str:
         counts = f"{r.n['batch']:>8,}" + f"{why.get('events_used', 0):>8,}" * used
         out.append(f"{label:<{NAME}}{counts}{p:>10}{z:>7}  {r.verdict}{alarm}")
     last = results[-1].explanation
-    rows = [("alarm now", alarm_text(last["alarm"]))]
+    state = alarm_lines(last["alarm"])
+    rows = [("" if place else "alarm now", text) for place, text in enumerate(state)]
     if last.get("tolerance"):
         rows.append(("tolerance", tolerance_text(last["tolerance"])))
     seen = list(dict.fromkeys(n.message for r in results for n in r.warnings))
