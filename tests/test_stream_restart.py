@@ -49,6 +49,7 @@ def test_only_the_batch_that_alarms_exits_1(test, tmp_path, capsys):
         assert code == bool(new)
         assert after["reject"] == bool(new)
     assert codes[-1][1] == 0
-    assert "no alarm in the rows of this run; before them alarm after" in (
-        found[-1]["explanation"]["summary"]
+    assert (
+        "no alarm in the rows of this run; before them alarm after"
+        in (found[-1]["explanation"]["summary"])
     )
