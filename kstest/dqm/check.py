@@ -280,7 +280,8 @@ def _units(layout: Any, batch: Batch) -> Iterator[Notice]:
 
 def _undecided(calibration: Calibration, batch: Batch, params: Judging) -> Result:
     least = max(params.min_events, 1 if calibration.poisson else calibration.sizes[0])
-    text = f"{batch.label} has {batch.sample.n:,} events, at least {least:,} are needed"
+    n = batch.sample.n
+    text = f"{batch.label} has {n:,} event{'s' * (n != 1)}, at least {least:,} are needed"
     base = _base(calibration, batch, params)
     return replace(
         base,

@@ -145,6 +145,7 @@ def _persistent(
             "alarm": states[place],
             "needed": needed,
             "among": among,
+            "judged": seen,
             "rejected": rejections[place + 1] - rejections[first],
             "false_alarms_per_batch": rate,
             "false_alarms_per_day": rate * params.per_day if params.per_day else None,

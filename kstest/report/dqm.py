@@ -74,7 +74,8 @@ def _own(result: Result) -> str:
     text = str(result.verdict)
     if result.p_value is not None:
         text += f", p {number(result.p_value)}"
-    return text if "level" in result.explanation["alarm"] else f"{text} at level {result.alpha:g}"
+    own_level = result.p_value is not None and "level" not in result.explanation["alarm"]
+    return f"{text} at level {result.alpha:g}" if own_level else text
 
 
 def tolerance_text(runs: int) -> str:
@@ -139,6 +140,8 @@ def alarm_lines(alarm: Mapping[str, Any]) -> list[str]:
         deaf = "" if alarm["possible"] else ", below the smallest p-value of the toys"
         return [f"{text} ({alarm['rule']}), level {number(alarm['level'])}{deaf}"]
     rate, per_day = alarm["false_alarms_per_batch"], alarm["false_alarms_per_day"]
+    if not alarm["judged"]:
+        return [f"{text} (no batch has a verdict yet)"]
     count, among, needed = alarm["rejected"], alarm["among"], alarm["needed"]
     if f"{needed} of the last {among}" == alarm["rule"]:
         text += f" ({count} of the last {among} rejected, an alarm takes {needed})"
@@ -179,16 +182,17 @@ def checks(results: Sequence[Result], form: str, color: bool = False) -> str:
 def table(results: Sequence[Result], color: bool = False) -> str:
     """Many batches: whether there is an alarm, a line each, and the rule that is in force."""
     used = any(_unused(r) for r in results)
-    columns = f"{'batch':<{NAME}}{'events':>8}" + f"{'judged':>8}" * used
+    width = NAME - 8 * used
+    columns = f"{'batch':<{width}}{'events':>8}" + f"{'judged':>8}" * used
     out = [*_table_head(results, color), "", f"{columns}{'p':>10}{'z':>7}  verdict"]
     for r in results:
         why = r.explanation
         label = printable(str(why["batch"]))
-        label = label if len(label) < NAME else "…" + label[-(NAME - 2) :]
+        label = label if len(label) < width else "…" + label[-(width - 2) :]
         p, z = (number(r.p_value), _z(why["z"])) if r.p_value is not None else ("", "")
         alarm = "  alarm" if why["alarm"]["alarm"] else ""
         counts = f"{r.n['batch']:>8,}" + f"{why.get('events_used', 0):>8,}" * used
-        out.append(f"{label:<{NAME}}{counts}{p:>10}{z:>7}  {r.verdict}{alarm}")
+        out.append(f"{label:<{width}}{counts}{p:>10}{z:>7}  {r.verdict}{alarm}")
     last = results[-1].explanation
     state = alarm_lines(last["alarm"])
     rows = [("" if place else "alarm now", text) for place, text in enumerate(state)]
@@ -255,7 +259,7 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
         ("smallest p", number(found["smallest_p_value"])),
         ("digest", found["digest"]),
     ]
-    out = [f"  {label:<12}{text}" for label, text in pairs]
+    out = [line for label, text in pairs for line in entry(label, text)]
     out += ["", "  toys against the analytic law, all widths"]
     out.append(
         f"  {'events':>8}{'toys':>8}{'mean':>16}{'variance':>16}{'beyond 5 %':>12}{'1 %':>8}"
@@ -267,7 +271,7 @@ def calibration(found: Mapping[str, Any], form: str) -> str:
             share = f"{100 * w['beyond_5']:.1f} %", f"{100 * w['beyond_1']:.1f} %"
             line = f"  {s['events']:>8,}{s['toys']:>8,}{mean:>16}{variance:>16}"
             out.append(f"{line}{share[0]:>12}{share[1]:>8}")
-    out += [f"  warning: {printable(w['message'])}" for w in found["warnings"]]
+    out += [line for w in found["warnings"] for line in entry("warning", w["message"])]
     return "\n".join(out) + "\n"
 
 

@@ -43,6 +43,10 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
         times = "" if replicates is None else f"{replicates} x "
         yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
+    tolerance = result.params.get("tolerance")
+    if tolerance:
+        share = f"{100 * tolerance:.3g} %"
+        yield "tolerance", f"rejects only what remains whichever {share} of the rows are corrupt"
     named = "statistic" in result.explanation
     if not sequential and result.statistic is not None and (named or result.threshold is not None):
         yield "statistic", _statistic(result)
