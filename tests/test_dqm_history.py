@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import kstest
+import kstest.result
 from kstest.cli import run
 from kstest.dqm.check import Params
 from kstest.dqm.history import History, Identity, remembered
@@ -334,3 +335,35 @@ def test_good_batches_alarm_as_rarely_as_promised(rule, most):
     found = with_alarms(CALIBRATION, results, Params(control=rule, alpha=0.1))
     states = np.array([r.explanation["alarm"]["alarm"] for r in found])
     assert np.count_nonzero(states[1:] & ~states[:-1]) <= most
+
+
+def test_no_mutation_of_a_calibration_is_read_as_another(tmp_path):
+    path, rng = tmp_path / "k.cal", np.random.default_rng(1)
+    CALIBRATION.save(str(path))
+    whole = path.read_bytes()
+    accepted = 0
+    for k in range(150):
+        data = bytearray(whole)
+        # Half of them near the ends, where a zip file keeps its names, sizes and checksums.
+        edge = 4000 if k % 2 else len(whole)
+        a = int(rng.integers(edge)) if k % 4 < 2 else len(whole) - 1 - int(rng.integers(edge))
+        kind = k % 5
+        if kind == 0:
+            data[a] = int(rng.integers(256))
+        elif kind == 1:
+            data[a] ^= 1 << int(rng.integers(8))
+        elif kind == 2:
+            del data[a : a + int(rng.integers(1, 60))]
+        elif kind == 3:
+            data[a:a] = bytes(rng.integers(0, 256, 20).tolist())
+        else:
+            data[a : a + 8] = b"\xff" * 8
+        path.write_bytes(bytes(data))
+        found = None
+        with contextlib.suppress(DataError):
+            found = kstest.dqm_load(str(path))
+        if found is not None:
+            accepted += 1
+            assert found.digest == CALIBRATION.digest
+            assert found.record == kstest.result.plain(CALIBRATION.record)
+    assert accepted < 75
