@@ -730,3 +730,10 @@ def test_a_note_under_the_picture_says_where_the_ratio_cannot_follow(known):
         _, picture = explain.explain(known, Batch("b", sample), explain.Params(), Work(threads=1))
         assert sum("cannot follow." in note and "beyond the range" in note
                    for note in picture.notes) == words  # fmt: skip
+
+
+def test_a_change_of_rate_is_no_change_of_columns(rng):
+    known = kstest.dqm_calibrate(events(2000, rng), events(4000, rng), **FAST, count="poisson")
+    result = kstest.dqm_explain(known, events(300, rng))
+    assert result.explanation["advice"][0].startswith("Look at the rate: 300 events are more than")
+    assert "no column by itself: the rate" in render(result, "text")

@@ -14,6 +14,7 @@ from .findings import Column
 # A column without which the evidence falls by this many powers of ten stands out.
 STRONG = 2.0
 MOST_NAMES = 5
+MOSTLY_RATE = "mostly the rate, not the shape"
 
 
 def meaning(calibration: Calibration, result: Result) -> str:
@@ -55,7 +56,10 @@ def _among_toys(p: float, toys: int) -> str:
 
 
 def advice(
-    result: Result, ranking: Sequence[Column], beyond: Sequence[Mapping[str, Any]] = ()
+    result: Result,
+    ranking: Sequence[Column],
+    beyond: Sequence[Mapping[str, Any]] = (),
+    rate: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Say what to look at and what to do next.
 
@@ -66,6 +70,8 @@ def advice(
         The one without which most of the evidence is lost comes first.
     beyond : sequence of mapping
         Columns with events beyond the range of the reference.
+    rate : mapping, optional
+        What the number of events has to do with it.
     """
     if result.p_value is None:
         return [
@@ -75,7 +81,7 @@ def advice(
     if not result.reject:
         return ["Nothing. The columns below come in the order of what little evidence there is."]
     return [
-        _where(result.alpha, ranking),
+        _rate(rate) if rate and rate["sentence"] == MOSTLY_RATE else _where(result.alpha, ranking),
         _again(str(result.params.get("persistence", ""))),
         *(
             f"Look at events beyond the range of the reference: {row['sentence']}."
@@ -84,6 +90,14 @@ def advice(
         "If the change is wanted (new thresholds, voltages, gas or trigger), calibrate anew with "
         "good events from after it.",
     ]
+
+
+def _rate(rate: Mapping[str, Any]) -> str:
+    more = "more" if rate["events"] > rate["expected"] else "fewer"
+    return (
+        f"Look at the rate: {rate['events']:,} events are {more} than the {rate['expected']:,.6g} "
+        "that are expected, and that is most of the evidence."
+    )
 
 
 def _where(alpha: float, ranking: Sequence[Column]) -> str:

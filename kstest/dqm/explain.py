@@ -28,7 +28,7 @@ from ..params import option
 from ..picture import Picture
 from ..result import Notice, Result
 from . import check
-from .advice import advice, meaning
+from .advice import MOSTLY_RATE, advice, meaning
 from .calibration import Calibration
 from .findings import Column, Ratios
 from .marginal import beyond_range, column_p_values
@@ -101,17 +101,18 @@ def explain(
     ranking = _ranking(calibration, side, events, expected, ridge, whole, pair, work)
     beyond = beyond_range(calibration, batch.sample, params.alpha)
     ranking = _tested(calibration, pair, ranking, beyond["columns"], params, work)
+    rate = _rate(calibration, events, expected, whole)
     found = [] if ratios.converged else [Notice("not-converged", "the fit did not converge")]
     explanation = {
         **result.explanation,
         "ranking": ranking,
         "beyond": beyond["columns"],
         "beyond_events": beyond["events"],
-        "rate": _rate(calibration, events, expected, whole),
+        "rate": rate,
         "events": _events(batch, ratios, params.events),
         "ratio_ridge": ratios.ridge,
         "meaning": meaning(calibration, result),
-        "advice": advice(result, ranking, beyond["columns"]),
+        "advice": advice(result, ranking, beyond["columns"], rate),
         "calibrated": {
             "started": calibration.record["provenance"]["started"],
             "inputs": [dict(i) for i in calibration.record["inputs"]],
@@ -280,7 +281,7 @@ def _rate(
     elif t < whole.statistic / 3:
         sentence = "mostly the shape of the distribution, not the rate"
     elif t > whole.statistic * 2 / 3:
-        sentence = "mostly the rate, not the shape"
+        sentence = MOSTLY_RATE
     else:
         sentence = "both the rate and the shape"
     return {

@@ -104,8 +104,7 @@ def _columns(result: Result) -> Iterator[tuple[str, str]]:
     named = [c for c in ranking if c["differs"]] if tested else ranking
     label = "driven by" if result.reject else "differ in"
     if tested and not named:
-        together = ": how they go together changed, or too little" if result.reject else ""
-        yield label, f"no column by itself{together}"
+        yield label, f"no column by itself{_instead(result)}"
     for place, c in enumerate(named):
         p = "" if c["p_value"] is None else f"p {number(c['p_value'])} by itself; "
         text = f"{printable(c['column'])}: {c['words']} ({p}{_evidence(c)})"
@@ -114,6 +113,15 @@ def _columns(result: Result) -> Iterator[tuple[str, str]]:
     if others:
         each = (f"{number(c['t_without'])} without {printable(c['column'])}" for c in others)
         yield "otherwise", f"t {number(others[0]['t'])}, {', '.join(each)}"
+
+
+def _instead(result: Result) -> str:
+    """What it is, if no column differs by itself."""
+    if not result.reject:
+        return ""
+    if result.explanation["rate"]["tested"]:
+        return ": the rate, how they go together, or too little"
+    return ": how they go together changed, or too little"
 
 
 def calibrated_text(made: Mapping[str, Any]) -> str:
