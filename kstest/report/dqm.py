@@ -41,7 +41,7 @@ def lines(result: Result) -> Iterator[tuple[str, str]]:
             f"z {_z(why['z'])}; by the analytic law p {number(why['analytic_p_value'])}"
             + (f", z {_z(why['analytic_z'])}" if why["analytic_p_value"] < 1 else ""),
         )
-        if why["events_used"] != result.n["batch"]:
+        if why["events_used"] != result.n["batch"] and not why.get("windows"):
             used = f"{why['events_used']:,} of {result.n['batch']:,} events"
             yield "used", f"{used}, a size that was calibrated; the others were not judged"
     if why.get("windows"):
@@ -131,8 +131,8 @@ def calibrated_text(made: Mapping[str, Any]) -> str:
     return f"{made['started'][:16].replace('T', ' ')} UTC, reference {shown}"
 
 
-def _z(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else "below -8"
+def _z(value: float, least: str = "below -8") -> str:
+    return f"{value:.2f}" if math.isfinite(value) else least
 
 
 def _evidence(column: Mapping[str, Any]) -> str:
@@ -197,7 +197,7 @@ def table(results: Sequence[Result], color: bool = False) -> str:
         why = r.explanation
         label = printable(str(why["batch"]))
         label = label if len(label) < width else "…" + label[-(width - 2) :]
-        p, z = (number(r.p_value), _z(why["z"])) if r.p_value is not None else ("", "")
+        p, z = (number(r.p_value), _z(why["z"], "< -8")) if r.p_value is not None else ("", "")
         alarm = "  alarm" if why["alarm"]["alarm"] else ""
         counts = f"{r.n['batch']:>8,}" + f"{why.get('events_used', 0):>8,}" * used
         out.append(f"{label:<{width}}{counts}{p:>10}{z:>7}  {r.verdict}{alarm}")
@@ -307,6 +307,12 @@ def selftest(found: Mapping[str, Any], form: str) -> str:
         f"  changed      p {number(found['changed'])}: {alarm}",
         f"  change       {found['change']}, {found['events']:,} events",
     ]
+    if found["smallest_p_value"] > found["alpha"]:
+        smallest = number(found["smallest_p_value"])
+        out.append(
+            f"  No p-value of this calibration is below {smallest}: calibrate with more toys or"
+        )
+        out.append("  runs, or give --alpha as it will be given to check.")
     if found["good"] <= found["alpha"]:
         out.append(
             f"  A good batch is rejected by chance with probability {level}: another --seed of"
