@@ -96,7 +96,6 @@ class Params(Judging):
             raise UsageError("--step: needs --window, the rows of a batch")
 
 
-@single_blas()
 def check(
     calibration: Calibration,
     batches: Sequence[Batch],
@@ -131,13 +130,32 @@ def check(
     calibration all p-values share the reference and the toys, so they are too small together or too
     large together.
     """
+    parts, results = judge_all(calibration, batches, params, work)
+    return remember(calibration, parts, results, params, history)
+
+
+@single_blas()
+def judge_all(
+    calibration: Calibration, batches: Sequence[Batch], params: Params, work: Work
+) -> tuple[list[Batch], list[Result]]:
+    """The first half of `check`: batches, cut where they hold several, and an answer to each."""
     require_reachable(calibration, params, params.control)
-    parts = []
+    parts: list[Batch] = []
     for batch in batches:
         # A file has one unit; a stretch of it that leaves the range of good events is a fault.
         require_units(calibration, batch, params)
         parts += cut(calibration, batch, params.window, params.step, params.min_events)
-    results = judge(calibration, parts, params, work)
+    return parts, judge(calibration, parts, params, work)
+
+
+def remember(
+    calibration: Calibration,
+    parts: Sequence[Batch],
+    results: Sequence[Result],
+    params: Params,
+    history: History | None,
+) -> list[Result]:
+    """The second half, which takes no time, so that a history is not locked for long."""
     identities = [identity(calibration, part) for part in parts] if history is not None else []
     return with_alarms(calibration, results, params, history, identities)
 

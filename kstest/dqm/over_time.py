@@ -45,6 +45,7 @@ def with_alarms(
     """
     lines: list[dict[str, Any]] = []
     said: list[list[Notice]] = [[] for _ in results]
+    known = 0 if history is None else len(history.lines)
     if history is None:
         entries: list[float | None] = [r.p_value for r in results]
         places = list(range(len(results)))
@@ -60,8 +61,10 @@ def with_alarms(
     out = []
     for result, notices in zip(found, said, strict=True):
         out.append(replace(result, warnings=(*result.warnings, *notices)))
+    added = {id(line) for line in (history.lines[known:] if history else ())}
     for line, result in zip(lines, out, strict=False):
-        line["alarm"] = result.explanation["alarm"]["alarm"]
+        if id(line) in added:
+            line["alarm"] = result.explanation["alarm"]["alarm"]
     return out
 
 

@@ -231,11 +231,10 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     known = load(calibration)
     require_reachable(known, params, params.control)
     found = _read(known, batches, given)
-    with (
-        working(given, "fitting") as work,
-        remembered(given["history"], known.digest) as history,
-    ):
-        results = module.check(known, found, params, work, history)
+    with working(given, "fitting") as work:
+        parts, results = module.judge_all(known, found, params, work)
+    with remembered(given["history"], known.digest) as history:
+        results = module.remember(known, parts, results, params, history)
     deliver(lambda color: render_checks(results, given["form"], color), given)
     code = module.exit_code(results)
     return 0 if given["exit_zero"] and code == 1 else code
