@@ -13,6 +13,7 @@ from .dqm import compare as comparing
 from .dqm import explain as explaining
 from .dqm.calibration import Calibration, load
 from .dqm.reading import batch_options, from_objects
+from .dqm.windows import Batch
 from .engine import Work
 from .result import Result
 from .run import record, require_accepted
@@ -183,10 +184,10 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     return record(comparing.run, samples, params, notices, _work(threads), given_options(given))
 
 
-def _batch(calibration: Calibration, data: Any, place: int) -> checking.Batch:
+def _batch(calibration: Calibration, data: Any, place: int) -> Batch:
     label = f"batch {place}"
     options = batch_options(calibration.layout, ReadOptions(), label)
-    return checking.Batch(label, *from_objects("batch", data, options))
+    return Batch(label, *from_objects("batch", data, options))
 
 
 def _params(kind: Any, given: Mapping[str, Any], name: str, others: set[str] | None = None) -> Any:

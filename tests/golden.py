@@ -29,6 +29,11 @@ ONE = ["--bandwidth", "median", "--permute", "rows"]
 
 SHORT = ["--test", "ks", "--draws", "20"]
 
+CALIBRATION = [
+    "--batch-size", "30", "--toys", "199", "--centres", "20", "--widths", "2", "--quiet",
+    "--threads", "1",
+]  # fmt: skip
+
 # name: arguments, exit code
 CASES: dict[str, tuple[list[str], int]] = {
     "help.txt": (["--help"], 0),
@@ -67,6 +72,25 @@ CASES: dict[str, tuple[list[str], int]] = {
         ["mmd", "good.csv", "gaps.csv", "--missing", "drop", *ONE, "--format", "jsonl"],
         0,
     ),
+    "tolerance.txt": (["mmd", "good.csv", "far.csv", *ONE, "--tolerance", "0.05"], 1),
+    "help-dqm-check.txt": (["dqm", "check", "--help"], 0),
+    "dqm-show.txt": (["dqm", "show", "k.cal"], 0),
+    "dqm-check.txt": (["dqm", "check", "k.cal", "batch.csv"], 0),
+    "dqm-check-alarm.txt": (["dqm", "check", "k.cal", "moved.csv"], 1),
+    "dqm-check.json": (["dqm", "check", "k.cal", "moved.csv", "--format", "json"], 1),
+    "dqm-check-several.txt": (["dqm", "check", "k.cal", "batch.csv", "moved.csv"], 0),
+    "dqm-check-several.json": (
+        ["dqm", "check", "k.cal", "batch.csv", "moved.csv", "--format", "json"],
+        0,
+    ),
+    "dqm-check-several.jsonl": (
+        ["dqm", "check", "k.cal", "batch.csv", "moved.csv", "--format", "jsonl"],
+        0,
+    ),
+    "dqm-check-windows.txt": (["dqm", "check", "k.cal", "many.csv"], 0),
+    "dqm-check-few.txt": (["dqm", "check", "k.cal", "one.csv"], 3),
+    "error-dqm-rule.txt": (["dqm", "check", "k.cal", "batch.csv", "--control", "lond"], 2),
+    "dqm-explain.txt": (["dqm", "explain", "k.cal", "moved.csv"], 1),
     "error-no-file.txt": (["mmd", "good.csv", "nowhere.csv"], 2),
     "error-one-file.txt": (["mmd", "good.csv"], 2),
     "error-text-cell.txt": (["mmd", "good.csv", "text.csv"], 2),
@@ -125,9 +149,16 @@ def write_data(folder: Path) -> None:
         "ragged": ("speed,mass", [*good[:4], [1.0], *good[4:]]),
         "other": ("speed,weight", good),
     }
+    table["events"] = ("speed,mass", rows(8, 300))
+    table["pool"] = ("speed,mass", rows(9, 600))
+    table["batch"] = ("speed,mass", rows(20, 30))
+    table["moved"] = ("speed,mass", rows(21, 33, shift=2.0))
+    table["many"] = ("speed,mass", rows(22, 100))
     for name, (header, content) in table.items():
         lines = [",".join(map(str, row)) for row in content]
         (folder / f"{name}.csv").write_text("\n".join([header, *lines]) + "\n")
+    with contextlib.chdir(folder):
+        run(["dqm", "calibrate", "events.csv", "--pool", "pool.csv", "-o", "k.cal", *CALIBRATION])
 
 
 def produce(name: str, folder: Path) -> str:
@@ -147,9 +178,12 @@ def produce(name: str, folder: Path) -> str:
     if found != code:
         raise AssertionError(f"{name}: exit code {found}, not {code}: {stderr}")
     if not name.endswith(".txt"):
-        if stderr or (name.endswith("l") and stdout.count("\n") != 1):
-            raise AssertionError(f"{name}: {stderr or stdout}")
-        return json.dumps(normal_json(json.loads(stdout)), indent=2) + "\n"
+        if stderr:
+            raise AssertionError(f"{name}: {stderr}")
+        # Of jsonl every line is a document, of json the whole is one.
+        documents = stdout.splitlines() if name.endswith("l") else [stdout]
+        written = [json.dumps(normal_json(json.loads(text)), indent=2) for text in documents]
+        return "\n".join(written) + "\n"
     stderr = stderr.replace(str(folder.resolve()), "FOLDER")
     both = f"{normal_text(stdout)}--- stderr\n{stderr}"
     return f"$ kstest {' '.join(arguments)}\n{both}--- exit code {code}\n"
@@ -157,6 +191,8 @@ def produce(name: str, folder: Path) -> str:
 
 def normal_text(text: str) -> str:
     text = re.sub(r"(version )\d\S*", r"\1VERSION", text)
+    text = re.sub(r"(?m)^(  digest +)\S+", r"\1DIGEST", text)
+    text = re.sub(r"(?m)^(  calibrated +)\S+ \S+", r"\1TIME", text)
     if re.search(r"\d+ bandwidths", text):
         text = re.sub(r"(?m)^(  statistic +).*", r"\1STATISTIC (rejects above THRESHOLD)", text)
         text = re.sub(r"(?m)^(  p-value +)\S+", r"\1P", text)
@@ -168,7 +204,8 @@ def normal_json(value: object, key: str = "") -> object:
         return {k: normal_json(v, k) for k, v in value.items()}
     if isinstance(value, list):
         return [normal_json(v, key) for v in value]
-    if key in ("kstest", "python", "numpy", "numba", "started", "seconds", "threads"):
+    hidden = ("kstest", "python", "numpy", "numba", "started", "seconds", "threads", "calibration")
+    if key in hidden:
         return key.upper()
     return float(f"{value:.6g}") if isinstance(value, float) else value
 

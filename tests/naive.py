@@ -370,3 +370,34 @@ def events(frame, event, order, hits, channel=None):
                     some = own[name][own[column] == int(place)].iloc[:1]
                 values.append(some.iloc[0] if len(some) else None)
     return out | {"hits": [len(own) for own in rows]}
+
+
+def online_levels(name, alpha, p_values):
+    """Levels of an online rule, each from its published formula and all that came before."""
+    from kstest.dqm.online import gamma_lord, gamma_power
+
+    levels, rejected = [], []
+    for t in range(1, len(p_values) + 1):
+        seen = p_values[: t - 1]
+
+        def count(since, low, high, seen=seen):
+            return sum(low < p <= high for p in seen[since:])
+
+        def earned(w, gamma, clock):
+            shares = [w, *(alpha - w if k == 0 else alpha for k in range(len(rejected)))]
+            return sum(s * gamma(clock(tau)) for s, tau in zip(shares, [0, *rejected], strict=True))
+
+        if name == "lond":
+            level = alpha * gamma_power(t) * (len(rejected) + 1)
+        elif name == "lord":
+            level = earned(alpha / 10, gamma_lord, lambda tau, t=t: t - tau)
+        elif name == "saffron":
+            total = earned(alpha / 2, gamma_power, lambda tau, t=t: t - tau - count(tau, -1, 0.5))
+            level = min(0.5, 0.5 * total)
+        else:
+            total = earned(alpha / 2, gamma_power, lambda tau: 1 + count(tau, 0.25, 0.5))
+            level = min(0.25, 0.25 * total)
+        levels.append(level)
+        if p_values[t - 1] <= level:
+            rejected.append(t)
+    return levels

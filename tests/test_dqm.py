@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 
+import naive
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +13,13 @@ from scipy.stats import binom
 
 import kstest
 from kstest.datasets.drift_tubes import make
-from kstest.dqm import alarms
+from kstest.dqm import alarms, check
 from kstest.dqm.online import Rule, gamma_lord, gamma_power
 from kstest.dqm.reading import batch_options, from_objects
 from kstest.dqm.settings import sizes
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
+from kstest.report import render
 from kstest.sources import ReadOptions
 
 FAST = {"batch_size": 100, "toys": 199, "centres": 40, "threads": 1}
@@ -103,8 +105,8 @@ def test_several_sizes_have_their_own_null(rng):
     known = kstest.dqm_calibrate(
         events(800, rng), events(4000, rng), **FAST | {"batch_size": "50,200"}
     )
-    small, large = kstest.dqm_check(known, events(180, rng), events(200, rng))
-    assert [r.explanation["events_used"] for r in (small, large)] == [50, 200]
+    results = kstest.dqm_check(known, events(180, rng), events(200, rng))
+    assert [r.explanation["events_used"] for r in results] == [50, 50, 50, 200]
     assert not np.array_equal(known.toys[0], known.toys[1])
 
 
@@ -414,15 +416,30 @@ def test_online_rules_keep_the_false_discovery_rate_and_find_something(name, rng
     assert np.mean(found) > 0.5
 
 
-def test_online_control_says_when_no_alarm_is_possible(known, rng):
-    (result,) = kstest.dqm_check(known, events(100, rng, 1.0), control="lord")
-    assert not result.explanation["alarm"]["alarm"]
-    assert not result.explanation["alarm"]["possible"]
-    codes = {n.code for n in result.warnings}
-    assert {"alarm-impossible", "dependent-p-values"} <= codes
+def test_a_rule_that_could_not_reject_the_first_batch_is_refused(known, rng):
+    with pytest.raises(UsageError, match=r"lord begins with level .* at least 18,6\d\d --toys"):
+        kstest.dqm_check(known, events(100, rng, 1.0), control="lord")
     (result,) = kstest.dqm_check(known, events(100, rng, 1.0), control="lond", null="analytic")
     assert result.explanation["alarm"]["alarm"]
-    assert not {n.code for n in result.warnings} & {"alarm-impossible", "dependent-p-values"}
+    assert not {n.code for n in result.warnings} & {"too-few-toys", "dependent-p-values"}
+    (result,) = kstest.dqm_check(known, events(100, rng), control="saffron", null="analytic")
+    assert "dependent-p-values" in {n.code for n in result.warnings}
+
+
+@pytest.mark.parametrize("control", ["lond", "saffron", "addis"])
+def test_a_clear_change_is_never_called_good_for_lack_of_toys(known, control):
+    # Levels fall from batch to batch, below the smallest p-value that toys can give.
+    rng = np.random.default_rng(2)
+    batches = [*(events(100, rng) for _ in range(12)), events(100, rng, 3.0)]
+    results = kstest.dqm_check(known, *batches, control=control, alpha=0.1)
+    *good, bad = results
+    assert {r.verdict for r in good} == {"not rejected"}
+    assert bad.p_value == 1 / 200 > bad.explanation["alarm"]["level"]
+    assert bad.verdict == "no verdict"
+    assert not bad.explanation["alarm"]["possible"]
+    needed = int(1 / bad.explanation["alarm"]["level"])
+    assert f"at least {needed:,} --toys" in bad.warnings[0].message.replace(f"{needed - 1:,}", "")
+    assert check.exit_code(results) == 3
 
 
 # --- why
@@ -442,13 +459,12 @@ def test_the_column_that_differs_ranks_first(rng):
 
 
 def test_the_reweighted_reference_follows_the_batch(known, rng):
-    from kstest.dqm import check, explain
+    from kstest.dqm import explain
+    from kstest.dqm.windows import Batch
 
     batch = events(400, rng, 0.8)
     sample = from_objects("batch", batch, _options(known))[0]
-    result, picture = explain.explain(
-        known, check.Batch("b", sample), explain.Params(), Work(threads=1)
-    )
+    result, picture = explain.explain(known, Batch("b", sample), explain.Params(), Work(threads=1))
     assert result.reject
     for panel in picture.panels:
         histogram, observed, learned = panel.drawings
@@ -573,3 +589,151 @@ def test_level_of_compare():
         p.append(result.p_value)
     low, high = binom.ppf([5e-4, 1 - 5e-4], 1000, 0.05)
     assert low <= np.count_nonzero(np.array(p) <= 0.05) <= high
+
+
+@pytest.mark.parametrize("name", ["lond", "lord", "saffron", "addis"])
+def test_online_rules_equal_their_formulas(name):
+    rng = np.random.default_rng(4)
+    for share in (0.0, 0.3, 1.0):
+        bad = rng.random(150) < share
+        p = np.where(bad, 10.0 ** -rng.uniform(1, 6, 150), rng.random(150)).tolist()
+        p[20] = p[21] = 0.5  # on the edge of what ticks and what does not
+        p[30] = 0.25
+        rule, levels = Rule(name, 0.1), []
+        for value in p:
+            levels.append(rule.level)
+            rule.add(value)
+        assert levels == pytest.approx(naive.online_levels(name, 0.1, p), rel=1e-12)
+
+
+@pytest.mark.parametrize(("seen", "k", "n"), [(1, 2, 3), (2, 2, 3), (2, 3, 5), (4, 2, 5)])
+def test_false_alarms_of_few_batches_are_what_happens(seen, k, n, rng):
+    alpha, runs = 0.2, 100_000
+    verdicts = rng.random((runs, seen)) < alpha
+    states = [list(alarms.persistent(row, k, n))[-1] for row in verdicts.tolist()]
+    assert alarms.false_alarms(alpha, k, n, seen) == pytest.approx(np.mean(states), rel=0.05)
+
+
+# --- files of several batches
+
+
+def test_no_event_is_left_out_without_a_word(known):
+    rng = np.random.default_rng(8)
+    many = events(530, rng)
+    results = kstest.dqm_check(known, many)
+    assert [r.explanation["batch"] for r in results] == [
+        f"batch 1 rows {k}-{k + 99}" for k in range(1, 500, 100)
+    ]
+    notices = [n.message for r in results for n in r.warnings if n.code == "events-left-out"]
+    assert notices == [
+        "batch 1: 30 of 530 events, at its end, are in no window and were not judged"
+    ]
+    alone = kstest.dqm_check(known, many.iloc[100:200])
+    assert alone[0].p_value == results[1].p_value
+    whole = kstest.dqm_check(known, many.iloc[:199])  # one window, and most of another
+    assert [r.explanation["events_used"] for r in whole] == [100]
+    gaps = kstest.dqm_check(known, many, window=100, step=200)
+    assert len(gaps) == 3
+    assert "230 of 530 events" in gaps[-1].warnings[-1].message
+    with pytest.raises(UsageError, match="--window 250: the calibration judges 100 events"):
+        kstest.dqm_check(known, many, window=250)
+    (small,) = kstest.dqm_check(known, many, min_events=1000)
+    assert small.verdict == "no verdict"
+
+
+def test_a_fault_in_a_part_of_a_file_is_no_other_unit(known):
+    rng = np.random.default_rng(8)
+    part = events(700, rng)
+    part.iloc[300:400] = 40.0
+    results = kstest.dqm_check(known, part)
+    assert [r.reject for r in results] == [k == 3 for k in range(7)]
+    with pytest.raises(DataError, match="far outside"):
+        kstest.dqm_check(known, part.iloc[300:400])
+
+
+def test_a_file_of_several_batches_is_explained_as_a_whole(known):
+    rng = np.random.default_rng(8)
+    bad = kstest.dqm_explain(known, events(1000, rng, 0.5))
+    assert bad.reject
+    assert len(bad.explanation["windows"]) == 10
+    p = sorted(w["p_value"] for w in bad.explanation["windows"])
+    assert bad.p_value == pytest.approx(min(10 / k * q for k, q in enumerate(p, 1)))
+    assert bad.n["batch"] == 1000
+    assert "of the file" in bad.explanation["meaning"]
+    assert not kstest.dqm_explain(known, events(1000, rng)).reject
+
+
+# --- what is blamed
+
+
+def test_no_column_is_blamed_that_does_not_differ():
+    rng = np.random.default_rng(0)
+    known = kstest.dqm_calibrate(events(1500, rng), events(2500, rng), **FAST)
+    a = rng.normal(size=100)
+    result = kstest.dqm_explain(known, pd.DataFrame({"a": a, "b": a}))
+    assert result.reject
+    assert not any(c.differs for c in result.explanation["ranking"])
+    assert min(c.p_value for c in result.explanation["ranking"]) > 0.01
+    assert result.explanation["advice"][0].startswith("No single column differs by itself (p ")
+    assert "no column by itself: how they go together changed" in render(result, "text")
+
+
+def test_events_beyond_the_reference_are_counted_where_chance_has_fewer(known):
+    rng = np.random.default_rng(6)
+    result = kstest.dqm_explain(known, events(100, rng))
+    assert result.explanation["beyond"] == []
+    batch = events(100, rng)
+    batch.loc[:6, "a"] = 6.0
+    batch.loc[5:9, "b"] = -6.0
+    result = kstest.dqm_explain(known, batch)
+    found = result.explanation["beyond"]
+    assert [(row["column"], row["end"], row["events"]) for row in found] == [
+        ("a", "above", 7),
+        ("b", "below", 5),
+    ]
+    assert result.explanation["beyond_events"] == 10
+    assert found[0]["expected"] == pytest.approx(100 / 1501)
+    # 7 of 7 outermost among 1,600 events are in the batch: 100 99 ... / (1600 1599 ...).
+    exact = np.prod((100 - np.arange(7)) / (1600 - np.arange(7)))
+    assert found[0]["p_value"] == pytest.approx(4 * exact)
+    assert "7 of 100 events (7 %) lie above" in render(result, "text")
+    differ = {c.column: c.words for c in result.explanation["ranking"] if c.differs}
+    assert differ["a"] == "share above the reference: 0 % -> 7 %"
+
+
+@pytest.mark.slow
+def test_columns_are_blamed_of_good_batches_as_often_as_the_level_says(known):
+    # Tests of columns alone, corrected: of good batches at most a share alpha names any.
+    from kstest.dqm.explain import Params, _tested
+    from kstest.dqm.findings import Column
+    from kstest.dqm.marginal import beyond_range
+
+    rng = np.random.default_rng(12)
+    named, runs, params = 0, 120, Params(alpha=0.1)
+    reference = known.layout.sample(known.reference.rows, None, "reference")
+    for _ in range(runs):
+        sample = from_objects("batch", events(100, rng), _options(known))[0]
+        rows = [Column(n, "number", "", 1.0, 0.5, -2.0, -1.0, 1.0) for n in ("a", "b")]
+        beyond = beyond_range(known, sample, params.alpha)["columns"]
+        tested = _tested(known, (reference, sample), rows, beyond, params, Work(threads=1))
+        named += any(c.differs for c in tested)
+    assert named <= binom.ppf(0.999, runs, 0.1)
+
+
+def test_a_note_under_the_picture_says_where_the_ratio_cannot_follow(known):
+    from kstest.dqm import explain
+    from kstest.dqm.windows import Batch
+
+    rng = np.random.default_rng(6)
+    for shift, words in ((0.0, 0), (3.0, 1)):
+        sample = from_objects("batch", events(100, rng, shift), _options(known))[0]
+        _, picture = explain.explain(known, Batch("b", sample), explain.Params(), Work(threads=1))
+        assert sum("cannot follow." in note and "beyond the range" in note
+                   for note in picture.notes) == words  # fmt: skip
+
+
+def test_a_change_of_rate_is_no_change_of_columns(rng):
+    known = kstest.dqm_calibrate(events(2000, rng), events(4000, rng), **FAST, count="poisson")
+    result = kstest.dqm_explain(known, events(300, rng))
+    assert result.explanation["advice"][0].startswith("Look at the rate: 300 events are more than")
+    assert "no column by itself: the rate" in render(result, "text")

@@ -73,7 +73,8 @@ def test_many_batches_as_lines_of_json(folder, capsys):
 def test_many_batches_as_a_table(folder, capsys):
     assert check(folder, "good", "weak", "noisy", "--per-day", "24") == 1
     out = capsys.readouterr().out
-    assert out.count("ALARM") == 1
+    assert out.startswith("ALARM: 3 batches, 2 rejected, 1 with an alarm, it stands")
+    assert out.count("alarm\n") == 1
     assert "3 batches, 2 rejected, 1 with an alarm" in out
     assert "false alarms a day" in out
 
@@ -269,3 +270,74 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     }
     assert all(codes[command] == 1 for command in bad)
     assert (tmp_path / "why.html").exists()
+
+
+def test_several_batches_are_one_json_document(folder, capsys):
+    assert check(folder, "good", "weak", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [r["verdict"] for r in found] == ["not rejected", "rejected"]
+    assert [r["explanation"]["alarm"]["alarm"] for r in found] == [False, False]
+    assert found[0]["explanation"]["calibration"] == found[1]["explanation"]["calibration"]
+    assert check(folder, "good", "weak", "--format", "jsonl") == 0
+    assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == [
+        r["n"] for r in found
+    ]
+    assert check(folder, "weak", "--format", "json") == 1
+    assert json.loads(capsys.readouterr().out)["explanation"]["alarm"]["alarm"]
+
+
+def test_the_words_are_the_rule_that_is_in_force(folder, capsys):
+    check(folder, "weak")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "YES (1 of 1 rejected; a batch alone alarms if it is rejected)" in out
+    assert "by chance 1 good one in 100 does" in out
+    assert "the rule for more batches is 2 of the last 3" in out
+    assert "5,1" not in out
+    check(folder, "good", "weak")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "no (1 of 2 rejected; of 2 batches all have to be) by chance 1 good one in 10" in out
+    check(folder, "good", "weak", "fine")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "no (1 of the last 3 rejected, an alarm takes 2) one false alarm in 5,1" in out
+    check(folder, "weak", "--persistence", "1/1", "--per-day", "100")
+    assert "0.99 false alarms a day expected" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_file_of_many_batches_is_judged_whole(folder, capsys):
+    words = ["datasets", "make", "drift-tubes", "--seed", "8", "--events", "1030", "-o"]
+    assert run([*words, str(folder / "long.parquet")]) == 0
+    assert check(folder, str(folder / "long.parquet")) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("NO ALARM: 5 batches")
+    assert "long.parquet: 30 of 1,030 events, at its end, are in" in " ".join(out.split())
+    assert check(folder, "good", "fine") == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[2].split()[:4] == ["batch", "events", "judged", "p"]
+    assert rows[4].split()[1:3] == ["220", "200"]  # all of the file that was not judged
+
+
+def test_tolerance_is_said_wherever_it_matters(folder, tmp_path, capsys):
+    pool = [str(tmp_path / f"run{k}.parquet") for k in range(20)]
+    for k, path in enumerate(pool):
+        words = ["datasets", "make", "drift-tubes", "--seed", str(20 + k), "--events", "250"]
+        assert run([*words, "-o", path]) == 0
+    made = str(tmp_path / "t.cal")
+    words = ["dqm", "calibrate", str(folder / "ref.parquet"), "-o", made, "--tolerance"]
+    words += [word for path in pool for word in ("--pool", path)]
+    assert run([*words, "--batch-size", "200", "--toys", "40", "--centres", "50"]) == 0
+    assert "tolerance   each toy from one of 20 good runs" in capsys.readouterr().out
+    batch = ["dqm", "check", made, str(folder / "good.parquet"), "--alpha", "0.1"]
+    assert run(batch) == 0
+    assert "tolerance   usual differences between runs raise no alarm" in capsys.readouterr().out
+    run([*batch, str(folder / "fine.parquet")])
+    assert "from 20 good runs one by one" in " ".join(capsys.readouterr().out.split())
+    run([*batch, "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["explanation"]["tolerance"] == 20
+    run(["dqm", "explain", made, str(folder / "good.parquet"), "--alpha", "0.1"])
+    assert "tolerance   usual differences" in capsys.readouterr().out
+
+
+def test_explain_refuses_what_it_would_not_obey(folder):
+    for option in ("--window", "--control", "--per-day", "--history"):
+        words = ["dqm", "explain", folder / "k.cal", folder / "good.parquet", option, "1"]
+        assert run([str(word) for word in words]) == 2

@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, rankdata
 from scipy.stats.contingency import association
 
 import kstest
@@ -15,6 +15,7 @@ from kstest.errors import UsageError
 from kstest.kernels import KERNELS, MISMATCH, Bank, Rows
 from kstest.methods.dependence.column_blocks import Block
 from kstest.methods.dependence.kinds import describe
+from kstest.methods.dependence.levels import describe_levels
 from kstest.sample import Sample
 
 WORK = Work(threads=1)
@@ -48,13 +49,79 @@ def test_statistic_of_categories_equals_its_formula(permute, rng):
 
 def test_a_category_that_moves_or_spreads_a_number_is_found(rng):
     kind = rng.integers(0, 4, 240)
-    for y in (rng.normal(size=240) + 0.8 * (kind == 2), rng.normal(size=240) * (1 + kind)):
+    for y, words in (
+        (rng.normal(size=240) + 0.8 * (kind == 2), "by level"),
+        (rng.normal(size=240) * (1 + kind), "spread by level"),
+    ):
         frame = pd.DataFrame({"noise": rng.normal(size=240), "kind": LETTERS[kind], "y": y})
         found = kstest.hsic(frame, x="noise,kind", y="y")
         assert found.reject
         assert found.columns == ("noise", "y", "kind")
         assert found.explanation["dependence"][0]["x"] == "kind"
-        assert found.explanation["dependence"][0]["kind"] == "by level"
+        assert found.explanation["dependence"][0]["kind"] == words
+
+
+def of_levels(rng, size, *draws):
+    """Rows of several levels, `size` of each, from one draw each."""
+    values = np.concatenate([draw(size) for draw in draws])
+    return values, np.repeat(np.arange(len(draws)), size).astype(np.int32)
+
+
+@pytest.mark.parametrize("size", [150, 1000])
+def test_what_differs_between_levels_is_named(size, rng):
+    normal, cauchy = rng.normal, rng.standard_cauchy
+    cases = {
+        "by level": [
+            (lambda n: normal(size=n), lambda n: normal(1, 1, n)),
+            (lambda n: cauchy(n), lambda n: cauchy(n) + 1),
+            (lambda n: rng.poisson(3, n), lambda n: rng.poisson(9, n)),  # also wider, but less so
+            (lambda n: normal(0, 1, n), lambda n: normal(1.5, 1.3, n)),
+        ],
+        "spread by level": [
+            (lambda n: normal(size=n), lambda n: normal(size=n) * 2),
+            (lambda n: cauchy(n), lambda n: cauchy(n) * 3),
+            (lambda n: rng.integers(-2, 3, n), lambda n: rng.integers(-5, 6, n)),
+            (lambda n: rng.gamma(1, 1, n) - 0.7, lambda n: 3 * (rng.gamma(1, 1, n) - 0.7)),
+        ],
+        "shape by level": [
+            (lambda n: normal(size=n), lambda n: np.sign(normal(size=n)) + 0.1 * normal(size=n)),
+            (lambda n: rng.gamma(1, 1, n) - 1, lambda n: 1 - rng.gamma(1, 1, n)),
+        ],
+    }  # fmt: skip
+    for kind, draws in cases.items():
+        for draw in draws:
+            found, strength, measure = describe_levels(*of_levels(rng, size, *draw))
+            assert (found, 0.1 < strength < 1) == (kind, True), (kind, draw)
+            assert measure.startswith("correlation ratio")
+            assert measure.endswith(kind.split()[0]) or kind == "by level"
+
+
+def test_levels_that_do_not_differ_are_not_given_a_name():
+    # 200 sets: normal, ties, skew; two levels or many small ones, which give a large ratio.
+    named, rng = 0, np.random.default_rng(3)
+    for run in range(200):
+        levels, size = ((2, 100), (3, 40), (60, 3))[run % 3]
+        values = (rng.normal(size=levels * size), rng.poisson(2, levels * size) * 1.0,
+                  rng.exponential(size=levels * size))[run % 2 + (run % 5 == 0)]  # fmt: skip
+        codes = np.repeat(np.arange(levels), size).astype(np.int32)
+        named += describe_levels(values, codes)[0] != "other"
+    assert named <= 30
+    one = np.zeros(30, np.int32)
+    assert describe_levels(rng.normal(size=30), one)[0] == "other"
+    assert describe_levels(np.ones(30), np.repeat([0, 1], 15).astype(np.int32))[0] == "other"
+    alone = describe_levels(rng.normal(size=30), np.arange(30, dtype=np.int32))
+    assert alone[0] == "other"
+    assert describe_levels(np.empty(0), np.empty(0, np.int32))[0] == "other"
+
+
+def test_correlation_ratio_is_the_textbook_one(rng):
+    values, codes = of_levels(rng, 40, *(lambda n, k=k: rng.normal(k, 1, n) for k in range(3)))
+    ranks = rankdata(values)
+    groups = [ranks[codes == k] for k in range(3)]
+    between = sum(len(g) * (g.mean() - ranks.mean()) ** 2 for g in groups)
+    kind, strength, _ = describe_levels(values, codes)
+    assert kind == "by level"
+    assert strength == pytest.approx(np.sqrt(between / ((ranks - ranks.mean()) ** 2).sum()))
 
 
 def test_two_dependent_categories_are_found_and_labels_do_not_matter(rng):

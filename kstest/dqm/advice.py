@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..result import Result
 from . import alarms
@@ -13,13 +14,21 @@ from .findings import Column
 # A column without which the evidence falls by this many powers of ten stands out.
 STRONG = 2.0
 MOST_NAMES = 5
+MOSTLY_RATE = "mostly the rate, not the shape"
 
 
 def meaning(calibration: Calibration, result: Result) -> str:
     """Say how sure the verdict is."""
     if result.p_value is None:
         return "The batch could not be judged. Nothing is said about it either way."
-    if result.null["replicates"] is None:
+    if result.explanation.get("windows"):
+        windows = result.explanation["windows"]
+        count = sum(bool(w["reject"]) for w in windows)
+        chance = (
+            f"Of {len(windows):,} windows of the file, {count:,} {'is' if count == 1 else 'are'} "
+            f"rejected, each by itself; together that has p {_p(result)} (Simes' rule)."
+        )
+    elif result.null["replicates"] is None:
         chance = f"A good batch is as far from the reference with probability {_p(result)}."
     elif calibration.settings["tolerance"]:
         count = result.null["replicates"]
@@ -46,8 +55,24 @@ def _among_toys(p: float, toys: int) -> str:
     return f"Of {toys:,} batches drawn from good events, {count} as far from the reference."
 
 
-def advice(result: Result, ranking: Sequence[Column]) -> list[str]:
-    """Say what to look at and what to do next."""
+def advice(
+    result: Result,
+    ranking: Sequence[Column],
+    beyond: Sequence[Mapping[str, Any]] = (),
+    rate: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Say what to look at and what to do next.
+
+    Parameters
+    ----------
+    result : Result
+    ranking : sequence of Column
+        The one without which most of the evidence is lost comes first.
+    beyond : sequence of mapping
+        Columns with events beyond the range of the reference.
+    rate : mapping, optional
+        What the number of events has to do with it.
+    """
     if result.p_value is None:
         return [
             "Join it with the events that follow, or calibrate for smaller batches as well "
@@ -56,27 +81,71 @@ def advice(result: Result, ranking: Sequence[Column]) -> list[str]:
     if not result.reject:
         return ["Nothing. The columns below come in the order of what little evidence there is."]
     return [
-        _where(result.alpha, ranking),
+        _rate(rate) if rate and rate["sentence"] == MOSTLY_RATE else _where(result.alpha, ranking),
         _again(str(result.params.get("persistence", ""))),
+        *(
+            f"Look at events beyond the range of the reference: {row['sentence']}."
+            for row in beyond
+        ),
         "If the change is wanted (new thresholds, voltages, gas or trigger), calibrate anew with "
         "good events from after it.",
     ]
 
 
+def _rate(rate: Mapping[str, Any]) -> str:
+    more = "more" if rate["events"] > rate["expected"] else "fewer"
+    return (
+        f"Look at the rate: {rate['events']:,} events are {more} than the {rate['expected']:,.6g} "
+        "that are expected, and that is most of the evidence."
+    )
+
+
 def _where(alpha: float, ranking: Sequence[Column]) -> str:
-    """Which columns to look at, by what is left of the evidence without them."""
-    first = ranking[0]
+    """Which columns to look at: those that differ by themselves, by what is lost without them."""
+    tested = [c.p_value for c in ranking if c.p_value is not None]
+    if not tested:
+        return _by_evidence(alpha, ranking)
+    differ = [c for c in ranking if c.differs]
+    if not differ:
+        return _in_no_column(ranking, min(tested))
+    first, *others = differ
     named = f"{first.column} ({first.words})"
     if first.log10_p_without is None:
         return f"Look at {named}."
     if first.log10_p_without > math.log10(alpha):
         return f"Look at {named}: without it the batch would look good."
-    needed = [c.column for c in ranking if c.evidence > -c.log10_p / 2]
-    strong = [c.column for c in ranking if c.evidence >= STRONG]
-    names = ", ".join(strong[:MOST_NAMES]) + ", ..." * (len(strong) > MOST_NAMES)
-    if len(needed) == 1 or len(strong) <= 1:
-        return f"Look first at {named}: it carries most of the evidence, but not all."
-    return f"Look first at {named}. No column alone explains it: how {names} go together changed."
+    if others:
+        names = ", ".join(c.column for c in others[:MOST_NAMES])
+        names += ", ..." * (len(others) > MOST_NAMES)
+        alone = "No column alone explains it"
+        return f"Look first at {named}. {alone}: how {names} changed counts, too."
+    return (
+        f"Look first at {named}, the only column that differs by itself. The batch differs without "
+        "it, too: how the others go together changed, or they changed too little to be named."
+    )
+
+
+def _in_no_column(ranking: Sequence[Column], smallest: float) -> str:
+    text = (
+        f"No single column differs by itself (p {smallest:.2g} or more, corrected for all of "
+        "them): how they go together changed, or too little to say where"
+    )
+    strong = [c.column for c in ranking if c.evidence >= STRONG and c.t_without is not None]
+    if not strong or len(ranking) == 1:
+        return f"{text}."
+    one = "one of " if len(strong) > 1 else ""
+    return f"{text}. Much of the evidence is lost without {one}{', '.join(strong[:MOST_NAMES])}."
+
+
+def _by_evidence(alpha: float, ranking: Sequence[Column]) -> str:
+    """The same where columns could not be tested by themselves."""
+    first = ranking[0]
+    named = f"{first.column} ({first.words})"
+    if first.log10_p_without is None:
+        return f"Look at {named}."
+    if first.log10_p_without > math.log10(alpha):
+        return f"Look first at {named}: without it the batch would look good."
+    return f"Look first at {named}: it carries most of the evidence, but not all."
 
 
 def _again(persistence: str) -> str:

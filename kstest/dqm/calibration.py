@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -184,8 +187,24 @@ class Calibration:
             return None
         return threshold(np.array([0.0, *self.toys[g][0]]), alpha)
 
+    @cached_property
+    def digest(self) -> str:
+        """Of all that a p-value comes from: equal where they are, whenever and wherever made."""
+        header, arrays = self._content()
+        found = hashlib.blake2b(digest_size=8)
+        named = {name: value for name, value in header.items() if name != "record"}
+        found.update(json.dumps(named, sort_keys=True).encode())
+        for name, array in sorted(arrays.items()):
+            found.update(f"{name} {array.shape}".encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
+
     def save(self, path: str) -> None:
         """Write the file, whole or not at all."""
+        save_archive(path, KIND, VERSION, *self._content())
+
+    def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Header and arrays of the file."""
         ref = self.reference
         arrays: dict[str, Any] = {
             "reference_values": ref.rows.values,
@@ -221,7 +240,7 @@ class Calibration:
             "settings": dict(self.settings),
             "record": dict(self.record),
         }
-        save_archive(path, KIND, VERSION, header, arrays)
+        return header, arrays
 
 
 def load(path: str) -> Calibration:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,19 +21,23 @@ from ..methods.common import serial_dependence
 from ..params import check_choices, option, seed
 from ..result import Notice, Result
 from ..run import origin
-from ..sample import Sample
 from . import alarms
-from .calibration import ANALYTIC_ROWS, Calibration, Score
+from .calibration import Calibration, Score
+from .history import History, Identity
 from .online import CONTROLS
 from .over_time import SENTENCES, with_alarms
+from .reachable import require_reachable
+from .windows import Batch, cut
 
 EXAMPLE = "kstest dqm check drift.cal run_0815.parquet run_0816.parquet"
 RANGES = ("refuse", "warn")
+# Longer names are kept as a digest.
+MOST_NAME = 1000
 
 
 @dataclass(frozen=True)
-class Params:
-    """Options of `check`; see the help of each field."""
+class Judging:
+    """Options of `check` and `explain` that are about one batch."""
 
     alpha: float = option(
         0.01, "Level of each batch; with --control lond and the like the false discovery rate."
@@ -39,22 +45,13 @@ class Params:
     null: str = option(
         "toys", "Where p-values come from: toys, or the analytic law.", choices=("toys", "analytic")
     )
-    control: str = option(
-        "persistence",
-        "How verdicts of many batches become alarms: k of the last n rejected, or an online rule "
-        "that keeps the share of false alarms.",
-        choices=CONTROLS,
-    )
     persistence: str = option(
         "2/3", "k/n: k rejections among the last n batches are an alarm.", metavar="K/N"
     )
-    per_day: float = option(0.0, "Batches per day, to state how many false alarms to expect.")
     min_events: int = option(0, "Below this many events there is no verdict.")
     expected: int = option(
         0, "With --count poisson and several sizes: events that a batch of this length should have."
     )
-    window: int = option(0, "Cut files into windows of this many rows, each a batch.")
-    step: int = option(0, "Rows from one window to the next. Default: the window.")
     ranges: str = option(
         "refuse",
         "What to do about a column that looks as if it were in another unit.",
@@ -68,39 +65,55 @@ class Params:
         if not 0 < self.alpha < 1:
             raise UsageError(f"--alpha {self.alpha}: give a number between 0 and 1, such as 0.01")
         for name in ("per_day", "min_events", "expected", "window", "step"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: is negative")
+            value = getattr(self, name, 0)
+            if not 0 <= value < math.inf:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} {value}: give a number that is not negative"
+                )
+
+
+@dataclass(frozen=True)
+class Params(Judging):
+    """Options of `check`; see the help of each field."""
+
+    control: str = option(
+        "persistence",
+        "How verdicts of many batches become alarms: k of the last n rejected, or an online rule "
+        "that keeps the share of false alarms.",
+        choices=CONTROLS,
+    )
+    per_day: float = option(0.0, "Batches per day, to state how many false alarms to expect.")
+    window: int = option(
+        0,
+        "Cut files into windows of this many rows, each a batch. Default: a file of two batches or "
+        "more is cut into batches of the calibrated size.",
+    )
+    step: int = option(0, "Rows from one window to the next. Default: the window.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.step and not self.window:
             raise UsageError("--step: needs --window, the rows of a batch")
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A batch: its name, its rows, and what their reading had to say."""
-
-    label: str
-    sample: Sample
-    notices: tuple[Notice, ...] = ()
-
-
-@single_blas()
 def check(
     calibration: Calibration,
     batches: Sequence[Batch],
     params: Params,
     work: Work,
-    before: Sequence[float] = (),
+    history: History | None = None,
 ) -> list[Result]:
-    """Judge batches in their order.
+    """Judge batches in their order, and say after which of them there is an alarm.
 
     Parameters
     ----------
     calibration : Calibration
     batches : sequence of Batch
+        One that holds several of the calibrated size is cut into them (`kstest.dqm.windows`).
     params : Params
     work : Work
-    before : sequence of float
-        p-values of earlier batches, for alarms.
+    history : History, optional
+        Earlier batches, for alarms; those of this run are added.
 
     Returns
     -------
@@ -117,10 +130,45 @@ def check(
     calibration all p-values share the reference and the toys, so they are too small together or too
     large together.
     """
+    parts, results = judge_all(calibration, batches, params, work)
+    return remember(calibration, parts, results, params, history)
+
+
+@single_blas()
+def judge_all(
+    calibration: Calibration, batches: Sequence[Batch], params: Params, work: Work
+) -> tuple[list[Batch], list[Result]]:
+    """The first half of `check`: batches, cut where they hold several, and an answer to each."""
+    require_reachable(calibration, params, params.control)
+    parts: list[Batch] = []
+    for batch in batches:
+        # A file has one unit; a stretch of it that leaves the range of good events is a fault.
+        require_units(calibration, batch, params)
+        parts += cut(calibration, batch, params.window, params.step, params.min_events)
+    return parts, judge(calibration, parts, params, work)
+
+
+def remember(
+    calibration: Calibration,
+    parts: Sequence[Batch],
+    results: Sequence[Result],
+    params: Params,
+    history: History | None,
+) -> list[Result]:
+    """The second half, which takes no time, so that a history is not locked for long."""
+    identities = [identity(calibration, part) for part in parts] if history is not None else []
+    return with_alarms(calibration, results, params, history, identities)
+
+
+def judge(
+    calibration: Calibration, batches: Sequence[Batch], params: Judging, work: Work
+) -> list[Result]:
+    """Judge batches, each by itself; parameters as in `check`.
+
+    Results have no alarm: see `with_alarms`.
+    """
     started, clock = datetime.now(UTC), time.perf_counter()
-    require_reachable(calibration, params)
     batches = [replace(b, notices=(*b.notices, *_seen(calibration, b))) for b in batches]
-    batches = [part for batch in batches for part in windows(batch, params)]
     chosen = [_choose(calibration, batch, params) for batch in batches]
     scores = _scores(calibration, [c for c in chosen if c is not None], params, work)
     results = [
@@ -129,11 +177,31 @@ def check(
         else _decided(calibration, batch, picked, scores[id(picked)], params)
         for batch, picked in zip(batches, chosen, strict=True)
     ]
-    where = [
-        origin((b.sample,), params, started, time.perf_counter() - clock, work) for b in batches
-    ]
-    named = [replace(r, **w) for r, w in zip(results, where, strict=True)]
-    return list(with_alarms(calibration, named, params, before))
+    seconds = time.perf_counter() - clock
+    where = [origin((b.sample,), params, started, seconds, work) for b in batches]
+    return [replace(r, **w) for r, w in zip(results, where, strict=True)]
+
+
+def identity(calibration: Calibration, batch: Batch) -> Identity:
+    """By what a history knows a batch: a name, and a digest of its events as they are judged."""
+    rows, weights = calibration.layout.rows(batch.sample), batch.sample.weights
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (rows.values, rows.codes, np.empty(0) if weights is None else weights):
+        digest.update(f"{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    name = batch.name or batch.label
+    name = f"{name} rows {batch.rows}" if batch.rows else name
+    if len(name) > MOST_NAME:
+        name = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return Identity(name, digest.hexdigest(), batch.named)
+
+
+def require_units(calibration: Calibration, batch: Batch, params: Judging) -> None:
+    """Refuse a file with a column in another unit."""
+    calibration.layout.require_kinds(batch.sample, batch.label)
+    wrong = calibration.layout.other_units(batch.sample, batch.label)
+    if wrong and params.ranges == "refuse":
+        raise DataError(f"{wrong[0]}. Is it another unit? --ranges warn judges it all the same.")
 
 
 @dataclass(frozen=True)
@@ -146,71 +214,12 @@ class _Chosen:
     used: int
 
 
-def windows(batch: Batch, params: Params) -> Iterator[Batch]:
-    """Cut a batch into windows, if asked to; an incomplete last one is left out."""
-    if not params.window:
-        yield batch
-        return
-    n, step = batch.sample.n, params.step or params.window
-    if n < params.window:
-        yield batch
-    for first in range(0, n - params.window + 1, step):
-        rows = slice(first, first + params.window)
-        s = batch.sample
-        part = replace(
-            s,
-            values=s.values[rows],
-            codes=s.codes[rows],
-            missing=None if s.missing is None else s.missing[rows],
-            weights=None if s.weights is None else s.weights[rows],
-            groups=None if s.groups is None else s.groups[rows],
-            kept=(),
-        )
-        notices = batch.notices if first == 0 else ()
-        if first == 0 and step < params.window:
-            text = (
-                "windows overlap: their p-values depend on each other, and false alarms come in "
-                "groups, more of them than is stated for independent batches"
-            )
-            notices = (*notices, Notice("overlapping-windows", text))
-        yield Batch(f"{batch.label} rows {first + 1}-{rows.stop}", part, notices)
-
-
-def require_reachable(calibration: Calibration, params: Params) -> None:
-    """Refuse a level that no p-value can reach, and a law that does not hold."""
-    smallest = calibration.smallest_p_value
-    toys = params.null == "toys" and params.control == "persistence"
-    if toys and smallest > params.alpha * (1 + 1e-12):
-        among = "good runs" if calibration.settings["tolerance"] else "toys"
-        advice = "more runs" if calibration.settings["tolerance"] else "more --toys"
-        raise UsageError(
-            f"--alpha {params.alpha:g}: an alarm is impossible at this number of {among}, the "
-            f"smallest p-value is {smallest:.3g}; calibrate with {advice}, or use --null analytic"
-        )
-    if params.null == "analytic":
-        if calibration.settings["tolerance"]:
-            raise UsageError("--null analytic: knows no differences between runs; use --null toys")
-        if calibration.reference.signed:
-            raise UsageError("--null analytic: not for negative weights; use --null toys")
-        bad = [s for g, s in enumerate(calibration.sizes) if not calibration.analytic_offered(g)]
-        if bad:
-            raise UsageError(
-                f"--null analytic: batches of {bad[0]:,} events need a reference of at least "
-                f"{ANALYTIC_ROWS * bad[0]:,} rows (effective ones, with weights), this one has "
-                f"{calibration.reference.effective_rows:,.0f}; use --null toys"
-            )
-
-
-def _choose(calibration: Calibration, batch: Batch, params: Params) -> _Chosen | None:
+def _choose(calibration: Calibration, batch: Batch, params: Judging) -> _Chosen | None:
     """Rows to judge; None if they are too few."""
     layout, sample = calibration.layout, batch.sample
-    layout.require_kinds(sample, batch.label)
-    wrong = layout.other_units(sample, batch.label)
-    if wrong and params.ranges == "refuse":
-        raise DataError(f"{wrong[0]}. Is it another unit? --ranges warn judges it all the same.")
     n = sample.n
     rows, weights = layout.rows(sample), sample.weights
-    if n < max(params.min_events, 1):
+    if n < (1 if batch.rows else max(params.min_events, 1)):
         return None
     if calibration.poisson:
         return _Chosen(rows, weights, _expected(calibration, params), n)
@@ -229,7 +238,7 @@ def _choose(calibration: Calibration, batch: Batch, params: Params) -> _Chosen |
     return _Chosen(rows, weights, g, size)
 
 
-def _expected(calibration: Calibration, params: Params) -> int:
+def _expected(calibration: Calibration, params: Judging) -> int:
     if not params.expected and len(calibration.sizes) == 1:
         return 0
     if params.expected not in calibration.sizes:
@@ -242,7 +251,7 @@ def _expected(calibration: Calibration, params: Params) -> int:
 
 
 def _scores(
-    calibration: Calibration, chosen: Sequence[_Chosen], params: Params, work: Work
+    calibration: Calibration, chosen: Sequence[_Chosen], params: Judging, work: Work
 ) -> dict[int, Score]:
     by_size: dict[int, list[_Chosen]] = defaultdict(list)
     for c in chosen:
@@ -254,7 +263,7 @@ def _scores(
     return found
 
 
-def _base(calibration: Calibration, batch: Batch, params: Params) -> Result:
+def _base(calibration: Calibration, batch: Batch, params: Judging) -> Result:
     layout = calibration.layout
     return Result(
         method="dqm",
@@ -268,7 +277,7 @@ def _base(calibration: Calibration, batch: Batch, params: Params) -> Result:
             "bandwidths": list(calibration.widths),
             "aggregate": calibration.settings["aggregate"] if len(calibration.widths) > 1 else None,
         },
-        explanation={"batch": batch.label},
+        explanation={"batch": batch.label, "calibration": calibration.digest},
         warnings=(*batch.notices, *layout.unknown(batch.sample), *_units(layout, batch)),
     )
 
@@ -287,9 +296,10 @@ def _units(layout: Any, batch: Batch) -> Iterator[Notice]:
         yield Notice("other-units", text)
 
 
-def _undecided(calibration: Calibration, batch: Batch, params: Params) -> Result:
+def _undecided(calibration: Calibration, batch: Batch, params: Judging) -> Result:
     least = max(params.min_events, 1 if calibration.poisson else calibration.sizes[0])
-    text = f"{batch.label} has {batch.sample.n:,} events, at least {least:,} are needed"
+    n = batch.sample.n
+    text = f"{batch.label} has {n:,} event{'s' * (n != 1)}, at least {least:,} are needed"
     base = _base(calibration, batch, params)
     return replace(
         base,
@@ -299,7 +309,7 @@ def _undecided(calibration: Calibration, batch: Batch, params: Params) -> Result
 
 
 def _decided(
-    calibration: Calibration, batch: Batch, chosen: _Chosen, score: Score, params: Params
+    calibration: Calibration, batch: Batch, chosen: _Chosen, score: Score, params: Judging
 ) -> Result:
     base, g = _base(calibration, batch, params), chosen.g
     p = score.analytic if params.null == "analytic" else score.p_value
@@ -338,6 +348,7 @@ def _decided(
             "analytic_z": z_value(score.analytic),
             "events_used": chosen.used,
             "events_expected": calibration.expected(g) or chosen.used,
+            "tolerance": runs or None,
             "strongest": table[strongest],
             "kernels": table,
         },

@@ -18,7 +18,6 @@ from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
-from .over_time import SENTENCES
 from .settings import RIDGE, numbers, scale
 
 SAMPLES = ("reference", "batch")
@@ -28,6 +27,10 @@ DESCRIPTION = """\
 Needs no calibration and no pool: the labels of reference and batch are permuted, which takes a
 fit per permutation. For small data and single questions; exact if events are exchangeable."""
 CUT = 1e-12
+SENTENCES = {
+    True: "the batch differs from the reference",
+    False: "no evidence at this level that the batch differs from the reference",
+}
 
 
 @dataclass(frozen=True)

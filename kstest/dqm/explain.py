@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,10 +28,14 @@ from ..params import option
 from ..picture import Picture
 from ..result import Notice, Result
 from . import check
-from .advice import advice, meaning
+from .advice import MOSTLY_RATE, advice, meaning
 from .calibration import Calibration
 from .findings import Column, Ratios
+from .marginal import beyond_range, column_p_values
+from .over_time import SENTENCES
 from .picture import picture
+from .reachable import require_reachable
+from .windows import Batch, cut
 
 Array = NDArray[np.float64]
 
@@ -39,37 +44,47 @@ DESCRIPTION = """\
 Fits the likelihood ratio of the batch to convergence, and shows each column as it is in the
 reference, in the batch, and in the reference reweighted by the learned ratio: where the last two
 agree, the ratio has found the difference. Columns are ranked by the evidence that is lost without
-them."""
+them; one is said to differ if a test of it alone says so. A file of several batches is judged in
+windows of the calibrated size."""
 
 
 @dataclass(frozen=True)
-class Params(check.Params):
-    """Options of `explain`: those of `check`, for one batch."""
+class Params(check.Judging):
+    """Options of `explain`: those of `check` that are about one batch."""
 
     events: int = option(20, "Events with the largest learned ratio to list.")
 
 
 @single_blas()
 def explain(
-    calibration: Calibration, batch: check.Batch, params: Params, work: Work
+    calibration: Calibration, batch: Batch, params: Params, work: Work
 ) -> tuple[Result, Picture]:
     """Judge a batch, and say what drives the verdict.
 
     Returns
     -------
     result : Result
-        That of `check`, its explanation with ``ranking`` (list of `Column`), ``rate``,
-        ``events``, ``meaning`` and ``advice`` in sentences, and when the calibration was made,
-        ``calibrated``.
+        That of `check` without an alarm, which takes other batches, too. Its explanation has
+        ``ranking`` (list of `Column`), ``beyond`` (columns with events beyond the range of the
+        reference) with ``beyond_events``, ``rate``, ``events``, ``meaning`` and ``advice`` in
+        sentences, and when the calibration was made, ``calibrated``.
     picture : Picture
         A panel per column: reference, batch and reweighted reference, log ratios below.
 
     Notes
     -----
     The ranking is at the strongest width. Dropping one of two columns that carry the same
-    difference loses little, so both may rank low; the words and the picture show them.
+    difference loses little, so both may rank low; the words and the picture show them. Tests of
+    single columns and numbers beyond a range take events for independent of each other.
+
+    A file that holds several batches of the calibrated size is judged in windows, with Simes'
+    p-value for all of them, min_k (m / k) p_(k), which holds for p-values that share toys (Sarkar
+    1998; Bates, Candes, Lei, Romano, Sesia 2023, arXiv 2104.08279); it is explained as a whole.
     """
-    (result,) = check.check(calibration, [batch], replace(params, window=0, step=0), work)
+    require_reachable(calibration, params)
+    check.require_units(calibration, batch, params)
+    parts = cut(calibration, batch, 0, 0, params.min_events)
+    result = _together(batch, check.judge(calibration, parts, params, work))
     if result.verdict == "no verdict":
         said = {"meaning": meaning(calibration, result), "advice": advice(result, ())}
         return replace(result, explanation={**result.explanation, **said}), Picture()
@@ -84,15 +99,20 @@ def explain(
     ratios = learned(side, events, expected, ridge, work)
     pair = _pair(calibration, rows, batch)
     ranking = _ranking(calibration, side, events, expected, ridge, whole, pair, work)
+    beyond = beyond_range(calibration, batch.sample, params.alpha)
+    ranking = _tested(calibration, pair, ranking, beyond["columns"], params, work)
+    rate = _rate(calibration, events, expected, whole)
     found = [] if ratios.converged else [Notice("not-converged", "the fit did not converge")]
     explanation = {
         **result.explanation,
         "ranking": ranking,
-        "rate": _rate(calibration, events, expected, whole),
+        "beyond": beyond["columns"],
+        "beyond_events": beyond["events"],
+        "rate": rate,
         "events": _events(batch, ratios, params.events),
         "ratio_ridge": ratios.ridge,
         "meaning": meaning(calibration, result),
-        "advice": advice(result, ranking),
+        "advice": advice(result, ranking, beyond["columns"], rate),
         "calibrated": {
             "started": calibration.record["provenance"]["started"],
             "inputs": [dict(i) for i in calibration.record["inputs"]],
@@ -100,6 +120,75 @@ def explain(
     }
     result = replace(result, explanation=explanation, warnings=(*result.warnings, *found))
     return result, picture(pair, calibration.reference.shares, ratios, ranking, result)
+
+
+def _together(batch: Batch, results: Sequence[Result]) -> Result:
+    """One result of all windows of a file: that of the most different one, with Simes' p-value."""
+    if len(results) == 1:
+        return results[0]
+    m = len(results)
+    first = min(results, key=lambda r: (r.p_value, r.explanation["analytic_p_value"]))
+
+    def simes(values: Any) -> float:
+        return float(min(1.0, (np.sort(list(values)) * m / np.arange(1, m + 1)).min()))
+
+    p = simes(r.p_value for r in results)
+    analytic = simes(r.explanation["analytic_p_value"] for r in results)
+    notices = {n.message: n for r in results for n in r.warnings}
+    return replace(
+        first,
+        verdict="rejected" if p <= first.alpha else "not rejected",
+        p_value=p,
+        e_value=float(0.5 / math.sqrt(p)),
+        threshold=None,
+        n={**first.n, "batch": batch.sample.n},
+        null={**first.null, "exact": False, "correction": "Simes"},
+        explanation={
+            **first.explanation,
+            "batch": batch.label,
+            "summary": SENTENCES[p <= first.alpha],
+            "z": check.z_value(p),
+            "analytic_p_value": analytic,
+            "analytic_z": check.z_value(analytic),
+            "events_used": sum(r.explanation["events_used"] for r in results),
+            "windows": [
+                {"batch": r.explanation["batch"], "p_value": r.p_value, "reject": r.reject}
+                for r in results
+            ],
+        },
+        warnings=tuple(notices.values()),
+    )
+
+
+def _tested(
+    calibration: Calibration,
+    pair: tuple[Any, Any],
+    ranking: Sequence[Column],
+    beyond: Sequence[Mapping[str, Any]],
+    params: Params,
+    work: Work,
+) -> list[Column]:
+    """Add to each column what tests of it alone say, where events have no weights.
+
+    There are two, of its distribution and of events beyond the range of the reference, each
+    corrected for all columns; twice the smaller p-value is that of both.
+    """
+    if pair[1].weights is not None or np.ptp(calibration.reference.shares) > 0:
+        return list(ranking)
+    plain = (replace(pair[0], weights=None), pair[1])
+    p = column_p_values(plain, params.alpha, params.seed, work)
+    outside: dict[str, Mapping[str, Any]] = {}
+    for end in sorted(beyond, key=lambda end: -float(end["p_value"])):
+        outside[end["column"]] = end  # that with the smaller p-value stays
+    found = []
+    for c in ranking:
+        row, own = outside.get(c.column), p.get(c.column, 1.0)
+        both = min(1.0, 2 * min(own, row["p_value"] if row else 1.0))
+        words = c.words
+        if row is not None and own > params.alpha / 2:
+            words = f"share {row['end']} the reference: 0 % -> {100 * row['share']:.2g} %"
+        found.append(replace(c, words=words, p_value=both, differs=both <= params.alpha))
+    return found if p else list(ranking)
 
 
 def _size(calibration: Calibration, result: Result) -> int:
@@ -121,7 +210,7 @@ def learned(
     return Ratios(side.ratios(0, fit.coefficients), phi @ fit.coefficients, fit.converged, ridge)
 
 
-def _pair(calibration: Calibration, rows: Rows, batch: check.Batch) -> tuple[Any, Any]:
+def _pair(calibration: Calibration, rows: Rows, batch: Batch) -> tuple[Any, Any]:
     """Reference and batch as Samples with common categories."""
     layout, side = calibration.layout, calibration.reference
     reference = layout.sample(side.rows, np.abs(side.shares), "reference")
@@ -192,7 +281,7 @@ def _rate(
     elif t < whole.statistic / 3:
         sentence = "mostly the shape of the distribution, not the rate"
     elif t > whole.statistic * 2 / 3:
-        sentence = "mostly the rate, not the shape"
+        sentence = MOSTLY_RATE
     else:
         sentence = "both the rate and the shape"
     return {
@@ -205,7 +294,7 @@ def _rate(
     }
 
 
-def _events(batch: check.Batch, ratios: Ratios, count: int) -> list[dict[str, Any]]:
+def _events(batch: Batch, ratios: Ratios, count: int) -> list[dict[str, Any]]:
     order = np.argsort(-ratios.batch, kind="stable")[:count]
     numbers, s = batch.sample.row_numbers, batch.sample
     return [

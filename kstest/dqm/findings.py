@@ -25,6 +25,11 @@ class Column:
         Analytic p-values of both.
     evidence : float
         log10_p_without - log10_p: powers of ten of evidence that are lost without the column.
+    p_value : float or None
+        Of a test of this column alone, corrected for all columns; None with weights.
+    differs : bool
+        Whether that is at most the level. A column may carry evidence and not differ: then it is
+        how it goes together with others.
     """
 
     column: str
@@ -35,6 +40,8 @@ class Column:
     log10_p: float
     log10_p_without: float | None
     evidence: float
+    p_value: float | None = None
+    differs: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,26 @@ Each rule gives every batch a level of its own, from the decisions before it; th
 if its p-value is at most that level. LOND holds for p-values that depend on each other positively,
 as those from common toys do (Zrnic, Ramdas, Jordan 2021, arXiv 1812.05068); LORD, SAFFRON and ADDIS
 are proven for independent ones and find more.
+
+All but LOND spend wealth in the same way: what is earned at a time c of the rule's own clock is
+spent as gamma(1), gamma(2), ... while that clock goes on,
+
+    level = factor x sum_c earned(c) gamma(now - c + 1),  cut at `cap`,
+
+and they differ in when the clock ticks. So a level is computed anew only at a tick, and costs one
+product of two vectors.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 CONTROLS = ("persistence", "lond", "lord", "saffron", "addis")
 # The published factor of Javanmard and Montanari (2018), with which the sequence has the sum 0.976,
@@ -25,6 +39,47 @@ def gamma_power(j: int) -> float:
     return float(POWER_FACTOR * j**-1.6)
 
 
+@dataclass(frozen=True)
+class Spending:
+    """How a rule spends its wealth.
+
+    Attributes
+    ----------
+    gamma : callable
+        The share that is spent at the j-th tick, j = 1, 2, ...; they add up to at most 1.
+    first : float
+        The wealth at the beginning, as a share of alpha. The first rejection earns what is left
+        of alpha, every other one alpha.
+    keep, drop : float
+        The clock ticks at p-values above `keep`, up to `drop`.
+    """
+
+    gamma: Callable[[int], float]
+    first: float
+    keep: float
+    drop: float
+
+    @property
+    def factor(self) -> float:
+        """What of the p-values that tick is spent: all, where every one ticks."""
+        return self.drop - max(self.keep, 0.0)
+
+    @property
+    def cap(self) -> float:
+        return self.keep if self.keep > 0 else 1.0
+
+
+SPENDING = {
+    # LORD++ with W_0 = alpha / 10 (Ramdas, Yang, Wainwright, Jordan 2017, 1710.00499).
+    "lord": Spending(gamma_lord, 1 / 10, -1.0, 1.0),
+    # SAFFRON with lambda = 1/2, W_0 = alpha / 2 (Ramdas, Zrnic, Wainwright, Jordan 2018).
+    "saffron": Spending(gamma_power, 1 / 2, 0.5, 1.0),
+    # ADDIS with tau = 1/2, lambda = tau / 2, W_0 = alpha / 2 (Tian and Ramdas 2019, 1905.11465):
+    # p-values above tau, which are conservative, cost nothing.
+    "addis": Spending(gamma_power, 1 / 2, 0.25, 0.5),
+}
+
+
 class Rule:
     """A rule and what it has seen.
 
@@ -36,80 +91,44 @@ class Rule:
     """
 
     def __init__(self, name: str, alpha: float) -> None:
-        self._name, self._alpha = name, alpha
-        self._seen: list[float] = []
-        self._rejected: list[int] = []  # times, from 1
+        self._alpha, self._spending = alpha, SPENDING.get(name)
+        self._seen = self._rejections = self._now = 0
+        self._shares, self._earned = np.empty(0), np.zeros(64)
+        if self._spending is not None:
+            self._earned[0] = alpha * self._spending.first
+        self._total = self._spent()
 
     @property
     def level(self) -> float:
         """Level of the next batch."""
-        return _LEVELS[self._name](self._alpha, self._seen, self._rejected)
+        if self._spending is None:
+            # alpha gamma_t (D + 1), D rejections so far (Javanmard and Montanari 2015, 1502.06197).
+            return self._alpha * gamma_power(self._seen + 1) * (self._rejections + 1)
+        return min(self._spending.cap, self._spending.factor * self._total)
 
     def add(self, p: float) -> bool:
         """Judge the next batch."""
         rejected = p <= self.level
-        self._seen.append(p)
-        if rejected:
-            self._rejected.append(len(self._seen))
+        self._seen += 1
+        ticks = self._spending is not None and self._spending.keep < p <= self._spending.drop
+        self._now += ticks
+        if self._now == len(self._earned):
+            self._earned = np.concatenate([self._earned, np.zeros(len(self._earned))])
+        if rejected and self._spending is not None:
+            share = 1 - self._spending.first if self._rejections == 0 else 1.0
+            self._earned[self._now] += self._alpha * share
+        self._rejections += rejected
+        if ticks or rejected:
+            self._total = self._spent()
         return rejected
 
-
-def _lond(alpha: float, seen: list[float], rejected: list[int]) -> float:
-    """alpha gamma_t (D + 1), D rejections so far (Javanmard and Montanari 2015, 1502.06197)."""
-    return alpha * gamma_power(len(seen) + 1) * (len(rejected) + 1)
-
-
-def _lord(alpha: float, seen: list[float], rejected: list[int]) -> float:
-    """LORD++ with W_0 = alpha / 10 (Ramdas, Yang, Wainwright, Jordan 2017, 1710.00499)."""
-    t, w = len(seen) + 1, alpha / 10
-    total = w * gamma_lord(t)
-    for place, when in enumerate(rejected):
-        total += (alpha - w if place == 0 else alpha) * gamma_lord(t - when)
-    return total
-
-
-def _saffron(alpha: float, seen: list[float], rejected: list[int], keep: float = 0.5) -> float:
-    """SAFFRON with lambda = 1/2, W_0 = alpha / 2 (Ramdas, Zrnic, Wainwright, Jordan 2018).
-
-    min(lambda, (1 - lambda) [W_0 gamma(t - C_0+) + (alpha - W_0) gamma(t - tau_1 - C_1+) + alpha
-    sum_j gamma(t - tau_j - C_j+)]), C_j+ the candidates p <= lambda since the j-th rejection.
-    """
-    t, w = len(seen) + 1, alpha / 2
-
-    def candidates(since: int) -> int:
-        return sum(p <= keep for p in seen[since:])
-
-    total = w * gamma_power(t - candidates(0))
-    for place, when in enumerate(rejected):
-        share = alpha - w if place == 0 else alpha
-        total += share * gamma_power(t - when - candidates(when))
-    return min(keep, (1 - keep) * total)
-
-
-def _addis(
-    alpha: float, seen: list[float], rejected: list[int], keep: float = 0.25, drop: float = 0.5
-) -> float:
-    """ADDIS with tau = 1/2, lambda = tau / 2, W_0 = alpha / 2 (Tian and Ramdas 2019, 1905.11465).
-
-    Like SAFFRON on the batches with p <= tau alone, in time that counts only these; levels are
-    (tau - lambda) [...], and p-values above tau, which are conservative, cost nothing.
-    """
-    w = alpha / 2
-
-    def clock(since: int) -> int:
-        """1 + batches with lambda < p <= tau since a time."""
-        return 1 + sum(keep < p <= drop for p in seen[since:])
-
-    total = w * gamma_power(clock(0))
-    for place, when in enumerate(rejected):
-        share = alpha - w if place == 0 else alpha
-        total += share * gamma_power(clock(when))
-    return min(keep, (drop - keep) * total)
-
-
-_LEVELS: dict[str, Callable[[float, list[float], list[int]], float]] = {
-    "lond": _lond,
-    "lord": _lord,
-    "saffron": _saffron,
-    "addis": _addis,
-}
+    def _spent(self) -> float:
+        """What the next batch may have of all that was earned, before factor and cap."""
+        if self._spending is None:
+            return 0.0
+        n = self._now + 1
+        if len(self._shares) < n:
+            places = range(len(self._shares) + 1, 2 * n + 63)
+            more = [self._spending.gamma(j) for j in places]
+            self._shares = np.concatenate([self._shares, more])
+        return float(self._earned[:n] @ self._shares[n - 1 :: -1])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from ..result import Notice, Result
 from . import alarms
 from .calibration import Calibration
+from .history import History, Identity
 from .online import Rule
+from .reachable import beyond_toys
 
 SENTENCES = {
     True: "the batch differs from good events",
@@ -20,73 +23,206 @@ SENTENCES = {
 
 
 def with_alarms(
-    calibration: Calibration, results: Sequence[Result], params: Any, before: Sequence[float]
-) -> Iterator[Result]:
-    """Add to each result whether there is an alarm after it, and by which rule."""
+    calibration: Calibration,
+    results: Sequence[Result],
+    params: Any,
+    history: History | None = None,
+    identities: Sequence[Identity] = (),
+) -> list[Result]:
+    """Add to each result whether there is an alarm after it, and by which rule.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    results : sequence of Result
+        In order of time.
+    params : Params of `check`
+    history : History, optional
+        Earlier batches; those of `results` that it does not know are added. One that it knows
+        keeps its place and its p-value, and has the answer that it had there.
+    identities : sequence of Identity
+        Of every result, with a history.
+    """
+    lines: list[dict[str, Any]] = []
+    said: list[list[Notice]] = [[] for _ in results]
+    known = 0 if history is None else len(history.lines)
+    if history is None:
+        entries: list[float | None] = [r.p_value for r in results]
+        places = list(range(len(results)))
+    else:
+        lines, said = _entered(results, history, identities)
+        position = {id(line): k for k, line in enumerate(history.counted)}
+        places = [position[id(line)] for line in lines]
+        entries = [line["p_value"] for line in history.counted]
     if params.control == "persistence":
-        yield from _persistent(calibration, results, params, before)
-        return
-    rule = Rule(params.control, params.alpha)
-    for p in before:
-        rule.add(p)
-    smallest = calibration.smallest_p_value if params.null == "toys" else 0.0
-    for result in results:
-        level = rule.level
-        state: dict[str, Any] = {
-            "rule": params.control,
-            "level": level,
-            "possible": smallest <= level,
-            "alarm": False,
-        }
-        if result.p_value is not None:
-            rejected = rule.add(result.p_value)
-            state["alarm"] = rejected
-            result = replace(
-                result,
-                verdict="rejected" if rejected else "not rejected",
-                threshold=None,
-                explanation={**result.explanation, "summary": SENTENCES[rejected]},
-            )
-        found = [*_online_notices(params, smallest, level)]
-        yield replace(
-            result,
-            explanation={**result.explanation, "alarm": state},
-            warnings=(*result.warnings, *found),
+        found = _persistent(calibration, results, places, entries, params)
+    else:
+        found = _online(results, places, entries, params)
+    out = []
+    for result, notices in zip(found, said, strict=True):
+        out.append(replace(result, warnings=(*result.warnings, *notices)))
+    added = {id(line) for line in (history.lines[known:] if history else ())}
+    for line, result in zip(lines, out, strict=False):
+        if id(line) in added:
+            line["alarm"] = result.explanation["alarm"]["alarm"]
+    return out
+
+
+def _entered(
+    results: Sequence[Result], history: History, identities: Sequence[Identity]
+) -> tuple[list[dict[str, Any]], list[list[Notice]]]:
+    """The line of each batch in the history, and what is to be said about it."""
+    lines: list[dict[str, Any]] = []
+    said: list[list[Notice]] = []
+    for result, batch in zip(results, identities, strict=True):
+        label = str(result.explanation["batch"])
+        notices = [*_skipped(history)] if not lines else []
+        line = history.find(batch)
+        if line is None:
+            notices += _alike(history, batch, label)
+            started = str(result.provenance["started"])
+            line = history.add(label, batch, started, result.p_value)
+        else:
+            notices.append(_repeated(line, result, label))
+        lines.append(line)
+        said.append(notices)
+    return lines, said
+
+
+def _skipped(history: History) -> Iterator[Notice]:
+    if history.skipped:
+        many = "1 batch" if history.skipped == 1 else f"{history.skipped:,} batches"
+        yield Notice(
+            "history-other-calibration",
+            f"{history.path}: {many} of another calibration, or of a kstest that did not write "
+            "down which, do not count for alarms of this one",
         )
 
 
-def _online_notices(params: Any, smallest: float, level: float) -> Iterator[Notice]:
-    if smallest > level:
+def _repeated(line: Mapping[str, Any], result: Result, label: str) -> Notice:
+    text = f"{label} was checked before ({line['started'][:16]}) and counts once, at its old place"
+    if line["p_value"] != result.p_value:
+        was = "no p-value" if line["p_value"] is None else f"p {line['p_value']:.4g}"
+        text += f"; the history keeps {was}, from the options of then, and alarms go by that"
+    return Notice("history-repeated", text)
+
+
+def _alike(history: History, batch: Identity, label: str) -> Iterator[Notice]:
+    named, equal = history.alike(batch)
+    if named is not None:
         yield Notice(
-            "alarm-impossible",
-            f"alarm impossible at this number of toys: {params.control} allows p up to "
-            f"{level:.2g}, the smallest is {smallest:.2g}; calibrate with more "
-            "--toys, or use --null analytic",
+            "history-same-name",
+            f"{label}: another batch of this name with other events was checked "
+            f"{named['started'][:16]}; both count. If the file has grown since, some events count "
+            "twice; names given with --batch-id are kept apart",
         )
-    if params.control != "lond":
+    if equal is not None:
         yield Notice(
-            "dependent-p-values",
-            "p-values of one calibration depend on each other through its reference and toys; "
-            f"{params.control} is proven for independent ones, lond holds for such dependence",
+            "history-same-events",
+            f"{label} has the same events as {equal['batch']}, checked {equal['started'][:16]}; "
+            "both count",
         )
 
 
 def _persistent(
-    calibration: Calibration, results: Sequence[Result], params: Any, before: Sequence[float]
+    calibration: Calibration,
+    results: Sequence[Result],
+    places: Sequence[int],
+    entries: Sequence[float | None],
+    params: Any,
 ) -> Iterator[Result]:
     k, n = alarms.parse(params.persistence)
-    past = [p <= params.alpha for p in before]
-    states = list(alarms.persistent([*past, *(r.reject for r in results)], k, n))[len(past) :]
-    level = params.alpha
-    if params.null == "toys":
-        step = calibration.smallest_p_value
-        level = np.floor(params.alpha / step * (1 + 1e-12)) * step
-    rate = alarms.false_alarms(float(level), k, n)
-    for result, alarm in zip(results, states, strict=True):
+    verdicts = [None if p is None else p <= params.alpha for p in entries]
+    states = list(alarms.persistent(verdicts, k, n))
+    rejections = [0, *accumulate(int(bool(v)) for v in verdicts)]
+    judged = [x for x, v in enumerate(verdicts) if v is not None]
+    counts = list(accumulate(int(v is not None) for v in verdicts))
+    level = _level(calibration, params)
+    for result, place in zip(results, places, strict=True):
+        seen = counts[place]  # verdicts up to this batch
+        among, needed = min(n, max(seen, 1)), min(k, max(seen, 1))
+        first = judged[seen - among] if seen else place
+        rate = alarms.false_alarms(level, k, n, seen)
         state = {
             "rule": f"{k} of the last {n}",
-            "alarm": alarm,
+            "alarm": states[place],
+            "needed": needed,
+            "among": among,
+            "judged": seen,
+            "rejected": rejections[place + 1] - rejections[first],
             "false_alarms_per_batch": rate,
             "false_alarms_per_day": rate * params.per_day if params.per_day else None,
         }
-        yield replace(result, explanation={**result.explanation, "alarm": state})
+        yield _with(result, state, _persistence_summary(state, verdicts[place]))
+
+
+def _level(calibration: Calibration, params: Any) -> float:
+    """The level that is used up: p-values of toys are multiples of the smallest."""
+    if params.null != "toys" or calibration.settings["tolerance"]:
+        return float(params.alpha)
+    step = calibration.smallest_p_value
+    return float(np.floor(params.alpha / step * (1 + 1e-12)) * step)
+
+
+def _persistence_summary(state: Mapping[str, Any], rejected: bool | None) -> str:
+    among = "the only batch so far is" if state["among"] == 1 else (
+        f"{state['rejected']} of the last {state['among']} batches "
+        f"{'is' if state['rejected'] == 1 else 'are'}"
+    )  # fmt: skip
+    if state["among"] == 1 and rejected is not None:
+        return SENTENCES[bool(rejected)]
+    if state["alarm"]:
+        this = {True: "this one, too", False: "this one is not", None: "this one has no verdict"}
+        more = f"; {this[rejected]}" if rejected is not True else ""
+        return f"{among} rejected{more}"
+    if rejected:
+        return f"{among} rejected, an alarm takes {state['needed']}"
+    return SENTENCES[False] if rejected is False else "too few events"
+
+
+def _online(
+    results: Sequence[Result], places: Sequence[int], entries: Sequence[float | None], params: Any
+) -> Iterator[Result]:
+    rule = Rule(params.control, params.alpha)
+    judged = []
+    for p in entries:
+        level = rule.level
+        judged.append((level, p is not None and rule.add(p)))
+    for result, place in zip(results, places, strict=True):
+        level, rejected = judged[place]
+        toys = result.null.get("replicates")
+        state = {
+            "rule": params.control,
+            "level": level,
+            "possible": toys is None or 1 / (1 + toys) <= level,
+            "alarm": rejected,
+        }
+        summary = SENTENCES[rejected]
+        if result.p_value is not None:
+            deaf = beyond_toys(result, level, params.control)
+            summary = "farther than all toys, which are too few for this rule" if deaf else summary
+            result = replace(
+                result,
+                verdict="no verdict" if deaf else "rejected" if rejected else "not rejected",
+                threshold=None,
+                explanation={**result.explanation, "summary": summary},
+                warnings=(*result.warnings, *deaf),
+            )
+        else:
+            summary = "too few events"
+        result = replace(result, warnings=(*result.warnings, *_dependence(params.control)))
+        yield _with(result, state, summary)
+
+
+def _dependence(control: str) -> Iterator[Notice]:
+    if control != "lond":
+        yield Notice(
+            "dependent-p-values",
+            "p-values of one calibration depend on each other through its reference and toys; "
+            f"{control} is proven for independent ones, lond holds for such dependence",
+        )
+
+
+def _with(result: Result, state: Mapping[str, Any], summary: str) -> Result:
+    alarm = {**state, "summary": summary}
+    return replace(result, explanation={**result.explanation, "alarm": alarm})

@@ -16,6 +16,7 @@ from ..result import Result
 from ..sample import Sample
 from .advice import STRONG
 from .findings import Column, Ratios
+from .marginal import beyond_note
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ LARGEST = 2.0
 NOTES = (
     "Reweighted: the reference with every event weighted by the ratio that was learned, as "
     "smoothly as predicts events best that were left out. Where it follows the batch, the ratio "
-    "has caught the difference.",
+    "has caught the difference; where the reference has no events it cannot follow.",
     "Heights are the share of events in a bin. Below: batch over reference in each bin, on a "
     "logarithmic scale, as observed and as learned; above the line (orange) the batch has more "
     "events, below it (blue) fewer. Numbers at the right of a strip are the ratios at its edges. "
@@ -67,7 +68,10 @@ def picture(
         f"batch: {Path(str(result.explanation['batch'])).name}, {batch.n:,} events",
         "reference, reweighted by the learned ratio",
     )
-    return Picture(series, tuple(panels), tuple(c.column for c in ranking[MOST_PANELS:]), NOTES)
+    why = result.explanation
+    beyond = beyond_note(why["beyond"], why["beyond_events"], batch.n)
+    notes = (*NOTES, beyond) if beyond else NOTES
+    return Picture(series, tuple(panels), tuple(c.column for c in ranking[MOST_PANELS:]), notes)
 
 
 def _panel(samples: Sequence[Sample], column: Column, rejected: bool) -> Panel:
@@ -78,7 +82,10 @@ def _panel(samples: Sequence[Sample], column: Column, rejected: bool) -> Panel:
     words = [column.words]
     if column.t_without is not None:
         words.append(f"t {column.t:.4g} with all columns, {column.t_without:.4g} without this one")
-    return Panel(column.column, tuple(words), drawings, rejected and column.evidence >= STRONG)
+    if column.p_value is not None:
+        words[0] = f"{words[0]} (p {column.p_value:.2g} by itself)"
+    marked = column.differs if column.p_value is not None else column.evidence >= STRONG
+    return Panel(column.column, tuple(words), drawings, rejected and marked)
 
 
 def _distribution(samples: Sequence[Sample], name: str) -> Histogram | Bars | None:

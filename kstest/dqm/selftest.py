@@ -46,7 +46,8 @@ def selftest(calibration: Calibration, params: Params, work: Work) -> dict[str, 
     Returns
     -------
     dict
-        ``passed``; p-values ``good`` and ``changed``; ``change`` in words; ``events``.
+        ``passed``; p-values ``good`` and ``changed``, and the smallest there can be;
+        ``change`` in words; ``events``.
     """
     rows = calibration.held_out
     g = len(calibration.sizes) - 1
@@ -76,4 +77,5 @@ def selftest(calibration: Calibration, params: Params, work: Work) -> dict[str, 
         "alpha": params.alpha,
         "change": words,
         "events": len(rows),
+        "smallest_p_value": calibration.smallest_p_value,
     }

@@ -29,6 +29,7 @@ def summary(calibration: Calibration) -> dict[str, Any]:
         for n, known in zip(layout.categorical, layout.levels, strict=True)
     ]
     return {
+        "digest": calibration.digest,
         "columns": columns,
         "missing": layout.missing,
         "pivot": None if layout.pivot is None else asdict(layout.pivot),

@@ -37,7 +37,7 @@ def heading(result: Result, width: float) -> Iterator[Line]:
     for line in wrapped(sentence(result), width, MEDIUM, 3):
         yield Line(line, MEDIUM)
     for label, text in facts(result):
-        if label in ("p-value", "null", "effect"):
+        if label in ("p-value", "null", "tolerance", "effect"):
             yield Line(cut(f"{label}: {text}", width, NORMAL), NORMAL)
     for notice in result.warnings[:MOST_WARNINGS]:
         label = "Why" if result.verdict == "no verdict" else "Warning"

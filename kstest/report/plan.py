@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..sources.wording import printable
-from .text import entry, heading
+from .layout import entry, heading
 from .wording import number
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from ..result import Result, plain
@@ -10,21 +9,17 @@ from ..sources.wording import printable
 from . import dqm
 from .dependence import combinations, dependence, pairs_table
 from .evidence import evidence
+from .layout import entry, heading, painted
 from .modes import modes
 from .sequences import subsequences
 from .wording import number
 
-WIDTH = 80
-LABEL = 12
 LISTED = 10
-COLORS = {"rejected": "31", "not rejected": "32", "no verdict": "33"}
 
 
 def render(result: Result, color: bool = False) -> str:
-    verdict = result.verdict.upper()
-    if color:
-        verdict = f"\x1b[1;{COLORS[result.verdict]}m{verdict}\x1b[0m"
-    head = heading(result.verdict.upper(), verdict, str(result.explanation.get("summary", "")))
+    title, verdict, sentence = dqm.headline(result)
+    head = heading(title, painted(title, verdict, color), sentence)
     rows = (
         *facts(result),
         *_explained(result),
@@ -38,12 +33,6 @@ def render(result: Result, color: bool = False) -> str:
     return "\n".join([*head, *body, *pairs_table(result)]) + "\n"
 
 
-def heading(title: str, shown: str, text: str) -> list[str]:
-    """The first lines: the title, as it is to be shown, and a sentence."""
-    lines = textwrap.wrap(text, WIDTH - len(title) - 2)
-    return [f"{shown}: {lines[0]}" if lines else shown, *("  " + line for line in lines[1:])]
-
-
 def facts(result: Result) -> Iterator[tuple[str, str]]:
     """The numbers that carry the verdict, each with its label."""
     sequential = "evidence" in result.explanation or "detector" in result.explanation
@@ -54,6 +43,10 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
         times = "" if replicates is None else f"{replicates} x "
         yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
+    tolerance = result.params.get("tolerance")
+    if tolerance:
+        share = f"{100 * tolerance:.3g} %"
+        yield "tolerance", f"rejects only what remains whichever {share} of the rows are corrupt"
     named = "statistic" in result.explanation
     if not sequential and result.statistic is not None and (named or result.threshold is not None):
         yield "statistic", _statistic(result)
@@ -156,12 +149,3 @@ def _kernel(result: Result) -> str:
     if result.kernel.get("landmarks"):
         text += f"; summed at {result.kernel['landmarks']:,} landmark rows"
     return text
-
-
-def entry(label: str, text: str) -> list[str]:
-    """A labelled paragraph."""
-    lines = textwrap.wrap(
-        printable(text), WIDTH - LABEL - 2, break_long_words=True, break_on_hyphens=False
-    )
-    labels = [label, *[""] * len(lines)]
-    return [f"  {name:<{LABEL}}{line}" for name, line in zip(labels, lines, strict=False)]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..errors import UsageError
 from ..report import render
 from ..report.dqm import calibration as render_calibration
-from ..report.dqm import table
+from ..report.dqm import checks as render_checks
 from ..sources import OPTIONS, ReadOptions, given_options, read_options
 from ..sources.stream import expand
 from . import destinations, output
@@ -179,14 +181,23 @@ def _on_batches(
 
 
 def _read(calibration: Any, paths: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
-    from ..dqm.check import Batch
     from ..dqm.reading import batch_options, from_files
+    from ..dqm.windows import Batch
 
     options = ReadOptions(**{name: given[name] for name in BATCH_READING})
     read = from_files(sys.stdin.buffer if sys.stdin else None)
     files = [p for path in paths for p in expand(path, "batch")]
+    name = given.get("batch_id")
+    if name is not None and len(files) > 1:
+        raise UsageError(f"--batch-id {name}: names one batch, {len(files)} files are given")
+    chosen = f" where {given['where']}" if given["where"] else ""
     return [
-        Batch(path, *read("batch", [path], batch_options(calibration.layout, options, path)))
+        Batch(
+            path,
+            *read("batch", [path], batch_options(calibration.layout, options, path)),
+            name=f"{Path(path).name}{chosen}" if name is None else name,
+            named=name is not None,
+        )
         for path in files
     ]
 
@@ -194,39 +205,48 @@ def _read(calibration: Any, paths: Sequence[str], given: Mapping[str, Any]) -> l
 def _check() -> click.Command:
     from ..dqm import check as module
 
-    history = click.Option(
-        ["--history"],
-        metavar="FILE",
-        help="Remember p-values in FILE, so that alarms count batches of earlier runs, too.",
-    )
-    return _on_batches("check", module, _run_check, True, extra=[history, LOCK_TIMEOUT])
+    extra = [
+        click.Option(
+            ["--history"],
+            metavar="FILE",
+            help="Remember p-values in FILE, so that alarms count batches of earlier runs, too.",
+        ),
+        click.Option(
+            ["--batch-id"],
+            metavar="NAME",
+            help="With --history: name of the batch; other events under it are refused. Default: "
+            "the name of the file, which may come again with other events.",
+        ),
+        LOCK_TIMEOUT,
+    ]
+    return _on_batches("check", module, _run_check, True, extra=extra)
 
 
 def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm import check as module
     from ..dqm.calibration import load
     from ..dqm.history import remembered
+    from ..dqm.reachable import require_reachable
 
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    _require_history(given)
     destinations.require(given, [calibration, *batches])
     known = load(calibration)
-    module.require_reachable(known, params)
+    require_reachable(known, params, params.control)
     found = _read(known, batches, given)
-    with (
-        working(given, "fitting") as work,
-        remembered(given["history"], given["lock_timeout"]) as memory,
-    ):
-        memory.forget(found)
-        results = module.check(known, found, params, work, memory.p_values)
-        memory.add(results)
-    if len(results) == 1:
-        deliver(lambda color: render(results[0], given["form"], color), given)
-    elif given["form"] == "text":
-        deliver(lambda color: table(results), given)
-    else:
-        deliver(lambda color: "".join(render(r, "jsonl") for r in results), given)
+    with working(given, "fitting") as work:
+        parts, results = module.judge_all(known, found, params, work)
+    with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
+        results = module.remember(known, parts, results, params, history)
+    deliver(lambda color: render_checks(results, given["form"], color), given)
     code = module.exit_code(results)
     return 0 if given["exit_zero"] and code == 1 else code
+
+
+def _require_history(given: Mapping[str, Any]) -> None:
+    """Refuse names of batches without a history."""
+    if given["history"] is None and given["batch_id"] is not None:
+        raise UsageError("--batch-id: is for --history, which knows batches by their names")
 
 
 def _explain() -> click.Command:

@@ -14,6 +14,7 @@ import click
 
 from ..betting.warm import load
 from ..errors import UsageError
+from ..methods.stream.detection import of_this_run
 from ..methods.stream.rows import Columns
 from ..plot import check as check_plot
 from ..plot import draw
@@ -71,7 +72,10 @@ CHECKPOINT = 5.0
 
 @dataclass
 class Run:
-    """A run of the command: what was asked for and where the rows come from."""
+    """A run of the command: what was asked for and where the rows come from.
+
+    `since` is the number of rows that the stream had before this run.
+    """
 
     name: str
     module: Any
@@ -83,6 +87,7 @@ class Run:
     waiting: Waiting
     started: datetime
     clock: float
+    since: int = 0
 
     @property
     def feed(self) -> Feed:
@@ -103,7 +108,7 @@ class Run:
         """What is known, with inputs, options and provenance."""
         from ..run import origin
 
-        found: Result = self.module.result(state)
+        found = of_this_run(self.module.result(state), state, self.since)
         sides = [
             Sample(side, state.columns.sample().values, (), tuple(feed.inputs))
             for side, feed in self.feeds.items()
@@ -185,6 +190,9 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
     if saved is not None:
         fingerprint.require_columns(path, saved, columns)
         state, ledger = saved.state, saved.ledger
+        # A batch that was cut off is gone on with: its rows so far are rows of this run.
+        used = getattr(getattr(state, "core", None), "used", 0)
+        this.since = max(0, used - (ledger.open[-1].rows if ledger.open else 0))
         state = module.attach(state, *others) if others else state
         columns = state.columns
     else:

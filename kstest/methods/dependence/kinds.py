@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .column_blocks import Block
+from .levels import LOCATION, centred_ranks, describe_levels
 
 Index = NDArray[np.int64]
 
-RATIO, CRAMER = "correlation ratio", "Cramer's V"
+CRAMER = "Cramer's V"
 # A correlation this many standard errors from 0 is worth a name.
 NOTABLE = 3.0
 
@@ -26,13 +27,15 @@ class Dependence:
     ----------
     kind : str
         ``increasing``, ``decreasing``, ``U-shaped``, ``spread``, ``joint spread`` or ``other``;
-        with a categorical column ``by level``.
+        with a categorical column ``by level``, and beside a numeric one ``spread by level``,
+        ``shape by level`` or ``other``, if it is not its location that differs between levels.
     strength : float
         In the unit of `measure`, from 0 (or -1) to 1.
     measure : str
         ``rank correlation``: the largest in absolute value of the four of `describe`;
         ``correlation ratio`` of the ranks between levels, the root of their share of the
-        variance; or ``Cramer's V`` of two categorical columns.
+        variance (also ``of the spread`` and ``of the shape``, see `levels`); or ``Cramer's V``
+        of two categorical columns.
     spearman : float or None
         Spearman's rank correlation of two numeric columns.
     """
@@ -44,13 +47,6 @@ class Dependence:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def centred_ranks(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return mid-ranks, from -1 to 1, with mean 0."""
-    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2
-    return np.asarray((2 * middle[inverse] - len(column) - 1) / max(1, len(column)))
 
 
 def within(block: Block, label: Index) -> Block:
@@ -92,9 +88,8 @@ def describe(x: Block, y: Block, label: Index | None = None) -> Dependence:
         return describe_numbers(x.values[there, 0], y.values[there, 0])
     if x.values.size or y.values.size:
         numbers, levels = (x, y) if x.values.size else (y, x)
-        ranks = centred_ranks(numbers.values[there, 0])
-        return Dependence("by level", _correlation_ratio(ranks, levels.codes[there, 0]), RATIO)
-    return Dependence("by level", _cramers_v(x.codes[:, 0], y.codes[:, 0], label), CRAMER)
+        return Dependence(*describe_levels(numbers.values[there, 0], levels.codes[there, 0]))
+    return Dependence(LOCATION, _cramers_v(x.codes[:, 0], y.codes[:, 0], label), CRAMER)
 
 
 def describe_numbers(x: NDArray[np.float64], y: NDArray[np.float64]) -> Dependence:
@@ -117,14 +112,6 @@ def describe_numbers(x: NDArray[np.float64], y: NDArray[np.float64]) -> Dependen
     if abs(largest) * math.sqrt(max(1, len(x) - 1)) < NOTABLE:
         kind = "other"
     return Dependence(kind, largest, "rank correlation", spearman)
-
-
-def _correlation_ratio(ranks: NDArray[np.float64], codes: NDArray[np.int32]) -> float:
-    """Root of the share of the variance that lies between levels."""
-    _, level, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    means = np.bincount(level, ranks) / counts
-    total = float(ranks @ ranks)
-    return math.sqrt(float(counts @ means**2) / total) if total > 0 else 0.0
 
 
 def _cramers_v(x: NDArray[np.int32], y: NDArray[np.int32], label: Index | None = None) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Set
+from dataclasses import replace
 from typing import Any
 
 from ...betting.detector import KINDS, Detector
 from ...betting.wealth import Wealth
 from ...errors import UsageError
 from ...params import option
+from ...result import Result
 
 # exp of more is no float64.
 MOST_LOG = 700.0
@@ -31,7 +33,7 @@ def on_alarm() -> Any:
     return option(
         "stop",
         "With --detect, after an alarm: look at no more rows; keep the alarm and go on; or begin "
-        "anew.",
+        "anew, and report later batches by themselves.",
         choices=("stop", "latch", "restart"),
     )
 
@@ -125,4 +127,38 @@ def when(found: Detector) -> str:
     return (
         f"alarm after {int(found.alarms[-1]):,} rows; the change probably began after row "
         f"{int(found.begins[-1]):,}{many}"
+    )
+
+
+def of_this_run(result: Result, state: Any, since: int) -> Result:
+    """What a detector that begins anew says of the rows of this run alone.
+
+    Parameters
+    ----------
+    result : Result
+        Of the whole stream.
+    state : State
+        Of the test, after these rows.
+    since : int
+        Rows of the stream before them.
+
+    Returns
+    -------
+    Result
+        With --on-alarm restart "rejected" only if there was an alarm after row `since`: an earlier
+        one has been dealt with. Otherwise as it was.
+    """
+    found = result.explanation.get("detector")
+    if not found or state.params.on_alarm != "restart" or not since:
+        return result
+    core = state.core
+    new = {int(row) for row in core.detector.alarms if row > since}
+    doubtful = {int(row) for row in getattr(core, "doubtful", ())}
+    if new - doubtful or not len(core.detector.alarms):
+        return result
+    if new:
+        return replace(result, verdict="no verdict")
+    summary = f"no alarm in the rows of this run; before them {when(core.detector)}"
+    return replace(
+        result, verdict="not rejected", explanation={**result.explanation, "summary": summary}
     )

@@ -1,0 +1,369 @@
+"""The history of kstest dqm check: alarms over many runs, damage, repetition, time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kstest
+import kstest.result
+from kstest.cli import run
+from kstest.dqm.check import Params
+from kstest.dqm.history import History, Identity, remembered
+from kstest.dqm.over_time import with_alarms
+from kstest.errors import DataError
+from kstest.result import Result
+
+FAST = {"batch_size": 60, "toys": 199, "centres": 20, "threads": 1}
+
+
+def events(n, rng, shift=0.0):
+    return pd.DataFrame(rng.normal(size=(n, 2)) + shift, columns=["a", "b"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two calibrations and batches; `bad` ones are shifted."""
+    path, rng = tmp_path_factory.mktemp("history"), np.random.default_rng(3)
+    reference = events(700, rng)
+    for name in ("one", "two"):
+        kstest.dqm_calibrate(reference, events(1500, rng), **FAST).save(str(path / f"{name}.cal"))
+    for name in ("good1", "good2", "good3", "bad1", "bad2"):
+        shift = 1.0 if name.startswith("bad") else 0.0
+        events(60, rng, shift).to_parquet(path / f"{name}.parquet")
+    return path
+
+
+def check(path, history, *names, calibration="one", options=()):
+    batches = [str(path / f"{name}.parquet") for name in names]
+    words = ["dqm", "check", str(path / f"{calibration}.cal"), *batches, "--threads", "1"]
+    return run([*words, "--history", str(history), *options])
+
+
+def lines(history):
+    return [json.loads(text) for text in Path(history).read_text().splitlines()]
+
+
+def test_a_repeated_check_leaves_the_history_as_it_is(folder, tmp_path, capsys):
+    history = tmp_path / "h.jsonl"
+    codes = [check(folder, history, name) for name in ("good1", "bad1", "bad2", "good2", "good3")]
+    assert codes == [0, 0, 1, 1, 0]
+    before, written = history.read_bytes(), history.stat().st_mtime_ns
+    for name, code in zip(("bad2", "good1", "bad1", "good3"), (1, 0, 0, 0), strict=True):
+        capsys.readouterr()
+        assert check(folder, history, name) == code  # the answer that it had
+        out = " ".join(capsys.readouterr().out.split())
+        assert "was checked before" in out
+        assert out.startswith("ALARM" if code else "NO ALARM")
+    assert history.read_bytes() == before
+    assert history.stat().st_mtime_ns == written
+    # With another option the history keeps what was found first, and says so.
+    assert check(folder, history, "good1", options=["--null", "analytic"]) == 0
+    assert "the history keeps p" in " ".join(capsys.readouterr().out.split())
+    assert history.read_bytes() == before
+
+
+def test_the_headline_is_the_exit_code(folder, tmp_path, capsys):
+    history = tmp_path / "h.jsonl"
+    for name, code, head in (
+        ("bad1", 1, "ALARM: the batch differs from good events"),
+        ("good1", 0, "NO ALARM: no evidence at this level"),
+        ("bad2", 1, "ALARM: 2 of the last 3 batches are rejected"),
+        ("good2", 0, "NO ALARM: no evidence"),
+    ):
+        assert check(folder, history, name) == code
+        out = capsys.readouterr().out
+        assert out.startswith(head)
+        own = "rejected" if name.startswith("bad") else "not rejected"
+        assert f"this batch  {own}, p " in out
+    assert check(folder, history, "bad1", "bad2", options=["--batch-id", "x"]) == 2
+    history.unlink()
+    codes = [check(folder, history, name) for name in ("good1", "bad1", "bad2", "good2")]
+    assert codes == [0, 0, 1, 1]
+    out = capsys.readouterr().out
+    assert "NO ALARM: 1 of the last 2 batches is rejected, an alarm takes 2" in out
+    assert "ALARM: 2 of the last 3 batches are rejected; this one is not" in out
+
+
+def test_rejections_by_another_calibration_do_not_count(folder, tmp_path, capsys):
+    history = tmp_path / "h.jsonl"
+    check(folder, history, "good1", "good2", "bad1", calibration="one")
+    check(folder, history, "good1", calibration="two")
+    assert check(folder, history, "bad2", calibration="two") == 0  # 1 of the last 2
+    out = " ".join(capsys.readouterr().out.split())
+    assert "3 batches of another calibration" in out
+    assert check(folder, history, "bad2", calibration="one") == 1  # 2 of the last 3
+    digests = [line["calibration"] for line in lines(history)]
+    assert len(set(digests)) == 2
+    assert digests[3] == digests[4] != digests[0] == digests[5]
+
+
+def test_a_calibration_made_again_is_the_same_one():
+    made = []
+    for _ in range(2):
+        rng = np.random.default_rng(3)
+        made.append(kstest.dqm_calibrate(events(300, rng), events(700, rng), **FAST))
+    other = kstest.dqm_calibrate(events(300, rng), events(700, rng), **FAST)
+    assert made[0].digest == made[1].digest != other.digest
+
+
+def test_names_of_batches(folder, tmp_path, capsys):
+    history, moved = tmp_path / "h.jsonl", tmp_path / "good1.parquet"
+    check(folder, history, "good1")
+    moved.write_bytes((folder / "good1.parquet").read_bytes())
+    assert check(tmp_path, history, "good1", calibration=folder / "one") == 0
+    assert len(lines(history)) == 1  # the file under another path
+    moved.write_bytes((folder / "good2.parquet").read_bytes())
+    capsys.readouterr()
+    assert check(tmp_path, history, "good1", calibration=folder / "one") == 0
+    assert "another batch of this name" in " ".join(capsys.readouterr().out.split())
+    assert len(lines(history)) == 2
+    named = ["--batch-id", "run 7"]
+    assert check(folder, history, "good3", options=named) == 0
+    assert check(folder, history, "good3", options=named) == 0
+    before = history.read_bytes()
+    capsys.readouterr()
+    assert check(folder, history, "bad1", options=named) == 2
+    assert "--batch-id 'run 7'" in capsys.readouterr().err
+    assert history.read_bytes() == before
+    assert len(lines(history)) == 3
+    assert run(["dqm", "check", str(folder / "one.cal"), str(moved), "--batch-id", "x"]) == 2
+
+
+def test_windows_of_a_file_are_batches_of_the_history(folder, tmp_path):
+    rng, history = np.random.default_rng(10), tmp_path / "h.jsonl"
+    pd.concat([events(120, rng), events(120, rng, 1.0)]).to_parquet(folder / "long.parquet")
+    assert check(folder, history, "long") == 1
+    assert [line["name"] for line in lines(history)] == [
+        f"long.parquet rows {k}-{k + 59}" for k in (1, 61, 121, 181)
+    ]
+    assert [line["alarm"] for line in lines(history)] == [False, False, False, True]
+    before = history.read_bytes()
+    assert check(folder, history, "long") == 1
+    assert history.read_bytes() == before
+    assert check(folder, history, "good1") == 1  # two of the last three, still
+    assert check(folder, history, "good2") == 0
+
+
+def test_the_answer_is_not_written_over_the_history(folder, tmp_path, capsys):
+    history = tmp_path / "h.jsonl"
+    check(folder, history, "good1")
+    before = history.read_bytes()
+    assert check(folder, history, "good2", options=["--output", str(history)]) == 2
+    assert check(folder, folder / "one.cal", "good2") == 2
+    assert check(folder, tmp_path, "good2") == 2
+    assert history.read_bytes() == before
+
+
+# --- damage
+
+
+OLD = (
+    '{"batch": "run1.csv", "sha256": null, "started": "2026-01-01T00:00:00", "p_value": 0.4, '
+    '"alarm": false}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        ("{}\n", "line 1"),
+        ("\n", "line 1"),
+        ("[" * 100_000 + "\n", "line 1 cannot be read"),
+        (OLD.replace("0.4", "NaN"), "line 1 cannot be read"),
+        (OLD.replace("0.4", "Infinity"), "line 1 cannot be read"),
+        (OLD.replace("0.4", "1" * 400), "line 1 cannot be read"),
+        (OLD.replace("0.4", "1e400"), "p-value"),
+        (OLD.replace("0.4", "true"), "p-value"),
+        (OLD.replace("0.4", "-0.0"), "p-value"),
+        (OLD.replace("false", "0"), "alarm"),
+        (OLD.replace("null", "[1]"), "sha256"),
+        (OLD.replace('"alarm"', '"p_value": 0.001, "alarm"'), "line 1 cannot be read"),
+        (OLD + OLD[:-1], "line 2 is cut off"),
+        (OLD + "\n", "line 2"),
+        (OLD.replace('"batch"', '"history": 3, "batch"'), "version 3"),
+        (OLD.encode() + b"\xff\n", "line 2 holds bytes"),
+    ],
+)
+def test_what_is_no_history_is_refused_and_kept(content, words, tmp_path):
+    path = tmp_path / "h.jsonl"
+    raw = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=words), remembered(str(path), "c"):
+        raise AssertionError("was read")
+    assert path.read_bytes() == raw
+
+
+def test_histories_of_older_versions_are_kept_and_not_counted(folder, tmp_path, capsys):
+    history = tmp_path / "h.jsonl"
+    old = OLD.replace("0.4", "0.005").replace("false", "true")
+    history.write_text(old + old.replace("run1", "run2"))
+    check(folder, history, "good1")
+    assert "2 batches of another calibration, or of a kstest" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    found = lines(history)
+    assert [line["p_value"] for line in found[:2]] == [0.005, 0.005]
+    assert [line["calibration"] == "" for line in found] == [True, True, False]
+    assert check(folder, history, "good2") == 0
+
+
+def written(path, p_values, calibration="c"):
+    with remembered(str(path), calibration) as history:
+        for k, p in enumerate(p_values):
+            line = history.add(f"b{k}", Identity(f"b{k}", f"content {k}"), "2026-01-01T00:00", p)
+            line["alarm"] = bool(p < 0.01)
+    return path.read_bytes()
+
+
+def test_no_mutation_of_a_history_is_read_as_other_numbers(tmp_path):
+    path, rng = tmp_path / "h.jsonl", np.random.default_rng(0)
+    p_values = rng.random(12).round(6).tolist()
+    whole = written(path, p_values)
+    rows = whole.splitlines(keepends=True)
+    accepted = 0
+    for k in range(300):
+        data = bytearray(whole)
+        a, b = sorted(rng.integers(0, len(whole), 2).tolist())
+        kind = k % 6
+        if kind == 0:
+            data[a] = int(rng.integers(256))
+        elif kind == 1:
+            data[a] ^= 1 << int(rng.integers(8))
+        elif kind == 2:
+            del data[a : min(b, a + 40)]
+        elif kind == 3:
+            data[a:a] = data[b : b + 40]
+        elif kind == 4:
+            data = bytearray(b"".join(rng.permutation(np.array(rows, object)).tolist()))
+        else:
+            keep = rng.random(len(rows)) < 0.8
+            data = bytearray(b"".join(r for r, yes in zip(rows, keep, strict=True) if yes))
+        path.write_bytes(bytes(data))
+        found = None
+        with contextlib.suppress(DataError), remembered(str(path), "c") as history:
+            found = [line["p_value"] for line in history.counted]
+        assert found in (None, p_values)
+        accepted += found is not None
+        assert path.read_bytes() == bytes(data)
+    assert accepted <= 15  # those that changed nothing
+
+
+def test_every_line_that_is_lost_is_noticed(tmp_path):
+    path = tmp_path / "h.jsonl"
+    rows = written(path, [0.1, 0.2, 0.3, 0.4]).splitlines(keepends=True)
+    for k in range(len(rows)):
+        path.write_bytes(b"".join(rows[:k] + rows[k + 1 :]))
+        with pytest.raises(DataError, match="line"), remembered(str(path), "c"):
+            raise AssertionError("was read")
+
+
+def test_a_check_that_fails_leaves_the_history(folder, tmp_path):
+    history = tmp_path / "h.jsonl"
+    check(folder, history, "good1")
+    before = history.read_bytes()
+    pd.DataFrame({"a": [1.0]}).to_parquet(folder / "narrow.parquet")
+    assert check(folder, history, "good2", "narrow") == 2
+    assert history.read_bytes() == before
+
+
+# --- long histories
+
+
+CALIBRATION = kstest.dqm_calibrate(
+    events(700, np.random.default_rng(1)), events(1500, np.random.default_rng(2)), **FAST
+)
+
+
+def batches(rule, p_values, history):
+    """Answers for batches with these p-values, one run each."""
+    found, params = [], Params(control=rule, alpha=0.1)
+    for p in p_values:
+        name = f"b{len(history.lines)}"
+        result = Result(
+            "dqm", "not rejected", 0.1, p_value=p, null={"replicates": None},
+            explanation={"batch": name}, provenance={"started": "2026-01-01T00:00:00"},
+        )  # fmt: skip
+        identity = [Identity(name, name)]
+        found += with_alarms(CALIBRATION, [result], params, history, identity)
+    return found
+
+
+@pytest.mark.parametrize("rule", ["persistence", "lond", "lord", "saffron", "addis"])
+def test_one_run_for_all_batches_or_one_for_each_is_the_same(rule):
+    rng = np.random.default_rng(5)
+    p = np.where(rng.random(80) < 0.2, 1e-6, rng.random(80)).tolist()
+    each = batches(rule, p, History("c"))
+    params = Params(control=rule, alpha=0.1)
+    plain = [Result("dqm", "not rejected", 0.1, p_value=x, null={"replicates": None}) for x in p]
+    whole = with_alarms(CALIBRATION, plain, params)
+    states = [[r.explanation["alarm"]["alarm"] for r in some] for some in (each, whole)]
+    assert states[0] == states[1]
+    assert any(states[0])
+
+
+@pytest.mark.parametrize("rule", ["persistence", "lond", "lord", "saffron", "addis"])
+def test_a_check_takes_no_longer_for_a_long_history(rule, tmp_path):
+    rng, path = np.random.default_rng(6), tmp_path / "h.jsonl"
+    p = np.where(rng.random(2000) < 0.3, 1e-6, rng.random(2000))
+    written(path, p.tolist())
+    start = time.perf_counter()
+    with remembered(str(path), "c") as history:
+        batches(rule, [0.5], history)
+    # Of 160 s that formulas take which begin anew for every batch.
+    assert time.perf_counter() - start < 3
+    assert len(path.read_bytes().splitlines()) == 2001
+
+
+@pytest.mark.parametrize(
+    ("rule", "most"), [("persistence", 40), ("lond", 3), ("lord", 3), ("saffron", 3), ("addis", 3)]
+)
+def test_good_batches_alarm_as_rarely_as_promised(rule, most):
+    # 2,000 batches, independent uniform p-values: 2 of the last 3 at level 0.1 begin one false
+    # alarm in 62 batches; of rules for the share of false ones any alarm would be one.
+    p = np.random.default_rng(7).random(2000)
+    results = [
+        Result("dqm", "not rejected", 0.1, p_value=float(x), null={"replicates": None}) for x in p
+    ]
+    found = with_alarms(CALIBRATION, results, Params(control=rule, alpha=0.1))
+    states = np.array([r.explanation["alarm"]["alarm"] for r in found])
+    assert np.count_nonzero(states[1:] & ~states[:-1]) <= most
+
+
+def test_no_mutation_of_a_calibration_is_read_as_another(tmp_path):
+    path, rng = tmp_path / "k.cal", np.random.default_rng(1)
+    CALIBRATION.save(str(path))
+    whole = path.read_bytes()
+    accepted = 0
+    for k in range(150):
+        data = bytearray(whole)
+        # Half of them near the ends, where a zip file keeps its names, sizes and checksums.
+        edge = 4000 if k % 2 else len(whole)
+        a = int(rng.integers(edge)) if k % 4 < 2 else len(whole) - 1 - int(rng.integers(edge))
+        kind = k % 5
+        if kind == 0:
+            data[a] = int(rng.integers(256))
+        elif kind == 1:
+            data[a] ^= 1 << int(rng.integers(8))
+        elif kind == 2:
+            del data[a : a + int(rng.integers(1, 60))]
+        elif kind == 3:
+            data[a:a] = bytes(rng.integers(0, 256, 20).tolist())
+        else:
+            data[a : a + 8] = b"\xff" * 8
+        path.write_bytes(bytes(data))
+        found = None
+        with contextlib.suppress(DataError):
+            found = kstest.dqm_load(str(path))
+        if found is not None:
+            accepted += 1
+            assert found.digest == CALIBRATION.digest
+            assert found.record == kstest.result.plain(CALIBRATION.record)
+    assert accepted < 75
