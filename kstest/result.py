@@ -90,6 +90,13 @@ class Result:
     def reject(self) -> bool | None:
         return None if self.verdict == "no verdict" else self.verdict == "rejected"
 
+    def __bool__(self) -> bool:
+        """Refuse: a Result would be true whatever it says, and `assert test(X, Y)` always pass."""
+        raise TypeError(
+            "a Result is neither true nor false; ask result.reject (True, False, or None where "
+            "there is no verdict) or result.verdict"
+        )
+
     @property
     def exit_code(self) -> int:
         return EXIT_CODES[self.verdict]

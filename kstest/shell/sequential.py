@@ -21,7 +21,7 @@ from ..plot import draw
 from ..report import render
 from ..result import Notice, Result
 from ..sample import Sample
-from ..sources import Feed, columns_of, given_options, read_feeds, read_options
+from ..sources import Feed, columns_of, common_notices, given_options, read_feeds, read_options
 from . import fingerprint, output, state_file
 from . import ledger as ledgers
 from .command import arguments, deliver, working
@@ -100,6 +100,7 @@ class Run:
         ]
         seconds = time.perf_counter() - self.clock
         notes = [note for feed in self.feeds.values() for note in feed.notices()]
+        notes += common_notices(self.feeds)
         reading = given_options(self.given)
         return replace(
             found,

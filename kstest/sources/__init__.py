@@ -33,9 +33,10 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
-from kstest.sources.feeds import Feed, open_feeds
+from kstest.sources.feeds import Feed, common_notices, open_feeds
 from kstest.sources.formats import open_table
 from kstest.sources.joined import join_objects
+from kstest.sources.nulls import Nulls
 from kstest.sources.objects import open_object
 from kstest.sources.options import (
     FILES_ONLY,
@@ -66,6 +67,7 @@ __all__ = [
     "Reader",
     "SequenceOptions",
     "columns_of",
+    "common_notices",
     "given_options",
     "join_objects",
     "pivot_of",
@@ -145,17 +147,18 @@ def read_samples(
         With a message for the user. No other exception comes from bad input.
     """
     files = _files(sides)
-    how = dialect(options)
-    return collect(
+    how, nulls = dialect(options), Nulls.of(options)
+    samples, notices = collect(
         {
             side: [
-                _opener(partial(open_table, path, options.input_format, how, stdin), options)
+                _opener(partial(open_table, path, options.input_format, how, stdin), options, nulls)
                 for path in paths
             ]
             for side, paths in files.items()
         },
         options,
     )
+    return samples, (*notices, *(nulls.notices() if nulls else ()))
 
 
 @contextmanager
@@ -185,7 +188,7 @@ def read_feeds(
         Also while a feed is read.
     """
     files = _files(sides)
-    how = dialect(options)
+    how, nulls = dialect(options), Nulls.of(options)
     if follow and files[follow] == ["-"]:
         raise UsageError(
             "--follow: standard input is read as it comes; name a file, or leave it out."
@@ -194,12 +197,16 @@ def read_feeds(
         raise UsageError(f"--follow: found {len(files[follow])} files; one can be followed.")
     openers = {
         side: [
-            partial(open_table, path, options.input_format, how, stdin, True, side == follow)
+            _opener(
+                partial(open_table, path, options.input_format, how, stdin, True, side == follow),
+                options,
+                nulls,
+            )
             for path in paths
         ]
         for side, paths in files.items()
     }
-    with open_feeds(openers, options) as feeds:
+    with open_feeds(openers, options, nulls) as feeds:
         yield feeds
 
 
@@ -213,8 +220,11 @@ def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return files
 
 
-def _opener(opener: Callable[[], Table], options: ReadOptions) -> Callable[[], Table]:
-    """Open a table; one of hits as that of its events."""
+def _opener(
+    opener: Callable[[], Table], options: ReadOptions, nulls: Nulls | None
+) -> Callable[[], Table]:
+    """Open a table whose cells may be `nulls`; one of hits as that of its events."""
+    opener = opener if nulls is None else nulls.opening(opener)
     how = options.pivot
     if how is None:
         return opener
@@ -254,10 +264,12 @@ def samples_from_objects(
     UsageError, DataError
         With a message for the user.
     """
-    return collect(
+    nulls = Nulls.of(options)
+    samples, notices = collect(
         {
-            side: [_opener(partial(open_object, obj, side), options)]
+            side: [_opener(partial(open_object, obj, side), options, nulls)]
             for side, obj in objects.items()
         },
         options,
     )
+    return samples, (*notices, *(nulls.notices() if nulls else ()))

@@ -55,6 +55,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         opened.close,
         named=how.named,
         identity=opened.identity,
+        delimited=True,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,13 +111,27 @@ def parse_options(delimiter: str, invalid_row_handler: Any) -> pc.ParseOptions:
 
 
 def convert_options(how: Dialect, names: Sequence[str], types: dict[str, Any]) -> pc.ConvertOptions:
-    """What to tell pyarrow about the cells of the columns `names`."""
+    """What to tell pyarrow about the cells of the columns `names`.
+
+    Numbers that mean missing are compared as numbers later (`nulls`), which also counts them;
+    dates and truth values need to be spared them here.
+    """
     import pyarrow.csv as pc
 
+    nulls = how.nulls
+    if types and all(str(kind).startswith(("double", "dictionary")) for kind in types.values()):
+        nulls = tuple(word for word in nulls if not _is_number(word, how.decimal))
     return pc.ConvertOptions(
         include_columns=list(names),
         column_types=types,
-        null_values=list(how.nulls),
+        null_values=list(nulls),
         strings_can_be_null=True,
         decimal_point=how.decimal,
     )
+
+
+def _is_number(word: str, decimal: str) -> bool:
+    try:
+        return math.isfinite(float(word.replace(decimal, ".")))
+    except ValueError:
+        return False
