@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..engine import Work
 from ..engine.work import single_blas
 from ..errors import UsageError
-from ..nulls import labellings, threshold
+from ..nulls import labellings, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
@@ -226,7 +226,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         null=null_block(cut, params.permutations),
         warnings=(*missingness(samples), *notices),
     )
-    if not any(np.ptp(e.statistics) for e in evidence):
+    if not any(varies(e.statistics) for e in evidence):
         return constant(base, "every column has one value")
     columns = ordered(samples, pooled, evidence, params.correction, params.alpha)
     p = columns[0].adjusted_p_value

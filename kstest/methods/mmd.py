@@ -22,6 +22,7 @@ from ..nulls import (
     labellings,
     p_value,
     threshold,
+    varies,
 )
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
@@ -84,6 +85,7 @@ REFERENCES = """\
   year      = {2025}, note = {arXiv:2502.07672}
 }
 """
+CONSTANT = "all rows are equal or the bandwidth is far below or above their distances"
 
 
 @dataclass(frozen=True)
@@ -227,11 +229,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         warnings=(*missingness(samples), *notices),
     )
     if not keep.any():
-        return constant(
-            base, "all rows are equal or the bandwidth is far below or above their distances"
-        )
+        return constant(base, CONSTANT)
     if params.tolerance:
         combined = tolerant_statistics(forms, pairs)
+        if not varies(combined):
+            return constant(base, CONSTANT)
         p = tolerant_p_value(combined, params.tolerance)
         limit = threshold(combined, params.alpha) + 2 * np.sqrt(2) * params.tolerance
     else:
@@ -241,6 +243,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             if len(kernels) == 1
             else aggregate(T[keep], forms.size[keep], params.aggregate, smaller)
         )
+        if not varies(combined):
+            return constant(base, CONSTANT)
         p, limit = p_value(combined), threshold(combined, params.alpha)
     rejected = p <= params.alpha
     strongest, table = _strongest(T, keep, kernels)

@@ -17,6 +17,8 @@ from .wording import number
 WIDTH = 80
 LABEL = 12
 LISTED = 10
+# Codes of notices that say why there is no verdict.
+WHY = ("too-", "unsound-", "constant-")
 COLORS = {"rejected": "31", "not rejected": "32", "no verdict": "33"}
 
 
@@ -84,7 +86,7 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        reason = result.verdict == "no verdict" and notice.code.startswith(("too-", "unsound-"))
+        reason = result.verdict == "no verdict" and notice.code.startswith(WHY)
         label = "why" if reason else ""
         yield label or "warning", notice.message
 

@@ -91,9 +91,11 @@ class Run:
 
     def result(self, state: Any, notices: tuple[Notice, ...] = ()) -> Result:
         """What is known, with inputs, options and provenance."""
-        from ..run import origin
+        from ..run import origin, unvarying_rows
 
         found: Result = self.module.result(state)
+        if not (self.feed.watch.vary() or self.given["state"]):
+            found = unvarying_rows(found)
         sides = [
             Sample(side, state.columns.sample().values, (), tuple(feed.inputs))
             for side, feed in self.feeds.items()

@@ -31,6 +31,7 @@ from typing import Any, BinaryIO
 from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
+from kstest.sources.beside import Beside, options_beside, sample_of, samples_beside
 from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
 from kstest.sources.feeds import Feed, common_notices, open_feeds
@@ -61,6 +62,7 @@ __all__ = [
     "FILES_ONLY",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
+    "Beside",
     "Feed",
     "Pivot",
     "ReadOptions",
@@ -76,6 +78,7 @@ __all__ = [
     "read_samples",
     "read_sequences",
     "reader",
+    "sample_of",
     "samples_from_objects",
     "sequences_from_objects",
 ]
@@ -95,6 +98,8 @@ class Reader:
         Roles, options as given, a choice of columns or None -> checked options.
     read, take : callable
         Files, or Python objects, by side -> samples and notices.
+    beside : callable
+        Options, a sample and what stands beside it -> options that read that.
     """
 
     options: tuple[Any, ...]
@@ -102,6 +107,25 @@ class Reader:
     choose: Callable[..., Any]
     read: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
     take: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
+    beside: Callable[..., Any]
+
+    def with_beside(
+        self,
+        module: Any,
+        params: Any,
+        samples: Sequence[Sample],
+        options: Any,
+        stdin: BinaryIO | None = None,
+    ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+        """Read what options of a test name beside its samples; return all of them."""
+
+        def read(beside: Beside, given: Any) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+            how = self.beside(options, samples[0], beside)
+            if isinstance(given, str):
+                return self.read({beside.option: [given]}, how, stdin)
+            return self.take({beside.option: given}, how)
+
+        return samples_beside(module, params, samples, read)
 
 
 def reader(module: Any) -> Reader:
@@ -113,8 +137,11 @@ def reader(module: Any) -> Reader:
             sequence_options,
             read_sequences,
             sequences_from_objects,
+            lambda options, data, beside: options,
         )
-    return Reader(OPTIONS, FILES_ONLY, read_options, read_samples, samples_from_objects)
+    return Reader(
+        OPTIONS, FILES_ONLY, read_options, read_samples, samples_from_objects, options_beside
+    )
 
 
 def read_samples(

@@ -46,6 +46,7 @@ class Watch:
     _levels: list[Levels] = field(init=False)
     _counts: dict[str, list[NDArray[np.int64]]] = field(init=False)
     _looked: bool = False
+    _holes: bool = False
 
     def __post_init__(self) -> None:
         texts = self.plan.categorical
@@ -61,6 +62,8 @@ class Watch:
         DataError
             For text that is no category.
         """
+        if sample.missing is not None or (sample.codes < 0).any():
+            self._holes = True
         if len(self.sides) > 1:
             self.tracks[side].add(sample.values, sample.missing)
         for j in range(len(sample.categorical)):
@@ -76,6 +79,15 @@ class Watch:
         if not self._looked and rows >= FIRST_LOOK:
             self._looked = True
             self.notices()
+
+    def vary(self) -> bool:
+        """Whether some row of two sides differs from another; true of one side."""
+        if len(self.sides) != 2 or not any(t.rows.any() for t in self.tracks.values()):
+            return True
+        low = np.min([t.low for t in self.tracks.values()], axis=0)
+        high = np.max([t.high for t in self.tracks.values()], axis=0)
+        levels = any(len(known) > 1 for known in self._levels)
+        return bool((high > low).any()) or levels or self._holes
 
     def notices(self) -> tuple[Notice, ...]:
         """Look at all columns as they are so far; refuse text that is no category."""
