@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sources.spellings import AS_TEXT, PLAIN, Found, named_spelling
-from kstest.sources.wording import option_value, shown
+from kstest.sources.wording import listed, option_value, shown
 
 # A text column with more categories than this, and than half of its rows, is an identifier,
 MOST_LEVELS = 1000
@@ -104,13 +104,39 @@ def _require_repeats(column: Words, cells: int, levels: int, found: Found | None
     if not (nearly or each or many):
         return
     side, n, k = many[0] if many else ("", cells, levels)
-    raise identifier(column.name, k, n, side, found)
+    raise Identifier(column.name, k, n, side, found)
 
 
-def identifier(
-    name: str, levels: int, rows: int, side: str = "", found: Found | None = None
-) -> DataError:
-    """Say that a column of so many different values is no category."""
+class Identifier(DataError):
+    """A column of so many different values that it is no category."""
+
+    def __init__(
+        self, name: str, levels: int, rows: int, side: str = "", found: Found | None = None
+    ) -> None:
+        self.name = name
+        self.words = _differing(name, levels, rows, side, found)
+        super().__init__(f"{self.words} {_way_out([name])}")
+
+
+def together(errors: Sequence[Identifier], counting: Sequence[str]) -> DataError:
+    """One error for all columns that are to be left out, so that nobody meets them one by one.
+
+    `counting` are numeric columns that count on from file to file.
+    """
+    names = [error.name for error in errors]
+    more = f" So do columns {listed(names[1:])}." if len(names) > 1 else ""
+    also = f" Column {listed(counting)} counts on from row to row." if counting else ""
+    return DataError(f"{errors[0].words}{more}{also} {_way_out([*names, *counting])}")
+
+
+def _way_out(names: Sequence[str]) -> str:
+    return (
+        f"Leave {'it' if len(names) == 1 else 'them'} out with --exclude {option_value(names)}; to "
+        "test a category all the same, name it in --categorical."
+    )
+
+
+def _differing(name: str, levels: int, rows: int, side: str, found: Found | None) -> str:
     where = f"{side}: " if side else ""
     numbers = (
         ""
@@ -118,10 +144,9 @@ def identifier(
         else f" Its cells are {found.spelling.words} (such as {shown(found.example)}): to compare "
         f"them as numbers, {found.spelling.advice}."
     )
-    return DataError(
+    return (
         f"{where}text column {shown(name)} has {levels:,} different values in {rows:,} rows: it "
-        f"looks like an identifier, not like a category.{numbers} Leave it out with --exclude "
-        f"{option_value([name])}; to test it all the same, name it in --categorical."
+        f"looks like an identifier, not like a category.{numbers}"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.join import apart, join, look_at_categories, require_few, require_rows
+from kstest.sources.join import join, look_at_columns, require_few, require_rows
 from kstest.sources.levels import Levels
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import no_value, notices, refuse_missing
@@ -69,7 +69,7 @@ def collect(
     if options.missing == "indicator" and not options.empty_columns:
         _require_values(every, plan)
     require_rows(parts, plan)
-    said = (*look_at_categories(chunks, parts, plan, levels), *apart(chunks, plan))
+    said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
     return samples, (*notices(samples, parts, split=bool(plan.split)), *said)
 

@@ -24,6 +24,9 @@ NULLS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+LONGEST_COMMENT = 8
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How the bytes of a CSV are to be taken.
@@ -37,7 +40,7 @@ class Dialect:
     named : bool
         Whether the first line has the names.
     comment : str or None
-        Lines that start with it are skipped.
+        Lines that start with it are skipped: a character, once or several times.
     decimal : str
         Decimal sign.
     encoding : str or None
@@ -63,7 +66,7 @@ def dialect(options: ReadOptions) -> Dialect:
     delimiter = None if options.delimiter is None else _delimiter(options.delimiter)
     comment = options.comment
     if comment is not None:
-        _require_character("--comment", comment, delimiter)
+        _require_comment(comment, delimiter)
     nulls = NULLS
     if options.null_values is not None:
         given = parse_items(options.null_values, "--null-values") if options.null_values else ()
@@ -85,6 +88,16 @@ def _require_character(option: str, text: str, delimiter: str | None) -> None:
             f"{option}: found {shown(text)}; accepted: one ASCII character{tab}, no quote or line "
             "end, and not the same for --delimiter and --comment."
         )
+
+
+def _require_comment(text: str, delimiter: str | None) -> None:
+    """Several characters are accepted: ## where names begin with #."""
+    if not text or text != len(text) * text[0] or len(text) > LONGEST_COMMENT:
+        raise UsageError(
+            f"--comment: found {shown(text)}; accepted: one character, or the same one several "
+            "times, such as '#' or '##'."
+        )
+    _require_character("--comment", text[0], delimiter)
 
 
 def _encoding(name: str) -> str | None:

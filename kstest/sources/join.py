@@ -13,9 +13,10 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.categories import (
     MOST_DISTINCT,
+    Identifier,
     Words,
-    identifier,
     require_categories,
+    together,
 )
 from kstest.sources.levels import Levels
 from kstest.sources.likeness import unlike
@@ -23,7 +24,7 @@ from kstest.sources.notices import nothing_left
 from kstest.sources.plan import Plan
 from kstest.sources.rows import Chunk, Part
 from kstest.sources.table import BOOLEAN, NUMBER
-from kstest.sources.tracks import Track
+from kstest.sources.tracks import Track, counting
 from kstest.sources.tracks import notices as track_notices
 from kstest.sources.wording import shown
 
@@ -71,19 +72,29 @@ def _counts(
     return {side: found[:levels] for side, found in counts.items()}
 
 
-def look_at_categories(
+def look_at_columns(
     chunks: Mapping[str, Sequence[Chunk]],
     parts: Mapping[str, Sequence[Part]],
     plan: Plan,
     levels: Sequence[Levels],
 ) -> tuple[Notice, ...]:
-    """Refuse text columns that are no categories; return what else there is to say of them."""
+    """Refuse text that is no category; return what else there is to say of the columns.
+
+    Named too are numeric columns that tell two sides apart by themselves.
+    """
     label = next(iter(parts.values()))[0].label
+    tracks = _tracks(chunks, plan)
     found: list[Notice] = []
+    errors: list[Identifier] = []
     for j, name in enumerate(plan.categorical):
         counts = _counts(j, chunks, plan, len(levels[j]))
-        found += notes_on(plan, plan.words(name, label, levels[j].texts, counts))
-    return tuple(found)
+        try:
+            found += notes_on(plan, plan.words(name, label, levels[j].texts, counts))
+        except Identifier as error:
+            errors.append(error)
+    if errors:
+        raise together(errors, counting(plan.columns, plan.kinds, tracks))
+    return (*found, *track_notices(plan.columns, plan.kinds, tracks))
 
 
 def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:
@@ -93,15 +104,15 @@ def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:
     return (*refused, *unlike(column, insisted))
 
 
-def apart(chunks: Mapping[str, Sequence[Chunk]], plan: Plan) -> tuple[Notice, ...]:
-    """Name the numeric columns that tell two sides apart by themselves."""
+def _tracks(chunks: Mapping[str, Sequence[Chunk]], plan: Plan) -> dict[str, Track]:
+    """The course of the numeric columns on either of two sides."""
     if len(chunks) != 2:
-        return ()
+        return {}
     tracks = {side: Track(len(plan.columns)) for side in chunks}
     for side, some in chunks.items():
         for chunk in some:
             tracks[side].add(chunk.values, chunk.missing)
-    return track_notices(plan.columns, plan.kinds, tracks)
+    return tracks
 
 
 def _codes(chunk: Chunk, j: int, plan: Plan) -> Any:
@@ -119,7 +130,7 @@ def require_few(plan: Plan, levels: Sequence[Levels], rows: int) -> None:
     for name, known in zip(plan.coded, levels, strict=True):
         many = len(known) > max(MANY_LEVELS, MOST_DISTINCT * rows)
         if many and name not in plan.by_value:
-            raise identifier(name, len(known), rows)
+            raise Identifier(name, len(known), rows)
 
 
 def _sample(

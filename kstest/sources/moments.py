@@ -40,9 +40,11 @@ def _date(value: float) -> str:
     # A float64 keeps microseconds of our century.
     moment = np.datetime64(0, "us") + np.timedelta64(round(value * 1e6), "us")
     day, clock = str(moment).split("T")
+    whole, _, micro = clock.partition(".")
     if math.fmod(value, DAY) == 0:
         return day
-    return f"{day} {clock.removesuffix('.000000').rstrip('0') if '.' in clock else clock}"
+    fraction = micro.rstrip("0")
+    return f"{day} {whole}{f'.{fraction}' if fraction else ''}"
 
 
 def _time(value: float) -> str:

@@ -89,7 +89,7 @@ class ReadOptions:
         False, "CSV: the first line is a row already; the columns are called 1, 2, ..."
     )
     comment: str | None = option(
-        None, "CSV: lines that start with this character are skipped.", metavar="CHAR"
+        None, "CSV: lines that start so are skipped, such as # or ##.", metavar="CHAR"
     )
     decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","))
     encoding: str | None = option(

@@ -113,22 +113,22 @@ def notices(
     """
     if len(tracks) != 2:
         return ()
-    counting, apart = [], []
+    running, apart = [], []
     for c, name in enumerate(names):
         kind = kinds.get(name, "")
         words = _counts_on(c, kind, tracks)
         if words:
-            counting.append(_Apart(name, words))
+            running.append(_Apart(name, words))
         elif _ranges_apart(c, tracks, len(names)):
             apart.append(_Apart(name, _ranges(c, kind, tracks)))
     found = []
-    if counting:
+    if running:
         found.append(
             Notice(
                 "counts-on",
-                f"{_listed(counting)}. A number of the row, of the run or of the second tells the "
+                f"{_listed(running)}. A number of the row, of the run or of the second tells the "
                 "files apart whatever else is in them: leave it out with --exclude "
-                f"{option_value([one.name for one in counting])}",
+                f"{option_value([one.name for one in running])}",
             )
         )
     if apart:
@@ -141,6 +141,15 @@ def notices(
             )
         )
     return tuple(found)
+
+
+def counting(
+    names: Sequence[str], kinds: Mapping[str, str], tracks: Mapping[str, Track]
+) -> tuple[str, ...]:
+    """Numeric columns that count on from one side to the other."""
+    if len(tracks) != 2:
+        return ()
+    return tuple(n for c, n in enumerate(names) if _counts_on(c, kinds.get(n, ""), tracks))
 
 
 def _counts_on(c: int, kind: str, tracks: Mapping[str, Track]) -> str:
