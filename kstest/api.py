@@ -117,10 +117,10 @@ def _call(
     kept = {k: v for k, v in given.items() if k in reading}
     chosen = how.choose(roles, kept, columns_of(module, params))
     samples, notices = how.take(dict(zip(sides, data, strict=True)), chosen)
-    samples, said = how.with_beside(module, params, samples, chosen)
+    samples, notices = how.with_beside(module, params, samples, notices, chosen)
     threads = given.get("threads")
     work = Work() if threads is None else Work(threads=threads)
-    return _Call(samples, params, (*notices, *said), work, given_options(kept, how.options))
+    return _Call(samples, params, notices, work, given_options(kept, how.options))
 
 
 def _reading(roles: Sequence[str], how: Reader) -> set[str]:

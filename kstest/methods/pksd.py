@@ -278,7 +278,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if split:
         tested = order[len(order) // 2 :]
     known, early = rows_beside(samples, "modes", target.columns), stage(work, 0, 0.2)
-    modes = modes_of(target, params, known, Y[training] if split else None, by_target, early)
+    modes = modes_of(target, params, Y[training] if split else None, by_target, early, known)
     made = setup(Y[training] if split else Y[order], target, params, rng)
     scales: tuple[float, ...] = ()
     if len(modes) > 1:

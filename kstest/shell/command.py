@@ -202,8 +202,7 @@ def read(
     reading = how.choose(module.SAMPLES, given, columns_of(module, params))
     stdin = sys.stdin.buffer if sys.stdin else None
     samples, notices = how.read(sides, reading, stdin)
-    samples, more = how.with_beside(module, params, samples, reading, stdin)
-    return samples, (*notices, *more)
+    return how.with_beside(module, params, samples, notices, reading, stdin)
 
 
 @contextmanager

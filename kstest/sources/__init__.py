@@ -114,6 +114,7 @@ class Reader:
         module: Any,
         params: Any,
         samples: Sequence[Sample],
+        notices: Sequence[Notice],
         options: Any,
         stdin: BinaryIO | None = None,
     ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
@@ -125,7 +126,7 @@ class Reader:
                 return self.read({beside.option: [given]}, how, stdin)
             return self.take({beside.option: given}, how)
 
-        return samples_beside(module, params, samples, read)
+        return samples_beside(module, params, samples, notices, read)
 
 
 def reader(module: Any) -> Reader:

@@ -13,6 +13,7 @@ from typing import Any
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sample import Sample
+from kstest.sources.nulls import UNMET
 from kstest.sources.options import ReadOptions
 from kstest.sources.wording import listed
 
@@ -71,6 +72,7 @@ def samples_beside(
     module: Any,
     params: Any,
     samples: Sequence[Sample],
+    notices: Sequence[Notice],
     read: Callable[[Beside, Any], tuple[tuple[Sample, ...], tuple[Notice, ...]]],
 ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
     """Read what the options of a test name; return all samples, and what there is to say.
@@ -79,20 +81,24 @@ def samples_beside(
     ----------
     module : module of a test
     params : Params of that test
-    samples : sequence of Sample
+    samples, notices : sequence of Sample, of Notice
         Those of its `SAMPLES`.
     read : callable
         Reads the value of an option.
     """
-    every, notices = list(samples), []
+    every, notes = list(samples), list(notices)
     for beside in getattr(module, "BESIDE", ()):
         given = getattr(params, beside.option)
         if given is None or (isinstance(given, str) and not given):
             continue
         (found,), said = read(beside, given)
         every.append(found)
-        notices += [*said, *_repeated(samples, found)]
-    return tuple(every), tuple(notices)
+        # A value that one of the files holds was met.
+        codes = {note.code for note in notes} & {note.code for note in said}
+        notes = [note for note in notes if note.code != UNMET]
+        notes += [note for note in said if note.code != UNMET or note.code in codes]
+        notes += _repeated(samples, found)
+    return tuple(every), tuple(notes)
 
 
 def _repeated(samples: Sequence[Sample], found: Sample) -> list[Notice]:

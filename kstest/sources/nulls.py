@@ -17,8 +17,10 @@ from kstest.result import Notice
 from kstest.sources.columns import parse_items
 from kstest.sources.levels import by_value
 from kstest.sources.options import ReadOptions
-from kstest.sources.table import NUMBER, Block, Coded, Table, Wanted
+from kstest.sources.table import EMPTY, NUMBER, Block, Coded, Table, Wanted
 from kstest.sources.wording import listed
+
+UNMET = "null-values-unmet"
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Nulls:
         def blocks(wanted: Wanted) -> Iterator[Block]:
             absent = [j for j in wanted.numbers if j not in known]
             known.update(table.kinds(absent) if absent else {})
-            plain = [k for k, j in enumerate(wanted.numbers) if known[j] == NUMBER]
+            plain = [k for k, j in enumerate(wanted.numbers) if known[j] in (NUMBER, EMPTY)]
             exact = self.exact and len(plain) == len(wanted.numbers)
             for block in table.blocks(wanted):
                 yield self._block(block, plain, exact)
@@ -113,7 +115,7 @@ class Nulls:
             return ()
         return (
             Notice(
-                "null-values-unmet",
+                UNMET,
                 f"--null-values: no cell holds {listed(self.words)}. Is the value another, or "
                 "written in another way?",
             ),

@@ -126,8 +126,8 @@ def notices(
         found.append(
             Notice(
                 "counts-on",
-                f"{_listed(running)}. A number of the row, of the run or of the second tells the "
-                "files apart whatever else is in them: leave it out with --exclude "
+                f"{_listed(running)}. A number of the row, of the run or of the second says which "
+                "file a row is from, or nothing: leave it out with --exclude "
                 f"{option_value([one.name for one in running])}",
             )
         )

@@ -30,10 +30,10 @@ NEAREST, FARTHEST, MORE = 1e-2, 1e4, 2
 def modes_of(
     target: Target,
     params: Any,
-    given: Array | None,
     training: Array | None,
     rng: np.random.Generator,
     work: Work,
+    given: Array | None = None,
 ) -> Modes:
     """Return the modes of the target: those given with --modes, or those that a search finds.
 
@@ -43,12 +43,12 @@ def modes_of(
         With a density, all columns on the line.
     params : Params
         `box`, `starts`.
-    given : ndarray (k, d) or None
-        The points of --modes.
     training : ndarray (m, d) or None
         Coordinates of rows that are not tested.
     rng : numpy.random.Generator
     work : Work
+    given : ndarray (k, d), optional
+        The points of --modes.
     """
     pool, own = _pool(target, params, rng)
     if given is not None:
