@@ -201,12 +201,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     """
     base = undecided("ks", samples, params.alpha)
     few = refusal(samples, base)
-    if few:
+    if few is not None:
         return few
     pooled = pool(samples, "robust", sort=params.block_length is None)
     cut, rng, notices = design(samples, pooled, params, rng)
     none = refused_for_labellings(cut, pooled, base)
-    if none:
+    if none is not None:
         return none
     _check_resolution(pooled.rows.width, params)
 

@@ -200,13 +200,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     """
     base = undecided("mmd", samples, params.alpha)
     few = refusal(samples, base)
-    if few:
+    if few is not None:
         return few
     check_bounded(params.tolerance, samples)
     pooled = pool(samples, params.scale, sort=params.block_length is None)
     cut, rng, notices = design(samples, pooled, params, rng)
-    none = refused_for_labellings(cut, pooled, base) or refused_for_weights(pooled, base)
-    if none:
+    none = refused_for_labellings(cut, pooled, base)
+    none = refused_for_weights(pooled, base) if none is None else none
+    if none is not None:
         return none
 
     rows = pooled.rows.take(cut.order)

@@ -84,7 +84,10 @@ def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str
     others = others if more else ""
     found = spelling(cell)
     if found is not None:
-        return f"{others} Are these {found.words}? Then {found.advice}."
+        return (
+            f"{others} Are these {found.words}? Then {found.advice}; or leave the column out with "
+            f"--exclude {option_value(names)}."
+        )
     if first and not any(c.isdigit() for c in cell):
         return (
             f"{others} Row 1 looks like units or notes below the header: delete that line (sed 2d "

@@ -182,6 +182,10 @@ UNITS = _of(
     rf"({_NUM})[\s\u00a0\u202f]*((?:[^\W\d_]|[°%‰])[\w°µμΩ%‰/²³^*·.\-]{{0,9}})",
 )
 AS_TEXT = Spelling("numbers stored as text", _CAST, PLAIN, 1.0)
+# Days and moments in a form that is read, were the column not text.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?", re.ASCII | re.DOTALL)
+# Codes: 00123x is no 123 x.
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
 # More different units than this are no units.
 MOST_UNITS = 4
 # A longer cell is no number, whatever it holds.
@@ -200,7 +204,9 @@ def spelling(cell: str) -> Spelling | None:
     found = next((one for one in SPELLINGS if one.pattern.fullmatch(text)), None)
     if found is None and not cell.isascii() and FOREIGN.pattern.fullmatch(cell):
         found = FOREIGN
-    return found or (UNITS if UNITS.pattern.fullmatch(text) else None)
+    if found is None and UNITS.pattern.fullmatch(text) and not _LEADING_ZERO.match(text):
+        found = UNITS
+    return found
 
 
 @dataclass(frozen=True)
@@ -254,4 +260,6 @@ def _of_cell(word: str, decimal: str) -> Spelling | None:
             return POINTS if "." in word else AS_TEXT
     elif PLAIN.fullmatch(word):
         return AS_TEXT
+    if _MOMENT.fullmatch(word):
+        return None
     return spelling(word)
