@@ -55,7 +55,8 @@ def _categories(samples: Sequence[Sample], place: int) -> str:
     shares = [count / max(count.sum(), 1) for count in counts]
     change = shares[1] - shares[0]
     said = []
-    for k in dict.fromkeys((int(change.argmin()), int(change.argmax()))):
+    ends = int(change.argmin()), int(change.argmax())
+    for k in dict.fromkeys(sorted(ends, key=lambda k: -abs(change[k]))):
         if change[k]:
             level = repr(samples[0].levels[place][k]) if k < most else "missing cells"
             said.append(f"share of {level}: {percent(shares[0][k], shares[1][k])}")

@@ -15,8 +15,9 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
 `table` says what a reader must give; add a format as one reader and one line in `formats`.
 `pivot` makes a Table of events of one of hits.
 `sequences` reads sequences of symbols instead, for tests that say so (`reader`).
-`categories` asks whether text holds categories, by `spellings`; `likeness` and `tracks` what tells two
-sides apart; `watch` does so for streams. `nulls` is --null-values, `beside` files of other options.
+`categories` asks whether text holds categories, by `spellings`; `likeness` and `tracks` what tells
+two sides apart; `watch` does so for streams. `nulls` is --null-values, `beside` files of other
+options.
 `columns` is the language of --columns, `convert` the way from Arrow to float64 and codes, `levels`
 what makes two categories the same. pyarrow is imported where it is used, pandas never (a DataFrame
 comes with its own).

@@ -89,10 +89,9 @@ def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str
             f"--exclude {option_value(names)}."
         )
     if first and not any(c.isdigit() for c in cell):
-        return (
-            f"{others} Row 1 looks like units or notes below the header: delete that line (sed 2d "
-            f"FILE), or name its cells in --null-values and say --missing drop; or leave the "
-            f"column out with --exclude {option_value(names)}."
+        others += (
+            " Is row 1 units or notes below the header? Then delete that line (sed 2d FILE), or "
+            "name its cells in --null-values and say --missing drop."
         )
     return (
         f"{others} Mend the cell; or name it in --null-values if it means missing; or read the "

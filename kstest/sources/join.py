@@ -56,8 +56,11 @@ def require_rows(parts: Mapping[str, Sequence[Part]], plan: Plan) -> None:
 
 def _recode(j: int, chunks: Mapping[str, Sequence[Chunk]], plan: Plan, known: Levels) -> Recode:
     """Sort the categories that occur."""
-    counts = _counts(j, chunks, plan, len(known))
-    return known.finish(np.sum([*counts.values()], axis=0) > 0)
+    met = np.zeros(len(known) + 1, np.bool_)  # the last entry takes the missing cells
+    for some in chunks.values():
+        for chunk in some:
+            met[_codes(chunk, j, plan)] = True
+    return known.finish(met[:-1])
 
 
 def _counts(
@@ -66,10 +69,10 @@ def _counts(
     """How often each category occurs on every side, by provisional code."""
     counts = {}
     for side, some in chunks.items():
-        counts[side] = np.zeros(levels + 1, np.int64)  # the last entry takes the missing cells
+        counts[side] = np.zeros(levels + 1, np.int64)  # the first entry takes the missing cells
         for chunk in some:
-            counts[side] += np.bincount(_codes(chunk, j, plan) % (levels + 1), minlength=levels + 1)
-    return {side: found[:levels] for side, found in counts.items()}
+            counts[side] += np.bincount(_codes(chunk, j, plan) + 1, minlength=levels + 1)
+    return {side: found[1:] for side, found in counts.items()}
 
 
 def look_at_columns(

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 _BLANK = " \u00a0\u202f\u2009\u2007"  # plain, no-break, narrow, thin, as wide as a digit
 _MINUS = "−–—﹣－"
@@ -37,8 +38,8 @@ class Spelling:
         What it is called.
     advice : str
         What reads it, or what to do.
-    pattern : re.Pattern
-        Of a whole cell without outer blanks.
+    pattern : str
+        Regular expression of a whole cell without outer blanks.
     share : float
         Of the cells, at least, that are so; the others are plain numbers. Thousands and minus signs
         do not occur in every number.
@@ -46,12 +47,17 @@ class Spelling:
 
     words: str
     advice: str
-    pattern: re.Pattern[str]
+    pattern: str
     share: float = 0.5
 
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """Match a whole cell; patterns are compiled when they are used first."""
+        return _compiled(self.pattern).fullmatch(text)
 
-def _of(words: str, advice: str, pattern: str, share: float = 0.5) -> Spelling:
-    return Spelling(words, advice, re.compile(pattern, re.IGNORECASE), share)
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
 
 
 _SOME = 0.05
@@ -79,109 +85,109 @@ _DEGREES = (
 )
 # The first that matches a cell names it, so the particular ones come first.
 SPELLINGS: tuple[Spelling, ...] = (
-    _of(
+    Spelling(
         "numbers with thousands separators",
         "take the separators out (1,234.5 is 1234.5)",
         _THOUSANDS,
         _SOME,
     ),
-    _of(
+    Spelling(
         "Fortran numbers",
         "write E for the D, 1.2E+01 for 1.2D+01",
         rf"[+-]?{_BARE}(?:[dq][+-]?\d+|[+-]\d{{3}})",
     ),
-    _of(
+    Spelling(
         "numbers inside the name of a type",
         "write the numbers, not their representation",
         rf"[a-z_][\w.]*\(\s*['\"]?{_NUM}['\"]?(?:\s*,[^)]*)?\s*\)",
     ),
-    _of("percentages", "take the percent sign out", rf"{_NUM}\s*[%‰]"),
-    _of(
+    Spelling("percentages", "take the percent sign out", rf"{_NUM}\s*[%‰]"),
+    Spelling(
         "amounts of money",
         "take the currency out",
         rf"(?:[+\-−(]?\s*{_MONEY}\s*{_NUM}\)?|{_NUM}\s*{_MONEY})",
     ),
-    _of("decimal commas", "say --decimal ,", r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", _SOME),
-    _of("hexadecimal numbers", _CAST, r"[+-]?0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[+-]?\d+)?"),
-    _of("binary or octal numbers", _CAST, r"[+-]?0[bo][0-7]+"),
-    _of(
+    Spelling("decimal commas", "say --decimal ,", r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", _SOME),
+    Spelling("hexadecimal numbers", _CAST, r"[+-]?0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[+-]?\d+)?"),
+    Spelling("binary or octal numbers", _CAST, r"[+-]?0[bo][0-7]+"),
+    Spelling(
         "numbers in brackets",
         "take the brackets out (if they mean a minus sign, write it)",
         rf"[(\[{{<]\s*{_NUM}\s*[)\]}}>]",
         _SOME,
     ),
-    _of(
+    Spelling(
         "lists of numbers",
         "write a column for every number",
         rf"[(\[{{]\s*{_NUM}(?:(?:\s*[,;]\s*|\s+){_NUM})+\s*,?\s*[)\]}}]",
     ),
-    _of(
+    Spelling(
         "numbers in quotes of their own",
         "take the inner quotes out",
         rf"['\"‘’“”`]+\s*{_NUM}\s*['\"‘’“”`]*",
     ),
-    _of(
+    Spelling(
         "numbers with a minus sign that is no hyphen",
         "write - for it",
         rf"[{_MINUS}]\s*[\d.,]+(?:[eE][+\-−]?\d+)?|[+-]?[\d.,]+[eE][{_MINUS}]\d+",
         _SOME,
     ),
-    _of(
+    Spelling(
         "numbers whose sign stands apart",
         "write the sign in front of the number",
         rf"{_NUM}\s?[+\-−]|[+\-−]\s+{_NUM}",
         _SOME,
     ),
-    _of(
+    Spelling(
         "numbers with their uncertainty",
         "write value and uncertainty as two columns",
         rf"{_NUM}\s*(?:±|\+/-|\+-)\s*{_NUM}|[+-]?\d+\.\d*\(\d+\)(?:[eE][+-]?\d+)?",
     ),
-    _of(
+    Spelling(
         "complex numbers",
         "write real and imaginary part as two columns",
         rf"\(?\s*(?:{_NUM}\s*[+-]\s*)?{_BARE}(?:e[+-]?\d+)?\s?\*?[ij]\s*\)?",
     ),
-    _of(
+    Spelling(
         "powers of ten written out",
         "write them as 1.2e3",
         rf"{_NUM}\s*[x×*·]\s*10\s*(?:\^|\*\*)?\s*\(?[+\-−⁻]?[\d⁰¹²³⁴-⁹]+\)?",
     ),
-    _of(
+    Spelling(
         "limits and rough numbers",
         "write the bare numbers, or leave the cells empty",
         rf"(?:[<>≤≥~≈]=?|ca\.?|>>|<<)\s*{_NUM}",
         _SOME,
     ),
-    _of("dates or times", "write them as 2024-05-01 12:30:00", _DATES),
-    _of(
+    Spelling("dates or times", "write them as 2024-05-01 12:30:00", _DATES),
+    Spelling(
         "times or durations",
         "write them in seconds, or as times of day such as 12:30:00",
         _DURATIONS,
     ),
-    _of("angles in degrees, minutes and seconds", "write decimal degrees", _DEGREES),
-    _of(
+    Spelling("angles in degrees, minutes and seconds", "write decimal degrees", _DEGREES),
+    Spelling(
         "fractions",
         "write them as decimal numbers",
         rf"[+-]?(?:\d+\s+)?\d+\s*[/⁄]\s*\d+|[+-]?\d*\s*[{_VULGAR}]",
     ),
 )
-POINTS = _of(
+POINTS = Spelling(
     "numbers with a decimal point",
     "leave --decimal out, or write all numbers with a comma",
     r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?",
 )
-FOREIGN = _of(
+FOREIGN = Spelling(
     "numbers with blanks or digits that are not ASCII",
     "write plain blanks and the digits 0 to 9",
     rf"{_OUTER}[+\-−]?\d*[.,٫．]?\d+[.,٫．]?\d*(?:[eE][+-]?\d+)?{_OUTER}",
 )
-UNITS = _of(
+UNITS = Spelling(
     "numbers with a unit",
     "take the unit out, or put it into the name of the column",
     rf"({_NUM})[\s\u00a0\u202f]*((?:[^\W\d_]|[°%‰])[\w°µμΩ%‰/²³^*·.\-]{{0,9}})",
 )
-AS_TEXT = Spelling("numbers stored as text", _CAST, PLAIN, 1.0)
+AS_TEXT = Spelling("numbers stored as text", _CAST, PLAIN.pattern, 1.0)
 # Days and moments in a form that is read, were the column not text.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?", re.ASCII | re.DOTALL)
 # Codes: 00123x is no 123 x.
@@ -201,10 +207,10 @@ def spelling(cell: str) -> Spelling | None:
     if not any(c.isdigit() or c in _VULGAR for c in cell):
         return None
     text = cell.strip(" \t")
-    found = next((one for one in SPELLINGS if one.pattern.fullmatch(text)), None)
-    if found is None and not cell.isascii() and FOREIGN.pattern.fullmatch(cell):
+    found = next((one for one in SPELLINGS if one.fullmatch(text)), None)
+    if found is None and not cell.isascii() and FOREIGN.fullmatch(cell):
         found = FOREIGN
-    if found is None and UNITS.pattern.fullmatch(text) and not _LEADING_ZERO.match(text):
+    if found is None and UNITS.fullmatch(text) and not _LEADING_ZERO.match(text):
         found = UNITS
     return found
 
@@ -240,7 +246,7 @@ def named_spelling(words: Sequence[str], counts: Sequence[int], decimal: str = "
         elif one is not None:
             cells[one] += count
             example.setdefault(one, word)
-            unit = UNITS.pattern.fullmatch(word.strip(" \t")) if one is UNITS else None
+            unit = UNITS.fullmatch(word.strip(" \t")) if one is UNITS else None
             units.update({unit[2]: count} if unit else {})
     # Seats and post codes (12A, 1234 AB) are no quantities: those have few units, mostly one.
     if len(units) > MOST_UNITS or 2 * max(units.values(), default=0) < units.total():

