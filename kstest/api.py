@@ -117,6 +117,7 @@ def _call(
     kept = {k: v for k, v in given.items() if k in reading}
     chosen = how.choose(roles, kept, columns_of(module, params))
     samples, notices = how.take(dict(zip(sides, data, strict=True)), chosen)
+    samples, notices = how.with_beside(module, params, samples, notices, chosen)
     threads = given.get("threads")
     work = Work() if threads is None else Work(threads=threads)
     return _Call(samples, params, notices, work, given_options(kept, how.options))

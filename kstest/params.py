@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field, fields
+from numbers import Integral
 from typing import Any
 
 from .errors import UsageError
@@ -73,8 +74,19 @@ def check_choices(params: Any) -> None:
         value, choices = getattr(params, f.name), f.metadata.get("choices")
         if choices and value not in choices:
             raise UsageError(f"{option_name(f.name)} {value!r}: choose from {', '.join(choices)}")
-    if params.seed < 0:
-        raise UsageError(f"--seed {params.seed}: give a whole number, 0 or larger")
+    if params.seed is None:
+        object.__setattr__(params, "seed", _fresh_seed())
+    whole = isinstance(params.seed, Integral) and not isinstance(params.seed, bool)
+    if not whole or params.seed < 0:
+        raise UsageError(f"--seed {params.seed!r}: give a whole number, 0 or larger")
+    object.__setattr__(params, "seed", int(params.seed))
+
+
+def _fresh_seed() -> int:
+    """A seed that was not used before, for seed=None as in NumPy; the result records it."""
+    import secrets
+
+    return secrets.randbits(32)
 
 
 def check_common(params: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SCHEMA_VERSION = 1
@@ -90,6 +90,13 @@ class Result:
     def reject(self) -> bool | None:
         return None if self.verdict == "no verdict" else self.verdict == "rejected"
 
+    def __bool__(self) -> bool:
+        """Refuse: a Result would be true whatever it says, and `assert test(X, Y)` always pass."""
+        raise TypeError(
+            "a Result is neither true nor false; ask result.reject (True, False, or None where "
+            "there is no verdict) or result.verdict"
+        )
+
     @property
     def exit_code(self) -> int:
         return EXIT_CODES[self.verdict]
@@ -99,6 +106,38 @@ class Result:
         order = ("schema_version", "method", "verdict", "reject", "statistic", "p_value")
         rest = (f.name for f in fields(self) if f.name not in order)
         return {name: plain(getattr(self, name)) for name in (*order, *rest)}
+
+
+def unvarying(base: Result, labellings: str, when: str) -> Result:
+    """No verdict, because the statistic is the same under every draw of the null.
+
+    p would be 1 whatever the data are, so that "not rejected" would mean nothing.
+
+    Parameters
+    ----------
+    base : Result
+        As it stands before the verdict.
+    labellings : str
+        What the null draws, after "the same under every".
+    when : str
+        How that comes about, after "as when".
+    """
+    notice = Notice(
+        "constant-statistic",
+        f"the statistic is the same under every {labellings}, so the test sees nothing in these "
+        f"data, as when {when}",
+    )
+    if base.e_value is None:  # evidence that grows is told as it is
+        base = replace(base, statistic=None, p_value=None, threshold=None)
+    return replace(
+        base,
+        verdict="no verdict",
+        explanation={
+            **base.explanation,
+            "summary": "no decision is possible: the test sees nothing in these data",
+        },
+        warnings=(notice, *base.warnings),
+    )
 
 
 def plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from .engine import Work
 from .errors import UsageError
 from .picture import Picture
 from .registry import METHODS
-from .result import Notice, Result
+from .result import Notice, Result, unvarying
 from .sample import Sample
 
 
@@ -46,7 +46,31 @@ def execute(
     """
     work = work or Work()
     require_accepted(name, getattr(METHODS[name].load(), "ACCEPTS", frozenset()), samples)
-    return record(METHODS[name].load().run, samples, params, notices, work, reading)
+    result = record(METHODS[name].load().run, samples, params, notices, work, reading)
+    both = len(METHODS[name].load().SAMPLES) == 2
+    return unvarying_rows(result) if both and not vary(samples) else result
+
+
+def vary(samples: Sequence[Sample]) -> bool:
+    """Whether some row of these samples differs from another."""
+    tables: list[list[Any]] = [[s.values, s.codes] for s in samples]
+    if any(s.missing is not None for s in samples):
+        for table, s in zip(tables, samples, strict=True):
+            table.append(np.zeros(s.values.shape) if s.missing is None else s.missing)
+    first = [part[:1] for part in next((t for t in tables if len(t[0])), tables[0])]
+    return any(
+        bool((part != one).any())
+        for table in tables
+        for part, one in zip(table, first, strict=True)
+        if len(one)
+    )
+
+
+def unvarying_rows(result: Result) -> Result:
+    """No verdict where all rows of both samples are equal, unless there was none already."""
+    if result.verdict != "not rejected":
+        return result
+    return unvarying(result, "labelling of the rows", "all rows are equal")
 
 
 def record(

@@ -123,6 +123,9 @@ class Sample:
         for samples made by hand.
     sequences : Sequences or None
         For tests of sequences: one per row, while `values` has no column.
+    kinds : mapping of str to str
+        Numeric columns that hold dates, times of day or durations (`kstest.sources.table`), in
+        seconds.
     """
 
     name: str
@@ -141,6 +144,7 @@ class Sample:
     kept: tuple[NDArray[np.int64] | None, ...] = ()
     file_columns: tuple[str, ...] = ()
     sequences: Sequences | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):

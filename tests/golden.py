@@ -57,7 +57,7 @@ CASES: dict[str, tuple[list[str], int]] = {
     "no-verdict-labellings.txt": (["mmd", "two.csv", "two.csv"], 3),
     "warning-same-file.txt": (["mmd", "good.csv", "good.csv", *ONE], 0),
     "warning-series.txt": (["mmd", "good.csv", "series.csv", *ONE], 1),
-    "warning-constant.txt": (["mmd", "constant.csv", "constant.csv"], 0),
+    "warning-constant.txt": (["mmd", "constant.csv", "constant.csv"], 3),
     "dropped.txt": (["mmd", "good.csv", "gaps.csv", "--missing", "drop", *ONE], 0),
     "long-names.txt": (["mmd", "long.csv", "long.csv", *ONE], 0),
     "several-files.txt": (

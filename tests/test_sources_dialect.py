@@ -241,7 +241,7 @@ def test_files_without_header_match_by_position(read, tmp_path):
 
 def test_options_of_csv_leave_other_formats_alone(read):
     table = pa.table({"x": [1.0], "c": ["NA"]})
-    sample = read(table, delimiter="|", encoding="latin-1", comment="#", null_values="NA")
+    sample = read(table, delimiter="|", encoding="latin-1", comment="#", decimal=",")
     assert words(sample) == ["NA"]
 
 

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 
 # Points kept of the path, for pictures: from here on every second one is dropped.
 MOST_POINTS = 128
+# Log wealths below this are rounding.
+UNMOVED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class Wealth:
 def begin(experts: int) -> Wealth:
     """Wealth 1 for everyone."""
     return Wealth(0, 0.0, 0.0, 0, 1, np.zeros(experts), np.empty(0, np.int64), np.empty(0))
+
+
+def unmoved(wealth: Wealth) -> bool:
+    """Tell whether there were bets and none won or lost anything."""
+    moved = max(abs(wealth.log_e), wealth.largest, float(np.abs(wealth.path).max(initial=0.0)))
+    return wealth.rounds > 0 and moved < UNMOVED
 
 
 def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple[Wealth, Array]:

@@ -16,7 +16,7 @@ from ..methods.common import fingerprint, missingness, serial_dependence
 from ..methods.two_samples.pooled import pool
 from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed
-from ..result import Notice, Result
+from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .settings import RIDGE, numbers, scale
 
@@ -109,6 +109,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     spread = t.std(axis=1, keepdims=True)
     z = np.divide(t - t.mean(axis=1, keepdims=True), spread, out=np.zeros_like(t), where=spread > 0)
     # Ties among ranks are broken by how far a width's statistic stands out, whoever's it is.
+    if not t.std(axis=1).any():
+        return unvarying(base, "labelling of the rows", "all events are equal")
     p = p_value(combine(t, -np.exp(np.minimum(z, 100.0)), params.aggregate))
     rejected, strongest = p <= params.alpha, int(z[:, 0].argmax())
     table = [

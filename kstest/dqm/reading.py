@@ -109,6 +109,7 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         choose=choose,
         # A batch in which a channel is silent is to be judged, not refused.
         empty_columns=True,
+        settled=True,
         pivot=layout.pivot,
     )
 

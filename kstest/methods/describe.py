@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sample import Sample
+from ..sources.moments import value_text
+from ..sources.table import DURATION
 from .two_samples.pooled import Pooled
 
 Array = NDArray[np.float64]
@@ -34,20 +36,34 @@ def in_words(samples: Sequence[Sample], name: str, kind: str) -> str:
     if kind == NUMBER:
         place = reference.columns.index(name)
         parts = [_present(s, place) for s in samples]
-        return _numeric(*parts) if all(len(p) for p in parts) else "no values on one side"
+        if not all(len(p) for p in parts):
+            return "no values on one side"
+        return _numeric(parts[0], parts[1], reference.kinds.get(name, ""))
     if kind == CATEGORY:
         place = reference.categorical.index(name)
-        codes = [s.codes[:, place] for s in samples]
-        used = np.unique(np.concatenate(codes))
-        top = int(max(used, key=lambda k: abs(_share(codes[1], k) - _share(codes[0], k))))
-        level = reference.level_name(place, top)
-        return f"share of {level!r}: {percent(_share(codes[0], top), _share(codes[1], top))}"
+        return _categories(samples, place)
     place = reference.columns.index(name) if reference.columns else 0
     shares = [float(s.missing[:, place].mean()) if s.missing is not None else 0.0 for s in samples]
     return f"share of missing cells: {percent(*shares)}"
 
 
-def _numeric(a: Array, b: Array) -> str:
+def _categories(samples: Sequence[Sample], place: int) -> str:
+    """The category that lost the largest share, and the one that gained it; new ones too."""
+    most = len(samples[0].levels[place])
+    # the last entry takes the missing cells
+    counts = [np.bincount(s.codes[:, place] % (most + 1), minlength=most + 1) for s in samples]
+    shares = [count / max(count.sum(), 1) for count in counts]
+    change = shares[1] - shares[0]
+    said = []
+    ends = int(change.argmin()), int(change.argmax())
+    for k in dict.fromkeys(sorted(ends, key=lambda k: -abs(change[k]))):
+        if change[k]:
+            level = repr(samples[0].levels[place][k]) if k < most else "missing cells"
+            said.append(f"share of {level}: {percent(shares[0][k], shares[1][k])}")
+    return "; ".join(said) or "the same shares"
+
+
+def _numeric(a: Array, b: Array, kind: str = "") -> str:
     """The largest of: location, spread, a single value, a tail; of those that are no chance.
 
     A tail that doubles is a small difference of shares and a sure one, while medians always differ.
@@ -57,8 +73,8 @@ def _numeric(a: Array, b: Array) -> str:
     # P(b > a) - P(b < a) has the variance of the rank-sum statistic where nothing differs.
     noise = float(np.sqrt(pairs / 3))
     candidates = [
-        (_shift(a, b), noise, _location(a, b)),
-        (_shift(*_apart(a, b)), noise, _spread(a, b)),
+        (_shift(a, b), noise, _location(a, b, kind)),
+        (_shift(*_apart(a, b)), noise, _spread(a, b, kind)),
     ]
 
     def of_shares(x: float, y: float, words: str) -> tuple[float, float, str]:
@@ -70,11 +86,15 @@ def _numeric(a: Array, b: Array) -> str:
     if len(values) <= FEW_VALUES:
         change = np.array([_share(b, v) - _share(a, v) for v in values])
         value = float(values[int(np.argmax(np.abs(change)))])
-        candidates.append(of_shares(_share(a, value), _share(b, value), f"of {_number(value)}"))
+        candidates.append(
+            of_shares(_share(a, value), _share(b, value), f"of {value_text(value, kind)}")
+        )
     low, high = np.quantile(both, [TAIL, 1 - TAIL])
     for edge, side in ((high, 1), (low, -1)):
         x, y = (float((side * z > side * edge).mean()) for z in (a, b))
-        candidates.append(of_shares(x, y, f"{'above' if side > 0 else 'below'} {_number(edge)}"))
+        candidates.append(
+            of_shares(x, y, f"{'above' if side > 0 else 'below'} {value_text(edge, kind)}")
+        )
     sure = [c for c in candidates if abs(c[0]) > SURE * c[1]]
     return max(sure or candidates, key=lambda c: abs(c[0]))[2]
 
@@ -92,24 +112,24 @@ def _apart(a: Array, b: Array) -> tuple[Array, Array]:
     return np.abs(a - np.median(a)), np.abs(b - np.median(b))
 
 
-def _location(a: Array, b: Array) -> str:
+def _location(a: Array, b: Array, kind: str) -> str:
     up = _shift(a, b) > 0
     word = "higher" if up else "lower"
     # Ranks say the direction; the number shown must not contradict it.
     for name, of in (("median", np.median), ("mean", np.mean)):
         before, after = float(of(a)), float(of(b))
         if before != after and (after > before) == up:
-            return f"{word}: {name} {_change(before, after)}"
+            return f"{word}: {name} {_change(before, after, kind)}"
     return f"{word} in {50 * (1 + abs(_shift(a, b))):.3g} % of pairs of rows"
 
 
-def _spread(a: Array, b: Array) -> str:
+def _spread(a: Array, b: Array, kind: str) -> str:
     wider = _shift(*_apart(a, b)) > 0
     word = "wider" if wider else "narrower"
     for name, of in (("middle half", _middle_half), ("standard deviation", np.std)):
         before, after = float(of(a)), float(of(b))
         if min(before, after) > 0 and before != after and (after > before) == wider:
-            return f"{word}: {name} {_change(before, after)}"
+            return f"{word}: {name} {_change(before, after, DURATION if kind else '')}"
     return f"{word} around the median"
 
 
@@ -130,13 +150,9 @@ def percent(before: float, after: float) -> str:
     return f"{100 * before:.3g} % -> {100 * after:.3g} %"
 
 
-def _change(before: float, after: float) -> str:
-    """Both numbers with as many digits as it takes to tell them apart."""
+def _change(before: float, after: float, kind: str) -> str:
+    """Both values with as many digits as it takes to tell them apart."""
     digits = 4
-    while digits < 9 and f"{before:.{digits}g}" == f"{after:.{digits}g}":
+    while digits < 9 and value_text(before, kind, digits) == value_text(after, kind, digits):
         digits += 1
-    return f"{before:.{digits}g} -> {after:.{digits}g}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value_text(before, kind, digits)} -> {value_text(after, kind, digits)}"

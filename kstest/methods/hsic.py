@@ -10,15 +10,14 @@ the folder `dependence`: `statistics`, all pairs of columns in `pairwise`, what 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..engine import Work
-from ..nulls import p_value, threshold
-from ..result import Notice, Result
+from ..nulls import p_value, threshold, varies
+from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .dependence.arrangement import (
     GROUPS,
@@ -83,6 +82,7 @@ REFERENCES = """\
 
 # Fewer rows have no U-centred kernel.
 LEAST_ROWS = 4
+CONSTANT = "a block is constant or its bandwidth far below or above its distances"
 
 # A test that does not reject has not shown independence.
 _SENTENCES = {
@@ -217,8 +217,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     base = replace(base, kernel=kernel_block(found, params))
     kind = min(len(names), 3)
     explanation = {**base.explanation, "summary": _sentence(kind, False, given_names)}
-    if T is None:
-        return _constant(base, explanation)
+    if T is None or not varies(T):
+        return unvarying(base, "pairing of the rows", CONSTANT)
     p = p_value(T)
     rejected = p <= params.alpha
     explanation |= {
@@ -275,22 +275,3 @@ def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
     )
     explanation = {"summary": "too few rows to decide"}
     return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
-
-
-def _constant(base: Result, explanation: Mapping[str, Any]) -> Result:
-    """No pairing differs from another: p = 1, which is exact, and a word about it."""
-    return replace(
-        base,
-        verdict="not rejected",
-        statistic=0.0,
-        p_value=1.0,
-        explanation=explanation,
-        warnings=(
-            Notice(
-                "constant-statistic",
-                "the statistic is the same however the rows are paired, as when a block is "
-                "constant or its bandwidth far below or above its distances",
-            ),
-            *base.warnings,
-        ),
-    )

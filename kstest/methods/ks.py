@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..engine import Work
 from ..engine.work import single_blas
 from ..errors import UsageError
-from ..nulls import labellings, threshold
+from ..nulls import labellings, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
@@ -201,12 +201,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     """
     base = undecided("ks", samples, params.alpha)
     few = refusal(samples, base)
-    if few:
+    if few is not None:
         return few
     pooled = pool(samples, "robust", sort=params.block_length is None)
     cut, rng, notices = design(samples, pooled, params, rng)
     none = refused_for_labellings(cut, pooled, base)
-    if none:
+    if none is not None:
         return none
     _check_resolution(pooled.rows.width, params)
 
@@ -226,7 +226,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         null=null_block(cut, params.permutations),
         warnings=(*missingness(samples), *notices),
     )
-    if not any(np.ptp(e.statistics) for e in evidence):
+    if not any(varies(e.statistics) for e in evidence):
         return constant(base, "every column has one value")
     columns = ordered(samples, pooled, evidence, params.correction, params.alpha)
     p = columns[0].adjusted_p_value

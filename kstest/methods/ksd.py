@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from ..engine import SteinPoints, Work
 from ..errors import UsageError
 from ..kernels import Bank
-from ..nulls import p_value, threshold
+from ..nulls import p_value, threshold, varies
 from ..params import alpha, check_common, draws, option, seed
-from ..result import Notice, Result
+from ..result import Notice, Result, unvarying
 from ..sample import Sample
+from ..sources import Beside
 from ..targets import Target, chosen_columns
 from .common import bandwidth_numbers
 from .stein import options as stein_options
@@ -29,6 +30,7 @@ from .stein.explanation import explain, places
 from .stein.picture import picture as picture
 from .stein.result import (
     SENTENCES,
+    UNVARYING,
     combined,
     impossible,
     kernel_block,
@@ -53,6 +55,7 @@ from .stein.statistic import (
 Array = NDArray[np.float64]
 
 SAMPLES = ("data",)
+BESIDE = (Beside("reference"),)
 EXAMPLE = "kstest ksd data.csv --target 'normal(mean=0, sd=1)' --columns x"
 REFERENCES = """\
 @inproceedings{liu2016kernelized,
@@ -229,7 +232,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     sample = samples[0]
-    given = given_data(sample, params)
+    given = given_data(samples, params)
     base = Result(
         method="ksd",
         verdict="no verdict",
@@ -265,6 +268,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             else wild(points, bank, law, params, rng, work)
         )
     one, keep = combined(T, size, params, sample.n)
+    if not varies(one):
+        return unvarying(replace(base, warnings=notices), *UNVARYING)
     p = p_value(one)
     summary = {"summary": SENTENCES[p <= params.alpha], **per_bandwidth(T, keep, bank)}
     count = places(params.explain)

@@ -22,6 +22,7 @@ from ..nulls import (
     labellings,
     p_value,
     threshold,
+    varies,
 )
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
@@ -85,6 +86,7 @@ REFERENCES = """\
   year      = {2025}, note = {arXiv:2502.07672}
 }
 """
+CONSTANT = "all rows are equal or the bandwidth is far below or above their distances"
 
 
 @dataclass(frozen=True)
@@ -205,14 +207,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     """
     base = undecided("mmd", samples, params.alpha)
     few = refusal(samples, base)
-    if few:
+    if few is not None:
         return few
     check_bounded(params.tolerance, samples)
     pooled = pool(samples, params.scale, sort=params.block_length is None)
     counts = landmarks_of_each(params, pooled.m, pooled.n)
     cut, rng, notices = design(samples, pooled, params, rng, counts)
-    none = refused_for_labellings(cut, pooled, base) or refused_for_weights(pooled, base)
-    if none:
+    none = refused_for_labellings(cut, pooled, base)
+    none = refused_for_weights(pooled, base) if none is None else none
+    if none is not None:
         return none
 
     rows = pooled.rows.take(cut.order)
@@ -236,11 +239,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         warnings=(*missingness(samples), *notices),
     )
     if not keep.any():
-        return constant(
-            base, "all rows are equal or the bandwidth is far below or above their distances"
-        )
+        return constant(base, CONSTANT)
     if params.tolerance:
         combined = tolerant_statistics(forms, pairs)
+        if not varies(combined):
+            return constant(base, CONSTANT)
         p = tolerant_p_value(combined, params.tolerance)
         limit = threshold(combined, params.alpha) + 2 * np.sqrt(2) * params.tolerance
     else:
@@ -250,6 +253,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             if len(kernels) == 1
             else aggregate(T[keep], forms.size[keep], params.aggregate, smaller)
         )
+        if not varies(combined):
+            return constant(base, CONSTANT)
         p, limit = p_value(combined), threshold(combined, params.alpha)
     rejected = p <= params.alpha
     strongest, table = _strongest(T, keep, kernels)

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from ..engine import Work, stage
 from ..errors import UsageError
 from ..kernels import Bank
-from ..nulls import p_value, threshold
+from ..nulls import p_value, threshold, varies
 from ..params import alpha, check_common, draws, option, seed
-from ..result import Notice, Result
+from ..result import Notice, Result, unvarying
 from ..sample import Sample
+from ..sources import Beside
 from ..targets import chosen_columns
 from .common import bandwidth_numbers
 from .stein import options as stein_options
@@ -38,6 +39,7 @@ from .stein.data import (
     outside_support,
     require_agreement,
     require_density,
+    rows_beside,
 )
 from .stein.explanation import explain
 from .stein.moves import automatic_scales
@@ -51,6 +53,7 @@ from .stein.perturbed import (
     steps_of,
 )
 from .stein.result import (
+    UNVARYING,
     combined,
     impossible,
     kernel_block,
@@ -67,6 +70,7 @@ from .stein.statistic import setup
 Array = NDArray[np.float64]
 
 SAMPLES = ("data",)
+BESIDE = (Beside("modes", drawn=False),)
 EXAMPLE = "kstest pksd draws.csv --target posterior.toml"
 DESCRIPTION = (
     "For densities with several well separated modes, whose weights kstest ksd does not see. Rows "
@@ -242,7 +246,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     sample = samples[0]
-    given = given_data(sample, params)
+    given = given_data(samples, params)
     target = movable(given)
     if params.null == "parametric" and target.sample is None:
         raise UsageError(
@@ -273,7 +277,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     training, tested = order[: len(order) // 2] if split else order[:0], order
     if split:
         tested = order[len(order) // 2 :]
-    modes = modes_of(target, params, Y[training] if split else None, by_target, stage(work, 0, 0.2))
+    known, early = rows_beside(samples, "modes", target.columns), stage(work, 0, 0.2)
+    modes = modes_of(target, params, Y[training] if split else None, by_target, early, known)
     made = setup(Y[training] if split else Y[order], target, params, rng)
     scales: tuple[float, ...] = ()
     if len(modes) > 1:
@@ -311,6 +316,8 @@ def _result(
     bank, n = how.made.bank, len(Y)
     one, keep = combined(found.T, found.size, params, n)
     plain, plain_keep = combined(found.unmoved, found.size, params, n)
+    if not varies(one):
+        return unvarying(replace(base, warnings=notices), *UNVARYING)
     p, plain_p = p_value(one), p_value(plain)
     rejected = p <= params.alpha
     idle = without_effect(how.modes, found.moved)

@@ -19,10 +19,11 @@ from ..engine.sequence_near import EVERYWHERE, Neighbourhood
 from ..engine.sequences import BALANCING, Subsequences
 from ..engine.work import silent
 from ..errors import UsageError
-from ..nulls import p_value, threshold
+from ..nulls import p_value, threshold, varies
 from ..params import alpha, check_common, draws, option, seed
-from ..result import Notice, Result
+from ..result import Notice, Result, unvarying
 from ..sample import Sample
+from ..sources import Beside
 from .common import strongest_lag
 from .sequence.data import Given, given_sequences, impossible
 from .sequence.explanation import explain, explaining_kernel, sentence
@@ -31,6 +32,7 @@ from .stein.result import impossible as off_support
 
 READS = "sequences"
 SAMPLES = ("data",)
+BESIDE = (Beside("reference"),)
 EXAMPLE = "kstest seqksd names.txt --target model.csv"
 DESCRIPTION = (
     "The model is a file: in CSV a table of transition probabilities (^ is the beginning, $ the "
@@ -233,7 +235,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.seqksd(["aabb", "ab", "aaabbb"] * 50, target="fit:order=1", draws=99).verdict
     'rejected'
     """
-    given = given_sequences(samples[0], params)
+    given = given_sequences(samples, params)
     n, model = len(given.sequences), given.model
     base = Result(
         method="seqksd",
@@ -266,6 +268,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         hashes = sequence_hashes(*given.drawn)
         found = wild(given.drawn, model.law, made, params.draws, rng, work, hashes)
     combined = found.combined
+    if not varies(combined):
+        when = "no edit of a sequence changes its probability, or all have one length and symbol"
+        return unvarying(base, "draw of the null", when)
     p = p_value(combined)
     summary = _SENTENCES[p <= params.alpha]
     explanation: dict[str, Any] = {}

@@ -248,7 +248,7 @@ def result(state: State) -> Result:
     core, params = state.core, state.params
     found, explanation = course.finding(core, params, True, _SUMMARIES, "rows")
     d = state.target.d
-    return Result(
+    so_far = Result(
         method="sksd",
         verdict=found,
         alpha=params.alpha,
@@ -261,6 +261,7 @@ def result(state: State) -> Result:
         explanation={**explanation, "target": params.target},
         warnings=tuple(_notices(state)),
     )
+    return detection.decisive(so_far, core.wealth)
 
 
 def certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:

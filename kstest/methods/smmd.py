@@ -275,7 +275,7 @@ def result(state: State) -> Result:
     core, params = state.core, state.params
     begun = (core.conformal or core.blocks) is not None
     found, explanation = course.finding(core, params, begun, _SUMMARIES)
-    return Result(
+    so_far = Result(
         method="smmd",
         verdict=found,
         alpha=params.alpha,
@@ -288,6 +288,7 @@ def result(state: State) -> Result:
         explanation=explanation,
         warnings=tuple(_notices(state)),
     )
+    return detection.decisive(so_far, core.wealth)
 
 
 def _advance(params: Params, core: Core, rows: Rows, reference: Rows) -> Core:

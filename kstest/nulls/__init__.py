@@ -13,7 +13,7 @@ Convention of the whole room: column 0 is the observed statistic, the columns 1.
 
 from .aggregate import AGGREGATES, aggregate, informative
 from .blocks import group_partition, time_partition
-from .calibrate import p_value, threshold
+from .calibrate import p_value, threshold, varies
 from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
 from .partition import BINS, Partition, bin_size, labellings, partition
 from .several import CORRECTIONS, holm, holm_adjusted, step_down, tie_ranks
@@ -48,4 +48,5 @@ __all__ = [
     "threshold",
     "tie_ranks",
     "time_partition",
+    "varies",
 ]

@@ -32,6 +32,14 @@ def p_value(statistics: NDArray[np.float64]) -> float:
     return (1 + count) / (1 + len(replicates))
 
 
+def varies(statistics: NDArray[np.float64]) -> bool:
+    """Tell whether the statistic is not the same under every draw of the null, the data included.
+
+    Where it is, p is 1 whatever the data are: a test has no verdict (`kstest.result.unvarying`).
+    """
+    return bool(np.ptp(statistics) > _tolerance(statistics))
+
+
 def threshold(statistics: NDArray[np.float64], alpha: float) -> float:
     """Return the smallest value that the observed statistic must exceed for p <= alpha."""
     replicates = np.sort(statistics[1:])[::-1]

@@ -15,6 +15,8 @@ from .sequences import subsequences
 from .wording import number
 
 LISTED = 10
+# Codes of notices that say why there is no verdict.
+WHY = ("too-", "unsound-", "constant-")
 
 
 def render(result: Result, color: bool = False) -> str:
@@ -77,7 +79,7 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        reason = result.verdict == "no verdict" and notice.code.startswith(("too-", "unsound-"))
+        reason = result.verdict == "no verdict" and notice.code.startswith(WHY)
         label = "why" if reason else ""
         yield label or "warning", notice.message
 

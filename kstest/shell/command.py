@@ -211,7 +211,9 @@ def read(
     """Read the files of a command."""
     how = reader(module)
     reading = how.choose(module.SAMPLES, given, columns_of(module, params))
-    return how.read(sides, reading, sys.stdin.buffer if sys.stdin else None)
+    stdin = sys.stdin.buffer if sys.stdin else None
+    samples, notices = how.read(sides, reading, stdin)
+    return how.with_beside(module, params, samples, notices, reading, stdin)
 
 
 @contextmanager

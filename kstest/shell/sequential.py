@@ -26,6 +26,7 @@ from ..sources import (
     Rewritten,
     Waiting,
     columns_of,
+    common_notices,
     given_options,
     read_feeds,
     read_options,
@@ -106,15 +107,18 @@ class Run:
 
     def result(self, state: Any, notices: tuple[Notice, ...] = ()) -> Result:
         """What is known, with inputs, options and provenance."""
-        from ..run import origin
+        from ..run import origin, unvarying_rows
 
         found = of_this_run(self.module.result(state), state, self.since)
+        if not (self.feed.watch.vary() or self.given["state"]):
+            found = unvarying_rows(found)
         sides = [
             Sample(side, state.columns.sample().values, (), tuple(feed.inputs))
             for side, feed in self.feeds.items()
         ]
         seconds = time.perf_counter() - self.clock
         notes = [note for feed in self.feeds.values() for note in feed.notices()]
+        notes += common_notices(self.feeds)
         reading = given_options(self.given)
         return replace(
             found,

@@ -15,6 +15,9 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
 `table` says what a reader must give; add a format as one reader and one line in `formats`.
 `pivot` makes a Table of events of one of hits.
 `sequences` reads sequences of symbols instead, for tests that say so (`reader`).
+`categories` asks whether text holds categories, by `spellings`; `likeness` and `tracks` what tells
+two sides apart; `watch` does so for streams. `nulls` is --null-values, `beside` files of other
+options.
 `columns` is the language of --columns, `convert` the way from Arrow to float64 and codes, `levels`
 what makes two categories the same. pyarrow is imported where it is used, pandas never (a DataFrame
 comes with its own).
@@ -31,12 +34,14 @@ from typing import Any, BinaryIO
 from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
+from kstest.sources.beside import Beside, options_beside, sample_of, samples_beside
 from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
-from kstest.sources.feeds import Feed, open_feeds
+from kstest.sources.feeds import Feed, common_notices, open_feeds
 from kstest.sources.formats import open_table
 from kstest.sources.growing import Rewritten, Waiting
 from kstest.sources.joined import join_objects
+from kstest.sources.nulls import Nulls
 from kstest.sources.objects import open_object
 from kstest.sources.options import (
     FILES_ONLY,
@@ -61,6 +66,7 @@ __all__ = [
     "FILES_ONLY",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
+    "Beside",
     "Feed",
     "Pivot",
     "ReadOptions",
@@ -69,6 +75,7 @@ __all__ = [
     "SequenceOptions",
     "Waiting",
     "columns_of",
+    "common_notices",
     "given_options",
     "join_objects",
     "pivot_of",
@@ -77,6 +84,7 @@ __all__ = [
     "read_samples",
     "read_sequences",
     "reader",
+    "sample_of",
     "samples_from_objects",
     "sequences_from_objects",
 ]
@@ -96,6 +104,8 @@ class Reader:
         Roles, options as given, a choice of columns or None -> checked options.
     read, take : callable
         Files, or Python objects, by side -> samples and notices.
+    beside : callable
+        Options, a sample and what stands beside it -> options that read that.
     """
 
     options: tuple[Any, ...]
@@ -103,6 +113,26 @@ class Reader:
     choose: Callable[..., Any]
     read: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
     take: Callable[..., tuple[tuple[Sample, ...], tuple[Notice, ...]]]
+    beside: Callable[..., Any]
+
+    def with_beside(
+        self,
+        module: Any,
+        params: Any,
+        samples: Sequence[Sample],
+        notices: Sequence[Notice],
+        options: Any,
+        stdin: BinaryIO | None = None,
+    ) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+        """Read what options of a test name beside its samples; return all of them."""
+
+        def read(beside: Beside, given: Any) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+            how = self.beside(options, samples[0], beside)
+            if isinstance(given, str):
+                return self.read({beside.option: [given]}, how, stdin)
+            return self.take({beside.option: given}, how)
+
+        return samples_beside(module, params, samples, notices, read)
 
 
 def reader(module: Any) -> Reader:
@@ -114,8 +144,11 @@ def reader(module: Any) -> Reader:
             sequence_options,
             read_sequences,
             sequences_from_objects,
+            lambda options, data, beside: options,
         )
-    return Reader(OPTIONS, FILES_ONLY, read_options, read_samples, samples_from_objects)
+    return Reader(
+        OPTIONS, FILES_ONLY, read_options, read_samples, samples_from_objects, options_beside
+    )
 
 
 def read_samples(
@@ -148,17 +181,18 @@ def read_samples(
         With a message for the user. No other exception comes from bad input.
     """
     files = _files(sides)
-    how = dialect(options)
-    return collect(
+    how, nulls = dialect(options), Nulls.of(options)
+    samples, notices = collect(
         {
             side: [
-                _opener(partial(open_table, path, options.input_format, how, stdin), options)
+                _opener(partial(open_table, path, options.input_format, how, stdin), options, nulls)
                 for path in paths
             ]
             for side, paths in files.items()
         },
         options,
     )
+    return samples, (*notices, *(nulls.notices() if nulls else ()))
 
 
 @contextmanager
@@ -191,7 +225,7 @@ def read_feeds(
         Also while a feed is read.
     """
     files = _files(sides)
-    how = dialect(options)
+    how, nulls = dialect(options), Nulls.of(options)
     if follow and files[follow] == ["-"]:
         raise UsageError(
             "--follow: standard input is read as it comes; name a file, or leave it out."
@@ -200,20 +234,24 @@ def read_feeds(
         raise UsageError(f"--follow: found {len(files[follow])} files; one can be followed.")
     openers = {
         side: [
-            partial(
-                open_table,
-                path,
-                options.input_format,
-                how,
-                stdin,
-                waiting or Waiting(),
-                side == follow,
+            _opener(
+                partial(
+                    open_table,
+                    path,
+                    options.input_format,
+                    how,
+                    stdin,
+                    waiting or Waiting(),
+                    side == follow,
+                ),
+                options,
+                nulls,
             )
             for path in paths
         ]
         for side, paths in files.items()
     }
-    with open_feeds(openers, options) as feeds:
+    with open_feeds(openers, options, nulls) as feeds:
         yield feeds
 
 
@@ -227,8 +265,11 @@ def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return files
 
 
-def _opener(opener: Callable[[], Table], options: ReadOptions) -> Callable[[], Table]:
-    """Open a table; one of hits as that of its events."""
+def _opener(
+    opener: Callable[[], Table], options: ReadOptions, nulls: Nulls | None
+) -> Callable[[], Table]:
+    """Open a table whose cells may be `nulls`; one of hits as that of its events."""
+    opener = opener if nulls is None else nulls.opening(opener)
     how = options.pivot
     if how is None:
         return opener
@@ -268,10 +309,12 @@ def samples_from_objects(
     UsageError, DataError
         With a message for the user.
     """
-    return collect(
+    nulls = Nulls.of(options)
+    samples, notices = collect(
         {
-            side: [_opener(partial(open_object, obj, side), options)]
+            side: [_opener(partial(open_object, obj, side), options, nulls)]
             for side, obj in objects.items()
         },
         options,
     )
+    return samples, (*notices, *(nulls.notices() if nulls else ()))

@@ -10,7 +10,7 @@ import numpy as np
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.join import join, require_few
+from kstest.sources.join import join, look_at_columns, require_few, require_rows
 from kstest.sources.levels import Levels
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import no_value, notices, refuse_missing
@@ -68,8 +68,10 @@ def collect(
     refuse_missing(every, plan.all_names, options.missing)
     if options.missing == "indicator" and not options.empty_columns:
         _require_values(every, plan)
+    require_rows(parts, plan)
+    said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
-    return samples, notices(samples, parts, split=bool(plan.split))
+    return samples, (*notices(samples, parts, split=bool(plan.split)), *said)
 
 
 def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:

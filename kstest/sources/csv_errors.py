@@ -8,11 +8,13 @@ from typing import Any
 from kstest.errors import DataError
 from kstest.sources.csv_header import Header
 from kstest.sources.csv_types import DECIMAL_COMMA, Types
+from kstest.sources.spellings import spelling
 from kstest.sources.wording import one_line, option_value, shown
 
 _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL
 )
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*", re.ASCII)
 _VALUE = re.compile(r"'(.*)'", re.DOTALL)
 
 
@@ -44,7 +46,7 @@ def explained(
         )
     return DataError(
         f"{where}: column {shown(header.names[j])}{row}: found {shown(cell)}; accepted: "
-        f"{_accepted(kind)}.{_advice(j, cell, header, types)}"
+        f"{_accepted(kind)}.{_advice(j, cell, header, types, found[2] == '1' and not before)}"
     )
 
 
@@ -65,14 +67,32 @@ def _accepted(kind: str) -> str:
     return "numbers (or true/false, dates and times throughout)"
 
 
-def _advice(j: int, cell: str, header: Header, types: Types) -> str:
+def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str:
+    if _THOUSANDS.fullmatch(cell):
+        return (
+            " Does the comma separate thousands? Then take it out. If it is the decimal sign, say "
+            "--decimal ,"
+        )
     if DECIMAL_COMMA.fullmatch(cell):
         return " Is the comma a decimal sign? Then say --decimal ,"
     if "\n" in cell:
         return " Is a quote not closed?"
     bad = sorted(types.bad)
     names = [header.names[k] for k in (bad if j in bad else (j,))]
-    others = f" So do {len(bad) - 1:,} other columns." if j in bad and len(bad) > 1 else ""
+    more = len(bad) - 1 if j in bad else 0
+    others = f" So {'does' if more == 1 else 'do'} {more:,} other column{'s' * (more > 1)}."
+    others = others if more else ""
+    found = spelling(cell)
+    if found is not None:
+        return (
+            f"{others} Are these {found.words}? Then {found.advice}; or leave the column out with "
+            f"--exclude {option_value(names)}."
+        )
+    if first and not any(c.isdigit() for c in cell):
+        others += (
+            " Is row 1 units or notes below the header? Then delete that line (sed 2d FILE), or "
+            "name its cells in --null-values and say --missing drop."
+        )
     return (
         f"{others} Mend the cell; or name it in --null-values if it means missing; or read the "
         f"column as categories with --categorical {option_value(names)}, or leave it out with "

@@ -8,17 +8,25 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from kstest.errors import DataError
 from kstest.sources.dialect import Dialect
 from kstest.sources.recode import check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique
+from kstest.sources.wording import shown
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER = 64 << 20
+COMMENTS = ("#", "%")
+_QUOTED_COMMA = re.compile(r'"[+-]?\d+,\d+"')
+LOOKED_AT = 1 << 14  # characters of the beginning
+# How spreadsheets write down the delimiter: a line before the names.
+_SEPARATOR = re.compile(r"sep=([^\w\s\"]|\t)\r?\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTE
                 "Is a quote not closed, or is this no CSV file?"
             )
         size *= 4
-    check_decimal(header.delimiter, how.decimal, where)
+    if not _QUOTED_COMMA.search(text):  # "1,5" in quotes is no two cells
+        check_decimal(header.delimiter, how.decimal, where)
     if not how.named:
         names = tuple(str(j + 1) for j in range(len(header.names)))
         return Header(names, header.delimiter, header.bom, 0, header.bom)
@@ -83,9 +92,12 @@ def _decoded(head: bytes, where: str, *, final: bool) -> str:
 def _parsed(text: str, where: str, how: Dialect, *, complete: bool) -> Header | None:
     """Split the header; None when `text` stops before its end."""
     body = text.removeprefix("\ufeff")  # byte order mark
+    mark = _SEPARATOR.match(body) if how.delimiter is None else None
+    skipped = mark[0] if mark else ""
+    body = body[len(skipped) :]
     found: tuple[list[str], str, str] | None = None
     trouble = ""
-    for delimiter in how.delimiter or DELIMITERS:
+    for delimiter in how.delimiter or (mark[1] if mark else DELIMITERS):
         lines: list[str] = []
         try:
             # Strict: in "a;b";"c,d" the comma must not split, since text would follow a quote.
@@ -107,8 +119,25 @@ def _parsed(text: str, where: str, how: Dialect, *, complete: bool) -> Header | 
     names, delimiter, raw = found
     if not complete and not (raw.endswith(("\n", "\r")) and len(raw) < len(body)):
         return None
-    bom = len(text[: len(text) - len(body)].encode())
-    return Header(tuple(names), delimiter, bom + len(raw.encode()), raw.count("\n"), bom)
+    bom = len(text[: len(text) - len(body)].encode())  # and the line with the delimiter
+    _require_no_comment(body, where)
+    above = skipped.count("\n") + raw.count("\n")
+    return Header(tuple(names), delimiter, bom + len(raw.encode()), above, bom)
+
+
+def _require_no_comment(body: str, where: str) -> None:
+    """Refuse a first line that is the first of several comments."""
+    lines = [line for line in body[:LOOKED_AT].splitlines() if line.strip()]
+    mark = lines[0][:1]
+    marked = [*takewhile(lambda line: line.startswith(mark), lines)]
+    if mark not in COMMENTS or len(marked) < 2:
+        return
+    names = marked[0].startswith(2 * mark) and not marked[-1].startswith(2 * mark)
+    stay = f"; {shown(marked[-1])} then has the names" if names else ""
+    raise DataError(
+        f"{where}: line 1 is {shown(lines[0])}, and the next begins with {shown(mark)}, too. If "
+        f"these are comments, say --comment {shown(2 * mark if names else mark)}{stay}."
+    )
 
 
 def _recorded(text: str, taken: list[str]) -> Iterator[str]:

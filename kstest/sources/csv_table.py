@@ -56,6 +56,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         opened.close,
         named=how.named,
         identity=opened.identity,
+        delimited=True,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ NULLS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+LONGEST_COMMENT = 8
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How the bytes of a CSV are to be taken.
@@ -36,7 +40,7 @@ class Dialect:
     named : bool
         Whether the first line has the names.
     comment : str or None
-        Lines that start with it are skipped.
+        Lines that start with it are skipped: a character, once or several times.
     decimal : str
         Decimal sign.
     encoding : str or None
@@ -62,7 +66,7 @@ def dialect(options: ReadOptions) -> Dialect:
     delimiter = None if options.delimiter is None else _delimiter(options.delimiter)
     comment = options.comment
     if comment is not None:
-        _require_character("--comment", comment, delimiter)
+        _require_comment(comment, delimiter)
     nulls = NULLS
     if options.null_values is not None:
         given = parse_items(options.null_values, "--null-values") if options.null_values else ()
@@ -84,6 +88,16 @@ def _require_character(option: str, text: str, delimiter: str | None) -> None:
             f"{option}: found {shown(text)}; accepted: one ASCII character{tab}, no quote or line "
             "end, and not the same for --delimiter and --comment."
         )
+
+
+def _require_comment(text: str, delimiter: str | None) -> None:
+    """Several characters are accepted: ## where names begin with #."""
+    if not text or text != len(text) * text[0] or len(text) > LONGEST_COMMENT:
+        raise UsageError(
+            f"--comment: found {shown(text)}; accepted: one character, or the same one several "
+            "times, such as '#' or '##'."
+        )
+    _require_character("--comment", text[0], delimiter)
 
 
 def _encoding(name: str) -> str | None:
@@ -110,13 +124,27 @@ def parse_options(delimiter: str, invalid_row_handler: Any) -> pc.ParseOptions:
 
 
 def convert_options(how: Dialect, names: Sequence[str], types: dict[str, Any]) -> pc.ConvertOptions:
-    """What to tell pyarrow about the cells of the columns `names`."""
+    """What to tell pyarrow about the cells of the columns `names`.
+
+    Numbers that mean missing are compared as numbers later (`nulls`), which also counts them;
+    dates and truth values need to be spared them here.
+    """
     import pyarrow.csv as pc
 
+    nulls = how.nulls
+    if types and all(str(kind).startswith(("double", "dictionary")) for kind in types.values()):
+        nulls = tuple(word for word in nulls if not _is_number(word, how.decimal))
     return pc.ConvertOptions(
         include_columns=list(names),
         column_types=types,
-        null_values=list(how.nulls),
+        null_values=list(nulls),
         strings_can_be_null=True,
         decimal_point=how.decimal,
     )
+
+
+def _is_number(word: str, decimal: str) -> bool:
+    try:
+        return math.isfinite(float(word.replace(decimal, ".")))
+    except ValueError:
+        return False

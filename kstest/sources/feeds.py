@@ -20,10 +20,12 @@ from kstest.sources.join import join
 from kstest.sources.levels import Levels
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import refuse_missing
+from kstest.sources.nulls import Nulls
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan, require_kinds
 from kstest.sources.rows import Rows
 from kstest.sources.table import Table
+from kstest.sources.watch import Watch
 from kstest.sources.where import Cells, holds
 
 Opener = Callable[[], Table]
@@ -38,6 +40,10 @@ class Feed:
     side : str
     plan : Plan
         Which columns.
+    watch : Watch
+        What all feeds of the run have shown.
+    nulls : Nulls or None
+        What --null-values names, of all feeds.
     inputs : list of Input
         What was read so far, a file each.
     """
@@ -48,6 +54,8 @@ class Feed:
     policy: str
     first: Table
     openers: Sequence[Opener]
+    watch: Watch
+    nulls: Nulls | None = None
     inputs: list[Input] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
     bad_rows: int = 0
@@ -56,9 +64,10 @@ class Feed:
         """Yield the used rows block by block; the codes of categories hold within a block only."""
         for table in self._tables():
             yield from self._of(table)
+        self.watch.notices()
 
     def notices(self) -> tuple[Notice, ...]:
-        """What is to be said about the rows so far."""
+        """What is to be said about the rows of this side so far."""
         if not self.bad_rows:
             return ()
         counts = ", ".join(f"{name!r}: {count:,}" for name, count in self.missing.items() if count)
@@ -101,7 +110,9 @@ class Feed:
                 for name, count in zip(plan.all_names, part.missing.tolist(), strict=True):
                     self.missing[name] = self.missing.get(name, 0) + count
             if part.input.rows_used:
-                yield join({self.side: chunks}, {self.side: [part]}, plan, levels)[0]
+                sample = join({self.side: chunks}, {self.side: [part]}, plan, levels)[0]
+                self.watch.add(self.side, sample)
+                yield sample
         if not start:
             raise DataError(f"{table.label}: has columns but no rows. At least one row is needed.")
         self.inputs[place] = replace(self.inputs[place], sha256=table.digest())
@@ -119,12 +130,22 @@ class Feed:
 
 @contextmanager
 def open_feeds(
-    sides: Mapping[str, Sequence[Opener]], options: ReadOptions
+    sides: Mapping[str, Sequence[Opener]], options: ReadOptions, nulls: Nulls | None = None
 ) -> Iterator[dict[str, Feed]]:
     """Open the first table of every side, match their columns and yield a feed for each."""
     with ExitStack() as stack:
         firsts, selection, plan = open_firsts(sides, options, stack)
+        watch = Watch(plan, next(iter(firsts.values())).label, tuple(sides))
         yield {
-            side: Feed(side, plan, selection, options.missing, firsts[side], openers[1:])
+            side: Feed(
+                side, plan, selection, options.missing, firsts[side], openers[1:], watch, nulls
+            )
             for side, openers in sides.items()
         }
+
+
+def common_notices(feeds: Mapping[str, Feed]) -> tuple[Notice, ...]:
+    """What is to be said about all feeds of a run together, so far."""
+    feed = next(iter(feeds.values()))
+    unmet = feed.nulls.notices() if feed.nulls is not None and feed.inputs else ()
+    return (*unmet, *feed.watch.notices())

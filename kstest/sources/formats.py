@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from dataclasses import replace
 from typing import BinaryIO
 
 from kstest.errors import DataError, UsageError
 from kstest.sources.dialect import Dialect
 from kstest.sources.growing import Waiting
-from kstest.sources.recode import Transcoded, Uncommented
+from kstest.sources.recode import Transcoded, Uncommented, require_names
 from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
 from kstest.sources.table import Table
 from kstest.sources.wording import label, shown
@@ -24,7 +26,11 @@ _MAGIC = {
 _FOREIGN = {
     b"PARE": "an encrypted Parquet file",
     b"FEA1": "a Feather version 1 file",
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"PK\x03\x04": "a zip archive, such as an Excel workbook or NumPy's .npz",
+    b"SIMPLE  =": "a FITS file",
+    b"<?xml": "an XML document",
+    b"<!DOCTYPE": "an HTML document",
+    b"<html": "an HTML document",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "a NumPy file",
@@ -39,6 +45,9 @@ _FOREIGN = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
+_ACCEPTED = "accepted: CSV in UTF-8, Parquet, Arrow IPC, each also compressed by gzip or zstd"
+# A file of JSON over several lines: no header of a CSV begins so.
+_JSON = re.compile(r'[\[{]\s*(?:"(?:[^"\\]|\\.)*"\s*:|[\[{]\s*(?:["\[{\d\-]|$))')
 _EXTENSIONS = {
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -110,7 +119,27 @@ def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
         return open_arrow_stream(opened)
     from kstest.sources.csv_table import open_csv
 
+    _require_no_json(opened)
     return open_csv(opened, how)
+
+
+def _require_no_json(opened: Opened) -> None:
+    """Refuse JSON, which would pass for a CSV of one column, or of as many as it has commas."""
+    head = opened.stream.peek(_PEEK).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
+    if not head.startswith(("{", "[")):
+        return
+    line = head.partition("\n")[0].strip()
+    try:
+        found = json.loads(line)
+    except ValueError:
+        if not _JSON.match(head):
+            return
+        found = None
+    what = "JSON" if found is None or "\n" not in head.strip() else "JSON lines"
+    raise DataError(
+        f"{opened.label}: is {what} (it starts with {shown(line)}); {_ACCEPTED}. Convert it first, "
+        "for example by jq, pandas or DuckDB."
+    )
 
 
 def content_kind(opened: Opened) -> str | None:
@@ -125,29 +154,32 @@ def text_stream(opened: Opened, how: Dialect) -> Stream:
     if how.encoding is not None:
         stream = Stream(Transcoded(stream, how.encoding, opened.label), hashed=False)
     if how.comment is not None:
-        stream = Stream(Uncommented(stream, how.comment, opened.label), hashed=False)
+        uncommented = Uncommented(stream, how.comment, opened.label)
+        stream = Stream(uncommented, hashed=False)
+        head = stream.peek(_PEEK)
+        if how.named:
+            require_names(uncommented.before, head, opened.label, how.comment)
     _require_text(stream.peek(_PEEK), opened.label)
     return stream
 
 
 def _require_text(head: bytes, where: str) -> None:
-    accepted = "accepted: CSV in UTF-8, Parquet, Arrow IPC, each also compressed by gzip or zstd"
     foreign = next((what for magic, what in _FOREIGN.items() if _starts(head, magic)), None)
     if foreign == "UTF-16 text":
         raise DataError(
             f"{where}: is UTF-16 text, but the text is read as UTF-8. Say --encoding utf-16."
         )
     if foreign is not None:
-        raise DataError(f"{where}: is {foreign}; {accepted}. Convert or unpack it first.")
+        raise DataError(f"{where}: is {foreign}; {_ACCEPTED}. Convert or unpack it first.")
     for start, order in ((1, "le"), (0, "be")):
         if head[start::2].count(0) > len(head) // 4 > 0:
             raise DataError(
                 f"{where}: every second byte is zero, as in UTF-16 text. If it is, say --encoding "
-                f"utf-16-{order}; {accepted}."
+                f"utf-16-{order}; {_ACCEPTED}."
             )
     if b"\0" in head:
         raise DataError(
-            f"{where}: is binary data (it starts with the bytes {head[:8].hex(' ')}); {accepted}."
+            f"{where}: is binary data (it starts with the bytes {head[:8].hex(' ')}); {_ACCEPTED}."
         )
 
 

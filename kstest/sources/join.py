@@ -9,16 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.result import Notice
 from kstest.sample import Sample
+from kstest.sources.categories import (
+    MOST_DISTINCT,
+    Identifier,
+    Words,
+    require_categories,
+    together,
+)
 from kstest.sources.levels import Levels
+from kstest.sources.likeness import unlike
 from kstest.sources.notices import nothing_left
 from kstest.sources.plan import Plan
 from kstest.sources.rows import Chunk, Part
-from kstest.sources.wording import option_value, shown
+from kstest.sources.table import BOOLEAN, NUMBER
+from kstest.sources.tracks import Track, counting
+from kstest.sources.tracks import notices as track_notices
+from kstest.sources.wording import shown
 
-# A text column with more categories than this, and than half of its rows, is an identifier.
-MOST_LEVELS = 1000
-MOST_DISTINCT = 0.5
 MANY_LEVELS = 1 << 20  # from here on it is asked while reading, too
 
 Recode = tuple[tuple[str, ...], NDArray[np.int32]]
@@ -31,9 +40,6 @@ def join(
     levels: Sequence[Levels],
 ) -> tuple[Sample, ...]:
     """Make one Sample per side. `chunks` is emptied side by side, to save memory."""
-    for side, some in parts.items():
-        if not sum(part.input.rows_used for part in some):
-            raise nothing_left(side, some, plan.all_names)
     recodes = [_recode(j, chunks, plan, known) for j, known in enumerate(levels)]
     masked = any(chunk.missing is not None for some in chunks.values() for chunk in some)
     return tuple(
@@ -41,17 +47,75 @@ def join(
     )
 
 
+def require_rows(parts: Mapping[str, Sequence[Part]], plan: Plan) -> None:
+    """Refuse a side without any row."""
+    for side, some in parts.items():
+        if not sum(part.input.rows_used for part in some):
+            raise nothing_left(side, some, plan.all_names)
+
+
 def _recode(j: int, chunks: Mapping[str, Sequence[Chunk]], plan: Plan, known: Levels) -> Recode:
-    """Sort the categories that occur, after a look at whether they are categories at all."""
-    every = np.zeros(len(known) + 1, np.bool_)
-    for side, some in chunks.items():
-        met = np.zeros(len(known) + 1, np.bool_)  # the last entry takes the missing cells
+    """Sort the categories that occur."""
+    met = np.zeros(len(known) + 1, np.bool_)  # the last entry takes the missing cells
+    for some in chunks.values():
         for chunk in some:
             met[_codes(chunk, j, plan)] = True
-        met[-1] = False
-        _require_repeats(int(np.count_nonzero(met)), _rows(some), side, plan.texts[j], plan)
-        every |= met
-    return known.finish(every)
+    return known.finish(met[:-1])
+
+
+def _counts(
+    j: int, chunks: Mapping[str, Sequence[Chunk]], plan: Plan, levels: int
+) -> dict[str, NDArray[np.int64]]:
+    """How often each category occurs on every side, by provisional code."""
+    counts = {}
+    for side, some in chunks.items():
+        counts[side] = np.zeros(levels + 1, np.int64)  # the first entry takes the missing cells
+        for chunk in some:
+            counts[side] += np.bincount(_codes(chunk, j, plan) + 1, minlength=levels + 1)
+    return {side: found[1:] for side, found in counts.items()}
+
+
+def look_at_columns(
+    chunks: Mapping[str, Sequence[Chunk]],
+    parts: Mapping[str, Sequence[Part]],
+    plan: Plan,
+    levels: Sequence[Levels],
+) -> tuple[Notice, ...]:
+    """Refuse text that is no category; return what else there is to say of the columns.
+
+    Named too are numeric columns that tell two sides apart by themselves.
+    """
+    label = next(iter(parts.values()))[0].label
+    tracks = _tracks(chunks, plan)
+    found: list[Notice] = []
+    errors: list[Identifier] = []
+    for j, name in enumerate(plan.categorical):
+        counts = _counts(j, chunks, plan, len(levels[j]))
+        try:
+            found += notes_on(plan, plan.words(name, label, levels[j].texts, counts))
+        except Identifier as error:
+            errors.append(error)
+    if errors:
+        raise together(errors, counting(plan.columns, plan.kinds, tracks))
+    return (*found, *track_notices(plan.columns, plan.kinds, tracks))
+
+
+def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:
+    """Refuse a text column that is no category; return what else there is to say of it."""
+    insisted = column.name in plan.by_value
+    refused = () if insisted or plan.settled else require_categories(column)
+    return (*refused, *unlike(column, insisted))
+
+
+def _tracks(chunks: Mapping[str, Sequence[Chunk]], plan: Plan) -> dict[str, Track]:
+    """The course of the numeric columns on either of two sides."""
+    if len(chunks) != 2:
+        return {}
+    tracks = {side: Track(len(plan.columns)) for side in chunks}
+    for side, some in chunks.items():
+        for chunk in some:
+            tracks[side].add(chunk.values, chunk.missing)
+    return tracks
 
 
 def _codes(chunk: Chunk, j: int, plan: Plan) -> Any:
@@ -67,19 +131,9 @@ def _rows(chunks: Sequence[Chunk]) -> int:
 def require_few(plan: Plan, levels: Sequence[Levels], rows: int) -> None:
     """Stop before the words of an identifier fill the memory; the exact rule comes at the end."""
     for name, known in zip(plan.coded, levels, strict=True):
-        if len(known) > MANY_LEVELS:
-            _require_repeats(len(known), rows, "", name, plan)
-
-
-def _require_repeats(count: int, rows: int, side: str, name: str, plan: Plan) -> None:
-    if name in plan.by_value or count <= MOST_LEVELS or count <= MOST_DISTINCT * rows:
-        return
-    where = f"{side}: " if side else ""
-    raise DataError(
-        f"{where}text column {shown(name)} has {count:,} different values in {rows:,} rows: it "
-        "looks like an identifier, not like a category. Leave it out with --exclude "
-        f"{option_value([name])}; to test it all the same, name it in --categorical."
-    )
+        many = len(known) > max(MANY_LEVELS, MOST_DISTINCT * rows)
+        if many and name not in plan.by_value:
+            raise Identifier(name, len(known), rows)
 
 
 def _sample(
@@ -119,6 +173,7 @@ def _sample(
         sum(part.bad_rows for part in parts),
         tuple(part.kept for part in parts),
         tuple(plan.first.names),
+        kinds={n: plan.kinds[n] for n in plan.columns if plan.kinds[n] not in (NUMBER, BOOLEAN)},
     )
 
 

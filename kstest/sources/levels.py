@@ -91,6 +91,11 @@ class Levels:
     def __len__(self) -> int:
         return len(self._codes)
 
+    @property
+    def texts(self) -> list[str]:
+        """The categories, by provisional code."""
+        return [*self._codes]
+
     def add(self, column: Coded) -> NDArray[np.int32]:
         """Return provisional codes of a block, in the order in which categories were met."""
         codes = self._codes

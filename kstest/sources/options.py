@@ -81,15 +81,15 @@ class ReadOptions:
     )
     null_values: str | None = option(
         None,
-        "CSV: cells that are missing, such as -999,'?', besides empty ones and instead of NA, NaN, "
-        "null and the like.",
+        "Values that mean missing, such as -999,'?'; numbers count as numbers (-999 is -999.00). "
+        "CSV: besides empty cells, and instead of NA, NaN, null and the like.",
         metavar="LIST",
     )
     no_header: bool = option(
         False, "CSV: the first line is a row already; the columns are called 1, 2, ..."
     )
     comment: str | None = option(
-        None, "CSV: lines that start with this character are skipped.", metavar="CHAR"
+        None, "CSV: lines that start so are skipped, such as # or ##.", metavar="CHAR"
     )
     decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","))
     encoding: str | None = option(
@@ -105,6 +105,8 @@ class ReadOptions:
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
     # With --missing indicator: accept columns without any value, where others know their kind.
     empty_columns: bool = False
+    # What the columns hold was settled by others: text is not asked whether it is an identifier.
+    settled: bool = False
     # Rows are hits, to be gathered into events; all other options are about events then.
     pivot: Pivot | None = None
 
@@ -120,9 +122,7 @@ class ReadOptions:
 # The fields that become options by themselves.
 OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
 # Options that say how the bytes of a file are to be taken: nothing for Python objects.
-FILES_ONLY = frozenset(
-    {"input_format", "delimiter", "null_values", "no_header", "comment", "decimal", "encoding"}
-)
+FILES_ONLY = frozenset({"input_format", "delimiter", "no_header", "comment", "decimal", "encoding"})
 
 
 def values_option(role: str) -> str:

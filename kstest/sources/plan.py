@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kstest.errors import DataError
+from kstest.sources.categories import Words
 from kstest.sources.match import Selection, name_by_place, require_columns, select
 from kstest.sources.options import ReadOptions
 from kstest.sources.split import conditions
@@ -42,6 +46,10 @@ class Plan:
         Which rows belong to which side, with --sample-column.
     signed_weights : bool
         Whether weights may be negative.
+    decimal : str
+        The decimal sign of text.
+    settled : bool
+        Whether text is categories whatever it looks like.
     first : Table
         Named in messages.
     """
@@ -59,6 +67,8 @@ class Plan:
     where: Condition | None = None
     split: Mapping[str, Condition] = field(default_factory=dict)
     signed_weights: bool = False
+    decimal: str = "."
+    settled: bool = False
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -76,6 +86,13 @@ class Plan:
         weights = () if self.weights is None else (self.numbers[self.weights],)
         group = () if self.group is None else (self.texts[self.group],)
         return (*self.names, *weights, *group)
+
+    def words(
+        self, name: str, label: str, words: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
+    ) -> Words:
+        """What was found in a text column, of which `label` is the first file."""
+        alone = self.first.delimited and len(self.first.names) == 1
+        return Words(name, label, words, counts, alone, self.decimal)
 
     def wanted(self, table: Table) -> Wanted:
         """Find the columns in a table."""
@@ -101,20 +118,12 @@ def matched(
         selection.excluded.require_matches(tuple(seen))
     for table in tables.values():
         require_columns(table, selection)
-    plan = make_plan(tuple(tables.values()), selection, options.values, options.signed_weights)
+    plan = make_plan(tuple(tables.values()), selection, options)
     return tables, selection, plan
 
 
-def make_plan(
-    tables: Sequence[Table],
-    selection: Selection,
-    values: Mapping[str, str],
-    signed_weights: bool = False,
-) -> Plan:
-    """Look at what the columns of the first tables hold, and decide.
-
-    `values` are those of --sample-column, by side.
-    """
+def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOptions) -> Plan:
+    """Look at what the columns of the first tables hold, and decide."""
     read = _unique(selection.names, [*selection.roles.values(), *selection.where_names])
     found = [kinds(table, read) for table in tables]
     agreed: dict[str, str] = {}
@@ -151,8 +160,10 @@ def make_plan(
         None if weights is None else numbers.index(weights),
         None if group is None else texts.index(group),
         None if selection.where is None else bind(selection.where, agreed),
-        {} if apart is None else conditions(apart, agreed[apart], values),
-        signed_weights,
+        {} if apart is None else conditions(apart, agreed[apart], options.values),
+        options.signed_weights,
+        options.decimal,
+        options.settled,
     )
 
 

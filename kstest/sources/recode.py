@@ -6,6 +6,7 @@ import codecs
 import re
 
 from kstest.errors import DataError
+from kstest.sources.spellings import PLAIN
 from kstest.sources.stream import CHUNK_BYTES, Readable
 from kstest.sources.wording import shown
 
@@ -56,6 +57,8 @@ class Uncommented:
         mark = re.escape(character.encode())
         self._line = re.compile(rb"(?:(?<=[\r\n])|\A)" + mark + rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
         self._mark = character.encode()
+        self._first = re.compile(rb"(?:" + mark + rb"[^\r\n]*(?:\r\n|\r|\n))+")
+        self.before = b""  # the last comment before the first line that stays
         self._rest = b""  # filtered
         self._open = b""  # the last line of the chunk before, not yet filtered
         self._ended = self._begun = False
@@ -75,9 +78,30 @@ class Uncommented:
             whole = whole[:end]
             if not self._begun and whole:
                 whole, self._begun = whole.removeprefix(codecs.BOM_UTF8), True
+                leading = self._first.match(whole)
+                self.before = leading[0].splitlines()[-1] if leading else b""
             self._rest += self._line.sub(b"", whole) if self._mark in whole else whole
         out, self._rest = self._rest[:size], self._rest[size:]
         return out
+
+
+def require_names(before: bytes, head: bytes, where: str, mark: str) -> None:
+    """Refuse a first line of numbers below a comment of as many names: those are the names."""
+    comment = before.decode("utf-8", "replace").lstrip(mark).strip()
+    line = head.partition(b"\n")[0].decode("utf-8", "replace").strip()
+    for delimiter in ("\t", ";", ",", None):
+        names, cells = comment.split(delimiter), line.split(delimiter)
+        if len(names) > 1 or (delimiter is None and names):
+            break
+    numbers = [bool(PLAIN.fullmatch(cell)) for cell in cells]
+    if len(names) == len(cells) and any(numbers) and not any(map(PLAIN.fullmatch, names)):
+        raise DataError(
+            f"{where}: the first line that is no comment holds numbers, {shown(line)}, and the "
+            f"comment before it as many names, {shown(before.decode('utf-8', 'replace'))}. If "
+            f"those are the names, take the {mark[0]} away from them (sed), or say --comment "
+            f"{shown(2 * mark[0])} where other comments begin so; if there are none, say "
+            "--no-header."
+        )
 
 
 def check_decimal(delimiter: str, decimal: str, where: str) -> None:

@@ -111,6 +111,8 @@ class Table:
         False where the names are only positions (arrays).
     identity : tuple of int or None
         Device and inode of a regular file.
+    delimited : bool
+        Whether rows are lines that a delimiter cuts into cells.
     """
 
     path: str
@@ -122,6 +124,7 @@ class Table:
     close: Callable[[], None] = lambda: None
     named: bool = True
     identity: tuple[int, int] | None = None
+    delimited: bool = False
 
 
 def require_unique(names: Sequence[str], where: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...engine import Work
-from ...nulls import holm_adjusted, p_value
-from ...result import Result
+from ...nulls import holm_adjusted, p_value, varies
+from ...result import Result, unvarying
 from .arrangement import Arranged
 from .kinds import describe, within
 from .result import kernel_block
@@ -41,12 +41,16 @@ def test_pairs(
     params = replace(params, permutations=max(params.permutations, needed))
     p, z = np.ones(len(pairs)), []
     last: Statistics | None = None
+    seen = False
     for k, found in enumerate(pair_statistics(data, made, pairs, params, rng, work)):
         T = combined(found, params.aggregate, len(blocks[0]))
         p[k] = 1.0 if T is None else p_value(T)
+        seen = seen or (T is not None and varies(T))
         z.append(largest_z(found))
         last = found
     assert last is not None  # two columns at least
+    if not seen:
+        return unvarying(base, "pairing of the rows", "the columns are constant")
     adjusted = holm_adjusted(p)
     rejected = adjusted <= params.alpha
     label = None if given is None else given.label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from ...engine import Work
 from ...engine.sequences import log_weights
 from ...errors import UsageError
 from ...sample import Sample, Sequences
-from ...sources import SequenceOptions, read_sequences, sequences_from_objects
+from ...sources import sample_of
 from ...sources.wording import shown
 from ...targets import Hidden, SequenceModel, Windows
 from ...targets.sequence_model import Drawn
@@ -48,24 +49,15 @@ class Given:
         return shown(joint.join(symbols), MOST_SHOWN)
 
 
-def given_sequences(sample: Sample, params: Any) -> Given:
+def given_sequences(samples: Sequence[Sample], params: Any) -> Given:
     """Resolve --target, and give the data codes of its alphabet."""
+    sample, reference = samples[0], sample_of(samples, "reference")
     data = sample.sequences
     assert data is not None
-    reference = _reference(params.reference, SequenceOptions(tokens=data.tokens))
-    model = resolve_sequences(params.target, data, reference, params.allow_python)
+    other = None if reference is None else reference.sequences
+    model = resolve_sequences(params.target, data, other, params.allow_python)
     _require_tokens(data, model)
     return Given(sample, model, recoded(data, model.alphabet))
-
-
-def _reference(given: Any, options: SequenceOptions) -> Sequences | None:
-    if isinstance(given, str) and not given:
-        return None
-    if isinstance(given, str):
-        samples, _ = read_sequences({"reference": [given]}, options)
-    else:
-        samples, _ = sequences_from_objects({"reference": given}, options)
-    return samples[0].sequences
 
 
 def _require_tokens(data: Sequences, model: SequenceModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
-from ...sources import ReadOptions, read_samples, samples_from_objects
+from ...sources import sample_of
 from ...targets import Chart, Target, paired, resolve
 from ..common import row_hashes, strongest_lag
 
@@ -48,7 +49,9 @@ class Given:
         return self.target.charts if self.target else (Chart(),) * len(self.columns)
 
 
-def given_data(sample: Sample, params: Any) -> Given:
+def given_data(samples: Sequence[Sample], params: Any) -> Given:
+    """Resolve --target for the first of the samples."""
+    sample = samples[0]
     place = {name: c for c, name in enumerate(sample.columns)}
     if params.score_prefix:
         pairs = paired(sample.columns, params.score_prefix)
@@ -56,7 +59,7 @@ def given_data(sample: Sample, params: Any) -> Given:
         S = sample.values[:, [place[s] for _, s in pairs]]
         names = tuple(x for x, _ in pairs)
         return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
-    reference = rows_beside("reference", getattr(params, "reference", ""), sample.columns)
+    reference = rows_beside(samples, "reference", sample.columns)
     target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
     X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
@@ -64,20 +67,14 @@ def given_data(sample: Sample, params: Any) -> Given:
     return Given(target.name, target.columns, X, target, sample)
 
 
-def rows_beside(role: str, given: Any, columns: tuple[str, ...]) -> Array | None:
-    """Rows of the same columns from a file that an option names, or in Python an object."""
-    if given is None or (isinstance(given, str) and not given):
+def rows_beside(samples: Sequence[Sample], option: str, columns: tuple[str, ...]) -> Array | None:
+    """Rows of the same columns that an option names."""
+    sample = sample_of(samples, option)
+    if sample is None:
         return None
-    options = ReadOptions(choose=lambda names: columns)
-    if isinstance(given, str):
-        samples, _ = read_samples({role: [given]}, options)
-    else:
-        options = ReadOptions()
-        samples, _ = samples_from_objects({role: given}, options)
-    values = samples[0].values
-    if values.shape[1] != len(columns):
-        raise DataError(f"{role}: has {values.shape[1]} columns, the data have {len(columns)}")
-    return values
+    # Without names of its own it matches by position.
+    names = columns if not set(columns) <= set(sample.columns) else sample.columns
+    return np.ascontiguousarray(sample.values[:, [names.index(name) for name in columns]])
 
 
 def outside_support(given: Given) -> str:

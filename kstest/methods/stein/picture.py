@@ -53,7 +53,7 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     (see `explanation.explain`).
     """
     data = samples[0]
-    given = given_data(data, params)
+    given = given_data(samples, params)
     rng = np.random.default_rng(params.seed)
     files = [Path(i.path).name or i.path for i in data.inputs if i.path != "<array>"]
     series = [f"data: {files[0] + ', ' if files else ''}{data.n:,} row{'s' * (data.n != 1)}"]

@@ -20,6 +20,8 @@ SENTENCES = {
     True: "the data do not fit the target: they are not independent draws from it",
     False: "no evidence at this level against the target",
 }
+# Of a statistic that no draw of the null changes, and how that comes about.
+UNVARYING = ("draw of the null", "the bandwidth is far below or above the distances of the rows")
 
 
 def null_block(law: str, bins: int, params: Any, target: Target | None) -> dict[str, object]:

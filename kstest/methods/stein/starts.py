@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ...engine import Work
 from ...errors import DataError, UsageError
 from ...targets import Target
-from .data import rows_beside
 from .modes import Modes, given_modes, spread_of, values_at
 from .search import mixture_modes, search, spread_out
 from .statistic import drawn
@@ -29,7 +28,12 @@ NEAREST, FARTHEST, MORE = 1e-2, 1e4, 2
 
 
 def modes_of(
-    target: Target, params: Any, training: Array | None, rng: np.random.Generator, work: Work
+    target: Target,
+    params: Any,
+    training: Array | None,
+    rng: np.random.Generator,
+    work: Work,
+    given: Array | None = None,
 ) -> Modes:
     """Return the modes of the target: those given with --modes, or those that a search finds.
 
@@ -38,14 +42,15 @@ def modes_of(
     target : Target
         With a density, all columns on the line.
     params : Params
-        `modes`, `box`, `starts`.
+        `box`, `starts`.
     training : ndarray (m, d) or None
         Coordinates of rows that are not tested.
     rng : numpy.random.Generator
     work : Work
+    given : ndarray (k, d), optional
+        The points of --modes.
     """
     pool, own = _pool(target, params, rng)
-    given = rows_beside("modes", params.modes, target.columns)
     if given is not None:
         return _checked(target, given, own[0])
     if target.components is not None and not params.box:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from ...betting.detector import KINDS, Detector
-from ...betting.wealth import Wealth
+from ...betting.wealth import Wealth, unmoved
 from ...errors import UsageError
 from ...params import option
-from ...result import Result
+from ...result import Result, unvarying
 
 # exp of more is no float64.
 MOST_LOG = 700.0
@@ -75,6 +75,13 @@ def check_given(params: Any, given: Set[str]) -> None:
             f"--alpha {params.alpha}: --detect has no level, since a monitor that runs for ever "
             "raises a false alarm some day. Say how rare these should be with --run-length NUMBER"
         )
+
+
+def decisive(result: Result, wealth: Wealth | None) -> Result:
+    """Return the result, without a verdict where no bet could win or lose."""
+    if result.verdict == "not rejected" and wealth is not None and unmoved(wealth):
+        return unvarying(result, "arrangement of the rows", "a column or a block is constant")
+    return result
 
 
 def evidence(wealth: Wealth, alpha: float, used: int, row: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ...betting import guard
 from ...betting.features import RUNGS, WIDEST
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
-from .detection import MOST_LOG, alarms, evidence, numbers, when
+from .detection import MOST_LOG, alarms, decisive, evidence, numbers, when
 from .picture import evidence_picture, guard_panel, main_panel
 from .skit_state import State
 
@@ -53,7 +53,7 @@ def report(state: State) -> Result:
     else:
         explanation["detector"] = alarms(core.detector, params, core.used)
     explanation |= {**_guarded(state), **_strongest(state)}
-    return Result(
+    so_far = Result(
         method="skit",
         verdict=verdicts.get(key, "no verdict"),
         alpha=params.alpha,
@@ -66,6 +66,7 @@ def report(state: State) -> Result:
         explanation=explanation,
         warnings=tuple(_notices(state)),
     )
+    return decisive(so_far, core.wealth)
 
 
 def _outcome(state: State) -> str:

@@ -17,7 +17,7 @@ from ...errors import UsageError
 from ...kernels import Rows, scale_columns
 from ...nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
 from ...params import option
-from ...result import Notice, Result
+from ...result import Notice, Result, unvarying
 from ...sample import Sample
 from ..common import (
     block_length,
@@ -294,16 +294,5 @@ def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:
 
 
 def constant(base: Result, why: str) -> Result:
-    """No labelling differs from another: p = 1, which is exact, and a word about it."""
-    notice = Notice(
-        "constant-statistic",
-        f"the statistic is the same under every labelling of the rows, as when {why}",
-    )
-    return replace(
-        base,
-        verdict="not rejected",
-        statistic=0.0,
-        p_value=1.0,
-        explanation={"summary": SENTENCES[False]},
-        warnings=(notice, *base.warnings),
-    )
+    """No labelling differs from another: no verdict."""
+    return unvarying(base, "labelling of the rows", why)
