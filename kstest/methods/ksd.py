@@ -19,14 +19,28 @@ from ..errors import UsageError
 from ..kernels import Bank
 from ..nulls import p_value, threshold
 from ..params import alpha, check_common, draws, option, seed
+from ..picture import Picture
 from ..result import Notice, Result
 from ..sample import Sample
-from ..targets import Target, chosen_columns
+from ..targets import DISCRETE_NAMES, DiscreteTarget, Target, chosen_columns, resolve_discrete
 from .common import bandwidth_numbers
+from .frequencies import verdict as frequencies
+from .frequencies.picture import picture as picture_of_frequencies
+from .frequencies.rounded import able, no_verdict, tested_as_rounded
 from .stein import options as stein_options
-from .stein.data import Given, arrangement, coordinates, given_data, oddities, outside_support
+from .stein.data import (
+    Given,
+    arrangement,
+    coordinates,
+    given_data,
+    oddities,
+    on_edge,
+    outside_support,
+    require_numbers,
+    unused_scores,
+)
 from .stein.explanation import explain, places
-from .stein.picture import picture as picture
+from .stein.picture import picture as picture_of_density
 from .stein.result import (
     SENTENCES,
     combined,
@@ -39,6 +53,7 @@ from .stein.result import (
     undecided,
 )
 from .stein.robust import robust
+from .stein.rounding import finest, grids, too_coarse
 from .stein.statistic import (
     LANDMARKS,
     MANY_ROWS,
@@ -53,6 +68,7 @@ from .stein.statistic import (
 Array = NDArray[np.float64]
 
 SAMPLES = ("data",)
+ACCEPTS = frozenset({"categorical"})
 EXAMPLE = "kstest ksd data.csv --target 'normal(mean=0, sd=1)' --columns x"
 REFERENCES = """\
 @inproceedings{liu2016kernelized,
@@ -89,7 +105,10 @@ PARAMETRIC_ROWS = 200
 class Params:
     """Options of `run`; see the help of each field."""
 
-    target: Any = stein_options.target("; or fit:gmm:K, fit:kde with --reference")  # noqa: RUF009
+    target: Any = stein_options.target(  # noqa: RUF009
+        "; fit:gmm:K, fit:kde with --reference; or a discrete law, whose frequencies are tested "
+        f"({', '.join(DISCRETE_NAMES)}), such as 'poisson(rate=3)'"
+    )
     score_prefix: str = option(
         "",
         "In place of --target: columns PREFIX + NAME hold the score (gradient of the log "
@@ -175,6 +194,20 @@ def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
     return chosen_columns(params.target, params.score_prefix, params.param)
 
 
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Return what there is to draw about the result of `run`."""
+    discrete = _discrete(samples[0], params)
+    if discrete is not None:
+        return picture_of_frequencies(samples, discrete, params, result)
+    return picture_of_density(samples, params, result)
+
+
+def _discrete(sample: Sample, params: Params) -> DiscreteTarget | None:
+    if params.score_prefix:
+        return None
+    return resolve_discrete(params.target, (*sample.columns, *sample.categorical))
+
+
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
     """Test whether a sample consists of independent draws from a given density.
 
@@ -229,7 +262,19 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     sample = samples[0]
+    spare = unused_scores(sample, params)
+    discrete = _discrete(sample, params)
+    if discrete is not None:
+        frequencies.require_usable(params)
+        found = frequencies.run(sample, discrete, params, rng)
+        return replace(found, warnings=(*spare, *found.warnings))
+    require_numbers(sample)
     given = given_data(sample, params)
+    on_grids = grids(given)
+    coarse = too_coarse(on_grids, sample.n)
+    if (coarse or on_edge(given)) and able(given, on_grids, params):
+        found = tested_as_rounded(given, on_grids, params, rng)
+        return replace(found, warnings=(*spare, *found.warnings))
     base = Result(
         method="ksd",
         verdict="no verdict",
@@ -238,6 +283,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(given.columns),
         columns=given.columns,
     )
+    if coarse:
+        return no_verdict(replace(base, warnings=spare), given, coarse)
     outside = outside_support(given)
     if outside:
         return impossible(base, outside, params)
@@ -246,10 +293,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return undecided(base, params)
 
     Y, S = coordinates(given)
-    notices = oddities(Y, S, given, law)
+    notices = (*spare, *oddities(Y, S, given, law))
     order, rng = arrangement(Y, S, law, rng)
     Y, S = Y[order], S[order]
-    made = setup(Y, given.target, params, rng)
+    made = setup(Y, given.target, params, rng, finest(on_grids))
     points, bank = made.frame.points(Y, S), made.bank
 
     if params.contamination:

@@ -119,6 +119,11 @@ def gaussian_target(
             X[which == k] = X[which == k] @ root.T + means[k]
         return X
 
+    def cdf(X: Array) -> Array:
+        from scipy.special import ndtr
+
+        return np.asarray((weights * ndtr((X - means[:, 0]) / roots[:, 0, 0])).sum(axis=1))[:, None]
+
     return Target(
         name="gaussian_mixture",
         columns=columns,
@@ -129,6 +134,7 @@ def gaussian_target(
         modes=means.copy(),
         components=(means, covariances),
         certificate=of_mixture(means, covariances),
+        cdf=cdf if d == 1 else None,
     )
 
 

@@ -22,7 +22,6 @@ that the other keys do not name.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .files import once
 from .hidden import hidden_model
 from .lengths import length_law
 from .markov import SMOOTHING, STOP, Context, chain, require_cells
@@ -64,9 +64,11 @@ def read_json_model(path: str) -> SequenceModel:
     """
     where = f"--target {path}"
     try:
-        table = json.loads(read_text(path), object_pairs_hook=lambda pairs: _once(pairs, where))
+        table = json.loads(read_text(path), object_pairs_hook=once)
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{where}: is not JSON: {error}") from None
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
     kind = table.get("model") if isinstance(table, dict) else None
     if not isinstance(kind, str) or kind not in KEYS:
         raise DataError(f'{where}: needs a key "model", one of {", ".join(KEYS)}; found {kind!r}')
@@ -85,15 +87,6 @@ def read_json_model(path: str) -> SequenceModel:
         stop, lengths = _ending(table, where)
         return _markov(path, tuple(row), 0, {(): row}, stop, lengths, where)
     return _chain(path, table, where)
-
-
-def _once(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{where}: the key {twice!r} is there twice")
-    return out
 
 
 def _chain(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
@@ -244,7 +237,7 @@ def _numbers(given: Any, where: str) -> dict[str, float]:
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise DataError(f"{where}: {key!r} is {str(value)[:40]!r}; accepted: a number")
-        out[key] = float(min(max(value, -1e300), 1e300))
-        if not math.isfinite(value):
-            raise DataError(f"{where}: {key!r} is {value}; accepted: a finite number")
+        if not -1e300 <= value <= 1e300:
+            raise DataError(f"{where}: {key!r} is too large or no number; accepted: up to 1e300")
+        out[key] = float(value)
     return out
