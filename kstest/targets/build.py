@@ -21,6 +21,9 @@ from .target import Target
 
 Array = NDArray[np.float64]
 
+# Beyond it squares and quotients of parameters leave the range of numbers.
+LARGEST = 1e100
+
 JOINT: dict[str, Callable[[Spec, tuple[str, ...]], Target]] = {
     "multivariate_normal": multivariate_normal,
     "gaussian_mixture": mixture,
@@ -114,8 +117,11 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
         if family.rate in given:
             raise UsageError(f"--target: {family.name}: give rate or {family.rate}, not both")
         rate = _vector(family, "rate", given.pop("rate"), d)
-        if not (rate > 0).all():
-            raise UsageError(f"--target: {family.name}: rate must be above 0")
+        if not ((rate >= 1 / LARGEST) & (rate <= LARGEST)).all():
+            raise UsageError(
+                f"--target: {family.name}: rate must be above 0, from {1 / LARGEST:g} to "
+                f"{LARGEST:g}"
+            )
         given[family.rate] = list(1 / rate)
     bound = arguments(replace(spec, named=given), names)
     values = {}
@@ -128,6 +134,12 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
         values[name] = _vector(family, name, value, d)
         if name in family.positive and not (values[name] > 0).all():
             raise UsageError(f"--target: {family.name}: {name} must be above 0")
+        size = np.abs(values[name])
+        if (size > LARGEST).any() or (name in family.positive and (size < 1 / LARGEST).any()):
+            raise UsageError(
+                f"--target: {family.name}: {name} = {values[name][np.argmax(size)]:g}; accepted: "
+                f"numbers up to {LARGEST:g}, and where they are above 0 from {1 / LARGEST:g} on"
+            )
     if family.name == "uniform" and not (values["low"] < values["high"]).all():
         raise UsageError("--target: uniform: low must be below high")
     return values

@@ -81,8 +81,8 @@ def _uniform(low: float, high: float) -> Cells:
 def _poisson(rate: float) -> Cells:
     from scipy.special import gammainc, gammaincc, gammaln, xlogy
 
-    if not 0 < rate <= LARGEST:
-        raise ValueError(f"rate takes a number above 0, at most {LARGEST:g}")
+    if not 1 / LARGEST <= rate <= LARGEST:
+        raise ValueError(f"rate takes a number from {1 / LARGEST:g} to {LARGEST:g}")
 
     def below(k: Array) -> Array:
         return np.where(k < 0, 0.0, gammaincc(np.maximum(k, 0) + 1, rate))
@@ -123,8 +123,11 @@ def _binomial(n: float, p: float) -> Cells:
 def _negative_binomial(n: float, p: float) -> Cells:
     from scipy.special import betainc, gammaln
 
-    if not (0 < n <= LARGEST and 0 < p < 1):
-        raise ValueError("n takes a number above 0, p a probability between 0 and 1")
+    if not (1 / LARGEST <= n <= LARGEST and 1 / LARGEST <= p < 1 and n * (1 - p) / p <= LARGEST):
+        raise ValueError(
+            "n takes a number above 0, p a probability between 0 and 1, and their mean "
+            f"n (1 - p) / p may be up to {LARGEST:g}"
+        )
 
     def below(k: Array) -> Array:
         return np.where(k < 0, 0.0, betainc(n, np.maximum(k, 0) + 1, p))

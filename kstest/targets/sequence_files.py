@@ -52,6 +52,8 @@ NEEDED = {
     "hidden": "emission",
 }
 MOST_ORDER = 20
+# Log weight of a window; the exponential of twice as much is no number any more.
+MOST_WEIGHT = 300.0
 
 
 def read_json_model(path: str) -> SequenceModel:
@@ -174,6 +176,12 @@ def _ngram(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
 def _field(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
     """A Markov random field: the sum of the log weights of all windows, of any sizes."""
     weights = _numbers(table["weights"], f"{where}: weights")
+    heavy = next((key for key, w in weights.items() if abs(w) > MOST_WEIGHT), None)
+    if heavy is not None:
+        raise DataError(
+            f"{where}: weights: {heavy!r} is {weights[heavy]:g}; these are logarithms, accepted up "
+            f"to {MOST_WEIGHT:g}"
+        )
     marks = {BEGIN, END}
     named = [w for key in weights for w in key.split() if w not in marks]
     alphabet = _alphabet(table, named, where)
