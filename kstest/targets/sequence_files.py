@@ -246,6 +246,6 @@ def _numbers(given: Any, where: str) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise DataError(f"{where}: {key!r} is {str(value)[:40]!r}; accepted: a number")
         if not -1e300 <= value <= 1e300:
-            raise DataError(f"{where}: {key!r} is too large or no number; accepted: up to 1e300")
+            raise DataError(f"{where}: {key!r} accepted: a finite number, up to 1e300")
         out[key] = float(value)
     return out

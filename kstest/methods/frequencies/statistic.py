@@ -19,7 +19,7 @@ from ...targets import Cells
 Array = NDArray[np.float64]
 
 # Cells at most; more are joined with their neighbours.
-MOST_CELLS = 512
+MOST_CELLS = 256
 # Counts that are simulated at once.
 AT_ONCE = 2_000_000
 # Shares of two statistics beside the aggregate of all: the discrete Stein kernel for spikes at the

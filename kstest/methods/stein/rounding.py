@@ -98,7 +98,7 @@ def grid_of(distinct: Array) -> tuple[float, float] | None:
         if far * 10.0**digits > 2**52:
             break
         whole = np.rint(scaled)
-        if np.abs(scaled - whole).max() <= NEAR:
+        if np.abs(scaled - whole).max() <= NEAR and (np.diff(whole) > 0).all():
             points = whole.astype(np.int64)
             common = int(np.gcd.reduce(np.diff(points)))
             return common / 10.0**digits, int(points[0] % common) / 10.0**digits
