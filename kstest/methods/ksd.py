@@ -241,6 +241,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ``markov`` are asymptotic in n: the signs copy the null law of a degenerate statistic.
     Measured levels are printed by ``benchmarks/stein.py``.
 
+    A discrete target (`kstest.targets.discrete`) has no score: the frequencies of its values are
+    compared with it, by kernels on the cells against simulated counts (at least 1,999, and 20 per
+    column and level), exactly; see `kstest.methods.frequencies`. So are columns that were rounded
+    to a grid too coarse for the density (`kstest.methods.stein.rounding`), where the
+    probabilities between the roundings are known; elsewhere they get no verdict. On a finer grid
+    bandwidths are at least two steps, so that no kernel sees the rounding.
+
     Coordinates with a bounded support are mapped to the line with their log-Jacobian; a row
     outside the support rejects at once, since under the null it has probability 0. The test is
     blind to the weights of well separated modes (see `kstest.pksd`) and to a single row however far
@@ -260,6 +267,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'not rejected'
     >>> kstest.ksd(X, target="student_t(df=3)").verdict
     'rejected'
+    >>> ranks = numpy.random.default_rng(1).integers(0, 10, size=300)
+    >>> kstest.ksd(ranks, target="discrete_uniform(0, 9)").verdict
+    'not rejected'
     """
     sample = samples[0]
     spare = unused_scores(sample, params)
