@@ -168,6 +168,8 @@ def test_explanation_names_the_cells_that_differ(rng):
     most = found.explanation["columns"][0]["cells"][0]
     assert most["cells"] == "3"
     assert most["rows"] == int((ranks == 3).sum())
+    plain = kstest.ksd(ranks, target="discrete_uniform(0, 9)", explain="none")
+    assert (plain.p_value, plain.explanation["columns"][0]["cells"]) == (found.p_value, [])
     cells = cells_of("poisson(rate=2)")
     counts = np.zeros(len(cells))
     counts[[2, -1]] = 50, 1
@@ -240,7 +242,10 @@ def test_what_is_no_law_is_refused_with_words(target, words):
         kstest.ksd([0, 1, 2, 3] * 10, target=target)
 
 
-@pytest.mark.parametrize("option", [{"null": "wild"}, {"bandwidth": "median"}, {"flip": 0.2}])
+@pytest.mark.parametrize(
+    "option",
+    [{"null": "wild"}, {"bandwidth": "median"}, {"flip": 0.2}, {"explain": "places=2"}],
+)
 def test_options_without_a_meaning_are_refused(option):
     with pytest.raises(UsageError, match=f"--{next(iter(option))}"):
         kstest.ksd([0, 1, 2, 3] * 10, target="poisson(1)", **option)
@@ -314,12 +319,13 @@ def test_level_in_many_sets(text, n, rng):
         (np.array([-20.0, 10.0, 40.0]), (30.0, 10.0)),
         (np.round(np.arange(-5, 5) * 0.1, 1), (0.1, 0.0)),
         (np.arange(6) / 3, (1 / 3, 0.0)),
+        (np.round(np.arange(9) / 3, 6), (1 / 3, 0.0)),
         (np.sqrt(np.arange(9.0)), None),
     ],
 )
 def test_grids_are_found(values, grid):
     found = grid_of(values)
-    assert found is None if grid is None else found == pytest.approx(grid)
+    assert found is None if grid is None else found == pytest.approx(grid, rel=1e-5)
 
 
 COARSE = {

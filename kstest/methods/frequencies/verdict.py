@@ -57,6 +57,11 @@ def require_usable(params: Any) -> None:
                 f"{option_name(f.name)}: has no meaning with a discrete target, whose frequencies "
                 "are compared by kernels of their own; leave it out"
             )
+    if params.explain.startswith("places"):
+        raise UsageError(
+            f"--explain {params.explain}: a discrete target has cells and no places; give auto or "
+            "none"
+        )
     if params.null not in ("auto", "parametric"):
         raise UsageError(
             f"--null {params.null}: the null law of frequencies is simulated, which is exact; "
@@ -107,7 +112,7 @@ def decided(
     rejected = smallest <= params.alpha
     table = []
     for k, c in enumerate(columns):
-        cells = surprises(c.counts, c.cells)
+        cells = surprises(c.counts, c.cells) if params.explain != "none" else []
         ps = {"p_value": float(p[k]), "adjusted_p_value": float(adjusted[k])}
         table.append({"column": c.name, **ps, "cells": cells, "words": words(cells)})
     one = found[0] if len(found) == 1 else None

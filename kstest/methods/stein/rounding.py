@@ -92,7 +92,7 @@ def grid_of(distinct: Array) -> tuple[float, float] | None:
     Decimal grids first: their step is the greatest common divisor of the differences, and their
     origin 0 where 0 is a point of the grid.
     """
-    far = float(np.abs(distinct).max())
+    far, even = float(np.abs(distinct).max()), _even(distinct)
     for digits in range(-3, DIGITS):
         scaled = distinct * 10.0**digits
         if far * 10.0**digits > 2**52:
@@ -101,12 +101,26 @@ def grid_of(distinct: Array) -> tuple[float, float] | None:
         if np.abs(scaled - whole).max() <= NEAR and (np.diff(whole) > 0).all():
             points = whole.astype(np.int64)
             common = int(np.gcd.reduce(np.diff(points)))
-            return common / 10.0**digits, int(points[0] % common) / 10.0**digits
-    step = float(np.diff(distinct).min())
-    places = (distinct - distinct[0]) / step
-    if far / step > 1e9 or np.abs(places - np.rint(places)).max() > NEAR or len(distinct) < 4:
+            decimal = common / 10.0**digits, int(points[0] % common) / 10.0**digits
+            # Thirds that were written with six digits lie on a grid of thirds, not of millionths.
+            return even if even is not None and even[0] > 1.5 * decimal[0] else decimal
+    return even
+
+
+def _even(distinct: Array) -> tuple[float, float] | None:
+    """The grid of the smallest difference, if all values lie on it within their last digit."""
+    if len(distinct) < 4:
         return None
-    return step, float(distinct[0])
+    apart = np.diff(distinct)
+    step = float(apart[apart < 1.5 * apart.min()].mean())
+    places = np.rint((distinct - distinct[0]) / step)
+    if places[-1] > 1e6:
+        return None
+    step = float((distinct[-1] - distinct[0]) / places[-1])
+    off = np.abs(distinct - distinct[0] - step * places)
+    if (off > NEAR * step).any() or (np.diff(places) < 1).any():
+        return None
+    return step, float(distinct[0] % step)
 
 
 def _roughness(given: Given, c: int) -> float:
