@@ -130,7 +130,9 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
 STEIN_RUNGS = 10
 
 
-def stein_bandwidths(kernel: Kernel, rows: NDArray[np.float64], rule: str) -> Bank:
+def stein_bandwidths(
+    kernel: Kernel, rows: NDArray[np.float64], rule: str, finest: float = 0.0
+) -> Bank:
     """Return bandwidths for the Stein kernel: the median distance, or ten around it.
 
     Parameters
@@ -141,9 +143,13 @@ def stein_bandwidths(kernel: Kernel, rows: NDArray[np.float64], rule: str) -> Ba
     rule : {'median', 'aggregate'}
         ``aggregate`` descends geometrically from twice the 95 % quantile of the pairwise
         distances to half the 5 % quantile.
+    finest : float
+        ``aggregate`` ends here, if that is earlier: narrower kernels would see how values were
+        rounded.
     """
     distances = pair_distances(rows, kernel.geometry)
     if rule == "median":
         return Bank(kernel, (quantile(distances, 0.5),))
-    ends = 2 * quantile(distances, 0.95), quantile(distances, 0.05) / 2
+    top = 2 * quantile(distances, 0.95)
+    ends = top, min(max(quantile(distances, 0.05) / 2, finest), top / 2)
     return Bank(kernel, tuple(float(h) for h in np.geomspace(*ends, STEIN_RUNGS)))

@@ -19,15 +19,29 @@ from ..errors import UsageError
 from ..kernels import Bank
 from ..nulls import p_value, threshold, varies
 from ..params import alpha, check_common, draws, option, seed
+from ..picture import Picture
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from ..sources import Beside
-from ..targets import Target, chosen_columns
+from ..targets import DISCRETE_NAMES, DiscreteTarget, Target, chosen_columns, resolve_discrete
 from .common import bandwidth_numbers
+from .frequencies import verdict as frequencies
+from .frequencies.picture import picture as picture_of_frequencies
+from .frequencies.rounded import able, no_verdict, tested_as_rounded
 from .stein import options as stein_options
-from .stein.data import Given, arrangement, coordinates, given_data, oddities, outside_support
+from .stein.data import (
+    Given,
+    arrangement,
+    coordinates,
+    given_data,
+    oddities,
+    on_edge,
+    outside_support,
+    require_numbers,
+    unused_scores,
+)
 from .stein.explanation import explain, places
-from .stein.picture import picture as picture
+from .stein.picture import picture as picture_of_density
 from .stein.result import (
     SENTENCES,
     UNVARYING,
@@ -41,6 +55,7 @@ from .stein.result import (
     undecided,
 )
 from .stein.robust import robust
+from .stein.rounding import finest, grids, too_coarse
 from .stein.statistic import (
     LANDMARKS,
     MANY_ROWS,
@@ -56,6 +71,7 @@ Array = NDArray[np.float64]
 
 SAMPLES = ("data",)
 BESIDE = (Beside("reference"),)
+ACCEPTS = frozenset({"categorical"})
 EXAMPLE = "kstest ksd data.csv --target 'normal(mean=0, sd=1)' --columns x"
 REFERENCES = """\
 @inproceedings{liu2016kernelized,
@@ -92,7 +108,10 @@ PARAMETRIC_ROWS = 200
 class Params:
     """Options of `run`; see the help of each field."""
 
-    target: Any = stein_options.target("; or fit:gmm:K, fit:kde with --reference")  # noqa: RUF009
+    target: Any = stein_options.target(  # noqa: RUF009
+        "; fit:gmm:K, fit:kde with --reference; or a discrete law, whose frequencies are tested "
+        f"({', '.join(DISCRETE_NAMES)}), such as 'poisson(rate=3)'"
+    )
     score_prefix: str = option(
         "",
         "In place of --target: columns PREFIX + NAME hold the score (gradient of the log "
@@ -178,6 +197,20 @@ def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
     return chosen_columns(params.target, params.score_prefix, params.param)
 
 
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Return what there is to draw about the result of `run`."""
+    discrete = _discrete(samples[0], params)
+    if discrete is not None:
+        return picture_of_frequencies(samples, discrete, params, result)
+    return picture_of_density(samples, params, result)
+
+
+def _discrete(sample: Sample, params: Params) -> DiscreteTarget | None:
+    if params.score_prefix:
+        return None
+    return resolve_discrete(params.target, (*sample.columns, *sample.categorical))
+
+
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
     """Test whether a sample consists of independent draws from a given density.
 
@@ -211,6 +244,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ``markov`` are asymptotic in n: the signs copy the null law of a degenerate statistic.
     Measured levels are printed by ``benchmarks/stein.py``.
 
+    A discrete target (`kstest.targets.discrete`) has no score: the frequencies of its values are
+    compared with it, by kernels on the cells against simulated counts (at least 1,999, and 20 per
+    column and level), exactly; see `kstest.methods.frequencies`. So are columns that were rounded
+    to a grid too coarse for the density (`kstest.methods.stein.rounding`), where the
+    probabilities between the roundings are known; elsewhere they get no verdict. On a finer grid
+    bandwidths are at least two steps, so that no kernel sees the rounding.
+
     Coordinates with a bounded support are mapped to the line with their log-Jacobian; a row
     outside the support rejects at once, since under the null it has probability 0. The test is
     blind to the weights of well separated modes (see `kstest.pksd`) and to a single row however far
@@ -230,9 +270,24 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'not rejected'
     >>> kstest.ksd(X, target="student_t(df=3)").verdict
     'rejected'
+    >>> ranks = numpy.random.default_rng(1).integers(0, 10, size=300)
+    >>> kstest.ksd(ranks, target="discrete_uniform(0, 9)").verdict
+    'not rejected'
     """
     sample = samples[0]
+    spare = unused_scores(sample, params)
+    discrete = _discrete(sample, params)
+    if discrete is not None:
+        frequencies.require_usable(params)
+        found = frequencies.run(sample, discrete, params, rng)
+        return replace(found, warnings=(*spare, *found.warnings))
+    require_numbers(sample)
     given = given_data(samples, params)
+    on_grids = grids(given)
+    coarse = too_coarse(on_grids, sample.n)
+    if (coarse or on_edge(given)) and able(given, on_grids, params):
+        found = tested_as_rounded(given, on_grids, params, rng)
+        return replace(found, warnings=(*spare, *found.warnings))
     base = Result(
         method="ksd",
         verdict="no verdict",
@@ -241,6 +296,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(given.columns),
         columns=given.columns,
     )
+    if coarse:
+        return no_verdict(replace(base, warnings=spare), given, coarse)
     outside = outside_support(given)
     if outside:
         return impossible(base, outside, params)
@@ -249,10 +306,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return undecided(base, params)
 
     Y, S = coordinates(given)
-    notices = oddities(Y, S, given, law)
+    notices = (*spare, *oddities(Y, S, given, law))
     order, rng = arrangement(Y, S, law, rng)
     Y, S = Y[order], S[order]
-    made = setup(Y, given.target, params, rng)
+    made = setup(Y, given.target, params, rng, finest(on_grids))
     points, bank = made.frame.points(Y, S), made.bank
 
     if params.contamination:

@@ -28,6 +28,7 @@ from ..sample import Sample
 from ..sources import Beside
 from ..targets import chosen_columns
 from .common import bandwidth_numbers
+from .frequencies.rounded import no_verdict
 from .stein import options as stein_options
 from .stein.data import (
     Given,
@@ -40,6 +41,7 @@ from .stein.data import (
     require_agreement,
     require_density,
     rows_beside,
+    unused_scores,
 )
 from .stein.explanation import explain
 from .stein.moves import automatic_scales
@@ -63,6 +65,7 @@ from .stein.result import (
     too_few,
     undecided,
 )
+from .stein.rounding import finest, grids, too_coarse
 from .stein.shares import jumps, summary, weights, without_effect
 from .stein.starts import box, modes_of
 from .stein.statistic import setup
@@ -246,6 +249,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     sample = samples[0]
+    spare = unused_scores(sample, params)
     given = given_data(samples, params)
     target = movable(given)
     if params.null == "parametric" and target.sample is None:
@@ -260,6 +264,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=len(given.columns),
         columns=given.columns,
     )
+    on_grids = grids(given)
+    coarse = too_coarse(on_grids, sample.n)
+    if coarse:
+        return no_verdict(replace(base, warnings=spare), given, coarse)
     outside = outside_support(given)
     if outside:
         return impossible(base, outside, params)
@@ -268,7 +276,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return undecided(base, params)
 
     Y, S = coordinates(given)
-    notices = oddities(Y, S, given, params.null)
+    notices = (*spare, *oddities(Y, S, given, params.null))
     require_density(target, Y, given)
     require_agreement(target, Y, S, given)
     # Modes first, by a generator that has not seen the rows.
@@ -279,7 +287,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         tested = order[len(order) // 2 :]
     known, early = rows_beside(samples, "modes", target.columns), stage(work, 0, 0.2)
     modes = modes_of(target, params, Y[training] if split else None, by_target, early, known)
-    made = setup(Y[training] if split else Y[order], target, params, rng)
+    made = setup(Y[training] if split else Y[order], target, params, rng, finest(on_grids))
     scales: tuple[float, ...] = ()
     if len(modes) > 1:
         scales = scales_of(params.scales) or automatic_scales(modes)

@@ -24,6 +24,7 @@ from ..picture import Picture
 from ..result import Notice, Result
 from ..sample import Sample
 from ..targets import FAMILIES, Certificate, Target, chosen_columns, resolve
+from .stein.data import unused_scores
 from .stream import course, detection
 from .stream.course import Course
 from .stream.detection import MOST_LOG
@@ -339,7 +340,7 @@ def _on_edge(target: Target, row_number: int, row: Any, c: int) -> DataError:
 
 def _notices(state: State) -> list[Notice]:
     core = state.core
-    found = []
+    found = [*unused_scores(state.columns.sample(), state.params)]
     if not core.rounds:
         found.append(Notice("too-few-rows", "no row was tested"))
     if core.impossible:

@@ -89,7 +89,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     return Selection(
         names,
         excluded,
-        options.columns is not None or options.choose is not None,
+        options.columns is not None or chosen is not first.names,
         first,
         frozenset(categorical),
         roles,

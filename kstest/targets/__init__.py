@@ -10,6 +10,7 @@ what the user gives            where it is read
 score columns in the data      `scores.paired`
 ``normal(mean=0, sd=1)``, ...  `language`, then `build` with `families`, `gaussian`
 a YAML, TOML or JSON file            `files`, then as above
+``poisson(rate=3)``, ...       `language`, then `discrete`, in `cells`: no score, but frequencies
 ``logp: -0.5*x**2``            `expression`
 ``fit:gmm:3``, ``fit:kde``     `reference`, from a file of its own
 a Python object                `scores.from_object`
@@ -21,26 +22,35 @@ allowed.
 """
 
 from .build import own_columns
+from .cells import Cells, joined, on_grid
 from .certificate import Certificate, tilted_bound
 from .charts import Chart
+from .discrete import DISCRETE_NAMES, DiscreteTarget
 from .families import FAMILIES
-from .resolve import chosen_columns, resolve
+from .resolve import SCORES, chosen_columns, resolve, resolve_discrete
 from .scores import paired
 from .sequence_model import Hidden, LogRatio, SequenceModel, Windows
 from .target import Target
 
 __all__ = [
+    "DISCRETE_NAMES",
     "FAMILIES",
+    "SCORES",
+    "Cells",
     "Certificate",
     "Chart",
+    "DiscreteTarget",
     "Hidden",
     "LogRatio",
     "SequenceModel",
     "Target",
     "Windows",
     "chosen_columns",
+    "joined",
+    "on_grid",
     "own_columns",
     "paired",
     "resolve",
+    "resolve_discrete",
     "tilted_bound",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .certificate import of_family, of_product
 from .charts import Chart
+from .discrete import DISCRETE_NAMES
 from .families import FAMILIES, Family
 from .gaussian import mixture, multivariate_normal
 from .language import Spec, arguments
 from .target import Target
 
 Array = NDArray[np.float64]
+
+# Beyond it squares and quotients of parameters leave the range of numbers.
+LARGEST = 1e100
 
 JOINT: dict[str, Callable[[Spec, tuple[str, ...]], Target]] = {
     "multivariate_normal": multivariate_normal,
@@ -46,8 +51,13 @@ def build(spec: Spec, columns: Sequence[str], name: str) -> Target:
         return replace(_product(spec), name=name)
     if spec.family in JOINT:
         return replace(JOINT[spec.family](spec, chosen), name=name)
+    if spec.family in DISCRETE_NAMES:
+        raise UsageError(
+            f"--target: {spec.family} is a law of single values and has no density, which this "
+            "test needs; kstest ksd tests it, by its frequencies"
+        )
     if spec.family not in FAMILIES:
-        known = ", ".join([*FAMILIES, *JOINT, "product"])
+        known = ", ".join([*FAMILIES, *JOINT, "product", *DISCRETE_NAMES])
         raise UsageError(f"--target: no family {spec.family!r}; choose from {known}")
     return replace(_marginals(FAMILIES[spec.family], spec, chosen), name=name)
 
@@ -82,6 +92,7 @@ def from_parameters(family: Family, values: dict[str, Any], columns: tuple[str, 
         modes=modes,
         components=_normal(values) if family.name == "normal" else None,
         certificate=of_family(family.name, values, len(columns)),
+        cdf=None if family.cdf is None else partial(family.cdf, **values),
     )
 
 
@@ -106,8 +117,11 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
         if family.rate in given:
             raise UsageError(f"--target: {family.name}: give rate or {family.rate}, not both")
         rate = _vector(family, "rate", given.pop("rate"), d)
-        if not (rate > 0).all():
-            raise UsageError(f"--target: {family.name}: rate must be above 0")
+        if not ((rate >= 1 / LARGEST) & (rate <= LARGEST)).all():
+            raise UsageError(
+                f"--target: {family.name}: rate must be above 0, from {1 / LARGEST:g} to "
+                f"{LARGEST:g}"
+            )
         given[family.rate] = list(1 / rate)
     bound = arguments(replace(spec, named=given), names)
     values = {}
@@ -120,6 +134,12 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
         values[name] = _vector(family, name, value, d)
         if name in family.positive and not (values[name] > 0).all():
             raise UsageError(f"--target: {family.name}: {name} must be above 0")
+        size = np.abs(values[name])
+        if (size > LARGEST).any() or (name in family.positive and (size < 1 / LARGEST).any()):
+            raise UsageError(
+                f"--target: {family.name}: {name} = {values[name][np.argmax(size)]:g}; accepted: "
+                f"numbers up to {LARGEST:g}, and where they are above 0 from {1 / LARGEST:g} on"
+            )
     if family.name == "uniform" and not (values["low"] < values["high"]).all():
         raise UsageError("--target: uniform: low must be below high")
     return values
@@ -164,7 +184,8 @@ def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
             drawn = draw(n, rng)
             return drawn, refit(drawn)
 
-        return replace(target, fitted=tuple(family.parameters), refit=refit, simulate=simulate)
+        names = tuple(family.parameters)
+        return replace(target, fitted=names, refit=refit, simulate=simulate, cdf=None)
 
     return Target(
         name=family.name,
@@ -208,6 +229,10 @@ def combine(parts: Sequence[Target]) -> Target:
     def sample(n: int, rng: np.random.Generator) -> Array:
         return np.concatenate([p.sample(n, rng) for p in parts if p.sample], axis=1)
 
+    def cdf(X: Array) -> Array:
+        columns = [p.cdf(X[:, c : c + 1]) for c, p in enumerate(parts) if p.cdf]
+        return np.concatenate(columns, axis=1)
+
     modes = [p.modes for p in parts if p.modes is not None]
     return Target(
         name="product",
@@ -218,4 +243,5 @@ def combine(parts: Sequence[Target]) -> Target:
         sample=sample,
         modes=np.concatenate(modes, axis=1) if len(modes) == len(parts) else None,
         certificate=of_product([p.certificate for p in parts]),
+        cdf=cdf if all(p.cdf for p in parts) else None,
     )

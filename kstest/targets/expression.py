@@ -183,6 +183,7 @@ def expression_target(
     if idle:
         raise UsageError(f"--target: support.{idle[0]}: the expression has no such column")
     place = {name: c for c, name in enumerate(chosen)}
+    _require_finite(tree, place, parameters)
 
     def evaluate(X: Array) -> Dual:
         with np.errstate(all="ignore"):
@@ -202,6 +203,28 @@ def expression_target(
         logpdf=lambda X: np.broadcast_to(evaluate(X).value, (len(X),)).copy(),
         normalised=False,
     )
+
+
+def _require_finite(
+    tree: ast.expr, place: Mapping[str, int], parameters: Mapping[str, float]
+) -> None:
+    """Refuse a part without a column, such as 1 / 0 or log(-1), that is no finite number."""
+    none = np.empty((0, 0))
+    inner = [n for n in ast.iter_child_nodes(tree) if isinstance(n, ast.expr)]
+    if isinstance(tree, ast.Call):
+        inner = tree.args
+    for node in inner:
+        _require_finite(node, place, parameters)
+    if names(tree) & set(place):
+        if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
+            below = tree.right
+            if not names(below) & set(place) and _walk(below, none, {}, parameters).value == 0:
+                raise refuse(tree, "--target logp", "divisors other than 0")
+        return
+    with np.errstate(all="ignore"):
+        value = _walk(tree, none, {}, parameters).value
+    if not np.isfinite(value).all():
+        raise refuse(tree, "--target logp", "an expression whose constant parts are finite numbers")
 
 
 def names(tree: ast.AST) -> set[str]:
@@ -259,7 +282,7 @@ def exponent(node: ast.AST) -> float:
 
 def _walk(node: Any, X: Array, place: Mapping[str, int], parameters: Mapping[str, float]) -> Dual:
     if isinstance(node, ast.Constant):
-        return Dual(number(node, "--target logp"), {})
+        return Dual(np.float64(number(node, "--target logp")), {})
     if isinstance(node, ast.Name):
         if node.id in place:
             c = place[node.id]

@@ -43,6 +43,9 @@ class Family:
         (**parameters) to the place of the largest density, where there is one inside.
     fit : callable or None
         One column to its maximum-likelihood parameters.
+    cdf : callable or None
+        (x, **parameters) to the probability of values up to x, elementwise; x may lie outside of
+        the support.
     rate : str
         A parameter that may be given as its reciprocal under the name ``rate``.
     """
@@ -58,12 +61,38 @@ class Family:
     fit: Callable[[Array], dict[str, float]] | None = None
     rate: str = ""
     examples: tuple[str, ...] = field(default=())
+    cdf: Callable[..., Array] | None = None
 
 
 def _gammaln(x: Any) -> Any:
     from scipy.special import gammaln
 
     return gammaln(x)
+
+
+def _special(name: str, *arguments: Any) -> Any:
+    """A function of scipy.special, which is loaded where it is used."""
+    import scipy.special
+
+    return getattr(scipy.special, name)(*arguments)
+
+
+def _above(x: Any, low: float = 0.0, high: float = math.inf) -> Any:
+    return np.clip(x, low, high)
+
+
+def _logistic_cdf(x: Array, location: Any, scale: Any) -> Array:
+    return np.asarray(_special("expit", (x - location) / scale))
+
+
+def _laplace_cdf(x: Array, location: Any, scale: Any) -> Array:
+    half = 0.5 * np.exp(-np.abs(x - location) / scale)
+    return np.asarray(np.where(x < location, half, 1 - half))
+
+
+def _log_normal_cdf(x: Array, log_mean: Any, log_sd: Any) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(_special("ndtr", (np.log(_above(x)) - log_mean) / log_sd))
 
 
 def _real(values: Values) -> Chart:
@@ -135,6 +164,7 @@ _ALL = (
         lambda mean, sd: mean,
         lambda x: {"mean": float(x.mean()), "sd": float(x.std())},
         examples=("normal(mean=0, sd=1)", "normal(mean=[0, 5], sd=[1, 2])", "normal(fit)"),
+        cdf=lambda x, mean, sd: _special("ndtr", (x - mean) / sd),
     ),
     Family(
         "student_t",
@@ -146,6 +176,7 @@ _ALL = (
         lambda rng, size, df, location, scale: location + scale * rng.standard_t(df, size),
         lambda df, location, scale: location,
         examples=("student_t(df=4)", "student_t(3, location=1, scale=2)"),
+        cdf=lambda x, df, location, scale: _special("stdtr", df, (x - location) / scale),
     ),
     Family(
         "laplace",
@@ -158,6 +189,7 @@ _ALL = (
         lambda location, scale: location,
         _laplace_fit,
         examples=("laplace(location=0, scale=2)",),
+        cdf=_laplace_cdf,
     ),
     Family(
         "logistic",
@@ -169,6 +201,7 @@ _ALL = (
         lambda rng, size, location, scale: rng.logistic(location, scale, size),
         lambda location, scale: location,
         examples=("logistic(location=0, scale=1)",),
+        cdf=_logistic_cdf,
     ),
     Family(
         "gamma",
@@ -184,6 +217,7 @@ _ALL = (
         _gamma_fit,
         rate="scale",
         examples=("gamma(shape=2, scale=3)", "gamma(shape=2, rate=0.5)"),
+        cdf=lambda x, shape, scale: _special("gammainc", shape, _above(x) / scale),
     ),
     Family(
         "beta",
@@ -200,6 +234,7 @@ _ALL = (
         lambda x, a, b: (a - 1) / x - (b - 1) / (1 - x),
         lambda rng, size, a, b: rng.beta(a, b, size),
         examples=("beta(a=2, b=5)",),
+        cdf=lambda x, a, b: _special("betainc", a, b, _above(x, 0.0, 1.0)),
     ),
     Family(
         "lognormal",
@@ -216,6 +251,7 @@ _ALL = (
         None,
         _log_normal_fit,
         examples=("lognormal(log_mean=0, log_sd=0.5)",),
+        cdf=_log_normal_cdf,
     ),
     Family(
         "exponential",
@@ -229,6 +265,7 @@ _ALL = (
         lambda x: {"scale": float(x.mean())},
         rate="scale",
         examples=("exponential(scale=2)", "exponential(rate=0.5)", "exponential(fit)"),
+        cdf=lambda x, scale: -np.expm1(-_above(x) / scale),
     ),
     Family(
         "uniform",
@@ -239,6 +276,7 @@ _ALL = (
         lambda x, low, high: np.zeros(np.shape(x)),
         lambda rng, size, low, high: low + (high - low) * _open_uniform(rng, size),
         examples=("uniform(low=0, high=1)", "uniform(low=[0, 0], high=[1, 9])"),
+        cdf=lambda x, low, high: (np.clip(x, low, high) - low) / (high - low),
     ),
     Family(
         "von_mises",

@@ -30,9 +30,13 @@ from typing import Any
 from ..errors import DataError
 from .charts import ANGLE, Chart
 from .language import Spec
+from .syntax import shorten
 
-MOST_BYTES = 10_000_000
 YAML_SUFFIXES = (".yaml", ".yml")
+# By suffix, so that no file takes more than some seconds to read: JSON is parsed by compiled code.
+MOST_BYTES = {".json": 10_000_000, ".toml": 1_000_000, ".yaml": 200_000, ".yml": 200_000}
+# Tables and lists in each other; a list of matrices needs five.
+MOST_DEPTH = 20
 SUFFIXES = (".toml", ".json", *YAML_SUFFIXES)
 
 
@@ -55,17 +59,22 @@ def read_file(path: str) -> Spec | Expression:
     """
     file = Path(path)
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise DataError(f"--target {path}: larger than {MOST_BYTES:,} bytes")
-        text = file.read_text(encoding="utf-8")
+        most = MOST_BYTES[file.suffix.lower()]
+        with file.open("rb") as stream:
+            content = stream.read(most + 1)
+        if len(content) > most:
+            other = "" if most == max(MOST_BYTES.values()) else "; larger ones are written in JSON"
+            raise DataError(f"--target {path}: larger than {most:,} bytes{other}")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"--target {path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DataError(f"--target {path}: is not UTF-8 text") from None
     try:
         table = _parse(text, file.suffix.lower())
+        _require_shallow(table)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"--target {path}: cannot be read: {error}") from None
+        raise DataError(f"--target {path}: cannot be read: {shorten(str(error), 200)}") from None
     if not isinstance(table, dict):
         raise DataError(f"--target {path}: expected a table of keys, such as family and mean")
     _check_keys(table, path)
@@ -77,19 +86,29 @@ def read_file(path: str) -> Spec | Expression:
 def _parse(text: str, suffix: str) -> Any:
     """The table of a file; `ValueError` says what is wrong with it."""
     if suffix == ".json":
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
     if suffix == ".toml":
+        # The parser takes the square of the depth of a dotted name.
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.partition("=")[0].count(".") > MOST_DEPTH and line.lstrip()[:1] != "#":
+                raise ValueError(f"line {number}: {TOO_DEEP}")
         return tomllib.loads(text)
     # Loaded here because the other formats should not pay for it. YAML 1.2, where `1e-3` is a
     # number and a column may be called `no` or `y`.
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
     try:
-        # A few lines of references to references can stand for billions of values.
-        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
-            raise ValueError("write values out instead of referring to them by *")
+        depth = 0
+        for event in YAML(typ="safe", pure=True).parse(text):
+            # A few lines of references to references can stand for billions of values.
+            if isinstance(event, AliasEvent):
+                raise ValueError("write values out instead of referring to them by *")
+            depth += isinstance(event, CollectionStartEvent)
+            depth -= isinstance(event, CollectionEndEvent)
+            if depth > MOST_DEPTH:
+                raise ValueError(f"line {event.start_mark.line + 1}: {TOO_DEEP}")
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -98,11 +117,41 @@ def _parse(text: str, suffix: str) -> Any:
         raise ValueError(f"{where}{said}") from None
 
 
+TOO_DEEP = f"tables or lists are nested more than {MOST_DEPTH} deep"
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A table of JSON, in which no key may come twice."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shorten(twice)!r} is there twice")
+    return out
+
+
+def _require_shallow(value: Any) -> None:
+    """Refuse deep nesting, without a call per level."""
+    level = [value]
+    for _ in range(MOST_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise ValueError(TOO_DEEP)
+
+
 def _check_keys(table: dict[Any, Any], path: str) -> None:
     """Only YAML has keys that are no texts: a column called 1 is to be written "1" there."""
     for key, value in table.items():
         if not isinstance(key, str):
-            raise DataError(f"--target {path}: keys must be texts, found {key!r}; put it in quotes")
+            raise DataError(
+                f"--target {path}: keys must be texts, found {shorten(repr(key))}; put it in quotes"
+            )
         if isinstance(value, dict):
             _check_keys(value, path)
 
@@ -131,6 +180,10 @@ def _spec(table: dict[str, Any], path: str) -> Spec:
         isinstance(columns, list) and columns and all(isinstance(c, str) for c in columns)
     ):
         raise DataError(f"--target {path}: columns must be a list of names")
+    chosen = list(columns or ())
+    twice = next((c for c in chosen if chosen.count(c) > 1), None)
+    if twice is not None:
+        raise DataError(f"--target {path}: columns names {twice!r} twice")
     named = {name: _number(value, path, name) for name, value in values.items()}
     return Spec(family, named=named, fit=fit, columns=None if columns is None else tuple(columns))
 
@@ -176,7 +229,7 @@ def _number(value: Any, path: str, key: str) -> Any:
     if value in ("inf", "-inf"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DataError(f"--target {path}: {key} must hold numbers, found {value!r}")
+        raise DataError(f"--target {path}: {key} must hold numbers, found {shorten(repr(value))}")
     try:
         number = float(value)
     except OverflowError:

@@ -16,6 +16,8 @@ from .target import Target
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e100
+
 _MIXTURE_EXAMPLE = (
     "gaussian_mixture(weights=[0.3, 0.7], means=[[0, 0], [3, 1]], "
     "covariances=[1, [[2, 0], [0, 1]]])"
@@ -119,6 +121,11 @@ def gaussian_target(
             X[which == k] = X[which == k] @ root.T + means[k]
         return X
 
+    def cdf(X: Array) -> Array:
+        from scipy.special import ndtr
+
+        return np.asarray((weights * ndtr((X - means[:, 0]) / roots[:, 0, 0])).sum(axis=1))[:, None]
+
     return Target(
         name="gaussian_mixture",
         columns=columns,
@@ -129,6 +136,7 @@ def gaussian_target(
         modes=means.copy(),
         components=(means, covariances),
         certificate=of_mixture(means, covariances),
+        cdf=cdf if d == 1 else None,
     )
 
 
@@ -137,11 +145,12 @@ def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Array:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         array = np.full(1, np.nan)
-    if array.shape != shape or not np.isfinite(array).all():
+    if array.shape != shape or not (np.abs(array) <= LARGEST).all():
         wanted = " x ".join(map(str, shape))
         found = " x ".join(map(str, array.shape)) or "one number"
         raise UsageError(
-            f"--target: {what}: takes {wanted} finite numbers (columns tested: {shape[-1]}), "
+            f"--target: {what}: takes {wanted} numbers up to {LARGEST:g} (columns tested: "
+            f"{shape[-1]}), "
             f"found {found}"
         )
     return array
@@ -159,6 +168,8 @@ def _covariance(value: Any, d: int, what: str) -> Array:
     array = _numbers(array, (d, d), what)
     if not np.allclose(array, array.T, rtol=1e-9, atol=0):
         raise UsageError(f"--target: {what}: a matrix is not symmetric")
+    if not (np.diag(array) >= 1 / LARGEST).all():
+        raise UsageError(f"--target: {what}: variances must be above 0, from {1 / LARGEST:g} on")
     try:
         np.linalg.cholesky(array)
     except np.linalg.LinAlgError:

@@ -77,6 +77,8 @@ def _call(node: ast.Call, option: str) -> Spec:
     for keyword in node.keywords:
         if keyword.arg is None:
             raise refuse(keyword.value, option, ACCEPTED)
+        if keyword.arg in named:
+            raise UsageError(f"{option}: {node.func.id} has {keyword.arg!r} twice; give it once")
         named[keyword.arg] = _value(keyword.value, option)
     return Spec(node.func.id, tuple(positional), named, fit)
 

@@ -60,19 +60,25 @@ def _log(weights: dict[int, float]) -> NDArray[np.float64]:
 
 
 def _whole(value: Any, where: str) -> int:
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and int(text) <= MOST):
+    text = _shown(value)
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST))
+    if isinstance(value, bool) or not digits or int(text) > MOST:
         raise DataError(
-            f"{where}: found {text[:40]!r} for a length, a whole number up to {MOST:,}; accepted: "
+            f"{where}: found {text!r} for a length, a whole number up to {MOST:,}; accepted: "
             f"{ACCEPTED}"
         )
     return int(text)
 
 
+def _shown(value: Any) -> str:
+    """A value for a message; Python writes out no whole number of thousands of digits."""
+    if isinstance(value, int) and not -1e40 < value < 1e40:
+        return f"a whole number of {value.bit_length():,} bits"
+    return str(value)[:40]
+
+
 def _weight(value: Any, where: str) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool)
     if not good or not 0 <= value < 1e15:
-        raise DataError(
-            f"{where}: found {str(value)[:40]!r} where a number of at least 0 is needed"
-        )
+        raise DataError(f"{where}: found {_shown(value)!r} where a number of at least 0 is needed")
     return float(value)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from .build import build, own_columns
+from .discrete import DiscreteTarget, build_discrete, is_discrete
 from .expression import expression_target, names_in
 from .files import SUFFIXES, Expression, read_file
 from .language import Spec, read
@@ -21,6 +22,8 @@ from .target import Target
 _LOGP = "logp:"
 _PYTHON = "python:"
 _FIT = "fit:"
+# Columns that begin so hold the score at the row, as `--score-prefix` has it, and are no data.
+SCORES = "score_"
 
 
 def resolve(
@@ -83,19 +86,49 @@ def resolve(
     return _build(source, columns, parameters, given)
 
 
+def resolve_discrete(given: Any, columns: Sequence[str]) -> DiscreteTarget | None:
+    """Return the laws of a discrete target for data with these columns; None for a density.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `resolve`, and for a product of discrete laws and densities.
+    """
+    if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT, _LOGP)):
+        return None
+    source = _source(given)
+    if not isinstance(source, Spec) or not is_discrete(source):
+        return None
+    return build_discrete(source, tuple(columns), given.strip())
+
+
 def chosen_columns(
     given: Any, prefix: str, param: Any = ()
-) -> Callable[[Sequence[str]], Sequence[str]] | None:
-    """Return a function from all columns of a file to those worth reading; None reads all."""
+) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return a function from all columns of a file to those worth reading.
+
+    Of all columns those are left out that begin with `SCORES`: they hold scores of the others. The
+    answer is the argument itself where nothing is left out.
+    """
     if prefix:
         return lambda names: [name for pair in paired(names, prefix) for name in pair]
     if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT)):
-        return None
+        return _no_scores
     source = _source(given)
     wanted = _wanted(source, numbers(param))
     if wanted is None:
-        return None
+        return _no_scores
     return lambda names: [n for n in names if n in wanted] or list(names)
+
+
+def _no_scores(names: Sequence[str]) -> Sequence[str]:
+    kept = [name for name in names if not name.startswith(SCORES)]
+    if names and not kept:
+        raise UsageError(
+            f"every column begins with {SCORES!r}, as scores do, which are never data by "
+            "themselves; name those to be tested with --columns"
+        )
+    return names if len(kept) == len(names) else kept
 
 
 def numbers(param: Any) -> dict[str, float]:

@@ -22,7 +22,6 @@ that the other keys do not name.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .files import once
 from .hidden import hidden_model
 from .lengths import length_law
 from .markov import SMOOTHING, STOP, Context, chain, require_cells
@@ -52,6 +52,8 @@ NEEDED = {
     "hidden": "emission",
 }
 MOST_ORDER = 20
+# Log weight of a window; the exponential of twice as much is no number any more.
+MOST_WEIGHT = 300.0
 
 
 def read_json_model(path: str) -> SequenceModel:
@@ -64,9 +66,11 @@ def read_json_model(path: str) -> SequenceModel:
     """
     where = f"--target {path}"
     try:
-        table = json.loads(read_text(path), object_pairs_hook=lambda pairs: _once(pairs, where))
+        table = json.loads(read_text(path), object_pairs_hook=once)
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{where}: is not JSON: {error}") from None
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
     kind = table.get("model") if isinstance(table, dict) else None
     if not isinstance(kind, str) or kind not in KEYS:
         raise DataError(f'{where}: needs a key "model", one of {", ".join(KEYS)}; found {kind!r}')
@@ -85,15 +89,6 @@ def read_json_model(path: str) -> SequenceModel:
         stop, lengths = _ending(table, where)
         return _markov(path, tuple(row), 0, {(): row}, stop, lengths, where)
     return _chain(path, table, where)
-
-
-def _once(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{where}: the key {twice!r} is there twice")
-    return out
 
 
 def _chain(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
@@ -181,6 +176,12 @@ def _ngram(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
 def _field(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
     """A Markov random field: the sum of the log weights of all windows, of any sizes."""
     weights = _numbers(table["weights"], f"{where}: weights")
+    heavy = next((key for key, w in weights.items() if abs(w) > MOST_WEIGHT), None)
+    if heavy is not None:
+        raise DataError(
+            f"{where}: weights: {heavy!r} is {weights[heavy]:g}; these are logarithms, accepted up "
+            f"to {MOST_WEIGHT:g}"
+        )
     marks = {BEGIN, END}
     named = [w for key in weights for w in key.split() if w not in marks]
     alphabet = _alphabet(table, named, where)
@@ -244,7 +245,7 @@ def _numbers(given: Any, where: str) -> dict[str, float]:
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise DataError(f"{where}: {key!r} is {str(value)[:40]!r}; accepted: a number")
-        out[key] = float(min(max(value, -1e300), 1e300))
-        if not math.isfinite(value):
-            raise DataError(f"{where}: {key!r} is {value}; accepted: a finite number")
+        if not -1e300 <= value <= 1e300:
+            raise DataError(f"{where}: {key!r} accepted: a finite number, up to 1e300")
+        out[key] = float(value)
     return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import warnings
 
 from ..errors import UsageError
 
@@ -31,7 +32,9 @@ def parse(text: str, option: str) -> ast.expr:
             f"{MOST_CHARACTERS:,} are accepted"
         )
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on the style of the text
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         why = error.msg if isinstance(error, SyntaxError) else "it cannot be parsed"
         raise UsageError(f"{option} {shorten(text)!r}: not an expression: {why}") from None
@@ -57,8 +60,8 @@ def refuse(node: ast.AST, option: str, accepted: str) -> UsageError:
     return UsageError(f"{option}: {what!r} is not accepted; accepted: {accepted}")
 
 
-def shorten(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
+def shorten(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def number(node: ast.AST, option: str) -> float | None:

@@ -47,6 +47,9 @@ class Target:
         fitted beside them.
     certificate : Certificate or str
         What is proved of the score, or why nothing is.
+    cdf : callable or None
+        Set where columns are independent and theirs are known: (n, d) values to the probability of
+        values up to these, column by column, (n, d).
     """
 
     name: str
@@ -62,6 +65,7 @@ class Target:
     refit: Callable[[Array], Target] | None = None
     simulate: Callable[[int, np.random.Generator], tuple[Array, Target]] | None = None
     certificate: Certificate | str = "nothing is proved of its score"
+    cdf: Function | None = None
 
     @property
     def d(self) -> int:

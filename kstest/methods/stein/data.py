@@ -13,7 +13,7 @@ from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
 from ...sources import sample_of
-from ...targets import Chart, Target, paired, resolve
+from ...targets import SCORES, Chart, Target, paired, resolve
 from ..common import row_hashes, strongest_lag
 
 Array = NDArray[np.float64]
@@ -67,6 +67,35 @@ def given_data(samples: Sequence[Sample], params: Any) -> Given:
     return Given(target.name, target.columns, X, target, sample)
 
 
+def require_numbers(sample: Sample) -> None:
+    """Refuse names, which no density speaks of."""
+    if sample.categorical:
+        names = ", ".join(map(repr, sample.categorical[:5]))
+        raise UsageError(
+            f"data: columns of text or categories ({names}) have no density; leave them out with "
+            "--exclude, or give a discrete target, such as categorical(red=0.4, blue=0.6)"
+        )
+
+
+def unused_scores(sample: Sample, params: Any) -> tuple[Notice, ...]:
+    """Say that columns called as scores are were not taken for data."""
+    if getattr(params, "score_prefix", ""):
+        return ()
+    used = {*sample.columns, *sample.categorical}
+    spare = [c for c in sample.file_columns if c.startswith(SCORES) and c not in used]
+    if not spare:
+        return ()
+    prefix = f" (test them with --score-prefix {SCORES})" if hasattr(params, "features") else ""
+    more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""
+    return (
+        Notice(
+            "scores-left-out",
+            f"{', '.join(map(repr, spare[:3]))}{more}: columns that begin with {SCORES!r} hold "
+            f"scores{prefix} and are not tested as data unless --columns names them",
+        ),
+    )
+
+
 def rows_beside(samples: Sequence[Sample], option: str, columns: tuple[str, ...]) -> Array | None:
     """Rows of the same columns that an option names."""
     sample = sample_of(samples, option)
@@ -75,6 +104,11 @@ def rows_beside(samples: Sequence[Sample], option: str, columns: tuple[str, ...]
     # Without names of its own it matches by position.
     names = columns if not set(columns) <= set(sample.columns) else sample.columns
     return np.ascontiguousarray(sample.values[:, [names.index(name) for name in columns]])
+
+
+def on_edge(given: Given) -> bool:
+    """Whether a value lies on an end of the support, where its coordinate is infinite."""
+    return given.target is not None and given.target.find(given.X, edge=True) is not None
 
 
 def outside_support(given: Given) -> str:

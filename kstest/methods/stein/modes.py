@@ -142,7 +142,8 @@ def precision(target: Target, place: Array, spread: Array) -> Array:
         moves = np.diag(step)
         _, slopes = values_at(target, np.concatenate([place + moves, place - moves]))
         up, down = np.split(slopes, 2)
-        rows = (down - up) / (2 * step[:, None])
+        with np.errstate(all="ignore"):
+            rows = (down - up) / (2 * step[:, None])
         if not np.isfinite(rows).all():
             break
         H = (rows + rows.T) / 2

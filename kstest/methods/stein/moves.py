@@ -125,9 +125,12 @@ def perturb(
     modes : Modes
         At least 2, chosen without a look at these rows.
     scales : sequence of float
+        None yield nothing.
     steps : int
     rng : numpy.random.Generator
     """
+    if not scales:
+        return
     n, at_once = len(Y), max(1, ROWS_AT_ONCE // max(1, len(Y)))
     density, shares = target.log_density(Y), modes.log_shares(Y)
     for first in range(0, len(scales), at_once):

@@ -60,8 +60,9 @@ class Perturbation:
                     f"target: it has a density at {place}, where a row was moved to, but no finite "
                     "score: the derivative of its log density does not exist there"
                 )
-            own = self.target.sample is None
-            bank = bandwidths(rows, self.made.frame, params) if own else self.made.bank
+            bank = self.made.bank
+            if self.target.sample is None:
+                bank = bandwidths(rows, self.made.frame, params, self.made.finest)
             yield self.made.frame.points(rows, slopes), bank
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ CONVERGED = 1e-2
 # A mode with this many nats less mass than the heaviest can be left out.
 MASS_GAP = 30.0
 MOST_MODES = 50
-MOST_ITERATIONS, RESTARTS = 500, 5
+MOST_ITERATIONS, RESTARTS, LINE_STEPS = 500, 5, 40
+# A restart that gains fewer nats than this is the last.
+SMALLEST_GAIN = 1e-9
 # How far the search may go, in units of the spread: a density that grows for ever has no mode.
 FAR = 1e6
 # What the search is told where the density vanishes.
@@ -85,21 +88,23 @@ def search(target: Target, starts: Array, spreads: Array, work: Work) -> Modes:
 def _climbed(minimize: Any, target: Target, place: Array, spread: Array) -> tuple[Array, float]:
     """Return the end of a climb and minus its log density.
 
-    A step that a flat stretch made too long can end the search early; it then goes on from
-    there with a short step.
+    Without bounds the first step is no longer than the spread; with bounds it would be the whole
+    gradient, which of a concentrated density ends anywhere. A step that a flat stretch made too
+    long can end the search early; it then goes on from there with a short step.
     """
     value = NOTHING
     for _ in range(RESTARTS):
+        descent = Descent(target, spread)
         found = minimize(
-            _descent(target, spread),
+            descent,
             place / spread,
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-FAR, FAR)] * target.d,
-            options={"maxiter": MOST_ITERATIONS, "ftol": 1e-12, "gtol": 1e-7},
+            options={"maxiter": MOST_ITERATIONS, "ftol": 1e-12, "gtol": 1e-7, "maxls": LINE_STEPS},
         )
-        place, value = found.x * spread, float(found.fun)
-        if found.success:
+        before, value = value, descent.value
+        place = descent.place * spread
+        if found.success or not before - value > SMALLEST_GAIN:
             break
     return place, value
 
@@ -151,17 +156,38 @@ def _is_peak(target: Target, place: Array, H: Array, spread: Array) -> bool:
     return bool(around.max() <= value[0] + CONVERGED)
 
 
-def _descent(target: Target, spread: Array) -> Callable[[Array], tuple[float, Array]]:
-    """Return the function to minimise: minus log p and its gradient, in units of the spread."""
+class Descent:
+    """Minus log p and its gradient, in units of the spread, for a minimiser; keeps the lowest.
 
-    def at(z: Array) -> tuple[float, Array]:
-        value, slope = values_at(target, (z * spread)[None])
-        gradient = -slope[0] * spread
-        if not (np.isfinite(value[0]) and np.isfinite(gradient).all()):
+    Where the density vanishes, has no value or lies too far out, the answer is a cone around the
+    lowest point so far, as steep as the function is there: a line search that meets it takes a
+    shorter step, where after a huge number it would give up.
+    """
+
+    def __init__(self, target: Target, spread: Array) -> None:
+        self.target, self.spread = target, spread
+        self.value, self.steepness = NOTHING, 1.0
+        self.place: Array = np.full(target.d, np.nan)
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        with np.errstate(all="ignore"):
+            value, slope = values_at(self.target, (z * self.spread)[None])
+            height, gradient = -float(value[0]), -slope[0] * self.spread
+            steepness = float(np.linalg.norm(gradient))
+        far = bool(np.abs(z).max() > FAR)
+        if far or not (math.isfinite(height) and math.isfinite(steepness)):
+            return self._cone(z)
+        if height < self.value:
+            self.value, self.place, self.steepness = height, z.copy(), steepness
+        return height, gradient
+
+    def _cone(self, z: Array) -> tuple[float, Array]:
+        way = z - self.place
+        length = float(np.linalg.norm(way))
+        if self.value == NOTHING or not 0 < length < math.inf:
             return NOTHING, np.zeros_like(z)
-        return -float(value[0]), gradient
-
-    return at
+        slope = max(self.steepness, 1.0)
+        return self.value + slope * length, slope * way / length
 
 
 def _apart(a: Array, b: Array, H: Array) -> float:

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 # Points of which the starts are chosen.
 POOL = 1000
+# Pools drawn from a box until enough of their points have a density.
+MOST_POOLS = 30
 # Distances from the origin where nothing is known of the target, and starts per start asked for.
 NEAREST, FARTHEST, MORE = 1e-2, 1e4, 2
 
@@ -72,7 +74,7 @@ def modes_of(
 def _pool(target: Target, params: Any, rng: np.random.Generator) -> tuple[Array, Array]:
     """Points to start at, and the unit of length around each."""
     if params.box:
-        pool = _box(target, params.box, rng)
+        pool = _in_box(target, params, rng)
     elif target.sample is not None:
         pool = drawn(target, POOL, rng)
     else:
@@ -80,6 +82,18 @@ def _pool(target: Target, params: Any, rng: np.random.Generator) -> tuple[Array,
         pool = rng.normal(size=(len(distances), target.d)) * distances
         return pool, np.broadcast_to(distances, pool.shape)
     return pool, np.broadcast_to(spread_of(pool), pool.shape)
+
+
+def _in_box(target: Target, params: Any, rng: np.random.Generator) -> Array:
+    """Points of the box at which there is a density; of more points where these are few."""
+    first = _box(target, params.box, rng)
+    found = first[np.isfinite(values_at(target, first)[0])]
+    for _ in range(MOST_POOLS):
+        if len(found) >= min(2 * params.starts, len(first)):
+            break
+        more = _box(target, params.box, rng)
+        found = np.concatenate([found, more[np.isfinite(values_at(target, more)[0])]])
+    return found if len(found) else first
 
 
 def _chosen(

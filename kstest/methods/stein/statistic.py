@@ -87,11 +87,13 @@ class Setup:
 
     They are fixed by simulated rows where the target can be sampled: then the kernel does not
     depend on the data, as the theory has it, and a whitening by few rows of the data, which
-    makes the test timid, is avoided.
+    makes the test timid, is avoided. `finest` is the narrowest bandwidth that does not see how
+    values were rounded.
     """
 
     frame: Frame
     bank: Bank
+    finest: float = 0.0
 
 
 def shuffled(
@@ -105,14 +107,16 @@ def shuffled(
     return order[rng.permutation(len(order))], rng
 
 
-def setup(Y: Array, target: Target | None, params: Any, rng: np.random.Generator) -> Setup:
+def setup(
+    Y: Array, target: Target | None, params: Any, rng: np.random.Generator, finest: float = 0.0
+) -> Setup:
     """Choose coordinates and bandwidths; Y (n, d) are the data's coordinates, in random order."""
     charts = target.charts if target else (Chart(),) * Y.shape[1]
     if target is not None and target.sample is not None and not target.fitted:
         rows = max(REFERENCE_ROWS, 2 * ROWS_PER_COLUMN * len(charts))
         Y = drawn(target, rows, rng)
     frame = Frame.of(Y, charts, params.scale)
-    return Setup(frame, bandwidths(Y, frame, params))
+    return Setup(frame, bandwidths(Y, frame, params, finest), finest)
 
 
 def drawn(target: Target, n: int, rng: np.random.Generator) -> Array:
@@ -124,7 +128,7 @@ def drawn(target: Target, n: int, rng: np.random.Generator) -> Array:
     return Y
 
 
-def bandwidths(Y: Array, frame: Frame, params: Any) -> Bank:
+def bandwidths(Y: Array, frame: Frame, params: Any, finest: float = 0.0) -> Bank:
     """Return the bandwidths asked for, or those of the rows Y (n, d), which lie in random order."""
     kernel, given = KERNELS[params.kernel], bandwidth_numbers(params.bandwidth)
     # Robust KSD is bounded at one bandwidth.
@@ -133,7 +137,7 @@ def bandwidths(Y: Array, frame: Frame, params: Any) -> Bank:
         return Bank(kernel, given)
     some = Y[np.linspace(0, len(Y) - 1, min(len(Y), DISTANCE_ROWS)).astype(np.int64)]
     points = frame.points(some, np.zeros_like(some))
-    return stein_bandwidths(kernel, points.embedded(), rule)
+    return stein_bandwidths(kernel, points.embedded(), rule, finest)
 
 
 def random_signs(
@@ -264,7 +268,7 @@ def _simulated(
         return made, made.frame.points(*target.unconstrain(target.sample(n, rng)))
     X, again = target.simulate(n, rng)
     Y, S = again.unconstrain(X)
-    own = setup(Y, again, params, rng)
+    own = setup(Y, again, params, rng, made.finest)
     return own, own.frame.points(Y, S)
 
 
