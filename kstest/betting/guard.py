@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from . import leaves
 from .rows import Rows
+from .starts import horizon
 
 Array = NDArray[np.float64]
 
@@ -77,6 +78,11 @@ def begin(rows: Rows) -> State:
     """The state before the first row; `rows` shows the columns."""
     series = min(MOST_SERIES, rows.values.shape[1] + rows.marks.shape[1])
     return State(0, 0, rows.values[:0], rows.marks[:0], np.zeros((series, 2, WAVES)))
+
+
+def tau(stride: int = 1) -> float:
+    """Windows within which late starts of a bet are about as dear as early ones; see `starts`."""
+    return horizon(SIZE * stride)
 
 
 def step(

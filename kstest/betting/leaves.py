@@ -452,31 +452,6 @@ def add_waves(ranks: Any, cosines: Any, sines: Any, keep: Any, waves: Any) -> No
 
 
 @leaf
-def mixture_path(log_factors: Any, log_wealth: Any, out: Any) -> None:
-    """Multiply the experts' wealth by their factors, round by round; out (n,): log of the mean.
-
-    Parameters
-    ----------
-    log_factors : float64 (n, E)
-    log_wealth : float64 (E,)
-        Changed in place.
-    """
-    n, E = log_factors.shape
-    for t in range(n):
-        top = -np.inf
-        for e in range(E):
-            log_wealth[e] += log_factors[t, e]
-            top = max(top, log_wealth[e])
-        total = 0.0
-        if top > -np.inf:
-            for e in range(E):
-                total += np.exp(log_wealth[e] - top)
-            out[t] = top + np.log(total / E)
-        else:
-            out[t] = -np.inf
-
-
-@leaf
 def starts_path(log_factors: Any, done: Any, tau: Any, begun: Any, out: Any) -> None:
     """The wealth of bets that may begin in any round, round by round; see `starts`.
 
