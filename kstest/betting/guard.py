@@ -4,12 +4,17 @@ A block bet needs that the rows of *one* margin are exchangeable within a block 
 margins follow the clock, a season say, they look dependent, and that evidence grows without end.
 The guard bets against exactly this need, for each margin by itself, with blocks of its own of SIZE
 rows: under "this margin is exchangeable within blocks" its wealth is an e-process by the proof in
-`blocks`, with S(pi) one of three statistics of the margin's ranks r within the block:
+`blocks`, with S(pi) a statistic of ranks r of the margin's rows within the block. The ranks are
+those of the values, and those of their distances from the median of the block: a season, memory
+(GARCH, switching) or drift of the *spread* leaves the values' ranks without a pattern, and yet two
+sides that share it look dependent. Both are symmetric in the rows of the block, as the proof needs.
 
 - neighbours: sum_i r_pi(i) r_pi(i+1), for memory and slow drift;
 - forecast: sum_i r_pi(i) f(t_i), with f the waves that earlier blocks followed, weighted by their
   power (a learned season; only the time of a row is looked at, so f is fixed given the past);
-- wave: the largest periodogram ordinate of the block, for fast seasons.
+- wave: the largest periodogram ordinate of the block, for fast seasons;
+- apart: sum_{i<j} w_{j-i} r_pi(i) r_pi(j), with w_k what earlier blocks have of products of rows k
+  apart, from a guess to begin with: the pattern in a block as a whole.
 
 z-scores are taken over the M + 1 arrangements drawn, which is symmetric in them. The e-value
 against "at least one margin is exchangeable" is the smaller of the two wealths. It flags at FLAG;
@@ -38,13 +43,15 @@ DOUBT = 1.0
 # Before this row nothing is decided: the guard has then seen four blocks.
 LEAST_ROWS = 64
 ARRANGEMENTS = 99
-STRENGTHS = np.array([[0.5, 1.0, 2.0], [0.5, 1.0, 2.0], [0.25, 0.5, 1.0]])
-# Places and sizes, see `_looks`.
+STRENGTHS = np.array([[0.5, 1.0, 2.0], [0.5, 1.0, 2.0], [0.25, 0.5, 1.0], [0.5, 1.0, 2.0]])
+# Ranks of values and of distances, see `_looks`.
 LOOKS = 2
 EXPERTS = LOOKS * STRENGTHS.size
 WAVES = 64
-# Rows after which what was learned of a season counts half.
+# Rows after which what was learned counts half.
 HALF_LIFE = 128.0
+# What is guessed of products 1, 2, ... rows apart, in rows; a guess of slow memory.
+GUESS = 8.0 * 0.7 ** np.arange(SIZE - 1)
 # Columns that are looked at by themselves; of more, random sums are.
 MOST_SERIES = 8
 _ANGULAR = np.pi * (np.arange(WAVES) + 0.5) / WAVES
@@ -67,6 +74,8 @@ class State:
         The rows after `start`.
     waves : ndarray (LOOKS, Q, 2, F)
         Sums over earlier rows of rank times wave.
+    lags : ndarray (LOOKS, SIZE - 1)
+        Sums over earlier rows of products of ranks 1, 2, ... rows apart.
     """
 
     start: int
@@ -74,12 +83,20 @@ class State:
     values: Array
     marks: NDArray[np.uint64]
     waves: Array
+    lags: Array
 
 
 def begin(rows: Rows) -> State:
     """The state before the first row; `rows` shows the columns."""
     series = min(MOST_SERIES, rows.values.shape[1] + rows.marks.shape[1])
-    return State(0, 0, rows.values[:0], rows.marks[:0], np.zeros((LOOKS, series, 2, WAVES)))
+    return State(
+        0,
+        0,
+        rows.values[:0],
+        rows.marks[:0],
+        np.zeros((LOOKS, series, 2, WAVES)),
+        np.zeros((LOOKS, SIZE - 1)),
+    )
 
 
 def tau(stride: int = 1) -> float:
@@ -101,13 +118,13 @@ def step(
     """
     rows = Rows(state.values, state.marks).followed_by(rows)
     series = np.hstack([rows.values, rows.marks.astype(np.float64)])
-    waves, length = state.waves.copy(), SIZE * stride
+    waves, lags, length = state.waves.copy(), state.lags.copy(), SIZE * stride
     count = len(rows) // length
     factors = np.empty((count, EXPERTS))
     for k in range(count):
         window = series[k * length : (k + 1) * length]
         number = state.windows + k
-        factors[k] = _window(window, state.start + k * length, waves, seed, number, stride)
+        factors[k] = _window(window, state.start + k * length, waves, lags, seed, number, stride)
     used = count * length
     ends = state.start + length * np.arange(1, count + 1, dtype=np.int64)
     state = replace(
@@ -117,11 +134,14 @@ def step(
         values=rows.values[used:].copy(),
         marks=rows.marks[used:].copy(),
         waves=waves,
+        lags=lags,
     )
     return state, ends, factors
 
 
-def _window(series: Array, start: int, waves: Array, seed: int, number: int, stride: int) -> Array:
+def _window(
+    series: Array, start: int, waves: Array, lags: Array, seed: int, number: int, stride: int
+) -> Array:
     """Log factors of one window; `waves` learns from it."""
     out = np.empty((stride, LOOKS, *STRENGTHS.shape))
     order = np.empty((ARRANGEMENTS + 1, SIZE), np.int64)
@@ -131,13 +151,14 @@ def _window(series: Array, start: int, waves: Array, seed: int, number: int, str
         looks = _looks(series[k::stride], waves.shape[1])
         leaves.permutations(np.uint64(seed), np.uint64(number * stride + k), order)
         for what, ranks in enumerate(looks):
-            found = waves[what], order, STRENGTHS, out[k, what]
+            found = waves[what], lags[what] + GUESS, order, STRENGTHS, out[k, what]
             leaves.serial_block(ranks, cosines, sines, _FAST_WAVES, *found)
         learned.append((looks, cosines, sines))
     for k, (looks, cosines, sines) in enumerate(learned):
         keep = 0.5 ** (SIZE * stride / HALF_LIFE) if k == 0 else 1.0
         for what, ranks in enumerate(looks):
             leaves.add_waves(ranks, cosines, sines, keep, waves[what])
+            leaves.add_lags(ranks, keep, lags[what])
     flat = out.reshape(stride, -1)
     if stride == 1:
         return np.asarray(flat[0])

@@ -58,6 +58,10 @@ class Design:
         return bets.experts(self.used_bet)
 
     @property
+    def games(self) -> int:
+        return 1
+
+    @property
     def tau(self) -> float:
         return TAU
 

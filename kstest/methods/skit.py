@@ -257,6 +257,7 @@ def _design(params: Params) -> blocks.Design | pairs.Design:
         scale=params.scale,
         bandwidths=both,
         seed=params.seed,
+        lagged=params.guard == "on" and not params.detect,
     )
 
 

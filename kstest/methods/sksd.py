@@ -246,7 +246,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 def result(state: State) -> Result:
     """Return what is known so far."""
     core, params = state.core, state.params
-    found, explanation = course.finding(core, params, True, _SUMMARIES, "rows")
+    found, explanation = course.finding(core, params, True, _SUMMARIES, "rows", stein.TAU)
     d = state.target.d
     return Result(
         method="sksd",

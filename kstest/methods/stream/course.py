@@ -123,7 +123,12 @@ def flagged(core: Course) -> bool:
 
 
 def finding(
-    core: Course, params: Any, begun: bool, words: Mapping[str, str], unit: str = "blocks"
+    core: Course,
+    params: Any,
+    begun: bool,
+    words: Mapping[str, str],
+    unit: str = "blocks",
+    tau: float | None = None,
 ) -> tuple[Verdict, dict[str, Any]]:
     """Verdict and explanation.
 
@@ -137,6 +142,8 @@ def finding(
         A summary for every verdict, and for "alarm".
     unit : {'blocks', 'rows'}
         What is a round.
+    tau : float or None
+        See `detection.evidence`.
     """
     found: Verdict = "not rejected" if begun and core.rounds else "no verdict"
     if core.alarmed:
@@ -150,7 +157,9 @@ def finding(
     if core.detector is not None:
         explanation["detector"] = detection.alarms(core.detector, params, core.used, unit)
     if core.wealth is not None:
-        explanation["evidence"] = detection.evidence(core.wealth, params.alpha, core.used, core.row)
+        explanation["evidence"] = detection.evidence(
+            core.wealth, params.alpha, core.used, core.row, None if core.verdict else tau
+        )
     return found, explanation
 
 
