@@ -54,3 +54,42 @@ def block_e_values(cos_sin_x, cos_sin_y, past_x, past_y, orders, strengths):
     sd = math.sqrt((G**2).sum() / (B - 1))
     z = scores / sd
     return [math.exp(c * z[0]) / np.mean(np.exp(c * z)) for c in strengths]
+
+
+def wealth_of_all_starts(factors, tau, first_share=0.5):
+    """W_t by its definition: for every start the money that begins there, and its products."""
+    n, experts = factors.shape
+
+    def waiting(t):
+        return (1 - first_share) / (1 + math.log(1 + t / tau)) if t else 1.0
+
+    found = []
+    for t in range(1, n + 1):
+        total = waiting(t)
+        for j in range(1, t + 1):
+            products = [math.prod(factors[j - 1 : t, e]) for e in range(experts)]
+            total += (waiting(j - 1) - waiting(j)) * sum(products) / experts
+        found.append(total)
+    return np.array(found)
+
+
+def neighbour_scores(G, orders):
+    """`near` and `beyond` of every arrangement, by their definition; G (B, B) as it is."""
+    B = len(G)
+    G = G - G.mean(axis=0) - G.mean(axis=1)[:, None] + G.mean()
+    near, beyond = [], []
+    for order in orders:
+        at = G[:, order]
+        apart = [
+            sum(at[i, j] for i in range(B) for j in (i - k, i + k) if 0 <= j < B)
+            for k in range(1, 8)
+        ]
+        near.append(sum(0.8**k * part for k, part in enumerate(apart)))
+        beyond.append(np.trace(at) - B / (2 * (B - 1)) * apart[0])
+    return np.array(near), np.array(beyond)
+
+
+def e_value(z, strength):
+    """exp(c z_0) / mean exp(c z_m) of scores in units of their spread."""
+    z = (z - np.mean(z)) / np.std(z)
+    return math.exp(strength * z[0]) / np.mean(np.exp(strength * z))

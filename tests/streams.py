@@ -120,6 +120,84 @@ def local(rng, n):
     return x, np.where(inside, y, rng.normal(0, 0.5, n))
 
 
+def season_of_spread(period, log_sd=1.0, mean=0.0):
+    """Both sides with standard deviation exp(log_sd sin(2 pi t / period)), and a common mean."""
+
+    def make(rng, n):
+        wave = np.sin(2 * np.pi * np.arange(n) / period)
+        x, y = rng.normal(size=(2, n))
+        return mean * wave + np.exp(log_sd * wave) * x, mean * wave + np.exp(log_sd * wave) * y
+
+    return make
+
+
+def garch(common, a=0.2, b=0.79):
+    """Volatility of each side from its own past, or of both from the past of both."""
+
+    def make(rng, n):
+        noise, early = rng.normal(size=(2, n + 200)), 200
+        out, v = np.empty_like(noise), np.ones(2)
+        for t in range(n + early):
+            out[:, t] = np.sqrt(v) * noise[:, t]
+            square = out[:, t] ** 2
+            v = 1 - a - b + a * (square.mean() if common else square) + b * v
+        return out[0, early:], out[1, early:]
+
+    return make
+
+
+def switching(common, chance=0.05, ratio=5.0):
+    """Spread 1 or `ratio`, each for 1 / chance rows on average."""
+
+    def regimes(rng, n):
+        return (np.cumsum(rng.random(n) < chance) + rng.integers(2)) % 2
+
+    def make(rng, n):
+        x, y = rng.normal(size=(2, n))
+        first = regimes(rng, n)
+        second = first if common else regimes(rng, n)
+        return x * np.where(first, ratio, 1), y * np.where(second, ratio, 1)
+
+    return make
+
+
+def drift_of_spread(rng, n):
+    x, y = rng.normal(size=(2, n)) * np.exp(2 * np.arange(n) / n)
+    return x, y
+
+
+def step_of_spread(rng, n):
+    x, y = rng.normal(size=(2, n)) * np.where(np.arange(n) >= n // 2, 5, 1)
+    return x, y
+
+
+def product(rng, n):
+    """y = x e: dependent in spread only, rows independent of each other."""
+    x = rng.normal(size=n)
+    return x, x * rng.normal(size=n)
+
+
+def common_size(rng, n):
+    """Both with a size of the row's own."""
+    x, y = rng.normal(size=(2, n)) * np.exp(rng.normal(size=n))
+    return x, y
+
+
+# Both sides volatile, and independent given the time: dependent is wrong, no verdict is right.
+SPREADS = {
+    "season 7 of spread": season_of_spread(7),
+    "season 12 of spread": season_of_spread(12),
+    "season 24 of spread": season_of_spread(24),
+    "season 100 of spread": season_of_spread(100),
+    "season 24 of mean and spread": season_of_spread(24, mean=1.0),
+    "GARCH": garch(common=False),
+    "GARCH, common": garch(common=True),
+    "switching": switching(common=False),
+    "switching, common": switching(common=True),
+    "drift of spread": drift_of_spread,
+    "step of spread": step_of_spread,
+}
+DEPENDENT_SPREADS = {"product": product, "common size": common_size}
 # Independent given the time of the row, so no "dependent" is right.
 NULLS = {
     "gauss": gaussian(0.0),

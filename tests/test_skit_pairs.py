@@ -14,7 +14,10 @@ from test_state import answer, answer_show, core, run
 import kstest
 from kstest.betting import ebh
 from kstest.errors import UsageError
+from kstest.methods import skit
 from kstest.report import render
+from kstest.sources import samples_from_objects
+from kstest.sources.options import ReadOptions
 
 
 def table(n=1500, seed=0):
@@ -61,6 +64,36 @@ def test_ebh_is_its_definition(rng):
 def test_ebh_treats_equal_e_values_alike():
     assert ebh.rejected(np.log([30.0, 30.0]), np.log(20)).all()
     assert not ebh.rejected(np.log([30.0, 10.0]), np.log(20)).any()
+
+
+def test_thresholds_of_ebh_are_where_it_rejects(rng):
+    """The smallest e-value of one hypothesis, the others as they are, by trying them all."""
+    for _ in range(50):
+        e, level = np.exp(rng.normal(2, 2, size=rng.integers(1, 7))), np.log(20)
+        m = len(e)
+        least = np.exp(ebh.thresholds(m, level))
+        np.testing.assert_allclose(least, 20 * m / np.arange(1, m + 1))
+        for j, needed in enumerate(np.exp(ebh.needed(np.log(e), level))):
+            for factor, rejects in ((1 + 1e-9, True), (1 - 1e-9, False)):
+                other = e.copy()
+                other[j] = needed * factor
+                assert ebh.rejected(np.log(other), level)[j] == rejects
+
+
+def test_thresholds_are_printed_drawn_and_in_the_json():
+    data = TABLE[["a", "b", "c"]]
+    found = kstest.skit(data, all_pairs=True)
+    evidence = found.explanation["evidence"]
+    assert evidence["pair_thresholds"] == pytest.approx([60, 30, 20])
+    needed = {pair: row["e_value_needed"] for pair, row in pairs_of(found).items()}
+    assert needed == pytest.approx({("a", "b"): 60, ("a", "c"): 30, ("b", "c"): 30})
+    text = " ".join(render(found, "text").split())
+    assert "one pair needs 60, 30 each for 2, 20 each for all 3" in text
+    params = skit.Params(all_pairs=True)
+    (sample,), _ = samples_from_objects({"data": data}, ReadOptions())
+    panel = skit.picture([sample], params, found).panels[0]
+    words = " ".join(panel.notes if hasattr(panel, "notes") else panel.words)
+    assert "60 for one pair, 30 each for two, 20 each for all 3" in words
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import leaves
+from . import lagged, leaves
 from .features import RUNGS, Circle, Scale, learn_scale, points
 from .rows import Rows
+from .starts import horizon
 
 Array = NDArray[np.float64]
 
@@ -93,6 +94,8 @@ class Design:
     seed : int
     marks : int
         Columns of categories, where the design has to say so.
+    lagged : bool
+        Whether rows near each other are bet on too, see `lagged`.
     """
 
     size: int = 16
@@ -104,10 +107,21 @@ class Design:
     bandwidths: tuple[float | None, float | None] = (None, None)
     seed: int = 0
     marks: int = 0
+    lagged: bool = False
+
+    @property
+    def games(self) -> int:
+        """Wealths that come from a block, of `experts` each."""
+        return lagged.GAMES if self.lagged else 1
 
     @property
     def experts(self) -> int:
         return len(self.half_lives) * RUNGS * len(STRENGTHS)
+
+    @property
+    def tau(self) -> float:
+        """Windows within which late starts are about as dear as early ones; see `starts`."""
+        return horizon(self.stride * self.size)
 
     def window(self, number: int) -> int:
         """Rows per block of window `number`, counted from 0."""
@@ -170,8 +184,8 @@ def step(design: Design, state: State, x: Rows, y: Rows) -> tuple[State, NDArray
     state : State
     ends : ndarray of int64 (t,)
         Rows of the stream up to the end of each window that was completed.
-    log_factors : ndarray (t, E)
-        The log e-values of these windows, for every expert.
+    log_factors : ndarray (t, games E)
+        The log e-values of these windows, for every expert of every game.
     """
     x = Rows(state.x_values, state.x_marks).followed_by(x)
     y = Rows(state.y_values, state.y_marks).followed_by(y)
@@ -182,7 +196,11 @@ def step(design: Design, state: State, x: Rows, y: Rows) -> tuple[State, NDArray
     used = 0
     if state.x_scale is None:
         if len(x) < WARM_UP:
-            return _keeping(state, x, y, 0), np.empty(0, np.int64), np.empty((0, design.experts))
+            return (
+                _keeping(state, x, y, 0),
+                np.empty(0, np.int64),
+                np.empty((0, design.games * design.experts)),
+            )
         state = _warmed(design, state, x[:WARM_UP], y[:WARM_UP])
         used = WARM_UP
     circles = _circles(design, state, x, y)
@@ -203,7 +221,7 @@ def step(design: Design, state: State, x: Rows, y: Rows) -> tuple[State, NDArray
             ends.append(state.start + used)
             state = replace(state, windows=state.windows + 1)
             rows = design.stride * design.window(state.windows)
-    found = np.array(bets).reshape(len(bets), design.experts)
+    found = np.array(bets).reshape(len(bets), design.games * design.experts)
     return _keeping(state, x, y, used), np.array(ends, np.int64), found
 
 
@@ -248,7 +266,7 @@ def _window(design: Design, state: State, x: Array, y: Array) -> Array:
     x_points, y_points = points(x), points(y)
     orders = arrangements(design, state.windows)
     witness = state.joint, state.first, state.second, state.weight
-    out = factors(orders, x_points, y_points, witness)
+    out = factors(design, orders, x_points, y_points, witness)
     _learn(design, state, x_points, y_points)
     return out
 
@@ -263,15 +281,17 @@ def arrangements(design: Design, number: int) -> NDArray[np.int64]:
 
 
 def factors(
+    design: Design,
     orders: NDArray[np.int64],
     x: tuple[Array, Array],
     y: tuple[Array, Array],
     witness: tuple[Array, Array, Array, Array],
 ) -> Array:
-    """Log factors of one window for every expert, (E,).
+    """Log factors of one window for every expert of every game, (games E,).
 
     Parameters
     ----------
+    design : Design
     orders : ndarray of int64 (stride, M + 1, B)
     x, y : two ndarrays each (R, stride B, D)
         Features of the window's rows.
@@ -279,10 +299,13 @@ def factors(
         `joint`, `first`, `second` and `weight` of a `State`.
     """
     L = len(orders)
-    out = np.empty((L, *witness[0].shape[:2], len(STRENGTHS)))
+    out = np.empty((L, design.games, *witness[0].shape[:2], len(STRENGTHS)))
     for k in range(L):
         parts = (np.ascontiguousarray(part[:, k::L]) for part in (*x, *y))
-        leaves.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k])
+        if design.lagged:
+            leaves.lagged_block(*parts, *witness, orders[k], STRENGTHS, out[k])
+        else:
+            leaves.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k, 0])
     if L == 1:
         return out.reshape(-1)
     flat = out.reshape(L, -1)

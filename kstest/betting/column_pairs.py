@@ -13,8 +13,9 @@ depend on each other. After every block the pairs are
 
 - without a verdict from the row on where the guard has flagged both columns; their evidence counts
   as at most 1 from then on;
-- in doubt while both columns have a guard wealth of at least `guard.DOUBT`, or before row
-  `guard.LEAST_ROWS`: their evidence counts as at most 1 for as long;
+- in doubt while both columns have a guard wealth of at least `guard.DOUBT`, while the dependence
+  may go with the time (`lagged.sure`), or before row `guard.LEAST_ROWS`: their evidence counts as
+  at most 1 for as long;
 - rejected where `ebh.rejected` says so of this evidence. A rejected pair is stopped: it keeps the
   wealth it has, and takes no more work.
 
@@ -34,7 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blocks, ebh, guard, leaves
+from . import blocks, ebh, guard, lagged, leaves, starts
 from .blocks import Design
 from .column_margins import Margin, Side
 from .features import RUNGS, points
@@ -59,8 +60,10 @@ class State:
     open : ndarray of int64 (a,)
         Pairs that are not decided, in the order of `pairs`.
     joint : ndarray (a, H, R, 2, D)
-    experts : ndarray (a, E)
-        Log wealths of the experts of open pairs.
+    experts : ndarray (a, games, E)
+        Log wealths of what the experts of open pairs have begun to bet.
+    near, beyond : ndarray (m,)
+        Log wealths of `lagged`; 0 where the design has none.
     log_e, largest : ndarray (m,)
         Log wealth of every pair now, or where it was decided, and its maximum, at least 0.
     outcome : ndarray of int64 (m,)
@@ -82,6 +85,8 @@ class State:
     joint: Array
     experts: Array
     log_e: Array
+    near: Array
+    beyond: Array
     largest: Array
     outcome: Index
     row: Index
@@ -107,7 +112,7 @@ def begin(design: Design, columns: Sequence[Rows], guarded: bool) -> State:
                 None,
                 np.zeros(shape),
                 guard.begin(rows) if guarded else None,
-                np.zeros(guard.EXPERTS),
+                starts.begin(guard.EXPERTS),
             )
             for rows in part
         )
@@ -121,8 +126,10 @@ def begin(design: Design, columns: Sequence[Rows], guarded: bool) -> State:
         seconds=sides[1],
         open=np.arange(m),
         joint=np.zeros((m, *shape)),
-        experts=np.zeros((m, design.experts)),
+        experts=np.tile(starts.begin(design.experts), (m, design.games, 1)),
         log_e=np.zeros(m),
+        near=np.zeros(m),
+        beyond=np.zeros(m),
         largest=np.zeros(m),
         outcome=np.zeros(m, np.int64),
         row=np.zeros(m, np.int64),
@@ -136,6 +143,7 @@ def counted(state: State, row: int, guarded: bool) -> Array:
     doubt = state.outcome == UNSOUND
     if guarded:
         unsure = (state.guards >= math.log(guard.DOUBT)).all(axis=1) | (row < guard.LEAST_ROWS)
+        unsure |= ~lagged.sure(state.near, state.beyond)
         doubt = doubt | (unsure & (state.outcome == OPEN))
     return np.where(doubt, np.minimum(state.log_e, 0.0), state.log_e)
 
@@ -187,6 +195,7 @@ class _Table:
         self.state, self.open, self.pairs = state, state.open, pairs(len(columns))
         self.joint, self.experts = state.joint.copy(), state.experts.copy()
         self.log_e, self.largest = state.log_e.copy(), state.largest.copy()
+        self.near, self.beyond = state.near.copy(), state.beyond.copy()
         self.outcome, self.row = state.outcome.copy(), state.row.copy()
         self.guards, self.flagged = state.guards.copy(), state.flagged.copy()
         self.weight = state.weight.copy()
@@ -250,13 +259,15 @@ class _Table:
     def bet(self) -> None:
         """Settle the bets on the block that has ended, and learn from it."""
         orders = blocks.arrangements(self.design, self.windows)
-        value = np.empty(1)
+        wealths = (self.log_e, self.near, self.beyond)[: self.design.games]
         for k, pair in zip(self.place, self.open, strict=True):
             x, y = self.both(int(pair))
             witness = self.joint[k], x.sums, y.sums, self.weight
-            factors = blocks.factors(orders, x.points, y.points, witness)
-            leaves.mixture_path(factors[None], self.experts[k], value)
-            self.log_e[pair] = value[0]
+            factors = blocks.factors(self.design, orders, x.points, y.points, witness)
+            parts = np.split(factors[None], self.design.games, axis=1)
+            for begun, part, log_e in zip(self.experts[k], parts, wealths, strict=True):
+                more = starts.settle(begun, self.windows, part, self.design.tau)
+                begun[:], log_e[pair] = more[0], more[1][0]
         self.largest = np.maximum(self.largest, self.log_e)
         self.learn(orders.shape[0] * orders.shape[2])
 
@@ -288,7 +299,14 @@ class _Table:
 
     def decide(self, end: int, level: float, guarded: bool) -> float:
         """e-BH over the evidence after a block; returns log of the largest k e_(k) / m."""
-        now = replace(self.state, log_e=self.log_e, guards=self.guards, outcome=self.outcome)
+        now = replace(
+            self.state,
+            log_e=self.log_e,
+            near=self.near,
+            beyond=self.beyond,
+            guards=self.guards,
+            outcome=self.outcome,
+        )
         evidence = counted(now, end, guarded)
         found = ebh.rejected(evidence, level)
         self.close(found[self.open], REJECTED, end)
@@ -317,6 +335,8 @@ class _Table:
             self.joint[self.place],
             self.experts[self.place],
             self.log_e,
+            self.near,
+            self.beyond,
             self.largest,
             self.outcome,
             self.row,

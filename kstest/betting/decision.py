@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import lagged
 from .guard import DOUBT, FLAG, LEAST_ROWS
 
 Array = NDArray[np.float64]
@@ -47,7 +48,12 @@ class Look:
 
 
 def decide(
-    level: float, test: Look, largest: float, watch: Watch | None, margins: tuple[Look, Look] | None
+    level: float,
+    test: Look,
+    largest: float,
+    watch: Watch | None,
+    margins: tuple[Look, Look] | None,
+    neighbours: tuple[Array, Array] | None = None,
 ) -> tuple[str, int]:
     """Return the first decision among new evidence: ("", 0), ("rejected", row), ("unsound", row).
 
@@ -61,11 +67,14 @@ def decide(
     watch : Watch or None
         The guard before; None where there is no guard.
     margins : two Looks, or None
+    neighbours : two ndarrays (t,), or None
+        The log wealths `near` and `beyond` of `lagged` at the ends of `test`.
 
     Notes
     -----
-    At one row the guard comes first. A rejection waits for row `LEAST_ROWS`, and while both margins
-    are in doubt; waiting for something else than more evidence cannot make it more likely.
+    At one row the guard comes first. A rejection waits for row `LEAST_ROWS`, while both margins
+    are in doubt, and while the dependence may go with the time (`lagged.sure`); waiting for
+    something else than more evidence cannot make it more likely.
     """
     crossed = np.maximum.accumulate(np.concatenate([[largest], test.log_e]))[1:] >= level
     if watch is None or margins is None:
@@ -79,6 +88,8 @@ def decide(
         ]
     )
     sure = (now < math.log(DOUBT)).any(axis=0)
+    if neighbours is not None:
+        sure &= lagged.sure(*neighbours)
     rows = test.ends[crossed & sure & (test.ends >= LEAST_ROWS)]
     rejected = int(rows[0]) if len(rows) else 0
     if unsound and (not rejected or unsound <= rejected):

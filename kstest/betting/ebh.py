@@ -82,6 +82,52 @@ def rejected(log_e: Array, level: float) -> NDArray[np.bool_]:
     return np.asarray(-adjusted(log_e) >= level)
 
 
+def thresholds(m: int, level: float) -> Array:
+    """log of the e-value that each of the k largest of m must reach for k rejections, k = 1 to m.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.exp(thresholds(3, np.log(20))).round(6).tolist()
+    [60.0, 30.0, 20.0]
+    """
+    return level + math.log(m) - np.log(np.arange(1, m + 1))
+
+
+def needed(log_e: Array, level: float) -> Array:
+    """log of the e-value from which on each hypothesis is rejected, with the others as they are.
+
+    Parameters
+    ----------
+    log_e : ndarray (m,)
+    level : float
+        log(1 / alpha).
+
+    Returns
+    -------
+    ndarray (m,)
+
+    Examples
+    --------
+    One that stands beside a rejection needs less:
+
+    >>> import numpy as np
+    >>> np.exp(needed(np.log([100.0, 25.0, 1.0]), np.log(20))).round(6).tolist()
+    [60.0, 30.0, 30.0]
+    """
+    least = thresholds(len(log_e), level)
+    order = np.argsort(-log_e, kind="stable")
+    downwards, out = log_e[order], np.empty(len(log_e))
+    # For k rejections the (k - 1)-th largest of the others must reach the threshold of k. It is at
+    # k - 1 where it stands before the one in question, else at k.
+    before = np.concatenate([[np.inf], downwards[:-1]]) >= least
+    behind = downwards >= least
+    for place, one in enumerate(order):
+        reached = np.where(np.arange(len(least)) <= place, before, behind)
+        out[one] = least[np.flatnonzero(reached)[-1]]
+    return out
+
+
 def _steps(downwards: Array) -> Array:
     """log(k e_(k) / m) for k = 1 to m."""
     m = len(downwards)

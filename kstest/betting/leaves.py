@@ -23,6 +23,11 @@ TO_UNIT = 2.0**-53
 # Beyond this many units a value is compressed logarithmically, as in `kstest.kernels.scaling`.
 FAR = 1e6
 LARGEST = 1.7e308
+# Rows that are near each other, and how the weight falls with each row more.
+NEAR = 7
+FADING = 0.8
+# The share of the money that is bet from the first round on; see `starts`.
+FIRST_SHARE = 0.5
 
 
 @inline
@@ -176,6 +181,85 @@ def arrangement_scores(G: Any, order: Any, z: Any) -> Any:
     return True
 
 
+@inline
+def joint_matrix(
+    cx: Any, sx: Any, cy: Any, sy: Any, joint: Any, first: Any, second: Any, n: Any,
+    P: Any, Q: Any, G: Any,
+) -> None:  # fmt: skip
+    """The witness of `joint_block` at all pairs of rows, G (B, B), for one of its sums."""
+    B, D = cx.shape
+    for i in range(B):
+        for d in range(D):
+            a, b = first[0, d], first[1, d]
+            c, s = second[0, d], second[1, d]
+            # The empirical joint characteristic function less the product of the margins.
+            re = joint[0, d] / n - (a * c - b * s) / (n * n)
+            im = joint[1, d] / n - (a * s + b * c) / (n * n)
+            P[d] = re * cx[i, d] + im * sx[i, d]
+            Q[d] = re * sx[i, d] - im * cx[i, d]
+        for j in range(B):
+            g = 0.0
+            for d in range(D):
+                g += P[d] * cy[j, d] - Q[d] * sy[j, d]
+            G[i, j] = g
+
+
+@inline
+def neighbour_scores(G: Any, order: Any, z: Any) -> None:
+    """Sums of G over rows near each other, z[0], and over same less next rows, z[1]; z (2, M)."""
+    B = G.shape[0]
+    for m in range(order.shape[0]):
+        same = 0.0
+        for i in range(B):
+            same += G[i, order[m, i]]
+        near = 0.0
+        after = 0.0
+        for k in range(1, min(NEAR, B - 1) + 1):
+            part = 0.0
+            for i in range(B - k):
+                part += G[i, order[m, i + k]] + G[i + k, order[m, i]]
+            if k == 1:
+                after = part
+            near += part * FADING ** (k - 1)
+        z[0, m] = near
+        z[1, m] = same - 0.5 * after * B / (B - 1.0)
+
+
+@leaf
+def lagged_block(
+    cx: Any, sx: Any, cy: Any, sy: Any, joint: Any, first: Any, second: Any, weight: Any,
+    order: Any, strengths: Any, out: Any,
+) -> None:  # fmt: skip
+    """Log e-values of one block, of `joint_block` and of two more statistics; see `lagged`.
+
+    Parameters are those of `joint_block`, but for out, float64 (3, H, R, K): same rows, rows near
+    each other, same rows beyond the next ones.
+    """
+    H, R, _, D = joint.shape
+    B = cx.shape[1]
+    M = order.shape[0]
+    G = np.empty((B, B))
+    z = np.empty(M)
+    near = np.empty((2, M))
+    P, Q = np.empty(D), np.empty(D)
+    for h in range(H):
+        for r in range(R):
+            joint_matrix(
+                cx[r], sx[r], cy[r], sy[r], joint[h, r], first[h, r], second[h, r], weight[h],
+                P, Q, G,
+            )  # fmt: skip
+            if not arrangement_scores(G, order, z):
+                out[:, h, r, :] = 0.0
+                continue
+            log_e_values(z, strengths, out[0, h, r])
+            neighbour_scores(G, order, near)
+            for k in range(2):
+                if standardised(near[k]):
+                    log_e_values(near[k], strengths, out[k + 1, h, r])
+                else:
+                    out[k + 1, h, r, :] = 0.0
+
+
 @leaf
 def joint_block(
     cx: Any, sx: Any, cy: Any, sy: Any, joint: Any, first: Any, second: Any, weight: Any,
@@ -201,22 +285,11 @@ def joint_block(
     z = np.empty(order.shape[0])
     P, Q = np.empty(D), np.empty(D)
     for h in range(H):
-        n = weight[h]
         for r in range(R):
-            for i in range(B):
-                for d in range(D):
-                    a, b = first[h, r, 0, d], first[h, r, 1, d]
-                    c, s = second[h, r, 0, d], second[h, r, 1, d]
-                    # The empirical joint characteristic function less the product of the margins.
-                    re = joint[h, r, 0, d] / n - (a * c - b * s) / (n * n)
-                    im = joint[h, r, 1, d] / n - (a * s + b * c) / (n * n)
-                    P[d] = re * cx[r, i, d] + im * sx[r, i, d]
-                    Q[d] = re * sx[r, i, d] - im * cx[r, i, d]
-                for j in range(B):
-                    g = 0.0
-                    for d in range(D):
-                        g += P[d] * cy[r, j, d] - Q[d] * sy[r, j, d]
-                    G[i, j] = g
+            joint_matrix(
+                cx[r], sx[r], cy[r], sy[r], joint[h, r], first[h, r], second[h, r], weight[h],
+                P, Q, G,
+            )  # fmt: skip
             if arrangement_scores(G, order, z):
                 log_e_values(z, strengths, out[h, r])
             else:
@@ -371,8 +444,8 @@ def centred_ranks(series: Any, out: Any) -> None:
 
 @leaf
 def serial_block(
-    ranks: Any, cosines: Any, sines: Any, fast: Any, waves: Any, order: Any, strengths: Any,
-    out: Any,
+    ranks: Any, cosines: Any, sines: Any, fast: Any, waves: Any, lags: Any, order: Any,
+    strengths: Any, out: Any,
 ) -> None:  # fmt: skip
     """Log e-values of one block of a margin whose rows depend on their place; see `guard`.
 
@@ -386,15 +459,17 @@ def serial_block(
         Cosines, then sines, of waves that fit into a block, from its first row.
     waves : float64 (Q, 2, F)
         Sums over earlier rows of rank times wave.
+    lags : float64 (B - 1,)
+        Weights of the products of ranks 1, 2, ... rows apart.
     order : int64 (M + 1, B)
-    strengths : float64 (3, K)
-        For the three statistics.
-    out : float64 (3, K)
+    strengths : float64 (4, K)
+        For the four statistics.
+    out : float64 (4, K)
     """
     Q, B = ranks.shape
     W = fast.shape[1] // 2
     M = order.shape[0]
-    z = np.empty((3, M))
+    z = np.empty((4, M))
     forecast = np.zeros((Q, B))
     for c in range(Q):
         for f in range(cosines.shape[0]):
@@ -408,6 +483,7 @@ def serial_block(
     for m in range(M):
         near = 0.0
         like = 0.0
+        apart = 0.0
         power_at[:] = 0.0
         for c in range(Q):
             for i in range(B):
@@ -415,6 +491,9 @@ def serial_block(
                 like += moved[i] * forecast[c, i]
             for i in range(B - 1):
                 near += moved[i] * moved[i + 1]
+            for i in range(B):
+                for j in range(i + 1, B):
+                    apart += lags[j - i - 1] * moved[i] * moved[j]
             part[:] = 0.0
             for i in range(B):
                 for f in range(2 * W):
@@ -427,7 +506,8 @@ def serial_block(
         for f in range(W):
             peak = max(peak, power_at[f])
         z[2, m] = peak
-    for k in range(3):
+        z[3, m] = apart
+    for k in range(4):
         if standardised(z[k]):
             log_e_values(z[k], strengths[k], out[k])
         else:
@@ -450,28 +530,53 @@ def add_waves(ranks: Any, cosines: Any, sines: Any, keep: Any, waves: Any) -> No
 
 
 @leaf
-def mixture_path(log_factors: Any, log_wealth: Any, out: Any) -> None:
-    """Multiply the experts' wealth by their factors, round by round; out (n,): log of the mean.
+def add_lags(ranks: Any, keep: Any, lags: Any) -> None:
+    """Add products of ranks 1, 2, ... rows apart to `lags`, fading what was there by `keep`."""
+    Q, B = ranks.shape
+    for k in range(B - 1):
+        total = 0.0
+        for c in range(Q):
+            for i in range(B - 1 - k):
+                total += ranks[c, i] * ranks[c, i + 1 + k]
+        lags[k] = lags[k] * keep + total
+
+
+@leaf
+def starts_path(log_factors: Any, done: Any, tau: Any, begun: Any, out: Any) -> None:
+    """The wealth of bets that may begin in any round, round by round; see `starts`.
 
     Parameters
     ----------
     log_factors : float64 (n, E)
-    log_wealth : float64 (E,)
-        Changed in place.
+    done : int
+        Rounds before these.
+    tau : float
+    begun : float64 (E,)
+        Log wealth of what has begun to bet, -inf for nothing; changed in place.
+    out : float64 (n,)
+        Log of the mean wealth of the experts and of the money that waits.
     """
     n, E = log_factors.shape
-    for t in range(n):
-        top = -np.inf
+    for i in range(n):
+        earlier = float(done + i)
+        before = 1.0 + np.log1p(earlier / tau)
+        gain = np.log1p(1.0 / (earlier + tau))
+        waiting = (1.0 - FIRST_SHARE) / (before + gain)
+        weight = waiting * gain / before
+        if done + i == 0:
+            weight += FIRST_SHARE
+        more = np.log(weight)
+        top = np.log(waiting)
+        rest = top
         for e in range(E):
-            log_wealth[e] += log_factors[t, e]
-            top = max(top, log_wealth[e])
+            larger = max(begun[e], more)
+            smaller = min(begun[e], more)
+            begun[e] = larger + np.log1p(np.exp(smaller - larger)) + log_factors[i, e]
+            top = max(top, begun[e])
         total = 0.0
-        if top > -np.inf:
-            for e in range(E):
-                total += np.exp(log_wealth[e] - top)
-            out[t] = top + np.log(total / E)
-        else:
-            out[t] = -np.inf
+        for e in range(E):
+            total += np.exp(begun[e] - top)
+        out[i] = top + np.log(total / E + np.exp(rest - top))
 
 
 @leaf

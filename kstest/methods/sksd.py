@@ -247,7 +247,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 def result(state: State) -> Result:
     """Return what is known so far."""
     core, params = state.core, state.params
-    found, explanation = course.finding(core, params, True, _SUMMARIES, "rows")
+    found, explanation = course.finding(core, params, True, _SUMMARIES, "rows", stein.TAU)
     d = state.target.d
     so_far = Result(
         method="sksd",
@@ -277,7 +277,7 @@ def certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
 
 
 def design_of(params: Params, certificate: Certificate) -> stein.Design:
-    return stein.Design.of(certificate, HALF_LIVES if params.detect else (math.inf,))
+    return stein.Design.of(certificate, HALF_LIVES)
 
 
 def _advance(state: State, core: Core, X: Any) -> Core:
@@ -309,7 +309,7 @@ def _bet(state: State, core: Core, X: Any) -> Core:
         if anew:
             n = course.until_alarm(core, params, ends, factors)
         core = replace(core, stein=learned)
-        core = course.settled(core, params, ends[:n], factors[:n], core.used + n)
+        core = course.settled(core, params, ends[:n], factors[:n], core.used + n, stein.TAU)
         if anew and core.detector is not None and core.used in core.detector.alarms[-1:]:
             core = replace(core, stein=stein.begin(target.d))
         z, scores = z[n:], scores[n:]
@@ -324,7 +324,7 @@ def _rule_out(state: State, core: Core, row: Any) -> Core:
     factors = np.full((1, design_of(state.params, state.certificate).experts), MOST_LOG)
     ends = np.array([row_number], np.int64)
     core = replace(core, impossible=why, impossible_row=row_number)
-    core = course.settled(core, state.params, ends, factors, row_number)
+    core = course.settled(core, state.params, ends, factors, row_number, stein.TAU)
     if state.params.detect and state.params.on_alarm == "restart":
         core = replace(core, stein=stein.begin(target.d))
     return core

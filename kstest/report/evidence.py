@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..result import Result
 from .wording import number
@@ -49,13 +50,33 @@ def _wealth(result: Result) -> Iterator[tuple[str, str]]:
     yield (
         "e-value",
         f"{number(result.e_value or 0.0)}, at most {most} (after {found['largest_after_row']:,} "
-        f"rows); {number(result.threshold or math.nan)} rejects",
+        f"rows); {number(result.threshold or math.nan)} rejects{_ranks(found)}",
     )
     yield (
         "p-value",
         f"{number(result.p_value or 0.0)}, valid at any time; level {number(result.alpha)}",
     )
     yield "bets", f"{found['bets']:,}, {_scheme(result)}, seed {result.params.get('seed')}"
+    late = found.get("late_start")
+    if late and result.verdict == "not rejected":
+        own = math.exp(min(late["log_e_needed"], 700))
+        yield (
+            "late change",
+            f"one from row {late['from_row']:,} on rejects once its own rows win e-value "
+            f"{number(own)} or less, {late['log_e_needed']:.3g} nats; from the first row on "
+            f"{late['log_e_needed_at_first_row']:.3g}",
+        )
+
+
+def _ranks(found: Mapping[str, Any]) -> str:
+    """What e-BH asks of one pair, of each of two, ..., of all."""
+    least = found.get("pair_thresholds")
+    if not least or len(least) < 2:
+        return ""
+    more = [f"{number(value)} each for {k}" for k, value in enumerate(least[1:-1][:2], 2)]
+    words = [f"one pair needs {number(least[0])}", *more]
+    words += ["..."] * (len(least) > 4) + [f"{number(least[-1])} each for all {len(least)}"]
+    return f" some: {', '.join(words)}"
 
 
 def _scheme(result: Result) -> str:

@@ -22,7 +22,7 @@ from ..methods.stream.rows import Columns
 from ..registry import METHODS
 from .ledger import DECLARED, Ledger, from_earlier
 
-KIND, VERSION = "state", 1
+KIND, VERSION = "state", 2
 
 
 @dataclass(frozen=True)

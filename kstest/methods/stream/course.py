@@ -74,8 +74,11 @@ def opening(params: Any, experts: int, rows: Rows) -> dict[str, Any]:
     }
 
 
-def settled(core: C, params: Any, ends: Ends, factors: Array, used: int) -> C:
-    """Take the log factors of more rounds, up to the decision, else up to row `used`."""
+def settled(core: C, params: Any, ends: Ends, factors: Array, used: int, tau: float) -> C:
+    """Take the log factors of more rounds, up to the decision, else up to row `used`.
+
+    `tau` is that of `betting.starts`.
+    """
     if core.detector is not None:
         found = _followed(core.detector, params, ends, factors, params.on_alarm)[0]
         core = replace(core, detector=found, used=used)
@@ -84,12 +87,12 @@ def settled(core: C, params: Any, ends: Ends, factors: Array, used: int) -> C:
             return replace(core, verdict="rejected", row=row, used=row)
         return core
     assert core.wealth is not None
-    wealth, path = settle(core.wealth, ends, factors)
+    wealth, path = settle(core.wealth, ends, factors, tau)
     crossed = np.flatnonzero(path >= math.log(1 / params.alpha))
     if not len(crossed):
         return replace(core, wealth=wealth, used=used)
     n = int(crossed[0]) + 1
-    wealth, _ = settle(core.wealth, ends[:n], factors[:n])
+    wealth, _ = settle(core.wealth, ends[:n], factors[:n], tau)
     row = int(ends[n - 1])
     return replace(core, wealth=wealth, verdict="rejected", row=row, used=row)
 
@@ -110,7 +113,7 @@ def guarded(core: C, params: Any, rows: Rows) -> C:
     """Show the guard the rows that came last, of which those up to `core.used` count."""
     seen, ends, factors = guard.step(core.guard, rows, 4 * params.seed + 1)
     within = ends <= core.used
-    kept, _ = settle(core.guard_wealth, ends[within], factors[within])
+    kept, _ = settle(core.guard_wealth, ends[within], factors[within], guard.tau())
     return replace(core, guard=seen, guard_wealth=kept)
 
 
@@ -120,7 +123,12 @@ def flagged(core: Course) -> bool:
 
 
 def finding(
-    core: Course, params: Any, begun: bool, words: Mapping[str, str], unit: str = "blocks"
+    core: Course,
+    params: Any,
+    begun: bool,
+    words: Mapping[str, str],
+    unit: str = "blocks",
+    tau: float | None = None,
 ) -> tuple[Verdict, dict[str, Any]]:
     """Verdict and explanation.
 
@@ -134,6 +142,8 @@ def finding(
         A summary for every verdict, and for "alarm".
     unit : {'blocks', 'rows'}
         What is a round.
+    tau : float or None
+        See `detection.evidence`.
     """
     found: Verdict = "not rejected" if begun and core.rounds else "no verdict"
     if core.alarmed:
@@ -147,7 +157,9 @@ def finding(
     if core.detector is not None:
         explanation["detector"] = detection.alarms(core.detector, params, core.used, unit)
     if core.wealth is not None:
-        explanation["evidence"] = detection.evidence(core.wealth, params.alpha, core.used, core.row)
+        explanation["evidence"] = detection.evidence(
+            core.wealth, params.alpha, core.used, core.row, None if core.verdict else tau
+        )
     return found, explanation
 
 

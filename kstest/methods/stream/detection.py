@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...betting.detector import KINDS, Detector
+from ...betting.starts import log_weight
 from ...betting.wealth import Wealth, unmoved
 from ...errors import UsageError
 from ...params import option
@@ -84,13 +85,28 @@ def decisive(result: Result, wealth: Wealth | None) -> Result:
     return result
 
 
-def evidence(wealth: Wealth, alpha: float, used: int, row: int) -> dict[str, Any]:
-    """The evidence of a stream, in natural logarithms where it says so."""
+def evidence(
+    wealth: Wealth, alpha: float, used: int, row: int, tau: float | None = None
+) -> dict[str, Any]:
+    """The evidence of a stream, in natural logarithms where it says so.
+
+    With `tau` (`betting.starts`) also what a bet that began now would have to win.
+    """
+    late = {}
+    if tau is not None:
+        late = {
+            "late_start": {
+                "from_row": used + 1,
+                "log_e_needed": math.log(1 / alpha) - log_weight(wealth.rounds + 1, tau),
+                "log_e_needed_at_first_row": math.log(1 / alpha) - log_weight(1, tau),
+            }
+        }
     return {
         "log_e": wealth.log_e,
         "largest_log_e": wealth.largest,
         "largest_after_row": wealth.largest_row,
         "log_e_needed": math.log(1 / alpha),
+        **late,
         "rows_used": used,
         "bets": wealth.rounds,
         "decided_after_row": row or None,

@@ -26,10 +26,12 @@ def main_panel(title: str, core: Any, params: Any) -> Panel:
     return _panel(title, core.detector, words, core.detector.alarms.tolist(), level, "alarm")
 
 
-def rejection_panel(title: str, wealth: Wealth, alpha: float, rows: Sequence[int]) -> Panel:
+def rejection_panel(
+    title: str, wealth: Wealth, alpha: float, rows: Sequence[int], words: str = ""
+) -> Panel:
     """Evidence against a null hypothesis; `rows` are those of a decision."""
     level = math.log(1 / alpha)
-    words = f"rejects at e-value {1 / alpha:.4g} (logarithm {level:.3g})"
+    words = words or f"rejects at e-value {1 / alpha:.4g} (logarithm {level:.3g})"
     return _panel(title, wealth, words, rows, level, "rejects")
 
 

@@ -15,11 +15,13 @@ from ...errors import DataError
 from ...sample import Sample
 from ...sources.wording import shown
 
+Array = NDArray[np.float64]
+
 # A column that a season is taken from has few values; the rest are no season.
 MOST_LEVELS = 366
 # Earlier rows of a level before its rows are used: the mean of fewer is too rough.
 LEAST_SEEN = 10
-FARTHEST = 1e290
+FARTHEST = 1e150
 
 
 @dataclass(frozen=True)
@@ -107,30 +109,33 @@ def mark(level: str) -> int:
 
 @dataclass(frozen=True)
 class Season:
-    """Running means of numeric columns by the level of a calendar column.
+    """Running means and spreads of numeric columns by the level of a calendar column.
 
     Attributes
     ----------
     levels : ndarray of uint64 (k,)
         The level of every row of the other arrays: its mark, or the bits of its number.
     counts : ndarray (k,)
-    sums : ndarray (k, d)
+    sums, sizes : ndarray (k, d)
+        Of the values, and of their distances from the mean of the rows before each.
     """
 
     levels: NDArray[np.uint64]
     counts: NDArray[np.float64]
     sums: NDArray[np.float64]
+    sizes: NDArray[np.float64]
 
 
 def begin_season(columns: int) -> Season:
     """Nothing known."""
-    return Season(np.empty(0, np.uint64), np.empty(0), np.empty((0, columns)))
+    none = np.empty((0, columns))
+    return Season(np.empty(0, np.uint64), np.empty(0), none, none)
 
 
 def residuals(
     season: Season, levels: NDArray[np.uint64], values: NDArray[np.float64], column: str
 ) -> tuple[Season, NDArray[np.float64], NDArray[np.bool_]]:
-    """Subtract from every row the mean of the earlier rows of its level.
+    """Take from every row the mean and the spread of the earlier rows of its level.
 
     Parameters
     ----------
@@ -145,7 +150,7 @@ def residuals(
     season : Season
     residuals : ndarray (n, d)
     ready : ndarray of bool (n,)
-        False for the first rows of a level, which only teach its mean.
+        False for the first rows of a level, which only teach.
 
     Raises
     ------
@@ -154,9 +159,11 @@ def residuals(
 
     Notes
     -----
-    What is subtracted depends on the calendar and on earlier rows only, so a bet stays a bet. That
-    residuals are exchangeable within a block is not guaranteed by it, only more plausible; the
-    guard looks at them.
+    A residual is (x - m) / s, with m the mean of the n earlier rows of the level, and s the mean
+    of the n - 1 distances of these from the mean of the rows before them; where that is 0, it is
+    taken over all levels, and where that is 0 too, s = 1. Both depend on the calendar and on
+    earlier rows only, so a bet stays a bet. That residuals are exchangeable within a block is not
+    guaranteed by it, only more plausible; the guard looks at them.
     """
     known = {int(level): k for k, level in enumerate(season.levels.tolist())}
     place = [known.setdefault(level, len(known)) for level in levels.tolist()]
@@ -167,16 +174,29 @@ def residuals(
         )
     more = len(known) - len(season.levels)
     counts = np.concatenate([season.counts, np.zeros(more)])
-    sums = np.concatenate([season.sums, np.zeros((more, season.sums.shape[1]))])
+    nothing = np.zeros((more, season.sums.shape[1]))
+    sums, sizes = (np.concatenate([a, nothing]) for a in (season.sums, season.sizes))
     out, ready = np.empty_like(values), np.zeros(len(values), np.bool_)
     # Sums of the largest numbers would overflow.
     bounded = np.clip(values, -FARTHEST, FARTHEST)
     for i, k in enumerate(place):  # one after the other: a row knows the earlier ones
         ready[i] = counts[k] >= LEAST_SEEN
-        out[i] = bounded[i] - sums[k] / max(counts[k], 1.0)
+        off = bounded[i] - sums[k] / max(counts[k], 1.0)
+        out[i] = off / _spread(counts, sizes, k) if ready[i] else off
+        if counts[k]:
+            sizes[k] += np.abs(off)
         counts[k] += 1
         sums[k] += bounded[i]
-    return Season(np.array(list(known), np.uint64), counts, sums), out, ready
+    return Season(np.array(list(known), np.uint64), counts, sums, sizes), out, ready
+
+
+def _spread(counts: Array, sizes: Array, k: int) -> Array:
+    """Mean distance of the rows of a level, else of all levels, else 1."""
+    found = sizes[k] / (counts[k] - 1)
+    if found.all():
+        return np.asarray(found)
+    pooled = sizes.sum(axis=0) / np.maximum(counts - 1, 0).sum()
+    return np.asarray(np.where(found > 0, found, np.where(pooled > 0, pooled, 1.0)))
 
 
 def levels_of(sample: Sample, columns: Columns, name: str) -> NDArray[np.uint64]:

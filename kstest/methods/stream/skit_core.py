@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...betting import blocks, column_pairs, decision, guard, pairs
+from ...betting import blocks, column_pairs, decision, guard, lagged, pairs
 from ...betting.detector import MOST_ALARMS, Detector, follow
 from ...betting.detector import begin as begin_detector
 from ...betting.rows import Rows
@@ -68,6 +68,8 @@ class Core:
         All pairs of columns.
     doubtful : ndarray of int64
         Rows of alarms at which the guard saw a pattern in time on both sides.
+    near, beyond : Wealth or None
+        Whether the dependence goes with the time; see `betting.lagged`.
     """
 
     rows: int
@@ -82,6 +84,8 @@ class Core:
     wealth_x: Wealth | None = None
     wealth_y: Wealth | None = None
     watch: decision.Watch | None = None
+    near: Wealth | None = None
+    beyond: Wealth | None = None
     season: Season | None = None
     every: column_pairs.State | None = None
     detector: Detector | None = None
@@ -111,6 +115,9 @@ def begin(how: Bets, x: Rows, y: Rows) -> Core:
             wealth_y=begin_wealth(guard.EXPERTS),
             watch=decision.begin(),
         )
+        if how.design.games > 1:
+            one = begin_wealth(how.design.experts)
+            core = replace(core, near=one, beyond=one)
     if how.seasonal:
         core = replace(core, season=begin_season(x.values.shape[1] + y.values.shape[1]))
     return core
@@ -142,18 +149,25 @@ def advance(how: Bets, core: Core, x: Rows, y: Rows) -> Core:
     """Take rows that are used, up to the decision."""
     if core.detector is not None:
         return _watch(how, core, x, y)
-    before = core.wealth
+    before = [w for w in (core.wealth, core.near, core.beyond) if w is not None]
     core, ends, factors = _bet(how.design, core, x, y)
-    found, path = settle(before, ends, factors)
+    games = np.split(factors, how.design.games, axis=1)
+    tau = how.design.tau
+    after = [settle(w, ends, game, tau) for w, game in zip(before, games, strict=True)]
     guards = _guards(how, core, x, y)
     margins = None if guards is None else (guards[0].look, guards[1].look)
-    test = decision.Look(ends, path)
-    verdict, row = decision.decide(how.level, test, before.largest, core.watch, margins)
+    test = decision.Look(ends, after[0][1])
+    neighbours = (after[1][1], after[2][1]) if len(after) == lagged.GAMES else None
+    found = before[0].largest, core.watch, margins, neighbours
+    verdict, row = decision.decide(how.level, test, *found)
     if row:  # evidence after the decision does not count
         within = ends <= row
-        found, _ = settle(before, ends[within], factors[within])
+        kept = zip(before, games, strict=True)
+        after = [settle(w, ends[within], game[within], tau) for w, game in kept]
     used = row or core.used + len(x)
-    core = replace(core, used=used, verdict=verdict, row=row, wealth=found)
+    core = replace(core, used=used, verdict=verdict, row=row, wealth=after[0][0])
+    if neighbours is not None:
+        core = replace(core, near=after[1][0], beyond=after[2][0])
     if guards is None or margins is None or core.watch is None:
         return core
     return replace(
@@ -228,10 +242,11 @@ class _Guarded:
     look: decision.Look
     before: Wealth
     factors: Array
+    tau: float
 
     def settled(self, upto: int) -> Wealth:
         within = self.look.ends <= upto
-        return settle(self.before, self.look.ends[within], self.factors[within])[0]
+        return settle(self.before, self.look.ends[within], self.factors[within], self.tau)[0]
 
 
 def _guards(how: Bets, core: Core, x: Rows, y: Rows) -> tuple[_Guarded, _Guarded] | None:
@@ -247,5 +262,6 @@ def _guards(how: Bets, core: Core, x: Rows, y: Rows) -> tuple[_Guarded, _Guarded
 
 def _guarded(state: guard.State, before: Wealth, rows: Rows, seed: int, stride: int) -> _Guarded:
     state, ends, factors = guard.step(state, rows, seed, stride)
-    _, path = settle(before, ends, factors)
-    return _Guarded(state, decision.Look(ends, path), before, factors)
+    tau = guard.tau(stride)
+    _, path = settle(before, ends, factors, tau)
+    return _Guarded(state, decision.Look(ends, path), before, factors, tau)

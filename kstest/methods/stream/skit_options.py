@@ -76,7 +76,7 @@ class Params:
     residualise: str = option(
         "",
         "A calendar column, such as the hour: subtract from every number the mean of the earlier "
-        "rows with the same value. Not tested itself.",
+        "rows with the same value, and divide it by their spread. Not tested itself.",
         metavar="COLUMN",
     )
 

@@ -68,11 +68,19 @@ def report(state: State) -> Result:
         null=null,
         explanation={
             "summary": summary,
-            "evidence": evidence(core.wealth, params.alpha, core.used, core.row),
+            "evidence": {
+                **evidence(core.wealth, params.alpha, core.used, core.row),
+                "pair_thresholds": _thresholds(total, params.alpha),
+            },
             "all_pairs": _rows(state),
         },
         warnings=tuple(_notices(state)),
     )
+
+
+def _thresholds(total: int, alpha: float) -> list[float]:
+    """The e-value that each of 1, 2, ... pairs has to reach to be rejected together."""
+    return [float(e) for e in np.exp(ebh.thresholds(total, math.log(1 / alpha)))]
 
 
 def _rows(state: State) -> list[dict[str, Any]]:
@@ -82,6 +90,7 @@ def _rows(state: State) -> list[dict[str, Any]]:
     every = core.every
     counted = column_pairs.counted(every, core.used, state.params.guard == "on")
     adjusted = ebh.adjusted(counted)
+    needed = ebh.needed(counted, math.log(1 / state.params.alpha))
     found = []
     for k, ((x,), (y,)) in enumerate(combinations(state.sides, 2)):
         verdict = _VERDICTS[int(every.outcome[k])]
@@ -89,6 +98,7 @@ def _rows(state: State) -> list[dict[str, Any]]:
             "x": x,
             "y": y,
             "e_value": math.exp(min(float(every.log_e[k]), MOST_LOG)),
+            "e_value_needed": math.exp(float(needed[k])),
             "p_value": math.exp(-float(every.largest[k])),
             "adjusted_p_value": math.exp(float(adjusted[k])),
             "verdict": verdict,
@@ -148,6 +158,17 @@ def draw(state: State) -> Picture:
     found = report(state)
     rows = core.every.row[core.every.outcome == column_pairs.REJECTED]
     first = [int(rows.min())] if len(rows) else []
-    panel = rejection_panel("some pair", core.wealth, params.alpha, first)
+    least = _thresholds(len(core.every.log_e), params.alpha)
+    words = f"max over k of k e_(k) / {len(least)}, e_(k) the k-th largest e-value of a pair"
+    each = [f"{least[0]:.4g} for one pair", f"{least[-1]:.4g} each for all {len(least)}"]
+    if len(least) > 2:
+        each.insert(
+            1,
+            f"{least[1]:.4g} each for two, ..."
+            if len(least) > 3
+            else f"{least[1]:.4g} each for two",
+        )
+    words += f"; e-BH rejects from {', '.join(each)}"
+    panel = rejection_panel("some pair", core.wealth, params.alpha, first, words)
     pairs = found.explanation["all_pairs"]
     return evidence_picture([panel, pairs_map(pairs, found)])

@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 from ...betting import guard
+from ...betting.blocks import STRENGTHS
 from ...betting.features import RUNGS, WIDEST
+from ...betting.starts import horizon
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
 from .detection import MOST_LOG, alarms, decisive, evidence, numbers, when
@@ -16,6 +18,9 @@ from .skit_state import State
 _SUMMARIES = {
     "rejected": "the blocks are dependent",
     "unsound": "both blocks depend on the time of the row, so dependence cannot be told from that",
+    "waits": (
+        "the evidence would do, but it may come from the time of the rows rather than from the rows"
+    ),
     "": "not enough evidence so far that the blocks depend on each other",
     "none": "too few rows to decide",
 }
@@ -44,15 +49,16 @@ def report(state: State) -> Result:
         summary += f"; {when(core.detector)}"
     elif core.verdict:
         summary += f"; decided after {core.row:,} rows"
+    tau = None if core.verdict else _tau(params)
     explanation: dict[str, Any] = {
         "summary": summary,
         "blocks": [list(side) for side in state.sides],
     }
     if core.detector is None:
-        explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row)
+        explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row, tau)
     else:
         explanation["detector"] = alarms(core.detector, params, core.used)
-    explanation |= {**_guarded(state), **_strongest(state)}
+    explanation |= {**_guarded(state), **_neighbours(state), **_strongest(state)}
     so_far = Result(
         method="skit",
         verdict=verdicts.get(key, "no verdict"),
@@ -73,7 +79,10 @@ def _outcome(state: State) -> str:
     """A key of `_SUMMARIES`."""
     core = state.core
     if core.detector is None:
-        return core.verdict if core.verdict or core.wealth.rounds else "none"
+        if core.verdict or not core.wealth.rounds:
+            return core.verdict or "none"
+        # What has crossed the line and is not rejected waits for the guard.
+        return "waits" if core.wealth.largest >= math.log(1 / state.params.alpha) else ""
     if len(core.detector.alarms) > len(core.doubtful):
         return "rejected"
     if len(core.doubtful):
@@ -97,6 +106,15 @@ def _guarded(state: State) -> dict[str, Any]:
     }
 
 
+def _neighbours(state: State) -> dict[str, Any]:
+    """Evidence for dependence between rows near each other, and of same rows beyond that."""
+    core = state.core
+    if core.near is None or core.beyond is None:
+        return {}
+    both = {"near": core.near.log_e, "beyond": core.beyond.log_e}
+    return {"neighbours": {f"log_e_{name}": value for name, value in both.items()}}
+
+
 def _kernel(state: State) -> dict[str, Any]:
     params = state.params
     some: Any = state.core.pairs or state.core.blocks
@@ -112,7 +130,8 @@ def _strongest(state: State) -> dict[str, Any]:
     core = state.core
     if core.blocks is None or not core.wealth.rounds:
         return {}
-    best = int(core.wealth.experts.argmax()) // (len(core.wealth.experts) // RUNGS)
+    # Experts are half-lives by bandwidths by strengths.
+    best = int(core.wealth.experts.argmax()) // len(STRENGTHS) % RUNGS
     return {"strongest": {"bandwidths": _kernel(state)["bandwidths"][best]}}
 
 
@@ -128,6 +147,8 @@ def _notices(state: State) -> list[Notice]:
     outcome = _outcome(state)
     if outcome == "unsound":
         return [Notice("unsound-order", _remedies(state))]
+    if outcome == "waits":
+        return [Notice("guard-waits", _waiting(state))]
     if outcome == "none":
         return [too_few_rows(core.used)]
     watch = core.watch
@@ -146,6 +167,23 @@ def _notices(state: State) -> list[Notice]:
             )
         ]
     return []
+
+
+def _tau(params: Any) -> float:
+    """That of the bets, see `betting.starts`."""
+    return horizon(2 if params.mode == "pairs" else params.block * params.strided)
+
+
+def _waiting(state: State) -> str:
+    """Why a stream whose evidence would do is not decided yet."""
+    core, least = state.core, guard.LEAST_ROWS
+    if core.used < least:
+        return f"nothing is decided before row {least}, when the guard has seen enough"
+    return (
+        "the rows of both blocks may depend on their time: rows near each other look as dependent "
+        "as the same rows, or both guards are in doubt. More rows decide. "
+        f"{remedies(state.params)}"
+    )
 
 
 def _remedies(state: State) -> str:
@@ -169,7 +207,9 @@ def remedies(params: Any) -> str:
     choices = [f"use every N-th row (--thin {2 * max(params.thin, 2)} or more)"]
     if params.mode == "blocks":
         choices.append(f"compare rows far apart (--strided {2 * max(params.strided, 8)})")
-    choices.append("subtract the season of a calendar column (--residualise COLUMN)")
+    choices.append(
+        "take out the season of a calendar column, of mean and spread (--residualise COLUMN)"
+    )
     return f"Remedies: {', or '.join(choices)}"
 
 
