@@ -54,3 +54,20 @@ def block_e_values(cos_sin_x, cos_sin_y, past_x, past_y, orders, strengths):
     sd = math.sqrt((G**2).sum() / (B - 1))
     z = scores / sd
     return [math.exp(c * z[0]) / np.mean(np.exp(c * z)) for c in strengths]
+
+
+def wealth_of_all_starts(factors, tau, first_share=0.5):
+    """W_t by its definition: for every start the money that begins there, and its products."""
+    n, experts = factors.shape
+
+    def waiting(t):
+        return (1 - first_share) / (1 + math.log(1 + t / tau)) if t else 1.0
+
+    found = []
+    for t in range(1, n + 1):
+        total = waiting(t)
+        for j in range(1, t + 1):
+            products = [math.prod(factors[j - 1 : t, e]) for e in range(experts)]
+            total += (waiting(j - 1) - waiting(j)) * sum(products) / experts
+        found.append(total)
+    return np.array(found)

@@ -25,17 +25,18 @@ def gaussian():
 
 
 def path(design, kind, x, y, step=None):
-    """Rows and log e after every round, the stream in pieces of `step` rows."""
+    """Rows and log of the mean product after every round, the stream in pieces of `step` rows."""
     x, y = Rows.numbers(x), Rows.numbers(y)
     state, found = kind.begin(design, x, y), wealth.begin(design.experts)
-    rows, log_e = [], []
+    rows, table = [], np.empty((0, design.experts))
     for k in range(0, len(x), step or len(x)):
         part = slice(k, k + (step or len(x)))
         state, ends, factors = kind.step(design, state, x[part], y[part])
-        found, more = wealth.settle(found, ends, factors)
+        found, _ = wealth.settle(found, ends, factors, design.tau)
         rows += ends.tolist()
-        log_e += more.tolist()
-    return np.array(rows), np.array(log_e), state, found
+        table = np.concatenate([table, factors])
+    log_e = np.logaddexp.reduce(table.cumsum(axis=0), axis=1) - math.log(design.experts)
+    return np.array(rows), log_e, state, found
 
 
 # Bandwidths of gamma 1/4 and 1/5.
@@ -197,7 +198,7 @@ def test_symmetric_payoffs_are_odd_given_the_past(transform, rng):
 def guard_path(values, **kwargs):
     rows = Rows.numbers(values)
     _, ends, factors = guard.step(guard.begin(rows), rows, 7, **kwargs)
-    return ends, wealth.settle(wealth.begin(guard.EXPERTS), ends, factors)[1]
+    return ends, wealth.settle(wealth.begin(guard.EXPERTS), ends, factors, guard.tau())[1]
 
 
 def test_guard_sees_seasons_and_memory_and_is_quiet_otherwise():
@@ -276,7 +277,7 @@ def test_wealth_path_is_thinned_and_the_maximum_kept():
     found = wealth.begin(2)
     factors = np.tile([[0.1, -0.1]], (3000, 1))
     factors[2000:] = -0.1
-    found, log_e = wealth.settle(found, np.arange(1, 3001), factors)
+    found, log_e = wealth.settle(found, np.arange(1, 3001), factors, 4.0)
     assert len(found.path) <= wealth.MOST_POINTS
     assert found.stride == 32
     assert found.rows[0] == 32

@@ -13,6 +13,7 @@ probability at most alpha (Ville 1939). One may look always and stop when one li
   bets on how the rows of a block are paired (independence), by the witness learned before it;
   `guard` bets that rows depend on their place, which would make such bets unfair.
 - `payoffs`, `bets` and `symmetric` are the published test of pairs of rows (SKIT).
+- `starts` keeps a wealth awake: the exact mixture over all rounds at which a bet may begin.
 - `wealth` keeps the evidence: experts, running maximum, the row where the level was crossed.
 - `packing` turns any state into a header that JSON can hold and named arrays, and back, to the bit.
 - `leaves` and `pair_leaves` are the compiled loops.

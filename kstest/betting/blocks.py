@@ -59,6 +59,7 @@ from numpy.typing import NDArray
 from . import leaves
 from .features import RUNGS, Circle, Scale, learn_scale, points
 from .rows import Rows
+from .starts import horizon
 
 Array = NDArray[np.float64]
 
@@ -108,6 +109,11 @@ class Design:
     @property
     def experts(self) -> int:
         return len(self.half_lives) * RUNGS * len(STRENGTHS)
+
+    @property
+    def tau(self) -> float:
+        """Windows within which late starts are about as dear as early ones; see `starts`."""
+        return horizon(self.stride * self.size)
 
     def window(self, number: int) -> int:
         """Rows per block of window `number`, counted from 0."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blocks, guard, leaves
+from . import blocks, guard, leaves, starts
 from .blocks import Design
 from .features import Circle, Scale, learn_scale
 from .rows import Rows
@@ -29,7 +29,7 @@ class Margin:
         Of the features of earlier rows.
     guard : guard.State or None
     experts : ndarray
-        Log wealths of the guard's experts.
+        Log wealths of what the guard's experts have begun to bet.
     log_e : float
         The guard's evidence.
     flagged : int
@@ -61,8 +61,9 @@ class Side:
         if used and margin.guard is not None:
             seed = 4 * design.seed + place
             self.guard, self.looks, factors = guard.step(margin.guard, new, seed, design.stride)
-            self.path = np.empty(len(self.looks))
-            leaves.mixture_path(factors, self.experts, self.path)
+            self.experts, self.path = starts.settle(
+                self.experts, margin.guard.windows, factors, guard.tau(design.stride)
+            )
 
     def warm(self, rows: int) -> None:
         """Fix unit and bandwidth by the first rows."""

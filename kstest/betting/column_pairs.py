@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blocks, ebh, guard, leaves
+from . import blocks, ebh, guard, leaves, starts
 from .blocks import Design
 from .column_margins import Margin, Side
 from .features import RUNGS, points
@@ -60,7 +60,7 @@ class State:
         Pairs that are not decided, in the order of `pairs`.
     joint : ndarray (a, H, R, 2, D)
     experts : ndarray (a, E)
-        Log wealths of the experts of open pairs.
+        Log wealths of what the experts of open pairs have begun to bet.
     log_e, largest : ndarray (m,)
         Log wealth of every pair now, or where it was decided, and its maximum, at least 0.
     outcome : ndarray of int64 (m,)
@@ -107,7 +107,7 @@ def begin(design: Design, columns: Sequence[Rows], guarded: bool) -> State:
                 None,
                 np.zeros(shape),
                 guard.begin(rows) if guarded else None,
-                np.zeros(guard.EXPERTS),
+                starts.begin(guard.EXPERTS),
             )
             for rows in part
         )
@@ -121,7 +121,7 @@ def begin(design: Design, columns: Sequence[Rows], guarded: bool) -> State:
         seconds=sides[1],
         open=np.arange(m),
         joint=np.zeros((m, *shape)),
-        experts=np.zeros((m, design.experts)),
+        experts=np.tile(starts.begin(design.experts), (m, 1)),
         log_e=np.zeros(m),
         largest=np.zeros(m),
         outcome=np.zeros(m, np.int64),
@@ -250,12 +250,12 @@ class _Table:
     def bet(self) -> None:
         """Settle the bets on the block that has ended, and learn from it."""
         orders = blocks.arrangements(self.design, self.windows)
-        value = np.empty(1)
         for k, pair in zip(self.place, self.open, strict=True):
             x, y = self.both(int(pair))
             witness = self.joint[k], x.sums, y.sums, self.weight
             factors = blocks.factors(orders, x.points, y.points, witness)
-            leaves.mixture_path(factors[None], self.experts[k], value)
+            begun = self.experts[k], self.windows, factors[None], self.design.tau
+            self.experts[k], value = starts.settle(*begun)
             self.log_e[pair] = value[0]
         self.largest = np.maximum(self.largest, self.log_e)
         self.learn(orders.shape[0] * orders.shape[2])

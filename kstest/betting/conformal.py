@@ -35,6 +35,7 @@ from . import leaves
 from .blocks import Design
 from .features import RUNGS, Circle, Scale, learn_scale, points
 from .rows import Rows
+from .starts import horizon
 
 Array = NDArray[np.float64]
 
@@ -50,6 +51,8 @@ EXPERTS = len(TILTS) + len(POWERS)
 # Rows of the first part that fix the bandwidth: a median of distances needs no more.
 MOST_SCALE = 500
 SLICE = 4096
+# Rows within which late starts of a bet are about as dear as early ones; see `starts`.
+TAU = horizon(1)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from . import leaves
 from .rows import Rows
+from .starts import horizon
 
 Array = NDArray[np.float64]
 
@@ -38,7 +39,9 @@ DOUBT = 1.0
 LEAST_ROWS = 64
 ARRANGEMENTS = 99
 STRENGTHS = np.array([[0.5, 1.0, 2.0], [0.5, 1.0, 2.0], [0.25, 0.5, 1.0]])
-EXPERTS = STRENGTHS.size
+# Places and sizes, see `_looks`.
+LOOKS = 2
+EXPERTS = LOOKS * STRENGTHS.size
 WAVES = 64
 # Rows after which what was learned of a season counts half.
 HALF_LIFE = 128.0
@@ -62,7 +65,7 @@ class State:
         Windows that were looked at.
     values, marks : ndarray
         The rows after `start`.
-    waves : ndarray (Q, 2, F)
+    waves : ndarray (LOOKS, Q, 2, F)
         Sums over earlier rows of rank times wave.
     """
 
@@ -76,7 +79,12 @@ class State:
 def begin(rows: Rows) -> State:
     """The state before the first row; `rows` shows the columns."""
     series = min(MOST_SERIES, rows.values.shape[1] + rows.marks.shape[1])
-    return State(0, 0, rows.values[:0], rows.marks[:0], np.zeros((series, 2, WAVES)))
+    return State(0, 0, rows.values[:0], rows.marks[:0], np.zeros((LOOKS, series, 2, WAVES)))
+
+
+def tau(stride: int = 1) -> float:
+    """Windows within which late starts of a bet are about as dear as early ones; see `starts`."""
+    return horizon(SIZE * stride)
 
 
 def step(
@@ -115,18 +123,21 @@ def step(
 
 def _window(series: Array, start: int, waves: Array, seed: int, number: int, stride: int) -> Array:
     """Log factors of one window; `waves` learns from it."""
-    out = np.empty((stride, *STRENGTHS.shape))
+    out = np.empty((stride, LOOKS, *STRENGTHS.shape))
     order = np.empty((ARRANGEMENTS + 1, SIZE), np.int64)
     learned = []
     for k in range(stride):
         cosines, sines = _waves(start + k, stride)
-        ranks = _ranks(series[k::stride], len(waves))
+        looks = _looks(series[k::stride], waves.shape[1])
         leaves.permutations(np.uint64(seed), np.uint64(number * stride + k), order)
-        leaves.serial_block(ranks, cosines, sines, _FAST_WAVES, waves, order, STRENGTHS, out[k])
-        learned.append((ranks, cosines, sines))
-    for k, (ranks, cosines, sines) in enumerate(learned):
+        for what, ranks in enumerate(looks):
+            found = waves[what], order, STRENGTHS, out[k, what]
+            leaves.serial_block(ranks, cosines, sines, _FAST_WAVES, *found)
+        learned.append((looks, cosines, sines))
+    for k, (looks, cosines, sines) in enumerate(learned):
         keep = 0.5 ** (SIZE * stride / HALF_LIFE) if k == 0 else 1.0
-        leaves.add_waves(ranks, cosines, sines, keep, waves)
+        for what, ranks in enumerate(looks):
+            leaves.add_waves(ranks, cosines, sines, keep, waves[what])
     flat = out.reshape(stride, -1)
     if stride == 1:
         return np.asarray(flat[0])
@@ -144,6 +155,13 @@ def _waves(first: int, stride: int) -> tuple[Array, Array]:
 @cache
 def _steps(stride: int) -> NDArray[np.complex128]:
     return np.asarray(np.exp(1j * stride * np.outer(_ANGULAR, np.arange(SIZE))))
+
+
+def _looks(block: Array, series: int) -> tuple[Array, Array]:
+    """Ranks of the values, and of their distances from the median of the block."""
+    half = 0.5 * block  # differences of the largest numbers would overflow
+    middle = np.sort(half, axis=0)[SIZE // 2 - 1 : SIZE // 2 + 1].mean(axis=0)
+    return _ranks(block, series), _ranks(np.abs(half - middle), series)
 
 
 def _ranks(block: Array, series: int) -> Array:

@@ -23,6 +23,8 @@ TO_UNIT = 2.0**-53
 # Beyond this many units a value is compressed logarithmically, as in `kstest.kernels.scaling`.
 FAR = 1e6
 LARGEST = 1.7e308
+# The share of the money that is bet from the first round on; see `starts`.
+FIRST_SHARE = 0.5
 
 
 @inline
@@ -450,28 +452,41 @@ def add_waves(ranks: Any, cosines: Any, sines: Any, keep: Any, waves: Any) -> No
 
 
 @leaf
-def mixture_path(log_factors: Any, log_wealth: Any, out: Any) -> None:
-    """Multiply the experts' wealth by their factors, round by round; out (n,): log of the mean.
+def starts_path(log_factors: Any, done: Any, tau: Any, begun: Any, out: Any) -> None:
+    """The wealth of bets that may begin in any round, round by round; see `starts`.
 
     Parameters
     ----------
     log_factors : float64 (n, E)
-    log_wealth : float64 (E,)
-        Changed in place.
+    done : int
+        Rounds before these.
+    tau : float
+    begun : float64 (E,)
+        Log wealth of what has begun to bet, -inf for nothing; changed in place.
+    out : float64 (n,)
+        Log of the mean wealth of the experts and of the money that waits.
     """
     n, E = log_factors.shape
-    for t in range(n):
-        top = -np.inf
+    for i in range(n):
+        earlier = float(done + i)
+        before = 1.0 + np.log1p(earlier / tau)
+        gain = np.log1p(1.0 / (earlier + tau))
+        waiting = (1.0 - FIRST_SHARE) / (before + gain)
+        weight = waiting * gain / before
+        if done + i == 0:
+            weight += FIRST_SHARE
+        more = np.log(weight)
+        top = np.log(waiting)
+        rest = top
         for e in range(E):
-            log_wealth[e] += log_factors[t, e]
-            top = max(top, log_wealth[e])
+            larger = max(begun[e], more)
+            smaller = min(begun[e], more)
+            begun[e] = larger + np.log1p(np.exp(smaller - larger)) + log_factors[i, e]
+            top = max(top, begun[e])
         total = 0.0
-        if top > -np.inf:
-            for e in range(E):
-                total += np.exp(log_wealth[e] - top)
-            out[t] = top + np.log(total / E)
-        else:
-            out[t] = -np.inf
+        for e in range(E):
+            total += np.exp(begun[e] - top)
+        out[i] = top + np.log(total / E + np.exp(rest - top))
 
 
 @leaf

@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 from . import bets, pair_leaves, payoffs, symmetric
 from .features import Scale, learn_scale
 from .rows import Rows
+from .starts import horizon
 
 Array = NDArray[np.float64]
 
 WARM_UP = 20
+# Pairs of rows within which late starts of a bet are about as dear as early ones; see `starts`.
+TAU = horizon(2)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Design:
     @property
     def experts(self) -> int:
         return bets.experts(self.used_bet)
+
+    @property
+    def tau(self) -> float:
+        return TAU
 
     @property
     def warm_up(self) -> int:

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import stein_leaves
+from .starts import horizon
 
 if TYPE_CHECKING:
     from ..targets import Certificate
@@ -42,6 +43,8 @@ Array = NDArray[np.float64]
 # In units of sqrt(d), in the certified coordinates, where a normal law has unit variance.
 BANDWIDTHS = (0.5, 1.0, 2.0)
 BETS = np.array([0.25, 0.5, 0.95])
+# Rows within which late starts of a bet are about as dear as early ones; see `starts`.
+TAU = horizon(1)
 # Beyond this a number says no more than how far away a row is; its square has to be a number.
 FARTHEST = 1e100
 

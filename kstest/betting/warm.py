@@ -37,7 +37,7 @@ def _use_all() -> None:
     design = blocks.Design()
     for first in (x, marked):
         _, ends, factors = blocks.step(design, blocks.begin(design, first, y), first, y)
-    wealth.settle(wealth.begin(factors.shape[1]), ends, factors)
+    wealth.settle(wealth.begin(factors.shape[1]), ends, factors, 4.0)
     detector.follow(detector.begin(factors.shape[1]), ends, factors, math.log(100), "sr", "stop")
     guard.step(guard.begin(x), x, 0)
     for payoff in ("hsic", "coco"):

@@ -1,4 +1,7 @@
-"""The wealth of a stream of bets: experts, their mean, its maximum, its path."""
+"""The wealth of a stream of bets: experts, their mean, its maximum, its path.
+
+The bets may begin in any round, see `starts`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import leaves
+from . import starts
 
 Array = NDArray[np.float64]
 
@@ -24,7 +27,7 @@ class Wealth:
     rounds : int
         Bets that were settled.
     log_e : float
-        Log of the mean of the experts' wealths: an e-value at any stopping time.
+        Log of the wealth, `starts.settle`: an e-value at any stopping time.
     largest : float
         Its maximum so far, 0 at least: exp(-largest) is a p-value at any time.
     largest_row : int
@@ -32,7 +35,7 @@ class Wealth:
     stride : int
         Rounds between two points of the path.
     experts : ndarray (E,)
-        Their log wealths.
+        Log wealths of what has begun to bet, -inf before the first round.
     rows, path : ndarray (k,)
         Some rows and log_e there.
     """
@@ -48,12 +51,15 @@ class Wealth:
 
 
 def begin(experts: int) -> Wealth:
-    """Wealth 1 for everyone."""
-    return Wealth(0, 0.0, 0.0, 0, 1, np.zeros(experts), np.empty(0, np.int64), np.empty(0))
+    """Wealth 1, no bet begun."""
+    begun = starts.begin(experts)
+    return Wealth(0, 0.0, 0.0, 0, 1, begun, np.empty(0, np.int64), np.empty(0))
 
 
-def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple[Wealth, Array]:
-    """Multiply by the factors of more rounds.
+def settle(
+    wealth: Wealth, ends: NDArray[np.int64], log_factors: Array, tau: float
+) -> tuple[Wealth, Array]:
+    """Take the factors of more rounds.
 
     Parameters
     ----------
@@ -61,6 +67,8 @@ def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple
     ends : ndarray of int64 (t,)
         Row of the stream at the end of every round.
     log_factors : ndarray (t, E)
+    tau : float
+        Rounds within which late starts are about as dear as early ones; the same in all calls.
 
     Returns
     -------
@@ -70,8 +78,7 @@ def settle(wealth: Wealth, ends: NDArray[np.int64], log_factors: Array) -> tuple
     """
     if not len(ends):
         return wealth, np.empty(0)
-    experts, log_e = wealth.experts.copy(), np.empty(len(ends))
-    leaves.mixture_path(np.ascontiguousarray(log_factors), experts, log_e)
+    experts, log_e = starts.settle(wealth.experts, wealth.rounds, log_factors, tau)
     return recorded(replace(wealth, experts=experts), ends, log_e), log_e
 
 

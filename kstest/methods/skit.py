@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..betting import STEP_ROWS, blocks, pairs
+from ..betting.detector import HALF_LIVES
 from ..engine import Work
 from ..errors import UsageError
 from ..params import option_name
@@ -37,6 +38,8 @@ from .stream.skit_core import Bets, Core, advance, advance_pairs, begin, begin_p
 from .stream.skit_options import Params
 from .stream.skit_state import State
 
+# Rows after which a witness of --detect has half forgotten.
+DETECTOR_HALF_LIVES = (64.0, 512.0, math.inf)
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing"})
 BLOCKS = ("x", "y")
@@ -249,7 +252,7 @@ def _design(params: Params) -> blocks.Design | pairs.Design:
     return blocks.Design(
         size=params.block,
         stride=params.strided,
-        half_lives=(64.0, 512.0, math.inf) if params.detect else (math.inf,),
+        half_lives=DETECTOR_HALF_LIVES if params.detect else HALF_LIVES,
         kernel=params.kernel,
         scale=params.scale,
         bandwidths=both,

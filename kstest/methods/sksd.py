@@ -146,7 +146,7 @@ def init(params: Params, columns: Columns) -> State:
     """
     target, certificate = _certified(params, columns)
     nothing = Rows.numbers(np.empty((0, target.d)))
-    begun = course.opening(params, _design(params, certificate).experts, nothing)
+    begun = course.opening(params, _design(certificate).experts, nothing)
     core = Core(**begun, stein=stein.begin(target.d))
     return State(params, columns, target, certificate, core)
 
@@ -274,8 +274,8 @@ def _certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
     return target, target.certificate
 
 
-def _design(params: Params, certificate: Certificate) -> stein.Design:
-    return stein.Design.of(certificate, HALF_LIVES if params.detect else (math.inf,))
+def _design(certificate: Certificate) -> stein.Design:
+    return stein.Design.of(certificate, HALF_LIVES)
 
 
 def _advance(state: State, core: Core, X: Any) -> Core:
@@ -301,13 +301,13 @@ def _bet(state: State, core: Core, X: Any) -> Core:
     z, scores = Y @ certificate.units, np.nan_to_num(S) @ np.linalg.inv(certificate.units).T
     while len(z) and not core.verdict:
         n = min(len(z), _FEW) if anew else len(z)
-        design = _design(params, certificate)
+        design = _design(certificate)
         learned, factors = stein.step(design, core.stein, z[:n], scores[:n])
         ends = core.used + np.arange(1, n + 1, dtype=np.int64)
         if anew:
             n = course.until_alarm(core, params, ends, factors)
         core = replace(core, stein=learned)
-        core = course.settled(core, params, ends[:n], factors[:n], core.used + n)
+        core = course.settled(core, params, ends[:n], factors[:n], core.used + n, stein.TAU)
         if anew and core.detector is not None and core.used in core.detector.alarms[-1:]:
             core = replace(core, stein=stein.begin(target.d))
         z, scores = z[n:], scores[n:]
@@ -319,10 +319,10 @@ def _rule_out(state: State, core: Core, row: Any) -> Core:
     target, row_number = state.target, core.used + 1
     c = next(c for c, chart in enumerate(target.charts) if chart.outside(row[c : c + 1])[0])
     why = f"{target.columns[c]} = {row[c]:.6g}, support {target.charts[c]}"
-    factors = np.full((1, _design(state.params, state.certificate).experts), MOST_LOG)
+    factors = np.full((1, _design(state.certificate).experts), MOST_LOG)
     ends = np.array([row_number], np.int64)
     core = replace(core, impossible=why, impossible_row=row_number)
-    core = course.settled(core, state.params, ends, factors, row_number)
+    core = course.settled(core, state.params, ends, factors, row_number, stein.TAU)
     if state.params.detect and state.params.on_alarm == "restart":
         core = replace(core, stein=stein.begin(target.d))
     return core

@@ -300,7 +300,8 @@ def _advance(params: Params, core: Core, rows: Rows, reference: Rows) -> Core:
         core = replace(core, conformal=more)
     else:
         return replace(core, used=core.used + len(rows))
-    core = course.settled(core, params, ends, factors, core.used + len(rows))
+    tau = conformal.TAU if core.blocks is None else design.tau
+    core = course.settled(core, params, ends, factors, core.used + len(rows), tau)
     return course.guarded(core, params, rows)
 
 

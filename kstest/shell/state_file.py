@@ -20,7 +20,7 @@ from ..methods.stream.rows import Columns
 from ..registry import METHODS
 from .ledger import Ledger
 
-KIND, VERSION = "state", 1
+KIND, VERSION = "state", 2
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,11 @@ def opening(params: Any, experts: int, rows: Rows) -> dict[str, Any]:
     }
 
 
-def settled(core: C, params: Any, ends: Ends, factors: Array, used: int) -> C:
-    """Take the log factors of more rounds, up to the decision, else up to row `used`."""
+def settled(core: C, params: Any, ends: Ends, factors: Array, used: int, tau: float) -> C:
+    """Take the log factors of more rounds, up to the decision, else up to row `used`.
+
+    `tau` is that of `betting.starts`.
+    """
     if core.detector is not None:
         found = _followed(core.detector, params, ends, factors, params.on_alarm)[0]
         core = replace(core, detector=found, used=used)
@@ -84,12 +87,12 @@ def settled(core: C, params: Any, ends: Ends, factors: Array, used: int) -> C:
             return replace(core, verdict="rejected", row=row, used=row)
         return core
     assert core.wealth is not None
-    wealth, path = settle(core.wealth, ends, factors)
+    wealth, path = settle(core.wealth, ends, factors, tau)
     crossed = np.flatnonzero(path >= math.log(1 / params.alpha))
     if not len(crossed):
         return replace(core, wealth=wealth, used=used)
     n = int(crossed[0]) + 1
-    wealth, _ = settle(core.wealth, ends[:n], factors[:n])
+    wealth, _ = settle(core.wealth, ends[:n], factors[:n], tau)
     row = int(ends[n - 1])
     return replace(core, wealth=wealth, verdict="rejected", row=row, used=row)
 
@@ -110,7 +113,7 @@ def guarded(core: C, params: Any, rows: Rows) -> C:
     """Show the guard the rows that came last, of which those up to `core.used` count."""
     seen, ends, factors = guard.step(core.guard, rows, 4 * params.seed + 1)
     within = ends <= core.used
-    kept, _ = settle(core.guard_wealth, ends[within], factors[within])
+    kept, _ = settle(core.guard_wealth, ends[within], factors[within], guard.tau())
     return replace(core, guard=seen, guard_wealth=kept)
 
 

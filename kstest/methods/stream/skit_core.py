@@ -144,14 +144,14 @@ def advance(how: Bets, core: Core, x: Rows, y: Rows) -> Core:
         return _watch(how, core, x, y)
     before = core.wealth
     core, ends, factors = _bet(how.design, core, x, y)
-    found, path = settle(before, ends, factors)
+    found, path = settle(before, ends, factors, how.design.tau)
     guards = _guards(how, core, x, y)
     margins = None if guards is None else (guards[0].look, guards[1].look)
     test = decision.Look(ends, path)
     verdict, row = decision.decide(how.level, test, before.largest, core.watch, margins)
     if row:  # evidence after the decision does not count
         within = ends <= row
-        found, _ = settle(before, ends[within], factors[within])
+        found, _ = settle(before, ends[within], factors[within], how.design.tau)
     used = row or core.used + len(x)
     core = replace(core, used=used, verdict=verdict, row=row, wealth=found)
     if guards is None or margins is None or core.watch is None:
@@ -228,10 +228,11 @@ class _Guarded:
     look: decision.Look
     before: Wealth
     factors: Array
+    tau: float
 
     def settled(self, upto: int) -> Wealth:
         within = self.look.ends <= upto
-        return settle(self.before, self.look.ends[within], self.factors[within])[0]
+        return settle(self.before, self.look.ends[within], self.factors[within], self.tau)[0]
 
 
 def _guards(how: Bets, core: Core, x: Rows, y: Rows) -> tuple[_Guarded, _Guarded] | None:
@@ -247,5 +248,6 @@ def _guards(how: Bets, core: Core, x: Rows, y: Rows) -> tuple[_Guarded, _Guarded
 
 def _guarded(state: guard.State, before: Wealth, rows: Rows, seed: int, stride: int) -> _Guarded:
     state, ends, factors = guard.step(state, rows, seed, stride)
-    _, path = settle(before, ends, factors)
-    return _Guarded(state, decision.Look(ends, path), before, factors)
+    tau = guard.tau(stride)
+    _, path = settle(before, ends, factors, tau)
+    return _Guarded(state, decision.Look(ends, path), before, factors, tau)

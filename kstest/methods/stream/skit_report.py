@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...betting import guard
+from ...betting.blocks import STRENGTHS
 from ...betting.features import RUNGS, WIDEST
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
@@ -111,7 +112,8 @@ def _strongest(state: State) -> dict[str, Any]:
     core = state.core
     if core.blocks is None or not core.wealth.rounds:
         return {}
-    best = int(core.wealth.experts.argmax()) // (len(core.wealth.experts) // RUNGS)
+    # Experts are half-lives by bandwidths by strengths.
+    best = int(core.wealth.experts.argmax()) // len(STRENGTHS) % RUNGS
     return {"strongest": {"bandwidths": _kernel(state)["bandwidths"][best]}}
 
 
