@@ -5,14 +5,14 @@ from __future__ import annotations
 from numba.core.dispatcher import Dispatcher
 
 import kstest
-from kstest.betting import leaves, pair_leaves, stein_leaves
+from kstest.betting import leaves, pair_leaves, stein_leaves, wing_leaves
 from kstest.betting.warm import _use_all
 
 
 def forms():
     return {
         f"{module.__name__}.{name}": list(loop.signatures)
-        for module in (leaves, pair_leaves, stein_leaves)
+        for module in (leaves, pair_leaves, stein_leaves, wing_leaves)
         for name, loop in vars(module).items()
         if isinstance(loop, Dispatcher) and loop.targetoptions.get("inline") != "always"
     }
@@ -31,6 +31,7 @@ def test_nothing_is_left_to_compile(rng):
     kstest.skit(X, Y, mode="pairs", symmetric="tanh")
     for mode in ("conformal", "blocks"):
         kstest.smmd(X, X + 0.1, mode=mode)
+        kstest.smmd(X, X + 0.1, mode=mode, detect=True, on_alarm="restart")
     kstest.sksd(X, target="normal()")
     kstest.sksd(X, target="normal()", detect=True, on_alarm="restart")
     assert forms() == before

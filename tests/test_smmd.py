@@ -8,11 +8,10 @@ import math
 import numpy as np
 import pytest
 import streams
-from naive_betting import wealth_of_all_starts
 from test_state import answer, core, run
 
 import kstest
-from kstest.betting import blocks, conformal, detector, leaves, two_samples, wealth
+from kstest.betting import blocks, detector, leaves, packing, two_samples, wealth
 from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit, sksd, smmd
@@ -66,23 +65,6 @@ def test_level_of_many_laws(mode, law):
     assert rejected <= 500 * 0.05 + 2 * math.sqrt(500 * 0.05 * 0.95)
 
 
-def test_conformal_p_values_are_uniform_and_uncorrelated():
-    values = []
-    for seed in range(40):
-        reference, stream = (Rows.numbers(v) for v in draw(seed, 300, 500))
-        design = blocks.Design(seed=seed)
-        state = conformal.begin(design, reference)
-        _, _, factors = conformal.step(design, state, stream, reference)
-        values.append(np.exp(factors[:, 7]))  # the bet 1 + (1 - 2 p) = 2 (1 - p)
-    p = 1 - np.concatenate(values) / 2
-    n = len(p)
-    ranks = np.sort(p)
-    distance = np.abs(ranks - np.arange(1, n + 1) / n).max()
-    assert distance < 1.95 / math.sqrt(n)  # Kolmogorov, level 0.001
-    centred = p - 0.5
-    assert abs((centred[1:] * centred[:-1]).mean() * 12) < 3.3 / math.sqrt(n)
-
-
 def test_conformal_p_values_are_those_of_the_definition(rng):
     bins, bag = rng.integers(0, 5, 30), rng.integers(0, 5, 20)
     counts, found = np.bincount(bag, minlength=5).astype(float), np.empty(30)
@@ -119,12 +101,25 @@ def test_two_sample_blocks_are_fair_over_all_labels(rng):
     assert total / count == pytest.approx(np.ones(20), abs=0.06)
 
 
-@pytest.mark.parametrize("options", [{}, {"mode": "blocks"}, {"mode": "blocks", "detect": True}])
+ALARMS = {"detect": True, "run_length": 50}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"alpha": 1e-6},
+        {"mode": "blocks"},
+        {"mode": "blocks", "detect": True},
+        {"detect": True},
+        {**ALARMS, "on_alarm": "restart"},
+        {**ALARMS, "on_alarm": "latch", "detector": "cusum"},
+    ],
+)
 @pytest.mark.parametrize("thin", [1, 3])
 def test_pieces_give_the_same_result_to_the_bit(options, thin):
-    reference, stream = (
-        Sample(name, v, ("a", "b")) for name, v in zip("rs", draw(2, n=900, shift=0.1), strict=True)
-    )
+    drawn = draw(2, m=200, n=900, shift=0.1)
+    reference, stream = (Sample(name, v, ("a", "b")) for name, v in zip("rs", drawn, strict=True))
     params = smmd.Params(thin=thin, **options)
     start = smmd.init(params, Columns.of(stream), [reference])
     whole = smmd.step(start, stream)
@@ -133,12 +128,21 @@ def test_pieces_give_the_same_result_to_the_bit(options, thin):
         for first in range(0, stream.n, size):
             state = smmd.step(state, stream.part(first, min(stream.n, first + size)))
         assert smmd.result(state) == smmd.result(whole)
+        if not whole.core.verdict:
+            assert packing.pack(state.core)[0] == packing.pack(whole.core)[0]
+            arrays, expected = packing.pack(state.core)[1], packing.pack(whole.core)[1]
+            for name, array in expected.items():
+                np.testing.assert_array_equal(arrays[name], array, name)
 
 
 def test_a_reference_is_used_up_by_blocks_and_lasts_for_conformal():
     reference, stream = draw(3, m=120, n=1000)
     used = kstest.smmd(reference, stream, mode="blocks")
     assert [w.code for w in used.warnings] == ["reference-used-up"]
+    assert (used.verdict, used.exit_code) == ("no verdict", 3)
+    assert "the last 904 rows were not tested" in used.explanation["summary"]
+    enough = kstest.smmd(reference, stream[:90], mode="blocks")
+    assert (enough.verdict, enough.warnings) == ("not rejected", ())
     lasting = kstest.smmd(reference, stream)
     assert lasting.warnings == ()
     assert lasting.explanation["evidence"]["bets"] == 1000
@@ -236,7 +240,7 @@ def test_run_length_to_a_false_alarm():
 
 
 def test_delay_until_an_alarm():
-    """Mean shift 0.5 in one of five columns, threshold 100: 125 rows or less on average."""
+    """Mean shift 0.5 in one of five columns, threshold 100: 125 rows, and twice its error of 8."""
     delays = []
     for seed in range(60):
         found = kstest.smmd(
@@ -246,7 +250,7 @@ def test_delay_until_an_alarm():
         row = found.explanation["detector"]["alarms"][-1]["after_row"]
         if row > 960:
             delays.append(row - 960)
-    assert np.mean(delays) <= 125
+    assert np.mean(delays) <= 141
 
 
 def test_alarm_of_dependence_and_its_guard():
@@ -284,8 +288,7 @@ def test_detector_of_dependence_in_pieces(mode):
 @pytest.mark.parametrize(
     ("function", "options", "words"),
     [
-        (kstest.smmd, {"detect": True}, "--mode blocks"),
-        (kstest.smmd, {"detect": True, "mode": "blocks", "alpha": 0.05}, "--alpha 0.05"),
+        (kstest.smmd, {"detect": True, "alpha": 0.05}, "--alpha 0.05"),
         (kstest.skit, {"detect": True, "alpha": 0.01}, "--alpha 0.01"),
         (kstest.skit, {"detect": True, "mode": "pairs"}, "--detect"),
         (kstest.skit, {"run_length": 50}, "--run-length"),
@@ -300,15 +303,6 @@ def test_options_that_cannot_be_used(function, options, words):
         function(*(data if function is kstest.smmd else data[:1]), **options)
 
 
-def test_wealth_of_conformal_bets_is_what_settle_makes_of_it():
-    reference, stream = (Rows.numbers(v) for v in draw(5, 300, 200))
-    design = blocks.Design()
-    _, ends, factors = conformal.step(design, conformal.begin(design, reference), stream, reference)
-    _, path = wealth.settle(wealth.begin(conformal.EXPERTS), ends, factors, conformal.TAU)
-    expected = np.log(wealth_of_all_starts(np.exp(factors), conformal.TAU))
-    assert path == pytest.approx(expected, abs=1e-10)
-
-
 @pytest.mark.parametrize(
     ("name", "options", "titles"),
     [
@@ -317,6 +311,8 @@ def test_wealth_of_conformal_bets_is_what_settle_makes_of_it():
         ("sksd", ["--target", "normal(mean=0, sd=1)"], ["misfit", "guard"]),
         ("sksd", ["--target", "normal(mean=0, sd=1)", "--detect"], ["misfit", "guard"]),
         ("smmd", ["--mode", "blocks", "--detect"], ["difference", "guard"]),
+        ("smmd", ["--detect"], ["difference", "guard"]),
+        ("smmd", [], ["difference", "guard"]),
     ],
 )
 def test_the_evidence_path_is_drawn(name, options, titles, tmp_path):
@@ -343,7 +339,8 @@ def test_the_evidence_path_is_drawn(name, options, titles, tmp_path):
         drawing = panel.drawings[0]
         assert drawing.x[-1] < curve.x[-1] + 16  # the guard ends where the test does, or a block on
         assert drawing.level_words in text
-        assert drawing.label == ("log statistic" if "--detect" in options else "log e-value") or (
+        words = "log weighted wealth" if name == "smmd" else "log e-value"
+        assert drawing.label == ("log statistic" if "--detect" in options else words) or (
             name != "skit" and panel.title == "guard"
         )
     page = tmp_path / "why.html"

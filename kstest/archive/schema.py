@@ -35,6 +35,8 @@ class Numbers:
         Name of a length that all values are below: they are indices.
     or_none : bool
         Whether an array without values, of shape (0,), may stand for it.
+    or_nothing : bool
+        Whether minus infinity may stand for the logarithm of nothing.
     """
 
     shape: tuple[int | str, ...]
@@ -43,6 +45,7 @@ class Numbers:
     high: float = math.inf
     below: str = ""
     or_none: bool = False
+    or_nothing: bool = False
 
     def check(self, where: str, found: Any, sizes: dict[str, Any]) -> None:
         """Compare an array; names of lengths that are new are entered in `sizes`.
@@ -70,6 +73,8 @@ class Numbers:
         if not found.size:
             return
         high = self.high if not self.below else sizes[self.below] - 1
+        if self.or_nothing:
+            found = np.where(found == -np.inf, self.low, found)
         if found.dtype.kind == "f" and not np.isfinite(found).all():
             raise ValueError(f"{where} holds values that are no numbers")
         if found.min() < self.low or found.max() > high:
@@ -113,6 +118,21 @@ class Word:
         """
         if not isinstance(found, str) or (self.choices and found not in self.choices):
             raise ValueError(f"{where} is {found!r:.40}, which is no word of its kind")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One truth value of a header."""
+
+    def check(self, where: str, found: Any, sizes: dict[str, Any]) -> None:
+        """Compare a truth value.
+
+        Raises
+        ------
+        ValueError
+        """
+        if not isinstance(found, bool):
+            raise ValueError(f"{where} is {found!r:.40}, which is no truth value")
 
 
 @dataclass(frozen=True)

@@ -609,14 +609,19 @@ def conformal_p_values(bins: Any, key: Any, first: Any, counts: Any, out: Any) -
 
 
 @leaf
-def p_value_bets(p: Any, tilts: Any, powers: Any, out: Any) -> None:
-    """Log bets on p-values: 1 + e (1 - 2 p) for tilts e, then k p^(k - 1) for powers k."""
+def p_value_bets(p: Any, tilts: Any, powers: Any, low_powers: Any, out: Any) -> None:
+    """Log bets on p-values: 1 + e (1 - 2 p) for tilts e, k p^(k - 1) for powers k, and
+    k (1 - p)^(k - 1) for low powers k."""
+    T, P = tilts.shape[0], powers.shape[0]
     for i in range(p.shape[0]):
-        for k in range(tilts.shape[0]):
+        low = np.log(max(p[i], 1e-300))
+        high = np.log(max(1.0 - p[i], 1e-17))
+        for k in range(T):
             out[i, k] = np.log(max(1.0 + tilts[k] * (1.0 - 2.0 * p[i]), 1e-300))
-        for k in range(powers.shape[0]):
-            bet = np.log(powers[k]) + (powers[k] - 1.0) * np.log(p[i])
-            out[i, tilts.shape[0] + k] = bet
+        for k in range(P):
+            out[i, T + k] = np.log(powers[k]) + (powers[k] - 1.0) * low
+        for k in range(low_powers.shape[0]):
+            out[i, T + P + k] = np.log(low_powers[k]) + (low_powers[k] - 1.0) * high
 
 
 @leaf

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import leaves
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -46,3 +48,13 @@ class Rows:
         return Rows(
             np.concatenate([self.values, more.values]), np.concatenate([self.marks, more.marks])
         )
+
+
+def shuffled(rows: Rows, seed: int) -> Rows:
+    """The rows in an order that only the seed and their number determine.
+
+    A file may be sorted, or drift; rows that are taken from it in turn must not.
+    """
+    u = np.empty(len(rows))
+    leaves.uniforms(np.uint64((seed * 1000003 + 524287) % 2**64), u)
+    return rows[np.argsort(u, kind="stable")]

@@ -4,7 +4,8 @@ Read by `packing.unpack`. Names of lengths in capitals hold in a whole state and
 (its `sizes`), small ones in one part. Whoever adds a field to a state adds it here; a test says
 what is missing.
 
-    H half-lives    R rungs of bandwidths    F frequencies    E experts
+    H half-lives    R rungs of bandwidths    F frequencies    E experts    G games
+    S conformal scores    B their bins
 """
 
 from __future__ import annotations
@@ -14,8 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from ..archive.schema import LARGEST, Number, Numbers, Part, real
-from . import blocks, column_pairs, conformal, decision, guard, pairs, stein, symmetric, two_samples
+from ..archive.schema import LARGEST, Flag, Number, Numbers, Part, real
+from . import (
+    blocks,
+    column_pairs,
+    conformal,
+    decision,
+    guard,
+    pairs,
+    relay,
+    stein,
+    symmetric,
+    two_samples,
+    wings,
+)
 from .column_margins import Margin
 from .detector import Detector
 from .features import RUNGS, Scale
@@ -33,6 +46,11 @@ WEIGHT = Numbers(("H",), "f8", 0, SUM)
 
 def _log(*shape: int | str) -> Numbers:
     return Numbers(shape, "f8", -LOG, LOG)
+
+
+def _begun(*shape: int | str, or_none: bool = False) -> Numbers:
+    """Log wealths of what has begun to bet, which may be nothing."""
+    return Numbers(shape, "f8", -LOG, LOG, or_none=or_none, or_nothing=True)
 
 
 def _sums(*shape: int | str) -> Numbers:
@@ -64,7 +82,7 @@ SCHEMAS: dict[type, Mapping[str, Any]] = {
         "largest": real(0, LOG),
         "largest_row": ROW,
         "stride": Number(1),
-        "experts": _log("e"),
+        "experts": _begun("e"),
         "rows": ROWS,
         "path": _log("k"),
     },
@@ -117,7 +135,8 @@ SCHEMAS: dict[type, Mapping[str, Any]] = {
         "windows": COUNT,
         "values": _values("k", "d"),
         "marks": _marks("k", "m"),
-        "waves": _sums("q", 2, guard.WAVES),
+        "waves": _sums(guard.LOOKS, "q", 2, guard.WAVES),
+        "lags": _sums(guard.LOOKS, guard.SIZE - 1),
     },
     decision.Watch: {
         "log_e": _log(2),
@@ -130,7 +149,7 @@ SCHEMAS: dict[type, Mapping[str, Any]] = {
         "scale": Part({"p": "d"}, optional=True),
         "sums": Numbers(("H", "R", 2, "F"), "f8", -SUM, SUM, or_none=True),
         "guard": Part({"d": "d", "m": "m"}, optional=True),
-        "experts": Numbers((guard.EXPERTS,), "f8", -LOG, LOG, or_none=True),
+        "experts": _begun(guard.EXPERTS, or_none=True),
         "log_e": real(-LOG, LOG),
         "flagged": ROW,
     },
@@ -142,7 +161,9 @@ SCHEMAS: dict[type, Mapping[str, Any]] = {
         "seconds": Part({"d": "D_SECOND", "m": "M_SECOND"}),
         "open": Numbers(("a",), "i8", 0, below="PAIRS"),
         "joint": _sums("a", "H", "R", 2, "F"),
-        "experts": _log("a", "E"),
+        "experts": _begun("a", "G", "E"),
+        "near": _log("PAIRS"),
+        "beyond": _log("PAIRS"),
         "log_e": _log("PAIRS"),
         "largest": Numbers(("PAIRS",), "f8", 0, LOG),
         "outcome": Numbers(("PAIRS",), "i8", column_pairs.OPEN, column_pairs.UNSOUND),
@@ -160,18 +181,42 @@ SCHEMAS: dict[type, Mapping[str, Any]] = {
         "reference": FEATURES,
         "weights": Numbers((2, "H"), "f8", 0, SUM),
         "scale": Part({"p": "D"}),
+        "exhausted": Flag(),
     },
-    conformal.State: {
+    conformal.State: {"seen": ROW, "counts": Numbers(("S", "B"), "f8", 0, SUM)},
+    relay.State: {
         "seen": ROW,
-        "stage": Number(1, conformal.MOST_STAGES),
-        "left": Number(-1),
-        "counts": Numbers((conformal.BINS,), "f8", 0, SUM),
-        "edges": Numbers((conformal.BINS - 1,)),
-        "weights": Numbers(("R", 2, "F")),
-        "stream": _sums(1, "R", 2, "F"),
+        "taken": COUNT,
+        "least": COUNT,
+        "aside": Number(0, 2),
+        "blocks": COUNT,
+        "values": _values("k", "D"),
+        "marks": _marks("k", "M"),
+        "held_values": _values("q", "D"),
+        "held_marks": _marks("q", "M"),
+        "stream": FEATURES,
         "reference": _sums(1, "R", 2, "F"),
-        "rows": Numbers((2,), "f8", 0, SUM),
+        "weights": Numbers((2, "H"), "f8", 0, SUM),
+        "begun": _begun("E_RELAY"),
+        "recent": _log("r"),
         "scale": Part({"p": "D"}),
+    },
+    wings.State: {"conformal": Part({}), "relay": Part({})},
+    wings.Evidence: {
+        "rounds": COUNT,
+        "begun": _begun("S", conformal.EXPERTS),
+        "log_w": _log("W"),
+        "largest": Numbers(("W",), "f8", 0, LOG),
+    },
+    wings.Watch: {
+        "sums": _log("S", conformal.EXPERTS),
+        "maxima": _log("S", conformal.EXPERTS),
+        "since": Numbers(("S", conformal.EXPERTS), "i8", 0, LARGEST),
+        "relay_sums": _log("E_RELAY"),
+        "relay_maxima": _log("E_RELAY"),
+        "relay_since": Numbers(("E_RELAY",), "i8", 0, LARGEST),
+        "relay_end": ROW,
+        "log_m": _log("W"),
     },
     stein.State: {
         "z": Numbers(("k", "D"), "f8", -stein.FARTHEST, stein.FARTHEST),
@@ -202,7 +247,7 @@ def _pairs(state: pairs.State) -> bool:
 
 def _guard(state: guard.State) -> bool:
     columns = state.values.shape[1] + state.marks.shape[1]
-    return bool(len(state.waves) == min(guard.MOST_SERIES, columns))
+    return bool(state.waves.shape[1] == min(guard.MOST_SERIES, columns))
 
 
 def _column_pairs(state: column_pairs.State) -> bool:
@@ -222,8 +267,14 @@ def _column_pairs(state: column_pairs.State) -> bool:
     return bool(kept and begun and len(alike) <= 1)
 
 
-def _conformal(state: conformal.State) -> bool:
-    return bool(state.left != 0 and state.rows[1] >= 1)
+def _relay(state: relay.State) -> bool:
+    """The block is not full, and what was looked at last was a block."""
+    recent = 1 <= len(state.recent) <= relay.RECENT
+    return bool(recent and len(state.values) < relay.SIZE)
+
+
+def _wings(state: wings.State) -> bool:
+    return state.conformal.seen == state.relay.seen
 
 
 INVARIANTS: dict[type, Callable[[Any], bool]] = {
@@ -231,7 +282,8 @@ INVARIANTS: dict[type, Callable[[Any], bool]] = {
     pairs.State: _pairs,
     guard.State: _guard,
     column_pairs.State: _column_pairs,
-    conformal.State: _conformal,
+    relay.State: _relay,
+    wings.State: _wings,
 }
 
 
@@ -242,4 +294,5 @@ def sizes(design: blocks.Design) -> dict[str, Any]:
         "R": RUNGS,
         "F": design.features,
         "E": design.experts,
+        "G": design.games,
     }

@@ -12,7 +12,7 @@ as it is, and makes z_0, ..., z_M exchangeable; each then takes an equal share o
 The witness is mean over earlier stream rows less mean over earlier reference rows of the kernel,
 from sums of features. A reference of m rows is used up by m rows of the stream: rows that are used
 twice would make the e-values dependent given the reference (Shaer et al. 2026, arXiv 2602.13848).
-For a reference that must last, see `conformal`.
+For a reference that must last, see `relay` and `conformal`.
 
 References: Shekhar and Ramdas (2021), arXiv 2112.09162, for the game; Koning (2023), arXiv
 2310.01153, for the permutation e-value.
@@ -56,6 +56,8 @@ class State:
     stream, reference : ndarray (H, R, 2, D)
         Sums of features.
     weights : ndarray (2, H)
+    exhausted : bool
+        Whether the reference has too few rows left for a block.
     """
 
     start: int
@@ -67,6 +69,7 @@ class State:
     reference: Array
     weights: Array
     scale: Scale
+    exhausted: bool = False
 
 
 def begin(design: Design, reference: Rows) -> State:
@@ -87,7 +90,7 @@ def begin(design: Design, reference: Rows) -> State:
     )
     first = reference[: state.taken]
     taught = points(circle(design, state).angles(first))
-    _learn(lasting(design), state.reference, state.weights[1], taught)
+    learn(lasting(design), state.reference, state.weights[1], taught)
     return state
 
 
@@ -130,17 +133,20 @@ def step(
             break
         mine = points(turn.angles(rows[used : used + size]))
         theirs = points(turn.angles(reference[state.taken : state.taken + size]))
-        factors.append(_block(design, state, mine, theirs, size))
-        _learn(design.half_lives, state.stream, state.weights[0], mine)
-        _learn(lasting(design), state.reference, state.weights[1], theirs)
+        known = state.stream, state.reference, state.weights
+        factors.append(block_factors(design, state.windows, known, mine, theirs))
+        learn(design.half_lives, state.stream, state.weights[0], mine)
+        learn(lasting(design), state.reference, state.weights[1], theirs)
         used += size
         ends.append(state.start + used)
         state = replace(state, windows=state.windows + 1, taken=state.taken + size)
     # Rows for which there is no partner any more will never be tested.
-    if left(state, reference) < 1:
+    exhausted = left(state, reference) < size
+    if exhausted:
         used = len(rows)
     state = replace(
         state,
+        exhausted=exhausted,
         start=state.start + used,
         values=rows.values[used:].copy(),
         marks=rows.marks[used:].copy(),
@@ -149,29 +155,43 @@ def step(
     return state, np.array(ends, np.int64), found
 
 
-def _block(
+def block_factors(
     design: Design,
-    state: State,
+    number: int,
+    sums: tuple[Array, Array, Array],
     mine: tuple[Array, Array],
     theirs: tuple[Array, Array],
-    size: int,
 ) -> Array:
-    H = len(design.half_lives)
+    """Log factors of all experts on one block, (E,).
+
+    Parameters
+    ----------
+    design : Design
+    number : int
+        Of the block.
+    sums : ndarrays (H, R, 2, D), (H, R, 2, D), (2, H)
+        Sums of features of stream and reference, their weights.
+    mine, theirs : pairs of ndarrays (R, b, D)
+        Features of the block's rows of stream and reference, see `features.points`.
+    """
+    H, size = len(design.half_lives), mine[0].shape[1]
     out = np.zeros((H, RUNGS, len(STRENGTHS)))
-    if not state.weights[0].all():  # the first block only teaches
+    stream, reference, weights = sums
+    if not weights[0].all():  # the first block only teaches
         return out.reshape(-1)
     values = np.empty((H, RUNGS, 2 * size))
     both = [np.concatenate([a, b], axis=1) for a, b in zip(mine, theirs, strict=True)]
-    leaves.witness_values(*both, state.stream, state.reference, state.weights, values)
+    leaves.witness_values(*both, stream, reference, weights, values)
     order = np.empty((ARRANGEMENTS + 1, 2 * size), np.int64)
-    leaves.permutations(np.uint64(design.seed), np.uint64(state.windows), order)
+    leaves.permutations(np.uint64(design.seed), np.uint64(number), order)
     leaves.label_e_values(values, size, order, STRENGTHS, out)
     return out.reshape(-1)
 
 
-def _learn(
+def learn(
     half_lives: tuple[float, ...], sums: Array, weight: Array, some: tuple[Array, Array]
 ) -> None:
+    """Add rows to sums and weights, in place, after fading what was there."""
     rows = some[0].shape[1]
     keep = np.array([0.5 ** (rows / h) for h in half_lives])
     leaves.add_points(*some, keep, sums)

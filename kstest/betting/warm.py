@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..engine import Work, jit
-from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth
+from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth, wings
 from .rows import Rows
 
-FILES = ("leaves.py", "pair_leaves.py", "stein_leaves.py")
+FILES = ("leaves.py", "pair_leaves.py", "stein_leaves.py", "wing_leaves.py")
 
 
 def load(work: Work) -> None:
@@ -47,6 +47,11 @@ def _use_all() -> None:
             how = pairs.Design(payoff, bet)
             pairs.step(how, pairs.begin(how, x, y), x, y)
     two_samples.step(design, two_samples.begin(design, x), y, x)
-    conformal.step(design, conformal.begin(design, x), y, x)
+    for first in (x, marked):
+        scores = conformal.learn(design, first)
+        state = wings.begin(design, scores, first)
+        _, found = wings.step(design, scores, state, first, first)
+        wings.settle(wings.no_evidence(len(scores.edges)), found)
+        wings.watch(wings.anew(len(scores.edges), found.factors.shape[1], 0), found, "sr")
     proved = Certificate(np.eye(1), np.zeros(1), 0.0, 1.0)
     stein.step(stein.Design.of(proved, (math.inf,)), stein.begin(1), x.values, -x.values)

@@ -1,25 +1,26 @@
 """Sequential two-sample test: does a stream follow the law of a reference?
 
 Null hypothesis: the rows of reference and stream are exchangeable, as independent draws of one law
-are. The evidence may be looked at after every row. Two ways to bet, see `kstest.betting`:
-`conformal` (the default) makes a finite reference last for an endless stream; `two_samples` uses a
-fresh row of the reference for every row of the stream, and sees small changes sooner.
+are. The evidence may be looked at after every row. Two ways to bet, see `kstest.betting`: `wings`
+(the default) makes a finite reference last for an endless stream; `two_samples` uses a fresh row of
+the reference for every row of the stream. The reference is taken in random order, so a file that
+is sorted or drifts is a reference like any other.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..betting import STEP_ROWS, blocks, conformal, two_samples
+from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
 from ..betting.features import KERNELS, RUNGS, WIDEST
-from ..betting.rows import Rows
+from ..betting.rows import Rows, shuffled
+from ..betting.scores import Scores
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
@@ -27,10 +28,11 @@ from ..picture import Picture
 from ..result import Notice, Result
 from ..sample import Sample
 from .common import one_bandwidth
-from .stream import course, detection
-from .stream.course import Course
+from .stream import course, detection, smmd_wings
 from .stream.detection import check_given as check_given
+from .stream.picture import E_VALUE, WEIGHTED
 from .stream.rows import Columns, row_bytes, rows_of
+from .stream.smmd_wings import Winged
 
 SAMPLES = ("reference", "sample")
 ACCEPTS = frozenset({"categorical", "missing"})
@@ -71,6 +73,10 @@ _SUMMARIES = {
 }
 
 
+# What is a round of a detector.
+UNIT = "rows (blocks with --mode blocks)"
+
+
 @dataclass(frozen=True)
 class Params:
     """Options of `run`; see the help of each field."""
@@ -79,8 +85,9 @@ class Params:
     seed: int = seed()
     mode: str = option(
         "conformal",
-        "Conformal p-values, for which a finite reference lasts for ever; or blocks of rows beside "
-        "as many rows of the reference, each used once.",
+        "Conformal p-values of every column and of novelty, and blocks of rows beside rows put "
+        "aside unread, for which a finite reference lasts for ever; or blocks of rows beside as "
+        "many rows of the reference, each used once.",
         choices=("conformal", "blocks"),
     )
     block: int = option(12, "With --mode blocks: rows of a block, of either side.")
@@ -98,8 +105,8 @@ class Params:
         choices=("robust", "standard", "none"),
     )
     thin: int = option(1, "Use every N-th row of the stream only.", metavar="N")
-    detect: bool = detection.detect()
-    run_length: int = detection.run_length()
+    detect: bool = detection.detect(UNIT)
+    run_length: int = detection.run_length(UNIT)
     on_alarm: str = detection.on_alarm()
     detector: str = detection.detector()
 
@@ -111,16 +118,11 @@ class Params:
                 raise UsageError(
                     f"--{name} {getattr(self, name)}: give a whole number from {least} to {most}"
                 )
-        if self.detect and self.mode == "conformal":
-            raise UsageError(
-                "--detect: is for --mode blocks, whose evidence comes block by block; give "
-                "--mode blocks, and a reference with as many rows as the stream will have"
-            )
         one_bandwidth(self.bandwidth, "--bandwidth")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Core(Course):
+class Core(Winged):
     """What is kept of the rows so far.
 
     Attributes
@@ -133,31 +135,40 @@ class Core(Course):
     reference_rows: int
     reference_digest: str
     blocks: two_samples.State | None = None
-    conformal: conformal.State | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the reference has rows enough for a bet."""
+        return self.wings is not None or self.blocks is not None
 
 
 @dataclass(frozen=True)
 class State:
-    """A stream under test. `reference` is None where only what was found is to be shown."""
+    """A stream under test.
+
+    `reference`, in its random order, is None where only what was found is to be shown; `scores` is
+    what its first rows fix.
+    """
 
     params: Params
     columns: Columns
     reference: Rows | None
     core: Core
+    scores: Scores | None = None
 
 
 def init(params: Params, columns: Columns, reference: Iterable[Sample]) -> State:
     """Return the state before the first row of the stream."""
-    rows, digest = _read(columns, reference)
+    rows, digest = _read(params, columns, reference)
     design = design_of(params, rows.marks.shape[1])
-    experts = design.experts if params.mode == "blocks" else conformal.EXPERTS
-    begun = course.opening(params, experts, rows)
-    core = Core(**begun, reference_rows=len(rows), reference_digest=digest)
+    opened = course.opening(params, design.experts, rows)
+    core = Core(**opened, reference_rows=len(rows), reference_digest=digest)
+    scores = _scores(params, rows)
     if params.mode == "blocks" and len(rows) > two_samples.WARM_UP:
         core = replace(core, blocks=two_samples.begin(design, rows))
-    if params.mode == "conformal" and len(rows) >= conformal.LEAST_REFERENCE:
-        core = replace(core, conformal=conformal.begin(design, rows))
-    return State(params, columns, rows, core)
+    if scores is not None:
+        core = smmd_wings.begun(core, design, scores, rows)
+    return State(params, columns, rows, core, scores)
 
 
 def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
@@ -178,14 +189,14 @@ def attach(state: State, reference: Iterable[Sample]) -> State:
     DataError
         If it is another one.
     """
-    rows, digest = _read(state.columns, reference)
+    rows, digest = _read(state.params, state.columns, reference)
     if digest != state.core.reference_digest:
         raise DataError(
             f"reference: its {len(rows):,} rows are not the {state.core.reference_rows:,} rows "
             "that the stream was begun with. Give that reference, with its rows in their order, or "
             "begin a new --state file"
         )
-    return replace(state, reference=rows)
+    return replace(state, reference=rows, scores=_scores(state.params, rows))
 
 
 def step(state: State, chunk: Sample) -> State:
@@ -198,7 +209,7 @@ def step(state: State, chunk: Sample) -> State:
     rows = rows[np.arange((-core.rows) % params.thin, chunk.n, params.thin)]
     core = replace(core, rows=core.rows + chunk.n)
     for first in range(0, len(rows), STEP_ROWS):
-        core = _advance(params, core, rows[first : first + STEP_ROWS], state.reference)
+        core = _advance(state, core, rows[first : first + STEP_ROWS])
         if core.verdict:
             break
     return replace(state, core=core)
@@ -211,7 +222,8 @@ def decided(state: State) -> bool:
 
 def drawing(state: State) -> Picture:
     """Return what there is to draw about a stream so far."""
-    return course.drawing(state.core, state.params, "difference")
+    label = E_VALUE if state.core.wings is None else WEIGHTED
+    return course.drawing(state.core, state.params, "difference", label)
 
 
 def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
@@ -236,21 +248,29 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Returns
     -------
     Result
-        ``e_value`` is the wealth K at the end or at the decision, ``p_value`` is 1 / max K, valid
-        at every time; rejected where max K >= 1 / alpha. With `detect`, ``statistic`` is that of
-        the e-detector, and "rejected" means an alarm.
+        Blocks: ``e_value`` is the wealth K at the end or at the decision, ``p_value`` is
+        1 / max K, valid at every time; rejected where max K >= 1 / alpha. Conformal: the same with
+        the largest weighted wealth of the wings as ``statistic``; that is no e-value at a time
+        of one's choice, so ``e_value`` is p^(-1/2) / 2, which is. With `detect`, ``statistic`` is
+        that of the e-detector, and "rejected" means an alarm.
 
     Notes
     -----
-    Conformal: the rank of each row's score among those of reference rows and earlier rows of its
-    stage, a uniform p-value, is bet on; scores are learned from earlier stages only
-    (`kstest.betting.conformal`). Blocks: labels are permuted within blocks of b rows of either side
-    (`kstest.betting.two_samples`); m rows of reference test m rows of the stream.
+    Conformal: three wings (`kstest.betting.wings`). The rank of each row's novelty, and of its
+    value in each column, among those of reference rows and all earlier rows is a uniform p-value,
+    which is bet on (`kstest.betting.conformal`); blocks of rows meet rows that were put aside
+    unread, so the reference never runs out (`kstest.betting.relay`). Blocks: labels are permuted
+    within blocks of b rows of either side (`kstest.betting.two_samples`); m rows of reference test
+    m rows of the stream, and later rows are not tested: no verdict.
+
+    Every wealth is the mixture over all rows at which a change may begin (`kstest.betting.starts`),
+    so a change late in a long stream is found nearly as soon as one at its start.
 
     Exact: the probability of a rejection at any time is at most alpha, at every d, if all rows are
     exchangeable. Rows of the stream that depend on their neighbours are not; a warning says so.
 
-    With `detect` the average run length to a false alarm is at least `run_length` blocks.
+    With `detect` the average run length to a false alarm is at least `run_length` rows (blocks
+    with ``mode="blocks"``).
 
     References
     ----------
@@ -273,13 +293,24 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 def result(state: State) -> Result:
     """Return what is known so far."""
     core, params = state.core, state.params
-    begun = (core.conformal or core.blocks) is not None
-    found, explanation = course.finding(core, params, begun, _SUMMARIES)
+    unit = "rows" if params.mode == "conformal" else "blocks"
+    found, explanation = course.finding(core, params, core.begun, _SUMMARIES, unit)
+    numbers = detection.numbers(core.wealth, core.detector, params)
+    if core.evidence is not None and core.wealth is not None:
+        numbers |= smmd_wings.numbers(core.wealth)
+        explanation["evidence"] = smmd_wings.evidence(core, params, state.columns)
+        if core.verdict:
+            explanation["summary"] += f", by {explanation['evidence']['strongest']}"
+    if _untested(core) and found == "not rejected":
+        found = "no verdict"
+        explanation["summary"] = (
+            f"the reference is used up: the last {_untested(core):,} rows were not tested"
+        )
     so_far = Result(
         method="smmd",
         verdict=found,
         alpha=params.alpha,
-        **detection.numbers(core.wealth, core.detector, params),
+        **numbers,
         n={"reference": core.reference_rows, "sample": core.used},
         d=len(state.columns.names),
         columns=state.columns.names,
@@ -291,23 +322,23 @@ def result(state: State) -> Result:
     return detection.decisive(so_far, core.wealth)
 
 
-def _advance(params: Params, core: Core, rows: Rows, reference: Rows) -> Core:
+def _advance(state: State, core: Core, rows: Rows) -> Core:
+    params, reference = state.params, state.reference
+    assert reference is not None
     design = design_of(params, rows.marks.shape[1])
     if core.blocks is not None:
         some, ends, factors = two_samples.step(design, core.blocks, rows, reference)
         core = replace(core, blocks=some)
-    elif core.conformal is not None:
-        more, ends, factors = conformal.step(design, core.conformal, rows, reference)
-        core = replace(core, conformal=more)
+        core = course.settled(core, params, ends, factors, core.used + len(rows), design.tau)
+    elif state.scores is not None:
+        core = smmd_wings.advanced(core, params, design, state.scores, rows, reference)
     else:
         return replace(core, used=core.used + len(rows))
-    tau = conformal.TAU if core.blocks is None else design.tau
-    core = course.settled(core, params, ends, factors, core.used + len(rows), tau)
     return course.guarded(core, params, rows)
 
 
-def _read(columns: Columns, reference: Iterable[Sample]) -> tuple[Rows, str]:
-    """All rows of the reference, and their digest."""
+def _read(params: Params, columns: Columns, reference: Iterable[Sample]) -> tuple[Rows, str]:
+    """All rows of the reference, in random order, and their digest, in that of the file."""
     digest, parts = hashlib.sha256(), []
     for sample in reference:
         digest.update(row_bytes(sample, columns))
@@ -315,13 +346,20 @@ def _read(columns: Columns, reference: Iterable[Sample]) -> tuple[Rows, str]:
     empty = rows_of(columns.sample(), columns, columns.names)
     values = np.concatenate([empty.values, *(p.values for p in parts)])
     marks = np.concatenate([empty.marks, *(p.marks for p in parts)])
-    return Rows(np.ascontiguousarray(values), np.ascontiguousarray(marks)), digest.hexdigest()
+    return shuffled(Rows(values, marks), params.seed), digest.hexdigest()
+
+
+def _scores(params: Params, reference: Rows) -> Scores | None:
+    """What the reference fixes for conformal p-values; None without them."""
+    if params.mode != "conformal" or len(reference) < conformal.LEAST_REFERENCE:
+        return None
+    return conformal.learn(design_of(params, reference.marks.shape[1]), reference)
 
 
 def design_of(params: Params, marks: int) -> blocks.Design:
     return blocks.Design(
         size=params.block,
-        half_lives=HALF_LIVES if params.detect else (math.inf,),
+        half_lives=HALF_LIVES,
         kernel=params.kernel,
         scale=params.scale,
         bandwidths=(one_bandwidth(params.bandwidth, "--bandwidth"), None),
@@ -331,7 +369,8 @@ def design_of(params: Params, marks: int) -> blocks.Design:
 
 
 def _kernel(state: State) -> dict[str, Any]:
-    some = state.core.conformal or state.core.blocks
+    core = state.core
+    some = core.blocks if core.wings is None else core.wings.relay
     if some is None:
         return {"name": state.params.kernel, "bandwidths": []}
     widths = [WIDEST * some.scale.bandwidth / 2**r for r in range(RUNGS)]
@@ -340,15 +379,23 @@ def _kernel(state: State) -> dict[str, Any]:
 
 def _null(params: Params) -> dict[str, Any]:
     if params.mode == "conformal":
-        return {"scheme": "conformal p-values", "replicates": None, "exact": True}
+        scheme = f"conformal p-values, permutations of blocks of 2 x {relay.SIZE} rows"
+        return {"scheme": scheme, "replicates": None, "exact": True}
     scheme = f"permutations of blocks of 2 x {params.block} rows"
     return {"scheme": scheme, "replicates": blocks.ARRANGEMENTS, "exact": True}
+
+
+def _untested(core: Core) -> int:
+    """Rows of the stream that came after the reference was used up by blocks."""
+    if core.blocks is None or not core.blocks.exhausted:
+        return 0
+    return core.used - (core.blocks.taken - two_samples.WARM_UP)
 
 
 def _notices(state: State) -> list[Notice]:
     core, params = state.core, state.params
     found = []
-    if (core.conformal or core.blocks) is None:
+    if not core.begun:
         least = conformal.LEAST_REFERENCE
         if params.mode == "blocks":
             least = two_samples.WARM_UP + 1
@@ -356,13 +403,13 @@ def _notices(state: State) -> list[Notice]:
         found.append(Notice("too-few-rows", why))
     elif not core.rounds:
         found.append(Notice("too-few-rows", f"{core.used} rows of the stream make no block yet"))
-    if core.blocks is not None and core.blocks.taken + params.block > core.reference_rows:
+    if _untested(core) and not core.verdict:
         found.append(
             Notice(
                 "reference-used-up",
                 f"the {core.reference_rows:,} rows of the reference are used up, so rows of the "
-                f"stream after row {core.blocks.start:,} are not tested; give a longer reference, "
-                "or use --mode conformal",
+                f"stream after row {core.used - _untested(core):,} are not tested; give a longer "
+                "reference, or use --mode conformal, for which it lasts",
             )
         )
     if course.flagged(core):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..result import Result
+from ..sources.wording import printable
 from .wording import number
 
 
@@ -46,16 +47,24 @@ def _detector(result: Result) -> Iterator[tuple[str, str]]:
 
 def _wealth(result: Result) -> Iterator[tuple[str, str]]:
     found = result.explanation["evidence"]
-    most = number(math.exp(min(found["largest_log_e"], 700)))
-    yield (
-        "e-value",
-        f"{number(result.e_value or 0.0)}, at most {most} (after {found['largest_after_row']:,} "
-        f"rows); {number(result.threshold or math.nan)} rejects{_ranks(found)}",
-    )
+    if "wings" in found:
+        yield from _wings(result)
+    else:
+        most = number(math.exp(min(found["largest_log_e"], 700)))
+        yield (
+            "e-value",
+            f"{number(result.e_value or 0.0)}, at most {most} (after "
+            f"{found['largest_after_row']:,} rows); {number(result.threshold or math.nan)} rejects"
+            f"{_ranks(found)}",
+        )
     yield (
         "p-value",
         f"{number(result.p_value or 0.0)}, valid at any time; level {number(result.alpha)}",
     )
+    if "wings" in found:
+        yield "e-value", f"{number(result.e_value or 0.0)}, from the p-value"
+        if not result.reject:
+            yield "late change", _late(found)
     yield "bets", f"{found['bets']:,}, {_scheme(result)}, seed {result.params.get('seed')}"
     late = found.get("late_start")
     if late and result.verdict == "not rejected":
@@ -77,6 +86,33 @@ def _ranks(found: Mapping[str, Any]) -> str:
     words = [f"one pair needs {number(least[0])}", *more]
     words += ["..."] * (len(least) > 4) + [f"{number(least[-1])} each for all {len(least)}"]
     return f" some: {', '.join(words)}"
+
+
+def _wings(result: Result) -> Iterator[tuple[str, str]]:
+    """The largest weighted wealth of several bets, and the bets that came farthest."""
+    found = result.explanation["evidence"]
+    most = number(math.exp(min(found["largest_log_weighted_wealth"], 700)))
+    yield (
+        "evidence",
+        f"{number(result.statistic or 0.0)}, at most {most} (after "
+        f"{found['largest_after_row']:,} rows); {number(result.threshold or math.nan)} rejects",
+    )
+    ranked = sorted(found["wings"], key=lambda w: -math.log(w["share"]) - w["largest_log_wealth"])
+    parts = [
+        f"{printable(w['name'])} {number(w['share'] * math.exp(min(w['largest_log_wealth'], 700)))}"
+        for w in ranked[:4]
+    ]
+    more = f", and {len(ranked) - 4} more" if len(ranked) > 4 else ""
+    yield "best bets", ", ".join(parts) + more
+
+
+def _late(found: Mapping[str, Any]) -> str:
+    """What a change that begins now has to win."""
+    needed = found["late_change_needs_log"]
+    return (
+        f"from row {found['rows_used'] + 1:,} on: found when the bets on it have won about "
+        f"{number(math.exp(needed))} times their stake ({needed:.1f} nats)"
+    )
 
 
 def _scheme(result: Result) -> str:

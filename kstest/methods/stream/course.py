@@ -23,7 +23,7 @@ from ...betting.wealth import begin as begin_wealth
 from ...picture import Picture
 from ...result import Verdict
 from . import detection
-from .picture import evidence_picture, guard_panel, main_panel
+from .picture import E_VALUE, evidence_picture, guard_panel, main_panel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,8 @@ def finding(
     return found, explanation
 
 
-def drawing(core: Course, params: Any, title: str) -> Picture:
+def drawing(core: Course, params: Any, title: str, label: str = E_VALUE) -> Picture:
     """How the evidence of the test and of its guard grew."""
-    panels = [main_panel(title, core, params), guard_panel("guard", core.guard_wealth, params)]
-    return evidence_picture(panels, params.detect)
+    main = main_panel(title, core, params, label)
+    panels = [main, guard_panel("guard", core.guard_wealth, params)]
+    return evidence_picture(panels, params.detect, label)

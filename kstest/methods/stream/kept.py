@@ -10,10 +10,11 @@ from dataclasses import fields
 from typing import Any
 
 from ...archive.schema import Number, Numbers, Part, Word
-from ...betting import conformal, guard, stein
+from ...betting import guard, relay, stein
 from ...betting.packing import Declared, unpack
 from ...betting.rows import Rows
 from ...betting.schemas import COUNT, INVARIANTS, ROW, ROWS, SCHEMAS, SUM, sizes
+from ...betting.scores import bins
 from ...registry import METHODS
 from .rows import MOST_LEVELS, Columns, Season, no_rows
 from .skit_core import Core as SkitCore
@@ -38,6 +39,8 @@ _SKIT: Mapping[str, Any] = {
     "wealth_x": _GUARD_WEALTH,
     "wealth_y": _GUARD_WEALTH,
     "watch": Part({}, optional=True),
+    "near": _WEALTH,
+    "beyond": _WEALTH,
     "season": Part({}, optional=True),
     "every": Part({}, optional=True),
     "detector_x": _GUARD_WEALTH,
@@ -48,17 +51,20 @@ _SEASON = {
     "levels": Numbers(("k",), "u8"),
     "counts": Numbers(("k",), "f8", 0, SUM),
     "sums": Numbers(("k", "V")),
+    "sizes": Numbers(("k", "V"), "f8", 0),
 }
 _SMMD = {
     **_COURSE,
     "reference_rows": COUNT,
     "reference_digest": Word(),
     "blocks": Part({}, optional=True),
-    "conformal": Part({}, optional=True),
+    "wings": Part({}, optional=True),
+    "evidence": Part({}, optional=True),
+    "watch": Part({}, optional=True),
 }
 _SKSD = {**_COURSE, "stein": Part({}), "impossible": Word(), "impossible_row": Number(0)}
 # Parts that begin when there are rows enough, and not with the first row.
-_LATER = ("blocks", "conformal")
+_LATER = ("blocks", "wings", "evidence", "watch")
 
 
 def core_of(
@@ -121,18 +127,29 @@ def _each(place: str, sides: Sequence[Rows]) -> dict[str, Any]:
 def _smmd(module: Any, params: Any, columns: Columns) -> tuple[Any, Any, dict[str, Any]]:
     rows = no_rows(columns, columns.names)
     design = module.design_of(params, rows.marks.shape[1])
-    experts = design.experts if params.mode == "blocks" else conformal.EXPERTS
-    known = {"D": rows.values.shape[1], "M": rows.marks.shape[1], "E_WEALTH": experts}
+    columns_of_scores = 1 + rows.values.shape[1] + rows.marks.shape[1]
+    known = {
+        "D": rows.values.shape[1],
+        "M": rows.marks.shape[1],
+        "E_WEALTH": design.experts,
+        "E_RELAY": relay.design_of(design).experts,
+        "S": columns_of_scores,
+        "W": columns_of_scores + 1,
+        "B": bins(columns_of_scores - 1),
+    }
 
     def invariant(core: Any) -> bool:
-        some, last = core.conformal, conformal.stages(core.reference_rows)
-        if some is not None and (some.stage > last or (some.left < 0) != (some.stage == last)):
-            return False
         if core.blocks is not None and core.blocks.taken > core.reference_rows:
             return False
-        return (core.blocks is None or params.mode == "blocks") and (
-            some is None or params.mode == "conformal"
+        if core.wings is not None and core.wings.relay.taken > core.reference_rows:
+            return False
+        begun = core.wings is not None
+        watched = (core.watch is not None) == (begun and params.detect)
+        counted = (core.evidence is not None) == (begun and not params.detect)
+        modes = (core.blocks is None or params.mode == "blocks") and (
+            not begun or params.mode == "conformal"
         )
+        return bool(watched and counted and modes)
 
     return _SMMD, invariant, {**sizes(design), **known}
 

@@ -15,24 +15,33 @@ from ...picture import Curve, Panel, Picture
 
 # What is drawn at least: far below it is lost whichever way.
 LOWEST = -50.0
+E_VALUE = "e-value"
+# The largest weighted wealth of several bets is no e-value.
+WEIGHTED = "weighted wealth"
 
 
-def main_panel(title: str, core: Any, params: Any) -> Panel:
+def main_panel(title: str, core: Any, params: Any, label: str = E_VALUE) -> Panel:
     """The evidence of a test, or the statistic of its detector, and where it decides."""
     if core.detector is None:
-        return rejection_panel(title, core.wealth, params.alpha, [core.row] * (core.row > 0))
+        marks = [core.row] * (core.row > 0)
+        return rejection_panel(title, core.wealth, params.alpha, marks, label=label)
     level = math.log(params.run_length)
     words = f"alarm at {params.run_length:,} (logarithm {level:.3g})"
     return _panel(title, core.detector, words, core.detector.alarms.tolist(), level, "alarm")
 
 
 def rejection_panel(
-    title: str, wealth: Wealth, alpha: float, rows: Sequence[int], words: str = ""
+    title: str,
+    wealth: Wealth,
+    alpha: float,
+    rows: Sequence[int],
+    words: str = "",
+    label: str = E_VALUE,
 ) -> Panel:
     """Evidence against a null hypothesis; `rows` are those of a decision."""
     level = math.log(1 / alpha)
-    words = words or f"rejects at e-value {1 / alpha:.4g} (logarithm {level:.3g})"
-    return _panel(title, wealth, words, rows, level, "rejects")
+    words = words or f"rejects at {label} {1 / alpha:.4g} (logarithm {level:.3g})"
+    return _panel(title, wealth, words, rows, level, "rejects", label)
 
 
 def guard_panel(title: str, found: Wealth | Detector, params: Any) -> Panel:
@@ -50,15 +59,15 @@ def _panel(
     marks: Sequence[int],
     level: float,
     level_words: str,
+    label: str = E_VALUE,
 ) -> Panel:
     rows = np.concatenate([[0.0], found.rows.astype(np.float64)])
     values = np.concatenate([[0.0], found.path])
     lines = np.array(marks, np.float64) if len(marks) else None
-    label = "log statistic" if isinstance(found, Detector) else "log e-value"
     curve = Curve(
         rows,
         np.maximum(values, LOWEST),
-        label,
+        "log statistic" if isinstance(found, Detector) else f"log {label}",
         lines,
         title,
         level=level,
@@ -68,10 +77,13 @@ def _panel(
     return Panel(title, (words,), (curve,), strong=bool(len(marks)))
 
 
-def evidence_picture(panels: Sequence[Panel | None], detector: bool = False) -> Picture:
+def evidence_picture(
+    panels: Sequence[Panel | None], detector: bool = False, label: str = E_VALUE
+) -> Picture:
     """All panels that there are."""
+    many = "" if label == E_VALUE else ", the largest of several bets"
     what = (
-        "the natural logarithm of the e-value, which starts at 0. Above 0 the bet against the null "
+        f"the natural logarithm of the {label}{many}. Above 0 the bet against the null "
         "hypothesis has won so far. The dotted line is where it decides; a dashed one marks the "
         "row where it did."
     )
