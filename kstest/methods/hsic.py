@@ -33,8 +33,10 @@ from .dependence.arrangement import (
 from .dependence.column_blocks import Block
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
+from .dependence.doubt import UNLEARNED, doubted
+from .dependence.neighbourhoods import EQUAL_BINS
 from .dependence.options import Params as Params
-from .dependence.options import column_names
+from .dependence.options import column_names, resolved
 from .dependence.options import columns as columns
 from .dependence.options import with_blocks as with_blocks
 from .dependence.pairwise import test_pairs
@@ -47,7 +49,9 @@ from .dependence.result import (
     series_of,
     strongest,
 )
-from .dependence.statistics import combined, prepared, statistics
+from .dependence.rungs import combined
+from .dependence.signs import least_units, with_targets
+from .dependence.statistics import prepared, statistics
 
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing", "groups"})
@@ -200,8 +204,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
         return _refused(base, data.n, how, params)
     arranged = arrange(used, how, params.scale, rng, given)
-    if arranged.cut.distinct < 1 / params.alpha:
+    if given is not None and not arranged.equal and params.conditional == "residuals":
+        single = [Block.of(data, (name,)) for block in names for name in block]
+        arranged = with_targets(arranged, single, params, rng)
+        if arranged.targets is None:
+            return _few_units(base, arranged)
+    elif arranged.cut.distinct < 1 / params.alpha:
         return _unalike(base, arranged, params)
+    params = resolved(params, arranged.targets is not None)
     made = prepared(arranged, params, rng, work)
     base = replace(
         base,
@@ -209,7 +219,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         warnings=serial_notice(series_of(data, used, given), how),
     )
     if given is not None:
-        base = with_given(base, arranged, made[0], params)
+        base = with_given(base, arranged, made, params)
     if params.all_pairs:
         return test_pairs(base, arranged, made, params, rng, work)
     found = statistics(arranged, made, params, rng, work)
@@ -226,6 +236,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         "blocks": [list(block) for block in names],
         **strongest(found),
     }
+    if rejected and arranged.targets is not None:
+        doubt = doubted(arranged, p, rng)
+        if doubt is not None:
+            return _doubtful(base, explanation, doubt)
     if rejected:
         explanation["dependence"] = column_pairs(data, names, arranged, params, rng, work, found)
     return replace(
@@ -275,6 +289,29 @@ def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
     )
     explanation = {"summary": "too few rows to decide"}
     return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+
+
+def _few_units(base: Result, arranged: Arranged) -> Result:
+    """No verdict: random signs copy the law of a sum of few terms badly."""
+    why = (
+        f"{arranged.units:,} {arranged.how.unit} whose values of --given hardly repeat: the "
+        f"approximate test needs at least {least_units(arranged)}. Rounded values of --given, "
+        f"{EQUAL_BINS} rows or more to each, make it exact"
+    )
+    explanation = {"summary": "too few rows to decide"}
+    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+
+
+def _doubtful(base: Result, explanation: Mapping[str, Any], why: Notice) -> Result:
+    """No verdict: a rejection that may be what was not learned of the given columns."""
+    return replace(
+        base,
+        explanation={
+            **explanation,
+            "summary": UNLEARNED,
+        },
+        warnings=(why, *base.warnings),
+    )
 
 
 def _constant(base: Result, explanation: Mapping[str, Any]) -> Result:

@@ -57,9 +57,10 @@ class Params:
     bandwidth_x: str = option("", "The same for the first of two blocks only.", metavar=_RULE)
     bandwidth_y: str = option("", "The same for the second of two blocks only.", metavar=_RULE)
     aggregate: str = option(
-        "mahalanobis",
-        "How several bandwidths become one statistic.",
-        choices=("mahalanobis", "studentised", "fuse", "minp"),
+        "auto",
+        "How several bandwidths become one statistic; auto is mahalanobis, and studentised where "
+        "random signs take the place of permutations.",
+        choices=("auto", "mahalanobis", "studentised", "fuse", "minp"),
     )
     scale: str = option(
         "robust",
@@ -149,3 +150,13 @@ def column_names(
             "--block LIST --block LIST ..., or --all-pairs"
         )
     return ((names[0],), (names[1],)), ()
+
+
+def resolved(params: Params, signed: bool) -> Params:
+    """Return the options with --aggregate auto decided: by whether random signs are drawn.
+
+    Contrasts of neighbouring bandwidths, which mahalanobis looks for, ask more of a null law than
+    an approximate one gives.
+    """
+    rule = "studentised" if signed else "mahalanobis"
+    return replace(params, aggregate=rule) if params.aggregate == "auto" else params
