@@ -15,7 +15,7 @@ Index = NDArray[np.int64]
 # Features of smaller eigenvalues than this share of the largest are rounding.
 FEATURE_RANK = 1e-6
 # Rows whose distances give the median one.
-DISTANCE_ROWS = 300
+DISTANCE_ROWS = 150
 
 
 def kernel_features(rows: Rows, kernel: Kernel, width: float, marks: Index) -> Array:

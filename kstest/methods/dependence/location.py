@@ -117,28 +117,35 @@ def learning_curve(
 ) -> Array:
     """Share by which the loss grows if half of the rows are learned from instead of four fifths.
 
-    Of the mean, the straight line and the column's own learner, whichever is best; summed over
-    several splits, as one is noisy. Shape (t,); at least 0. What the coefficients of a straight
-    line add to the loss (1 + p / n rows) does no harm, as lines are taken out whole, and is divided
-    out.
+    Of the mean, the straight line and the column's own learner, whichever is best. Several splits
+    are made, as one is noisy, and the standard error of their mean is taken off. Shape (t,); at
+    least 0, and 0 where the learner is a straight line or the mean: what their coefficients add to
+    the loss (1 + p / n rows, which is divided out of others) does no harm, as lines are taken out
+    whole.
     """
-    lines = 1 + given.numbers.shape[1]
-    wanted = frozenset(families)
-    grown = np.array([family == TREES for family in families])
+    bent = np.array([family not in (MEAN, LINE) for family in families])
+    if not bent.any():
+        return np.zeros(len(families))
+    own = [family for family, curved in zip(families, bent, strict=True) if curved]
+    grown = np.array([family == TREES for family in own])
     most = min(MOST_TRAINED, len(unit) * (FOLDS - 1) // FOLDS)
-    total = np.zeros((2, targets.shape[1]))
-    for _ in range(REPEATS):
+    loss = np.zeros((2, REPEATS, len(own)))
+    for repeat in range(REPEATS):
         for k, (count, rows) in enumerate(((FEW_FOLDS, most * 5 // 8), (FOLDS, most))):
             fold = folds(unit, count, rng)
             fits = []
             for f in range(count):
                 train = _training(fold, f, rows, rng)
-                names, fit = _fit(given, targets, train, wanted, grown, rng)
+                names, fit = _fit(given, targets[:, bent], train, frozenset(own), grown, rng)
                 fits.append(fit)
-            allowed = [[name in (MEAN, LINE, own) for own in families] for name in names]
-            loss = np.where(allowed, _losses(fits, targets, fold), np.inf).min(axis=0)
-            total[k] += loss / (1 + lines / min(rows, len(unit) * (count - 1) // count))
-    return np.asarray(np.maximum(total[0] / np.maximum(total[1], 1e-300) - 1, 0.0))
+            allowed = [[name in (MEAN, LINE, one) for one in own] for name in names]
+            found = np.where(allowed, _losses(fits, targets[:, bent], fold), np.inf).min(axis=0)
+            lines = (1 + given.numbers.shape[1]) / min(rows, len(unit) * (count - 1) // count)
+            loss[k, repeat] = found / (1 + lines)
+    ratio = loss[0] / np.maximum(loss[1].mean(axis=0), 1e-300)
+    out = np.zeros(len(families))
+    out[bent] = ratio.mean(axis=0) - ratio.std(axis=0, ddof=1) / np.sqrt(REPEATS) - 1
+    return np.maximum(out, 0.0)
 
 
 def folds(unit: Index, count: int, rng: np.random.Generator) -> Index:

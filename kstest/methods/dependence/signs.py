@@ -23,6 +23,7 @@ from ...engine import Work, single_blas
 from ...engine.smoothers import Smoothed, smooth_features
 from ...engine.tensors import joint_sums, pair_sums, within
 from ...engine.work import run_tasks
+from ...errors import UsageError
 from ...kernels import KERNELS
 from ...nulls import independent_signs
 from .. import common
@@ -98,7 +99,18 @@ class Leftover:
 def with_targets(
     data: Arranged, columns: Sequence[Block], params: Any, rng: np.random.Generator
 ) -> Arranged:
-    """Learn the tested columns, a block of its own each; nothing if there are too few units."""
+    """Learn the tested columns, a block of its own each; nothing if there are too few units.
+
+    Raises
+    ------
+    UsageError
+        For options of permutations, as there are none.
+    """
+    if params.permute != "auto":
+        raise UsageError(
+            f"--permute {params.permute}: values of --given hardly repeat, so random signs take "
+            "the place of permutations; leave it out"
+        )
     if data.units < least_units(data):
         return data
     assert data.given is not None
