@@ -118,7 +118,7 @@ def test_features_at_all_rows_give_the_centred_kernel(kernel, rng):
 
 
 def learned(z, targets, rng):
-    given = Columns.of(Rows.of(z), 40)
+    given = Columns.of(Rows.of(z))
     return given, locate(given, targets, np.arange(len(z)), rng)
 
 

@@ -34,7 +34,6 @@ from .dependence.column_blocks import Block
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
 from .dependence.doubt import UNLEARNED, doubted
-from .dependence.neighbourhoods import EQUAL_BINS
 from .dependence.options import Params as Params
 from .dependence.options import column_names, resolved
 from .dependence.options import columns as columns
@@ -50,7 +49,7 @@ from .dependence.result import (
     strongest,
 )
 from .dependence.rungs import combined
-from .dependence.signs import least_units, with_targets
+from .dependence.signs import targets_of, too_few
 from .dependence.statistics import prepared, statistics
 
 SAMPLES = ("data",)
@@ -218,13 +217,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if bins < how.least or math.factorial(min(bins, 20)) < 1 / params.alpha:
         return _refused(base, data.n, how, params)
     arranged = arrange(used, how, params.scale, rng, given)
-    if given is not None and not arranged.equal and params.conditional == "residuals":
-        single = [Block.of(data, (name,)) for block in names for name in block]
-        arranged = with_targets(arranged, single, params, rng)
-        if arranged.targets is None:
-            return _few_units(base, arranged)
-    elif arranged.cut.distinct < 1 / params.alpha:
+    if arranged.cut.distinct < 1 / params.alpha:
         return _unalike(base, arranged, params)
+    if given is not None and not arranged.equal and params.conditional == "residuals":
+        lacking = too_few(arranged)
+        if lacking is not None:
+            return _lacking(base, lacking)
+        single = [Block.of(data, (name,)) for block in names for name in block]
+        arranged = replace(arranged, targets=targets_of(arranged, single, params, rng))
     params = resolved(params, arranged.targets is not None)
     made = prepared(arranged, params, rng, work)
     base = replace(
@@ -305,15 +305,9 @@ def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
     return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
 
 
-def _few_units(base: Result, arranged: Arranged) -> Result:
-    """No verdict: random signs copy the law of a sum of few terms badly."""
-    why = (
-        f"{arranged.units:,} {arranged.how.unit} whose values of --given hardly repeat: the "
-        f"approximate test needs at least {least_units(arranged)}. Rounded values of --given, "
-        f"{EQUAL_BINS} rows or more to each, make it exact"
-    )
+def _lacking(base: Result, why: Notice) -> Result:
     explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+    return replace(base, explanation=explanation, warnings=(why,))
 
 
 def _doubtful(base: Result, explanation: Mapping[str, Any], why: Notice) -> Result:

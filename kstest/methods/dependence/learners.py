@@ -26,6 +26,8 @@ MEAN, LINE, INDEX, SMOOTH, ADDITIVE, TREES = (
     "trees",
 )  # fmt: skip
 
+# Levels of a category that are columns of their own.
+MOST_LEVELS = 100
 # Landmark rows of a kernel ridge regression, of all columns or of one; widths in median distances.
 LANDMARKS, FEW_LANDMARKS = 100, 30
 WIDTHS, INDEX_WIDTHS, ADDITIVE_WIDTH = (1.0, 0.3, 0.1), (1.0, 0.3), 0.5
@@ -53,15 +55,15 @@ class Columns:
     numbers: Array
 
     @classmethod
-    def of(cls, rows: Rows, most: int) -> Columns:
-        """Take scaled rows, with indicators of at most so many levels of a category."""
-        return cls(rows, np.hstack([rows.values, *(indicators(c, most) for c in rows.codes.T)]))
+    def of(cls, rows: Rows) -> Columns:
+        """Take scaled rows."""
+        return cls(rows, np.hstack([rows.values, *map(indicators, rows.codes.T)]))
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def indicators(codes: NDArray[np.int32], most: int) -> Array:
+def indicators(codes: NDArray[np.int32], most: int = MOST_LEVELS) -> Array:
     """A column of 0 and 1 per level, the `most` frequent ones; shape (n, levels)."""
     levels, place, counts = np.unique(codes, return_inverse=True, return_counts=True)
     kept = np.argsort(-counts, kind="stable")[:most]

@@ -27,8 +27,6 @@ from .location import Location, locate
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-# Levels of a category that are columns of their own, the most frequent ones.
-MOST_LEVELS = 40
 # Bandwidths of the tested blocks in median distances, landmark rows, and components kept.
 BLOCK_WIDTHS, BLOCK_LANDMARKS = (0.6, 1.5), 30
 SHARE, MOST_COMPONENTS = 0.99, 15
@@ -82,11 +80,11 @@ class Targets:
         rng: np.random.Generator,
     ) -> Targets:
         """Learn every column, a block of its own each, from the given ones."""
-        known = Columns.of(given.rows.take(rows), MOST_LEVELS)
+        known = Columns.of(given.rows.take(rows))
         parts, names, numeric = [], [], []
         for block in columns:
             scaled = block.scaled(scale).take(rows)
-            found = [scaled.values, *(indicators(codes, MOST_LEVELS) for codes in scaled.codes.T)]
+            found = [scaled.values, *(indicators(codes) for codes in scaled.codes.T)]
             for part, number in zip(found, [True] + [False] * len(found), strict=False):
                 parts.append(part)
                 names += [block.names[0]] * part.shape[1]

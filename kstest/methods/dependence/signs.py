@@ -11,7 +11,7 @@ plain signs would not know. No equal spread is asked of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, pairwise
 from typing import Any
@@ -26,17 +26,22 @@ from ...engine.work import run_tasks
 from ...errors import UsageError
 from ...kernels import KERNELS
 from ...nulls import independent_signs
+from ...result import Notice
 from .. import common
 from . import smoothing
-from .arrangement import Arranged
+from .arrangement import BINS, ROWS, Arranged
 from .column_blocks import Block
+from .learners import MOST_LEVELS
 from .leftover import Targets, block_features, factor_features, smoother_bases
+from .neighbourhoods import EQUAL_BINS
 from .rungs import Rung, Statistics, joined
 
 Array = NDArray[np.float64]
 
 # Rows, or groups or blocks of rows, without which there is no verdict; and how many per column.
 LEAST_UNITS, LEAST_GROUPS, UNITS_PER_LINE = 50, 20, 3
+# Rows (or units) of a given level that can be learned, and the share of rows that may have fewer.
+LEVEL_ROWS, THIN_SHARE = 10, 0.1
 # With fewer rows than this share at ease all of them are kept: no part of the table is smooth.
 LEAST_KEPT = 0.5
 # Numbers that the features of all blocks have in one batch of draws.
@@ -96,10 +101,38 @@ class Leftover:
         return found
 
 
-def with_targets(
+def too_few(data: Arranged) -> Notice | None:
+    """Say why signs would copy the law of the sums badly, or levels could not be learned."""
+    given = data.given
+    assert given is not None
+    least = LEAST_UNITS if data.unit == 1 else LEAST_GROUPS
+    least = max(least, UNITS_PER_LINE * (1 + given.rows.values.shape[1]))
+    if data.units < least:
+        why = (
+            f"{data.units:,} {ROWS if data.how.unit == BINS else data.how.unit} whose values of "
+            f"--given hardly repeat: the approximate test needs at least {least}. Rounded values "
+            f"of --given, {EQUAL_BINS} rows or more to each, make it exact"
+        )
+        return Notice("too-few-rows", why)
+    for codes in given.block.codes.T:
+        counts = np.unique(codes, return_inverse=True, return_counts=True)[1:]
+        thin = counts[1][counts[0]] < LEVEL_ROWS * data.unit
+        if thin.mean() > THIN_SHARE or len(counts[1]) > MOST_LEVELS:
+            why = (
+                f"a category of --given {' '.join(given.block.names)} has {len(counts[1]):,} "
+                f"levels, {thin.mean():.0%} of the rows in levels of fewer than "
+                f"{LEVEL_ROWS * data.unit}: what such levels explain is not learned. At most "
+                f"{MOST_LEVELS} levels, nearly all of them larger, are accepted; merge levels, or "
+                "leave the column out"
+            )
+            return Notice("too-few-rows", why)
+    return None
+
+
+def targets_of(
     data: Arranged, columns: Sequence[Block], params: Any, rng: np.random.Generator
-) -> Arranged:
-    """Learn the tested columns, a block of its own each; nothing if there are too few units.
+) -> Targets:
+    """Learn the tested columns, a block of its own each.
 
     Raises
     ------
@@ -111,24 +144,10 @@ def with_targets(
             f"--permute {params.permute}: values of --given hardly repeat, so random signs take "
             "the place of permutations; leave it out"
         )
-    if data.units < least_units(data):
-        return data
     assert data.given is not None
     with single_blas():
         rows = data.cut.order
-        targets = Targets.of(columns, data.given, rows, data.unit, params.scale, rng)
-    return replace(data, targets=targets)
-
-
-def least_units(data: Arranged) -> int:
-    """Units without which signs say little: as such, and beside what is taken out whole."""
-    assert data.given is not None
-    return int(
-        max(
-            LEAST_UNITS if data.unit == 1 else LEAST_GROUPS,
-            UNITS_PER_LINE * (1 + data.given.rows.values.shape[1]),
-        )
-    )
+        return Targets.of(columns, data.given, rows, data.unit, params.scale, rng)
 
 
 def kept_rows(steep: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...engine import Basis, choose_smoother
 from ...kernels import KERNELS, Rows
 from .landmarks import kernel_features
+from .learners import indicators
 
 Array = NDArray[np.float64]
 
@@ -37,7 +38,8 @@ def bases(rows: Rows, width: float, landmarks: NDArray[np.int64]) -> Iterator[Ba
     single = [Rows.of(column[:, None]) for column in rows.values.T]
     single += [Rows(rows.values[:, :0], column[:, None]) for column in rows.codes.T]
     alone = width / math.sqrt(len(single))
-    yield basis(rows.values[:, :0], rows.values)
+    levels = [indicators(column) for column in rows.codes.T]
+    yield basis(np.hstack([rows.values[:, :0], *levels]), rows.values)
     for factor in WIDTHS if len(single) == 1 else WIDTHS[:-1]:
         yield basis(features(rows, factor * width, landmarks), rows.values)
         if len(single) > 1:
