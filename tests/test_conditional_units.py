@@ -13,9 +13,10 @@ from test_conditional import GIVEN, WORK, bases_of, gaussian, linked, residual_m
 import kstest
 from kstest.cli import run
 from kstest.engine import residuals
+from kstest.engine.smoothers import smooth_features
 from kstest.errors import DataError
 from kstest.kernels import Rows
-from kstest.methods.dependence import conditional
+from kstest.methods.dependence import signs
 from kstest.methods.dependence.arrangement import GROUPS, Plan, arrange
 from kstest.methods.dependence.column_blocks import Block
 from kstest.methods.dependence.conditional import Given
@@ -60,9 +61,9 @@ def test_the_given_columns_are_smoothed_out_once_per_column(rng, monkeypatch):
 
     def counted(*arguments):
         calls.append(arguments)
-        return residuals(*arguments)
+        return smooth_features(*arguments)
 
-    monkeypatch.setattr(conditional, "residuals", counted)
+    monkeypatch.setattr(signs, "smooth_features", counted)
     frame = several(rng, 60).assign(d=lambda f: f.a**2)
     found = kstest.hsic(frame, all_pairs=True, given="z", bandwidth="median")
     assert (len(found.explanation["all_pairs"]), len(calls)) == (6, 4)
@@ -166,7 +167,8 @@ def test_groups_that_depend_on_each_other_besides_z_are_found(kind, rng):
     found = [kstest.hsic(grouped(rng, link=link, **kind), **BY_GROUP) for link in (0.0, 1.5)]
     assert [result.reject for result in found] == [False, True]
     assert found[0].null["exact"] is ("levels" in kind)
-    assert "permutation of groups" in found[0].null["scheme"]
+    kind = "permutation" if "levels" in kind else "random signs"
+    assert f"{kind} of groups" in found[0].null["scheme"]
     assert found[0].null["rows_per_bin"] == SIZE
 
 
@@ -192,7 +194,12 @@ def test_groups_change_places_with_whole_groups_of_equal_z(rng):
 
 def test_many_groups_move_several_together(rng):
     found = kstest.hsic(grouped(rng, 600), permutations=39, bandwidth="median", **BY_GROUP)
-    assert (found.null["bins"], found.null["rows_per_bin"]) == (200, 15)
+    assert (found.null["bins"], found.null["rows_per_bin"]) == (600, 5)
+    equal = kstest.hsic(
+        grouped(rng, 600, levels=3), permutations=39, bandwidth="median", **BY_GROUP
+    )
+    assert equal.null["exact"]
+    assert equal.null["rows_per_bin"] == 15
 
 
 def test_groups_of_different_size_are_refused_and_unlike_ones_give_no_verdict(rng):
@@ -203,12 +210,15 @@ def test_groups_of_different_size_are_refused_and_unlike_ones_give_no_verdict(rn
     found = kstest.hsic(names, **BY_GROUP)
     assert found.verdict == "no verdict"
     assert found.warnings[0].message.startswith("groups that are alike in --given")
+    few = kstest.hsic(grouped(rng, 12), **BY_GROUP)
+    assert few.verdict == "no verdict"
+    assert "12 groups whose values of --given hardly repeat" in few.warnings[0].message
 
 
 def test_a_category_that_changes_within_groups_is_smoothed_out(rng):
     frame = grouped(rng, link=1.5).assign(z=rng.choice(["a", "b"], 40 * SIZE))
     found = kstest.hsic(frame, **BY_GROUP)
-    assert (found.reject, found.null["cells"]) == (True, 1)
+    assert (found.reject, found.null["exact"]) == (True, False)
 
 
 def walk(rng, n, memory):

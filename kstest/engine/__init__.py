@@ -21,6 +21,9 @@ The engine never holds that matrix and never repeats the sweep::
 - `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
   are permuted against those of another: centred kernel values strip by strip, and the sums of their
   products for all permutations at once; `residuals` takes another block of columns out first.
+- `smoothers` and `tensors` do it from explicit features, where given columns hardly repeat:
+  features less what the given columns predict, under random signs, and sums over pairs without any
+  matrix of pairs. Import them by their own names.
 - `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
   block sums out, in float64.
 - `sequences` sums Stein features of sequences of symbols: no pairs at all, the kernel has an

@@ -10,8 +10,9 @@ the folder `dependence`: `statistics`, all pairs of columns in `pairwise`, what 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,9 @@ from .dependence.arrangement import (
 from .dependence.column_blocks import Block
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
+from .dependence.doubt import UNLEARNED, doubted
 from .dependence.options import Params as Params
-from .dependence.options import column_names
+from .dependence.options import column_names, resolved
 from .dependence.options import columns as columns
 from .dependence.options import with_blocks as with_blocks
 from .dependence.pairwise import test_pairs
@@ -46,7 +48,9 @@ from .dependence.result import (
     series_of,
     strongest,
 )
-from .dependence.statistics import combined, prepared, statistics
+from .dependence.rungs import combined
+from .dependence.signs import targets_of, too_few
+from .dependence.statistics import prepared, statistics
 
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing", "groups"})
@@ -133,26 +137,39 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With `group`, whole groups of one size are permuted, each with its rows in file order: exact if
     groups are exchangeable, however their rows depend on each other.
 
-    With `given`, whatever is permuted (rows, groups or blocks of time) moves among those alike in
-    the given columns, which tests independence given them (local permutation; Kim, Neykov,
-    Balakrishnan, Wasserman 2022). Where their values repeat, only rows with equal ones change
-    places, and the p-value is exact (of groups: equal row by row; blocks of time are approximate).
-    Else neighbourhoods of 8 to 15 rows (or bins of rows, groups, blocks of time; alike in their
-    means) stand in for equal values, and the kernels of all blocks are those of residuals, after a
-    kernel ridge regression on the given columns, row by row (as in KCI, Zhang et al. 2012; penalty
-    by cross-validation, groups as wholes if no given column changes within one; functions of all
-    given columns, or sums of functions of one). That is approximate (``exact`` is false): it rests
-    on all regressions but one being good, because products of residuals then have mean 0, and on
-    neighbours having residuals of one law; no test of conditional independence without assumptions
-    has power (Shah, Peters 2020). With groups or blocks of time it also rests on a row depending on
-    the given columns by their values in this row only. It fails with many given columns or steep
-    functions of them for the number of rows, and warns of it. ``conditional="permutation"`` leaves
-    the regression out and is right only where blocks hardly change within a neighbourhood. Levels:
-    ``benchmarks/conditional.py``. The statistics of two blocks are
-    sum_{i != j} k~_ij l~_ij / (n (n - 1)), and the same with a kernel of the given columns as a
-    third factor; of more blocks sum_{i != j} (prod_l (1 + k~^l_ij) - 1) / (n (n - 1)), their total
-    multivariance (Boettcher et al. 2019). Two rows of one group or block of time are left out of
-    these sums like a row with itself. ``auto`` takes the memory of the residuals.
+    With `given`, where values of the given columns repeat, only what is equal in them changes
+    places (rows; groups equal row by row; blocks of time), and the p-value is exact (blocks of time
+    are approximate). Else it is approximate (``exact`` is false), in three steps. Every tested
+    column is predicted from the given ones by the learner that predicts rows it has not seen best,
+    out of fold (mean, straight line, function of one straight line, smooth function, sum of
+    functions, boosted trees), and the prediction is taken out. Kernel features of what is left are
+    smoothed over the given columns once more, each by generalised cross-validation, straight lines
+    taken out whole. With A and B what that leaves of two blocks, W kernel features of the given
+    columns or 1, the statistics are
+
+        sum_{i != j} (A_i . A_j) (B_i . B_j) (W_i . W_j) / (n (n - 1)),
+
+    and their null law is that of random signs of rows (of groups, of blocks of time), independent
+    for each block, smoothed again (`kstest.methods.dependence.signs`). Of three blocks or more: the
+    same of all pairs, of triples and of all blocks (parts of the total multivariance; Boettcher et
+    al. 2019). Two rows of one group or block of time are left out of these sums like a row with
+    itself.
+
+    That rests on the product of the errors of two regressions being small beside the noise, sqrt(n)
+    mean |error_x error_y|: each error o(n^(-1/4)), or one side right whatever the other (Shah,
+    Peters 2020, who also show that no test of conditional independence is valid without such an
+    assumption). Equal spreads are not asked for. Rows where a prediction changes by more than the
+    residuals' standard deviation between neighbours are left out, by the given columns and the
+    predictions alone. A rejection is **no verdict** where learning from half of the rows instead of
+    four fifths says that more rows would still improve the prediction of both (sqrt(n growth_x
+    growth_y) > 1, growth that of the loss), or where over 1 % of the
+    rows stand at a step of both; also with fewer than 50 rows (20 groups or blocks of time, 3 per
+    given column and 3). With groups or blocks of time it also rests on a row depending on the given
+    columns by their values in this row only. Measured levels and power:
+    ``benchmarks/conditional.py``. ``conditional="permutation"`` permutes the blocks as they are
+    among neighbours (local permutation; Kim, Neykov, Balakrishnan, Wasserman 2022), which is right
+    only where they hardly change within a neighbourhood, and warns where they do. ``auto`` takes
+    the memory of what the given columns leave.
 
     Rows are sorted by value before they are shuffled with the seed, so the answer does not
     depend on their order in the file.
@@ -162,10 +179,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Gretton et al. (2007), NeurIPS 20; the unbiased form in Song et al. (2012), JMLR 13; bandwidths
     of Schrab et al. (2022), arXiv 2206.09194; aggregation as in `kstest.nulls.aggregate`; dHSIC of
     Pfister et al. (2018), arXiv 1603.00285; permutations as in `kstest.nulls.pairings`. Given
-    columns: Zhang, Peters, Janzing, Schoelkopf (2012), arXiv 1202.3775; Kim et al. (2022), arXiv
-    2112.11666; Shah, Peters (2020), arXiv 1804.07203; residual kernels also in Pogodin et al.
-    (2024), arXiv 2402.13196; total multivariance in Boettcher, Keller-Ressel, Schilling (2019),
-    arXiv 1711.07775.
+    columns: residual kernels in Zhang, Peters, Janzing, Schoelkopf (2012), arXiv 1202.3775, and
+    Pogodin et al. (2024), arXiv 2402.13196; products of residuals in Shah, Peters (2020), arXiv
+    1804.07203, Scheidegger, Hoerrmann, Buehlmann (2022), arXiv 2111.04361, and Lundborg, Kim, Shah,
+    Samworth (2024), arXiv 2211.02039; local permutation in Kim et al. (2022), arXiv 2112.11666;
+    total multivariance in Boettcher, Keller-Ressel, Schilling (2019), arXiv 1711.07775.
 
     Examples
     --------
@@ -202,6 +220,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     arranged = arrange(used, how, params.scale, rng, given)
     if arranged.cut.distinct < 1 / params.alpha:
         return _unalike(base, arranged, params)
+    if given is not None and not arranged.equal and params.conditional == "residuals":
+        lacking = too_few(arranged)
+        if lacking is not None:
+            return _lacking(base, lacking)
+        single = [Block.of(data, (name,)) for block in names for name in block]
+        arranged = replace(arranged, targets=targets_of(arranged, single, params, rng))
+    params = resolved(params, arranged.targets is not None)
     made = prepared(arranged, params, rng, work)
     base = replace(
         base,
@@ -209,7 +234,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         warnings=serial_notice(series_of(data, used, given), how),
     )
     if given is not None:
-        base = with_given(base, arranged, made[0], params)
+        base = with_given(base, arranged, made, params)
     if params.all_pairs:
         return test_pairs(base, arranged, made, params, rng, work)
     found = statistics(arranged, made, params, rng, work)
@@ -226,6 +251,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         "blocks": [list(block) for block in names],
         **strongest(found),
     }
+    if rejected and arranged.targets is not None:
+        doubt = doubted(arranged, p, rng)
+        if doubt is not None:
+            return _doubtful(base, explanation, doubt)
     if rejected:
         explanation["dependence"] = column_pairs(data, names, arranged, params, rng, work, found)
     return replace(
@@ -275,3 +304,20 @@ def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
     )
     explanation = {"summary": "too few rows to decide"}
     return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+
+
+def _lacking(base: Result, why: Notice) -> Result:
+    explanation = {"summary": "too few rows to decide"}
+    return replace(base, explanation=explanation, warnings=(why,))
+
+
+def _doubtful(base: Result, explanation: Mapping[str, Any], why: Notice) -> Result:
+    """No verdict: a rejection that may be what was not learned of the given columns."""
+    return replace(
+        base,
+        explanation={
+            **explanation,
+            "summary": UNLEARNED,
+        },
+        warnings=(why, *base.warnings),
+    )

@@ -39,7 +39,7 @@ def dependence(result: Result) -> Iterator[tuple[str, str]]:
             low, high = (f"{100 * share:.0f} %" for share in (min(given), max(given)))
             kind = "columns" if "all_pairs" in result.explanation else "blocks"
             what = f"{low} to {high} of the {kind}"
-        yield "given", f"{names}: explains {what}"
+        yield "given", f"{names}: explains {what}{_learned(result.explanation.get('learners', []))}"
     rows = result.explanation.get("dependence", [])
     for k, row in enumerate(rows[:MOST_PAIRS]):
         z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""
@@ -47,6 +47,12 @@ def dependence(result: Result) -> Iterator[tuple[str, str]]:
         yield "" if k else "dependent", f"{row['x']} ~ {row['y']}: {kind}{z}"
     if len(rows) > MOST_PAIRS:
         yield "", f"and {len(rows) - MOST_PAIRS} more pairs of columns"
+
+
+def _learned(learners: Sequence[Sequence[str]]) -> str:
+    """By which learners, if they were chosen out of fold."""
+    found = list(dict.fromkeys(name for block in learners for name in block))
+    return f" out of fold ({', '.join(found)})" if found else ""
 
 
 def pairs_table(result: Result) -> list[str]:

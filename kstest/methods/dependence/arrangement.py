@@ -17,6 +17,7 @@ from ...sample import Sample
 from .. import common
 from .column_blocks import Block
 from .conditional import Given
+from .leftover import Targets
 from .neighbourhoods import form_cells
 
 ROWS, BINS = "rows", "bins of rows"
@@ -135,6 +136,8 @@ class Arranged:
         Whether what moves within a cell is equal in the given columns.
     unit : int
         Rows of a group, or of a block of consecutive rows; else 1.
+    targets : Targets or None
+        Of the tested columns, where random signs take the place of permutations.
     """
 
     blocks: list[Block]
@@ -144,6 +147,12 @@ class Arranged:
     given: Given | None = None
     equal: bool = True
     unit: int = 1
+    targets: Targets | None = None
+
+    @property
+    def units(self) -> int:
+        """Rows, groups or blocks of consecutive rows."""
+        return -(-len(self.blocks[0]) // self.unit)
 
 
 def arrange(

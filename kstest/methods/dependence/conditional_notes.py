@@ -14,51 +14,57 @@ from ...nulls import Pairing
 from ...result import Notice, Result
 from ...sources.wording import listed
 from .arrangement import Arranged
-from .statistics import Sides
+from .statistics import Made, parted
 
 # Residuals this many standard errors more alike among neighbours than chance has it.
 UNEXPLAINED = 3.0
-# Degrees of freedom per row from which on cross-validation leaves a bias that the test sees.
-MOST_FREEDOM = 0.08
 
 
-def with_given(base: Result, data: Arranged, sides: Sides, params: Any) -> Result:
+def with_given(base: Result, data: Arranged, made: Made, params: Any) -> Result:
     """Add what the given columns explain of every block, and warnings about what they leave."""
     assert data.given is not None
-    margins = [side[0] for side in sides if isinstance(side[0], Residual)]
-    shares = [float(margin.explained[len(margin.bank) // 2]) for margin in margins]
-    notices = () if data.equal else _unexplained(data, margins, params)
-    explanation = {
-        "given": list(data.given.block.names),
-        "explained": shares if params.conditional == "residuals" else None,
-    }
+    explanation: dict[str, Any] = {"given": list(data.given.block.names), "explained": None}
+    if data.targets is not None:
+        return replace(base, explanation=explanation | _learned(data))
+    margins = [side[0] for side in parted(made)[1][0] if isinstance(side[0], Residual)]
+    if params.conditional == "residuals":
+        middle = len(margins[0].bank) // 2
+        explanation["explained"] = [float(margin.explained[middle]) for margin in margins]
+    notices = () if data.equal else _unexplained(data, margins)
     return replace(base, warnings=(*base.warnings, *notices), explanation=explanation)
 
 
-def _unexplained(data: Arranged, margins: Sequence[Residual], params: Any) -> tuple[Notice, ...]:
+def _learned(data: Arranged) -> dict[str, Any]:
+    """Share of every block that is predicted out of fold, and by which learners."""
+    targets = data.targets
+    assert targets is not None
+    owned = [targets.of_block(block.names) for block in data.blocks]
+    location = targets.location
+    return {
+        "explained": [float(location.explained[some].mean()) for some in owned],
+        "learners": [list(dict.fromkeys(location.families[t] for t in some)) for some in owned],
+    }
+
+
+def _unexplained(data: Arranged, margins: Sequence[Residual]) -> tuple[Notice, ...]:
     """Warn when two blocks or more may still vary with the given columns among what is permuted.
 
     One block is enough of each pair to be free of it: then products of residuals have mean 0.
     """
     given, cut = data.given, data.cut
     assert given is not None
-    smoothed = params.conditional == "residuals"
-    found = np.array([m.freedom.max() if smoothed else _likeness(m, cut) for m in margins])
-    high = np.flatnonzero(found > (MOST_FREEDOM if smoothed else UNEXPLAINED))
+    found = np.array([_likeness(margin, cut) for margin in margins])
+    high = np.flatnonzero(found > UNEXPLAINED)
     if len(high) < 2:
         return ()
     names = " ".join(given.block.names)
-    how = f"they still vary with {names} among the rows that are permuted with each other"
-    if smoothed:
-        what = "rows" if given.unit == 1 else "groups"
-        share = 100 * np.sort(found)[-2]
-        how = f"to smooth {names} out of them takes {share:.0f} parameters per 100 {what}"
     which = "both blocks depend"
     if len(margins) > 2:
         which = f"blocks such as {listed([' '.join(data.blocks[k].names) for k in high])} depend"
     why = (
-        f"{which} on {names} so closely that false alarms are likely: {how}. More rows, "
-        "or fewer columns in --given, help; repeated values (rounded ones) make the test exact"
+        f"{which} on {names} so closely that false alarms are likely: they still vary with {names} "
+        "among the rows that are permuted with each other. More rows, or fewer columns in --given, "
+        "help; repeated values (rounded ones) make the test exact"
     )
     return (Notice("given-not-taken-out", why),)
 

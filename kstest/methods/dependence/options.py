@@ -29,14 +29,15 @@ class Params:
     given: str = option(
         "",
         "Test for independence given these columns: rows (or groups, or blocks of time) are "
-        "permuted among those with equal values of them, or with nearly equal ones, which is "
-        "approximate.",
+        "permuted among those with equal values of them; where these hardly repeat, what they "
+        "explain is learned and taken out, which is approximate.",
         metavar="LIST",
     )
     conditional: str = option(
         "residuals",
-        "With --given: permute what is left of the blocks after smoothing the given columns out "
-        "(residuals), or the blocks as they are (permutation).",
+        "With --given whose values hardly repeat: test what is left of the blocks once the given "
+        "columns are taken out (residuals), or permute the blocks as they are among neighbours "
+        "(permutation).",
         choices=("residuals", "permutation"),
     )
     all_pairs: bool = option(False, "Test all pairs of columns in one run, with Holm's correction.")
@@ -50,16 +51,18 @@ class Params:
     )
     bandwidth: str = option(
         "aggregate",
-        "Bandwidths of every block: five around the median distance, combined (aggregate); the "
-        "median distance of its rows (median); or numbers, in units of the scaled columns.",
+        "Bandwidths of every block: five around the median distance, combined (aggregate; two "
+        "with --given whose values hardly repeat); the median distance of its rows (median); or "
+        "numbers, in units of the scaled columns (or of what --given leaves of them).",
         metavar=_RULE,
     )
     bandwidth_x: str = option("", "The same for the first of two blocks only.", metavar=_RULE)
     bandwidth_y: str = option("", "The same for the second of two blocks only.", metavar=_RULE)
     aggregate: str = option(
-        "mahalanobis",
-        "How several bandwidths become one statistic.",
-        choices=("mahalanobis", "studentised", "fuse", "minp"),
+        "auto",
+        "How several bandwidths become one statistic; auto is mahalanobis, and studentised where "
+        "random signs take the place of permutations.",
+        choices=("auto", "mahalanobis", "studentised", "fuse", "minp"),
     )
     scale: str = option(
         "robust",
@@ -149,3 +152,13 @@ def column_names(
             "--block LIST --block LIST ..., or --all-pairs"
         )
     return ((names[0],), (names[1],)), ()
+
+
+def resolved(params: Params, signed: bool) -> Params:
+    """Return the options with --aggregate auto decided: by whether random signs are drawn.
+
+    Contrasts of neighbouring bandwidths, which mahalanobis looks for, ask more of a null law than
+    an approximate one gives.
+    """
+    rule = "studentised" if signed else "mahalanobis"
+    return replace(params, aggregate=rule) if params.aggregate == "auto" else params

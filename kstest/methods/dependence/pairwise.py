@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -12,11 +11,13 @@ import numpy as np
 
 from ...engine import Work
 from ...nulls import holm_adjusted, p_value, varies
-from ...result import Result, unvarying
+from ...result import Result, Verdict, unvarying
 from .arrangement import Arranged
+from .doubt import UNLEARNED, Curves, doubt_notice
 from .kinds import describe, within
 from .result import kernel_block
-from .statistics import Sides, Statistics, combined, largest_z, pair_statistics
+from .rungs import Statistics, combined, largest_z
+from .statistics import Made, pair_statistics
 
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
 _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
@@ -25,7 +26,7 @@ _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correc
 def test_pairs(
     base: Result,
     data: Arranged,
-    made: Sequence[Sides],
+    made: Made,
     params: Any,
     rng: np.random.Generator,
     work: Work,
@@ -53,6 +54,15 @@ def test_pairs(
         return unvarying(base, "pairing of the rows", "the columns are constant")
     adjusted = holm_adjusted(p)
     rejected = adjusted <= params.alpha
+    doubtful = np.zeros(len(pairs), np.bool_)
+    if rejected.any() and data.targets is not None:
+        curves = Curves.of(data, rng)
+        doubtful = rejected & [curves.doubtful(*pair) for pair in pairs]
+        if doubtful.any():
+            some = [pair for pair, doubt in zip(pairs, doubtful, strict=True) if doubt]
+            notice = doubt_notice(data, curves, some, float(adjusted[doubtful].min()))
+            base = replace(base, warnings=(notice, *base.warnings))
+            rejected &= ~doubtful
     label = None if given is None else given.label
     if label is not None:
         blocks = [within(block, label) for block in blocks]
@@ -62,7 +72,7 @@ def test_pairs(
             "y": blocks[y].names[0],
             "p_value": float(p[k]),
             "adjusted_p_value": float(adjusted[k]),
-            "reject": bool(rejected[k]),
+            "reject": None if doubtful[k] else bool(rejected[k]),
             "z": z[k],
             **describe(blocks[x], blocks[y], label).to_dict(),
         }
@@ -73,10 +83,13 @@ def test_pairs(
         total=len(pairs),
         given=f" given {' '.join(given.block.names)}" if given else "",
     )
+    verdict: Verdict = "rejected" if rejected.any() else "not rejected"
+    if doubtful.any() and not rejected.any():
+        verdict, summary = "no verdict", UNLEARNED
     return replace(
         base,
-        verdict="rejected" if rejected.any() else "not rejected",
-        p_value=float(adjusted.min()),
+        verdict=verdict,
+        p_value=None if doubtful.all() else float(adjusted[~doubtful].min()),
         null={**base.null, "replicates": params.permutations, "correction": "Holm"},
         kernel=kernel_block(last, params, of_pairs=True),
         explanation={**base.explanation, "summary": summary, "all_pairs": rows},

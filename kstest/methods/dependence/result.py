@@ -15,11 +15,12 @@ from ...params import smallest_permutations
 from ...result import Notice
 from ...sample import Sample
 from ..common import serial_dependence
-from .arrangement import GROUPS, STRETCHES, Arranged, Plan, arrange, seeded
+from .arrangement import BINS, GROUPS, ROWS, STRETCHES, Arranged, Plan, arrange, seeded
 from .column_blocks import Block
 from .conditional import Given
 from .kinds import describe, within
-from .statistics import Statistics, informative_z, largest_z, pair_statistics, prepared
+from .rungs import Statistics, informative_z, largest_z
+from .statistics import pair_statistics, prepared
 
 # Pairs of columns described one by one, and those that get an HSIC of their own.
 MOST_DESCRIBED = 400
@@ -60,7 +61,9 @@ def column_pairs(
             permutations=max(199, smallest_permutations(params.alpha)),
         )  # fmt: skip
         rng = seeded(single, params.scale, rng)
-        apart = arrange(single, arranged.how, params.scale, rng, given)
+        apart = replace(arranged, blocks=single)
+        if arranged.targets is None:
+            apart = arrange(single, arranged.how, params.scale, rng, given)
         made = prepared(apart, alone, rng, work)
         z = [largest_z(some) for some in pair_statistics(apart, made, pairs, alone, rng, work)]
     label = None if given is None else given.label
@@ -104,6 +107,15 @@ def kernel_block(found: Statistics, params: Any, of_pairs: bool = False) -> dict
 def null_block(data: Arranged, params: Any) -> dict[str, Any]:
     """The `null` of a result."""
     how, cut, scheme, cells = data.how, data.cut, f"permutation of {data.how.unit}", {}
+    if data.targets is not None:
+        unit = ROWS if how.unit == BINS else how.unit
+        return {
+            "scheme": f"random signs of {unit}, after smoothing and smoothed again",
+            "replicates": params.permutations,
+            "exact": False,
+            "bins": data.units,
+            "rows_per_bin": data.unit,
+        }
     if cut.cells is not None:
         where = "with equal values" if data.equal else "among neighbours"
         scheme = f"{scheme} {where} of the given columns"

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import Basis, bare, choose_smoother
-from ...kernels import KERNELS, Bank, Rows
+from ...engine import Basis, choose_smoother
+from ...kernels import KERNELS, Rows
+from .landmarks import kernel_features
+from .learners import indicators
 
 Array = NDArray[np.float64]
 
-# Landmark rows of the smoother's kernel, at most; and bandwidths tried, in median distances.
-LANDMARKS = 100
+# Landmark rows of the smoother's kernel, at most; and bandwidths tried, in median distances, the
+# last of a single column only.
+LANDMARKS = 60
 WIDTHS = (1.0, 0.3, 0.1)
 PENALTIES = np.geomspace(1e-4, 1e2, 13)
-# Landmark features of smaller eigenvalues than this share of the largest are rounding.
-FEATURE_RANK = 1e-6
+# Directions of smaller singular values than this share of the largest are rounding.
+DIRECTION_RANK = 1e-6
 
 
 def constant(n: int) -> Basis:
@@ -27,39 +30,49 @@ def constant(n: int) -> Basis:
 
 
 def bases(rows: Rows, width: float, landmarks: NDArray[np.int64]) -> Iterator[Basis]:
-    """Smoothers to choose from: functions of all columns together, or sums of one of each."""
+    """Smoothers to choose from: functions of all columns together, or sums of one of each.
+
+    Straight lines in the numeric columns are no part of the penalty: shrinking them would leave a
+    share of the plainest dependence on the given columns in both blocks.
+    """
     single = [Rows.of(column[:, None]) for column in rows.values.T]
     single += [Rows(rows.values[:, :0], column[:, None]) for column in rows.codes.T]
     alone = width / math.sqrt(len(single))
-    for factor in WIDTHS:
-        yield basis(features(rows, factor * width, landmarks))
+    levels = [indicators(column) for column in rows.codes.T]
+    yield basis(np.hstack([rows.values[:, :0], *levels]), rows.values)
+    for factor in WIDTHS if len(single) == 1 else WIDTHS[:-1]:
+        yield basis(features(rows, factor * width, landmarks), rows.values)
         if len(single) > 1:
             few = landmarks[:: len(single)]
             parts = [features(column, factor * alone, few) for column in single]
-            yield basis(np.hstack(parts))
+            yield basis(np.hstack(parts), rows.values)
 
 
 def features(rows: Rows, width: float, landmarks: NDArray[np.int64]) -> Array:
-    """Features of a Gaussian kernel at landmark rows (Nystrom), centred."""
-    margin = bare(rows, Bank(KERNELS["gaussian"], (width,)))
-    out = np.empty((1, 1, len(rows), len(landmarks)), margin.rows.dtype)
-    margin.values(np.arange(len(rows))[None], landmarks[None], False, out)
-    table = out[0, 0].astype(np.float64)
-    values, vectors = np.linalg.eigh(table[landmarks])
-    sound = values > FEATURE_RANK * values.max()
-    found = table @ (vectors[:, sound] / np.sqrt(values[sound]))
-    return np.asarray(found - found.mean(axis=0))
+    """Features of a Gaussian kernel at landmark rows."""
+    return kernel_features(rows, KERNELS["gaussian"], width, landmarks)
 
 
-def basis(columns: Array) -> Basis:
-    """Principal directions of features, and the constant."""
-    directions, singular, _ = np.linalg.svd(columns, full_matrices=False)
-    sound = singular > FEATURE_RANK * max(float(singular.max(initial=0.0)), 1.0)
-    mean = constant(len(columns))
-    return Basis(
-        np.hstack([mean.vectors, directions[:, sound]]),
-        np.concatenate([mean.strengths, singular[sound] ** 2]),
-    )
+def basis(columns: Array, whole: Array | None = None) -> Basis:
+    """Principal directions of features, and what is taken out whole.
+
+    Parameters
+    ----------
+    columns : ndarray (n, m)
+        Features whose directions are shrunk.
+    whole : ndarray (n, k), optional
+        Columns that are not, beside the constant.
+    """
+    found = [constant(len(columns)).vectors]
+    for some in (np.empty((len(columns), 0)) if whole is None else whole, columns):
+        taken = np.hstack(found)
+        left = some - taken @ (taken.T @ some)
+        directions, singular, _ = np.linalg.svd(left, full_matrices=False)
+        sound = singular > DIRECTION_RANK * max(float(singular.max(initial=0.0)), 1e-3)
+        found.append(directions[:, sound])
+        strengths = singular[sound] ** 2
+    lines = sum(part.shape[1] for part in found[:2])
+    return Basis(np.hstack(found), np.concatenate([np.full(lines, np.inf), strengths]))
 
 
 def take_out(columns: Array, bases: Sequence[Basis]) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,23 +12,15 @@ from numpy.typing import NDArray
 from ...engine import Margin, Residual, Work, grid_products, margins, table_products
 from ...errors import UsageError
 from ...kernels import KERNELS, Bank, Rows
-from ...nulls import (
-    Grid,
-    Pairing,
-    aggregate,
-    grid,
-    informative,
-    permutations_of,
-    table,
-)
+from ...nulls import Grid, Pairing, grid, permutations_of, table
 from ...params import option_name
 from .. import common
 from .arrangement import Arranged
+from .rungs import Rung, Statistics, joined
+from .signs import Leftover, leftovers, signed_joint, signed_pairs
 
 Index = NDArray[np.int64]
 Values = NDArray[np.float64]
-# A kernel of each block: name and bandwidths, None where the kernel has none.
-Rung = tuple[str, tuple[float | None, ...]]
 
 # Most bins for which one table of all pairs of bins beats a grid of permutations.
 MOST_BINS = 32
@@ -36,59 +28,42 @@ MOST_BINS = 32
 TABLE_NUMBERS = 3e7
 
 
-def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list[list[Bank]]:
-    """Return per kernel the bank of every block; rows in random order."""
-    rules = [params.bandwidth] * len(blocks)
+def bandwidth_rules(count: int, params: Any) -> list[str]:
+    """Return the bandwidth option of every block, and refuse what does not go together."""
+    rules = [params.bandwidth] * count
     for place, name in enumerate(("bandwidth_x", "bandwidth_y")):
         rule = getattr(params, name)
-        if rule and (len(blocks) != 2 or params.all_pairs):
+        if rule and (count != 2 or params.all_pairs):
             raise UsageError(f"{option_name(name)} {rule}: is for two blocks; use --bandwidth")
         if rule:
             rules[place] = rule
     for name in common.kernel_names(params.kernel):
-        if not KERNELS[name].has_bandwidth and len(blocks) > 2 and not params.all_pairs:
+        if not KERNELS[name].has_bandwidth and count > 2 and not params.all_pairs:
             raise UsageError(
-                f"--kernel {name}: joint independence of {len(blocks)} blocks needs a kernel with "
+                f"--kernel {name}: joint independence of {count} blocks needs a kernel with "
                 "k(x, x) = 1, such as gaussian"
             )
-    given = zip(blocks, rules, strict=True)
+    return rules
+
+
+def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list[list[Bank]]:
+    """Return per kernel the bank of every block; rows in random order."""
+    given = zip(blocks, bandwidth_rules(len(blocks), params), strict=True)
     found = [common.banks(rows, params.kernel, rule, "octaves", rng) for rows, rule in given]
     return [list(some) for some in zip(*found, strict=True)]
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Statistics of K kernels under B + 1 pairings, the observed one first.
-
-    Attributes
-    ----------
-    T : ndarray (K, B + 1)
-    size : ndarray (K,)
-        Unit of each kernel's statistic; 0 where the kernel says nothing.
-    rungs : list of Rung
-    """
-
-    T: Values
-    size: Values
-    rungs: list[Rung]
-
-
-def joined(parts: Sequence[Statistics]) -> Statistics:
-    """Put the statistics of several kernels together."""
-    return Statistics(
-        np.concatenate([p.T for p in parts]),
-        np.concatenate([p.size for p in parts]),
-        [rung for p in parts for rung in p.rungs],
-    )
 
 
 AnyMargin = Margin | Residual
 # Per block its margin; with given columns also the same times a kernel of these.
 Sides = list[list[AnyMargin]]
+# What is made of the blocks before any statistic, per kernel of --kernel: the latter with signs.
+Made = list[Sides | Leftover]
 
 
-def prepared(data: Arranged, params: Any, rng: np.random.Generator, work: Work) -> list[Sides]:
+def prepared(data: Arranged, params: Any, rng: np.random.Generator, work: Work) -> Made:
     """Choose bandwidths and centre the kernels of every block once, per kernel of --kernel."""
+    if data.targets is not None:
+        return [*leftovers(data, bandwidth_rules(len(data.blocks), params), params, rng)]
     joint = len(data.blocks) > 2 and not params.all_pairs
     return [_sides(data, some, joint, work) for some in banks(data.rows, params, rng)]
 
@@ -105,29 +80,28 @@ def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, work: Work) -> Si
 
 
 def statistics(
-    data: Arranged, made: Sequence[Sides], params: Any, rng: np.random.Generator, work: Work
+    data: Arranged, made: Made, params: Any, rng: np.random.Generator, work: Work
 ) -> Statistics:
     """Evaluate the statistics of all kernels of one test of all blocks."""
     count = len(data.blocks)
     if count == 2:
         return next(pair_statistics(data, made, [(0, 1)], params, rng, work))
+    signed, permuted = parted(made)
+    if signed:
+        return signed_joint(signed, params.permutations, rng, work)
     drawn = grid(data.cut, (count + 1) // 2, params.permutations, rng)
-    return joined([many_blocks(data, sides, drawn, work) for sides in made])
+    return joined([many_blocks(data, sides, drawn, work) for sides in permuted])
 
 
-def combined(found: Statistics, rule: str, n: int) -> Values | None:
-    """Return one statistic per pairing; None if no kernel says anything."""
-    keep = informative(found.T, found.size)
-    if not keep.any():
-        return None
-    if len(found.size) == 1:
-        return np.asarray(found.T[0])
-    return aggregate(found.T[keep], found.size[keep], rule, n)
+def parted(made: Made) -> tuple[list[Leftover], list[Sides]]:
+    """What is made for random signs, and for permutations; one of the two is empty."""
+    signed = [one for one in made if isinstance(one, Leftover)]
+    return signed, [one for one in made if not isinstance(one, Leftover)]
 
 
 def pair_statistics(
     data: Arranged,
-    made: Sequence[Sides],
+    made: Made,
     pairs: Sequence[tuple[int, int]],
     params: Any,
     rng: np.random.Generator,
@@ -135,16 +109,21 @@ def pair_statistics(
 ) -> Iterator[Statistics]:
     """Yield the HSIC of pairs of blocks; each block's centred kernels serve all its pairs.
 
-    In few bins all pairs have the same permutations, else each has a grid of its own.
+    In few bins all pairs have the same permutations, as with random signs, else each has a grid of
+    its own.
     """
+    signed, permuted = parted(made)
+    if signed:
+        yield from signed_pairs(signed, pairs, params.permutations, rng, work)
+        return
     if data.cut.bins > MOST_BINS:
         for x, y in pairs:
             cut = replace(data.cut, stored=(data.cut.stored[x], data.cut.stored[y]))
             drawn = grid(cut, 1, params.permutations, rng)
-            yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in made])
+            yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in permuted])
         return
     orders = permutations_of(data.cut.bins, params.permutations, rng, data.cut.cells)
-    parts = [_tabled(data.cut, sides, pairs, orders, work) for sides in made]
+    parts = [_tabled(data.cut, sides, pairs, orders, work) for sides in permuted]
     for some in zip(*parts, strict=True):
         yield joined(some)
 
@@ -244,16 +223,3 @@ def _chosen(cells: Values, drawn: Grid) -> Values:
 
 def _widths(bank: Bank) -> list[float | None]:
     return [h if bank.kernel.has_bandwidth else None for h in bank.bandwidths]
-
-
-def informative_z(found: Statistics) -> list[float | None]:
-    """Distance of each kernel's observed statistic from its null mean, in units of its spread."""
-    keep = informative(found.T, found.size)
-    T = np.where(keep[:, None], found.T, np.arange(found.T.shape[1]))
-    z = (T[:, 0] - T.mean(axis=1)) / T.std(axis=1)
-    return [float(value) if good else None for value, good in zip(z, keep, strict=True)]
-
-
-def largest_z(found: Statistics) -> float | None:
-    """Return the largest of `informative_z`."""
-    return max((z for z in informative_z(found) if z is not None), default=None)
