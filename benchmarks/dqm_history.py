@@ -4,11 +4,11 @@
     python3 benchmarks/dqm_history.py --batches 300 --rules lond,saffron
 
 Each batch is 60 good events, checked in a run of its own that reads and writes the history, as a
-cron job would; then one batch that is shifted by a standard deviation. Printed per rule: CPU time of a
-check at the beginning and at the end, exit codes, alarms that began and how many are promised, size
-of the history, and the exit code for the changed batch. `persistence` is 2 of the last 3 at level
-.01; of the others the level is the share of false alarms, .1, so that on average at most a tenth of
-the runs of a rule have any alarm at all. Each rule has a reference, a pool and batches of its own.
+cron job would; then one batch that is shifted by a standard deviation. Printed per rule: CPU time
+of a check at the beginning and at the end, exit codes, alarms that began and how many are promised,
+size of the history, and the exit code for the changed batch. `persistence` is 2 of the last 3 at
+level .01; of the others the level is the share of false alarms, .1, so that on average at most a
+tenth of the runs of a rule have any alarm at all. Each rule has data of its own.
 """
 
 from __future__ import annotations
