@@ -321,6 +321,8 @@ def test_level_in_many_sets(text, n, rng):
         (np.arange(6) / 3, (1 / 3, 0.0)),
         (np.round(np.arange(9) / 3, 6), (1 / 3, 0.0)),
         (np.sqrt(np.arange(9.0)), None),
+        (np.array([-1e308, 0.0, 1e308]), None),
+        (np.array([1e-320, 2e-320]), None),
     ],
 )
 def test_grids_are_found(values, grid):

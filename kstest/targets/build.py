@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..errors import DataError, UsageError
 from .certificate import of_family, of_product
 from .charts import Chart
 from .discrete import DISCRETE_NAMES
@@ -172,10 +172,19 @@ def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
     charts = tuple(family.chart({}) for _ in columns)
 
     def refit(X: Array) -> Target:
-        each = [fit(X[:, c]) for c in range(len(columns))]
+        with np.errstate(all="ignore"):
+            each = [fit(X[:, c]) for c in range(len(columns))]
         values = {name: np.array([e[name] for e in each]) for name in family.parameters}
-        for name in family.positive:
-            values[name] = np.maximum(values[name], np.finfo(float).tiny)
+        for name, fitted in values.items():
+            least = 1 / LARGEST if name in family.positive else -LARGEST
+            bad = ~((fitted >= least) & (fitted <= LARGEST))
+            if bad.any():
+                c = int(np.argmax(bad))
+                raise DataError(
+                    f"--target: {family.name}(fit): the {name} of column {columns[c]!r} comes out "
+                    f"as {fitted[c]:g}; a column that does not vary, or by too much, cannot be "
+                    "fitted"
+                )
         target = from_parameters(family, values, columns)
         draw = target.sample
         assert draw is not None

@@ -27,6 +27,8 @@ LONGEST, AT_ROWS = 0.5, 200
 FEW_VALUES = 20
 # Digits behind the point that are looked at, and how near (in steps) values lie to a grid.
 DIGITS, NEAR = 9, 1e-3
+# Beyond it differences and quotients leave the range of numbers.
+LARGEST = 1e100
 # Rows that show how wide the density is.
 LOOKED_AT = 10_000
 
@@ -92,7 +94,10 @@ def grid_of(distinct: Array) -> tuple[float, float] | None:
     Decimal grids first: their step is the greatest common divisor of the differences, and their
     origin 0 where 0 is a point of the grid.
     """
-    far, even = float(np.abs(distinct).max()), _even(distinct)
+    far = float(np.abs(distinct).max())
+    if far > LARGEST or distinct[-1] - distinct[0] < 1 / LARGEST:
+        return None
+    even = _even(distinct)
     for digits in range(-3, DIGITS):
         scaled = distinct * 10.0**digits
         if far * 10.0**digits > 2**52:
