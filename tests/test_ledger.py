@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +299,31 @@ def test_following_what_begins_like_a_counted_batch_is_refused(batches, tmp_path
         code, message = run(*words, "--state", state, "--follow")
         assert code == 2
         assert "counted before" in message
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_pipe_is_saved_when_the_run_is_ended(number, code, batches, tmp_path):  # noqa: F811
+    state = tmp_path / "s.kst"
+    words = [sys.executable, "-m", "kstest", "skit", "-", "--state", str(state)]
+    process = subprocess.Popen(
+        [*words, "--format", "jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdin.write("".join(lines(batches[0])[:51]).encode())
+    process.stdin.flush()
+    while json.loads(process.stdout.readline())["n"]["data"] < 50:
+        pass
+    process.send_signal(number)
+    assert process.wait(120) == code
+    process.stdin.close()
+    process.stdout.close()
+    assert [o.rows for o in state_file.read(str(state)).ledger.open] == [50]
+    # The pipe's rows come again, in a file: the first 50 are not counted twice.
+    assert answer(batches[0], "--state", state)[1]["n"] == {"data": 100}
+
+
+@pytest.mark.slow
+def test_runs_that_are_killed_come_to_the_same_end():
+    kills = Path(__file__).parent.parent / "benchmarks" / "kills.py"
+    words = [sys.executable, str(kills), "--kills", "12", "--terms", "6"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=3000)
+    assert done.returncode == 0, done.stdout + done.stderr

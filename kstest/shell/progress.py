@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,11 +30,14 @@ def progress(quiet: bool, label: str = "summing kernels") -> Iterator[Callable[[
             if time.monotonic() - started < PATIENCE or share >= 1:
                 return
             bar = click.progressbar(length=STEPS, label=label, file=sys.stderr)
-            bar.__enter__()
-        bar.update(max(0, int(share * STEPS) - bar.pos))
+            with contextlib.suppress(OSError):
+                bar.__enter__()
+        with contextlib.suppress(OSError):  # the terminal is gone
+            bar.update(max(0, int(share * STEPS) - bar.pos))
 
     try:
         yield show
     finally:
         if bar is not None:
-            bar.__exit__(None, None, None)
+            with contextlib.suppress(OSError):
+                bar.__exit__(None, None, None)
