@@ -27,7 +27,7 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Result
 from ..sample import Sample
 from .common import bandwidth_numbers, banks, kernel_names, missingness
-from .two_samples.columns import column_tests, correction, labels
+from .two_samples.columns import Labelled, column_tests, correction, labels
 from .two_samples.effect import (
     Pairs,
     check_bounded,
@@ -203,7 +203,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     check_bounded(params.tolerance, samples)
     pooled = pool(samples, params.scale, sort=params.block_length is None)
     cut, rng, notices = design(samples, pooled, params, rng)
-    none = refused_for_labellings(cut, pooled, base) or refused_for_weights(pooled, base)
+    none = refused_for_labellings(cut, pooled, base, params.block_length) or refused_for_weights(
+        pooled, base
+    )
     if none:
         return none
 
@@ -253,11 +255,18 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     }
     if "columns" in asked and rejected:
         explanation["columns"] = column_tests(
-            samples, pooled, cut, signs, params.correction, params.alpha
+            samples,
+            pooled,
+            cut,
+            Labelled.of(cut, signs, pooled.rows.width, params.correction, params.alpha, rng),
+            params.correction,
+            params.alpha,
         )
     if "pairs" in asked:
         names = labels(pooled.names[: base.d], pooled.names[base.d :])
-        explanation["pairs"] = pair_tests(rows, names, cut, signs, pairs, weights, work)
+        explanation["pairs"] = pair_tests(
+            rows, names, cut, signs, weights, work, params.correction, params.alpha, rng
+        )
     if "rows" in asked:
         explanation["rows"] = strange_rows(samples, pooled, kernels[strongest], asked["rows"], rng)
     return replace(

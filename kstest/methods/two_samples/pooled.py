@@ -20,6 +20,7 @@ from ...params import option
 from ...result import Notice, Result
 from ...sample import Sample
 from ..common import (
+    LEAST_AUTO,
     block_length,
     check_block_length,
     fingerprint,
@@ -228,8 +229,21 @@ def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
     )
 
 
-def refused_for_labellings(cut: Partition, pooled: Pooled, base: Result) -> Result | None:
-    """No verdict, if too few labellings exist to reach p <= alpha."""
+def refused_for_labellings(
+    cut: Partition, pooled: Pooled, base: Result, chosen: str | None = None
+) -> Result | None:
+    """No verdict, if too few labellings exist to reach p <= alpha.
+
+    Nor if the blocks of time that were `chosen` by their memory (``auto``) are too few.
+    """
+    if chosen == "auto" and cut.movable < LEAST_AUTO:
+        return refused(
+            base,
+            f"the memory of the series asks for {cut.unit}, and "
+            f"{pooled.m:,} against {pooled.n:,} rows have {cut.movable} of them: at least "
+            f"{LEAST_AUTO} are needed to tell a difference from what neighbouring rows share. Use "
+            "more rows, or a shorter --block-length if you know that the series forgets sooner",
+        )
     if cut.distinct >= 1 / base.alpha:
         return None
     what = f"{cut.movable // 2 if cut.paired else cut.movable} {cut.unit}"
