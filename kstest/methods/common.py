@@ -70,9 +70,10 @@ def serial_dependence(
         if sample.n < 20 or not sample.columns:
             continue
         r, far = _likeness(sample, len(samples))
-        c = int(np.argmax(far))
+        d = len(sample.columns)
+        c = int(np.argmax(far[:d]))  # values before sizes: the plainer thing to say
+        c = c if far[c] > 1 else d + int(np.argmax(far[d:]))
         if far[c] > 1 and (worst is None or abs(r[c]) > abs(worst[0])):
-            d = len(sample.columns)
             what = "column " if c < d else "the size of deviations in column "
             worst = (float(r[c]), f"{what}{sample.columns[c % d]!r}", sample.name)
     if worst is None:

@@ -33,6 +33,9 @@ from .two_samples.cell_statistics import (
 )
 from .two_samples.cells import Cells, Layout, merged, value_cells
 from .two_samples.columns import Evidence, Labelled, categorical, correction, ordered
+from .two_samples.counted import refused_for_counts
+from .two_samples.massed import ks as mass_ks
+from .two_samples.massed import prepared
 from .two_samples.pooled import (
     SENTENCES,
     Pooled,
@@ -46,9 +49,10 @@ from .two_samples.pooled import (
     refused_for_labellings,
     undecided,
 )
+from .two_samples.weighted import evened, multiplied
 
 SAMPLES = ("reference", "sample")
-ACCEPTS = frozenset({"categorical", "missing", "groups"})
+ACCEPTS = frozenset({"categorical", "missing", "groups", "weights", "counts"})
 EXAMPLE = "kstest ks reference.parquet batch.csv --columns temp --statistic ad"
 DESCRIPTION = """\
 The classical tests, column by column, at one level for all columns together: the baseline, and what
@@ -191,6 +195,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     the p-value stays exact, of the statistic of the rounded values. The statistic that is reported
     is that of all values, the threshold that of the rounded ones.
 
+    Weights, and `counts` of entries that a row stands for: as in `mmd`; every statistic is that of
+    the weighted distribution functions (``ad`` and ``cvm`` as means over the pooled mass, without
+    SciPy's factor of the numbers of rows; ``chi-squared`` as the sum of (f - g)^2 / h).
+
     Rows with a missing cell (``missing="indicator"``) are left out of the statistic of this column,
     and how many there are on each side is tested as one column more.
 
@@ -214,7 +222,17 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     few = refusal(samples, base)
     if few:
         return few
-    pooled = pool(samples, "robust", sort=params.block_length is None)
+    pooled = None
+    if not samples[0].counted:
+        histogram = refused_for_counts(samples, base)
+        if histogram:
+            return histogram
+        pooled = pool(samples, "robust", sort=params.block_length is None)
+    if pooled is None or multiplied(pooled):
+        found = prepared(samples, pooled, params, base.d, rng, base)
+        title = STATISTICS[params.statistic].title
+        return found if isinstance(found, Result) else mass_ks(found, params, title)
+    pooled = evened(pooled)
     cut, rng, notices = design(samples, pooled, params, rng)
     none = refused_for_labellings(cut, pooled, base, params.block_length)
     if none:

@@ -42,6 +42,8 @@ class Plan:
         Which rows belong to which side, with --sample-column.
     signed_weights : bool
         Whether weights may be negative.
+    counted : bool
+        Whether weights are the counts of --counts.
     first : Table
         Named in messages.
     """
@@ -59,6 +61,7 @@ class Plan:
     where: Condition | None = None
     split: Mapping[str, Condition] = field(default_factory=dict)
     signed_weights: bool = False
+    counted: bool = False
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -119,6 +122,8 @@ def make_plan(
     found = [kinds(table, read) for table in tables]
     agreed: dict[str, str] = {}
     group, weights = (selection.roles.get(option) for option in ("--group", "--weights"))
+    counted = "--counts" in selection.roles
+    weights = selection.roles.get("--counts", weights)
     for name in read:
         known = [(table, of[name]) for table, of in zip(tables, found, strict=True)]
         telling = [(table, kind) for table, kind in known if kind != EMPTY] or known[:1]
@@ -153,6 +158,7 @@ def make_plan(
         None if selection.where is None else bind(selection.where, agreed),
         {} if apart is None else conditions(apart, agreed[apart], values),
         signed_weights,
+        counted,
     )
 
 
@@ -187,7 +193,8 @@ def _require_agreement(name: str, one: tuple[Table, str], other: tuple[Table, st
 def _require_numbers(table: Table, name: str, kind: str) -> None:
     if kind not in (NUMBER, BOOLEAN, EMPTY):
         raise DataError(
-            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers."
+            f"{table.label}: --weights or --counts: column {shown(name)} holds {kind}; accepted: "
+            "numbers."
         )
 
 

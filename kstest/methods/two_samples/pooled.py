@@ -25,7 +25,6 @@ from ..common import (
     check_block_length,
     fingerprint,
     serial_dependence,
-    weights_differ,
 )
 
 Rng = np.random.Generator
@@ -257,26 +256,6 @@ def refused_for_labellings(
         "groups": "; more groups are needed",
     }
     return refused(base, text + advice.get(cut.unit, "; more rows or a smaller --block-length"))
-
-
-def refused_for_weights(pooled: Pooled, base: Result) -> Result | None:
-    """No verdict, if the weights themselves have another law on the other side."""
-    if pooled.weights is None:
-        return None
-    p = weights_differ(pooled.weights, pooled.m)
-    if p > WEIGHTS_LEVEL:
-        return None
-    return refused(
-        base,
-        f"the weights of the two samples differ (p = {p:.2g}): rows can be permuted with their "
-        "weights only if weights have one law on both sides. Use weights of one kind on both "
-        "sides, or draw unweighted rows in proportion to them",
-        "weights-differ",
-    )
-
-
-# Under the null the weights are exchangeable too, so this is the share of lost verdicts.
-WEIGHTS_LEVEL = 0.001
 
 
 def _enough(other: int, level: float) -> str:
