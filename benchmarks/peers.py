@@ -73,8 +73,10 @@ p = test.compare(X=Y)[1]["PermutationTestDistanceBased"]["p_value"]
     "goodpoints": (
         "from goodpoints.ctt import ctt",
         """
-T = ctt(X, Y, 2, B=B, lam=2**0.5 * h, null_seed=0, statistic_seed=0).estimator_values
-p = (1 + (T[:-1] >= T[-1]).sum()) / (1 + B)
+found = ctt(X, Y, 2, B=B, lam=2**0.5 * h, null_seed=0, statistic_seed=0)
+# estimator_values come partitioned at the threshold: their last one is not the observed statistic
+T = np.ravel(found.estimator_values)
+p = (T >= np.ravel(found.statistic_values)[0]).sum() / (1 + B)
 """,
     ),
     "scikit-learn": (

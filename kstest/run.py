@@ -133,7 +133,7 @@ def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -
     """Refuse data that the test would silently ignore.
 
     A test lists in `ACCEPTS` what it makes use of besides numeric columns: "categorical",
-    "missing" (cells marked by an indicator), "groups", "weights".
+    "missing" (cells marked by an indicator), "groups", "weights", "counts".
     """
     for sample in samples:
         texts = ", ".join(map(repr, sample.categorical[:5]))
@@ -141,7 +141,11 @@ def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -
             "categorical": (texts, f"text or categories ({texts}); leave them out with --exclude"),
             "missing": (sample.missing is not None, "--missing indicator; use --missing drop"),
             "groups": (sample.groups is not None, "--group; leave it out"),
-            "weights": (sample.weights is not None, "--weights; leave it out"),
+            "weights": (
+                sample.weights is not None and not sample.counted,
+                "--weights; leave it out",
+            ),
+            "counts": (sample.counted, "--counts; leave it out"),
         }
         for feature, (found, advice) in present.items():
             if found and feature not in accepted:

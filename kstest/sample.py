@@ -109,7 +109,9 @@ class Sample:
     group_names : tuple of str
         The groups, sorted, common to all samples of a run.
     weights : ndarray of float64, shape (n,), or None
-        Finite, not negative, not all zero, with --weights.
+        Finite, not all zero, with --weights or --counts.
+    counted : bool
+        Whether the weights are whole numbers of entries that a row stands for (--counts).
     n_missing : mapping of str to int
         Missing (or infinite) cells by column, for the columns that have any, before rows were
         dropped.
@@ -145,6 +147,7 @@ class Sample:
     file_columns: tuple[str, ...] = ()
     sequences: Sequences | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
+    counted: bool = False
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):

@@ -54,7 +54,7 @@ class Forms:
 def quadratic_forms(
     rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
-    signs: NDArray[np.int8],
+    signs: NDArray[Any],
     banks: Sequence[Bank],
     work: Work,
     weights: NDArray[np.float64] | None = None,
@@ -67,8 +67,8 @@ def quadratic_forms(
     rows : Rows, or ndarray (N, d)
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
-    signs : ndarray of int8 (G, B + 1)
-        One labelling per column.
+    signs : ndarray of int8 or float64 (G, B + 1)
+        One labelling per column; or any number per block, as of a weighted bootstrap.
     banks : sequence of Bank
         L kernels in all.
     work : Work
@@ -119,7 +119,7 @@ def signed_sums(blocks: NDArray[np.float64], signs: NDArray[Any]) -> NDArray[np.
 
 def _from_rows(
     rows: Rows | NDArray[np.float64],
-    signs: NDArray[np.int8],
+    signs: NDArray[Any],
     bank: Bank,
     work: Work,
     weights: NDArray[np.float64] | None,
@@ -165,5 +165,5 @@ def _from_rows(
     return Forms(quadratic.sum(axis=0), linear.sum(axis=0), total.sum(axis=0), size)
 
 
-def _weighted(signs: NDArray[np.int8], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+def _weighted(signs: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(signs * weights[:, None], dtype=np.float32)

@@ -20,8 +20,13 @@ Array = NDArray[np.float64]
 DISTANCE_ROWS = 1000
 # Autocorrelation below this does little harm even when it is significant.
 SMALLEST = 0.1
+# Lags over which the memory of sizes is summed, and the sum that does little harm: with it the
+# mean of a stretch varies by half as much again as that of independent rows.
+SPELL, SMALLEST_SPELL = 10, 0.25
 # Share of independent data sets in which the warning may appear.
 FALSE_WARNINGS = 1e-3
+# A record of fewer independent stretches than this tells memory and difference poorly apart.
+LEAST_AUTO = 10
 # Values are cut here (in robust standard deviations), so that one outlier decides nothing.
 CUT = 3.0
 # A warning beside the verdict: rarer than the test's own false alarms.
@@ -42,32 +47,33 @@ def strongest_lag(values: Array) -> tuple[float, int] | None:
     return (float(r[c]), c) if abs(r[c]) > notable(n, d) else None
 
 
-def notable(n: int, comparisons: int) -> float:
+def notable(n: int, comparisons: int, least: float = SMALLEST) -> float:
     """Autocorrelation of n rows that is worth a warning, the largest of several."""
     bound = math.sqrt(2 * math.log(2 * comparisons / FALSE_WARNINGS))
-    return max(SMALLEST, bound / math.sqrt(n))
+    return max(least, bound / math.sqrt(n))
 
 
 def serial_dependence(
-    samples: Sequence[Sample], remedy: str = "--block-length auto", sizes: bool = False
+    samples: Sequence[Sample], remedy: str = "--block-length auto"
 ) -> tuple[Notice, ...]:
     """Warn when rows look like their neighbours in the file.
 
-    The sign: the lag-1 autocorrelation of a column, in file order, above 0.1 and beyond what
-    independent rows show in one of 1,000 data sets (normal tail bound, Bonferroni over columns).
-    With `sizes` that of a column's absolute deviations too: the volatility of a price comes in
-    spells although its returns are uncorrelated.
+    The sign: the lag-1 autocorrelation of a column or of its absolute deviations, in file order,
+    above 0.1 and beyond what independent rows show in one of 1,000 data sets (normal tail bound,
+    Bonferroni over columns). Deviations count because the volatility of a price comes in spells
+    although its returns are uncorrelated, and a slow change of volatility alone makes a test of
+    permuted rows reject. Where lag 1 is quiet the sum over `SPELL` lags is looked at, which sees
+    memory that is faint from row to row and lasts: see `_likeness`.
     """
     worst: tuple[float, str, str] | None = None
     for sample in samples:
         if sample.n < 20 or not sample.columns:
             continue
-        x = centred(sample)
-        r = autocorrelation(with_sizes(x) if sizes else x, 1)
-        c = int(np.argmax(np.abs(r)))
-        strong = abs(r[c]) > notable(sample.n, len(r) * len(samples))
-        if strong and (worst is None or abs(r[c]) > abs(worst[0])):
-            d = len(sample.columns)
+        r, far = _likeness(sample, len(samples))
+        d = len(sample.columns)
+        c = int(np.argmax(far[:d]))  # values before sizes: the plainer thing to say
+        c = c if far[c] > 1 else d + int(np.argmax(far[d:]))
+        if far[c] > 1 and (worst is None or abs(r[c]) > abs(worst[0])):
             what = "column " if c < d else "the size of deviations in column "
             worst = (float(r[c]), f"{what}{sample.columns[c % d]!r}", sample.name)
     if worst is None:
@@ -81,6 +87,25 @@ def serial_dependence(
             "ignore this",
         ),
     )
+
+
+def _likeness(sample: Sample, samples: int) -> tuple[Array, Array]:
+    """Lag-1 autocorrelation of values and sizes, shape (2 d,), and how notable either is.
+
+    Notable beyond 1: the lag-1 autocorrelation, or of sizes the sum over `SPELL` lags. That sum
+    has the standard deviation sqrt(SPELL / n) in independent rows, and sees memory that is faint
+    from row to row and lasts.
+    """
+    x = with_sizes(centred(sample))
+    n, comparisons = len(x), 2 * x.shape[1] * samples
+    r = autocorrelation(x, 1)
+    far = np.abs(r) / notable(n, comparisons)
+    if n >= 10 * SPELL:
+        d = x.shape[1] // 2
+        spell = np.sum([autocorrelation(x[:, d:], k) for k in range(1, SPELL + 1)], axis=0)
+        bound = max(SMALLEST_SPELL, math.sqrt(SPELL) * notable(n, comparisons, 0.0))
+        far[d:] = np.maximum(far[d:], spell / bound)
+    return r, far
 
 
 def centred(sample: Sample) -> Array:
@@ -119,19 +144,43 @@ def memory(x: Array) -> int:
     return n // 2
 
 
-def block_length(text: str, samples: Sequence[Sample], sizes: bool = False) -> int:
+def spell(x: Array) -> int:
+    """Lag up to which the autocorrelations of any column, smoothed, stay beyond their noise.
+
+    As `memory`, but of means over as many lags as the lag itself (at least five), whose noise
+    is smaller: the sizes of deviations of a volatile series are each faintly, and long, alike.
+    """
+    n = len(x)
+    if n < 8 or not x.size:
+        return 0
+    power = np.abs(np.fft.rfft(x, 2 * n, axis=0)) ** 2
+    r = np.fft.irfft(power, axis=0)[: n // 2]
+    r = np.divide(r, r[0], out=np.zeros_like(r), where=r[0] > 0)
+    sums = r.cumsum(axis=0)
+    lags = np.arange(1, n // 4)
+    width = np.minimum(np.maximum(5, lags), n // 4)
+    means = np.abs(sums[lags + width - 1] - sums[lags - 1]) / width[:, None]
+    noise = 2 * np.sqrt(math.log10(max(n, 10)) / n / width)
+    quiet = means < noise[:, None]
+    return int(np.where(quiet.any(axis=0), quiet.argmax(axis=0), len(lags)).max())
+
+
+def block_length(text: str, samples: Sequence[Sample]) -> int:
     """Rows per block of time: as given, or four times the memory of the series.
 
-    With `sizes` the memory of absolute deviations counts too, see `serial_dependence`.
-
-    Blocks as long as that are nearly independent of each other: dependence is left only between
-    their ends. The factor comes from the false alarms on autoregressive series
-    (benchmarks/level.py).
+    The memory of a column's values and of the sizes of its deviations (`memory`; of sizes also
+    `spell`), whichever is longest. Blocks as long as that are nearly independent of each other:
+    dependence is left only between their ends. The factor comes from the false alarms on
+    autoregressive series (benchmarks/level.py) and volatile ones (benchmarks/series_level.py).
     """
     if text != "auto":
         return int(text)
     parts = [centred(s) for s in samples if s.columns and s.n > 1]
-    return max([1, *(4 * memory(with_sizes(x) if sizes else x) for x in parts)])
+    lengths = []
+    for x in parts:
+        both = with_sizes(x)
+        lengths.append(4 * max(memory(both), spell(both[:, x.shape[1] :])))
+    return max([1, *lengths])
 
 
 def check_block_length(params: Any) -> None:

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from ..engine import Work
 from ..engine.work import single_blas
-from ..errors import UsageError
-from ..nulls import labellings, threshold, varies
+from ..nulls import Partition, labellings, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
@@ -33,7 +32,10 @@ from .two_samples.cell_statistics import (
     standard_anderson_darling,
 )
 from .two_samples.cells import Cells, Layout, merged, value_cells
-from .two_samples.columns import Evidence, categorical, correction, ordered
+from .two_samples.columns import Evidence, Labelled, categorical, correction, ordered
+from .two_samples.counted import refused_for_counts
+from .two_samples.massed import ks as mass_ks
+from .two_samples.massed import prepared
 from .two_samples.pooled import (
     SENTENCES,
     Pooled,
@@ -47,9 +49,10 @@ from .two_samples.pooled import (
     refused_for_labellings,
     undecided,
 )
+from .two_samples.weighted import evened, multiplied
 
 SAMPLES = ("reference", "sample")
-ACCEPTS = frozenset({"categorical", "missing", "groups"})
+ACCEPTS = frozenset({"categorical", "missing", "groups", "weights", "counts"})
 EXAMPLE = "kstest ks reference.parquet batch.csv --columns temp --statistic ad"
 DESCRIPTION = """\
 The classical tests, column by column, at one level for all columns together: the baseline, and what
@@ -80,6 +83,18 @@ REFERENCES = """\
   author  = {Sz{\\'e}kely, G{\\'a}bor J. and Rizzo, Maria L.},
   journal = {Journal of Statistical Planning and Inference},
   volume  = {143}, number = {8}, pages = {1249--1272}, year = {2013}
+}
+@article{holm1979simple,
+  title   = {A Simple Sequentially Rejective Multiple Test Procedure},
+  author  = {Holm, Sture},
+  journal = {Scandinavian Journal of Statistics},
+  volume  = {6}, number = {2}, pages = {65--70}, year = {1979}
+}
+@article{besag1991sequential,
+  title   = {Sequential {Monte} {Carlo} p-Values},
+  author  = {Besag, Julian and Clifford, Peter},
+  journal = {Biometrika},
+  volume  = {78}, number = {2}, pages = {301--304}, year = {1991}
 }
 @book{westfall1993resampling,
   title     = {Resampling-Based Multiple Testing},
@@ -163,23 +178,26 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         and ``energy_distance``; for categories ``chi2_contingency`` without Yates' correction, of
         the 100 most frequent levels and the others together.
 
-    Raises
-    ------
-    UsageError
-        If Holm's correction of this many columns cannot reach alpha with these permutations.
-
     Notes
     -----
-    Exact: p-values come from the labellings that `mmd` uses, so ties do no harm. Of a column, p is
-    at most alpha with at most that probability, and of any set of columns in which nothing differs,
-    the probability that an adjusted p is at most alpha is at most alpha (for several columns of
-    which some differ see `kstest.nulls.several`). Groups, blocks of time and the order of rows: as
-    in `mmd`.
+    Exact: p-values come from the labellings that `mmd` uses, so ties do no harm. Of a column in
+    which nothing differs, p is at most alpha with at most that probability, whatever the other
+    columns do. Holm's correction (the default) then controls the family-wise error in the strong
+    sense: the probability that any column in which nothing differs is named is at most alpha,
+    whichever others differ and however columns depend on each other, alike in both samples or not.
+    It draws as many labellings as it takes to resolve alpha (`permutations` or more; a column that
+    is far from rejecting stops early, Besag and Clifford 1991). ``correction="westfall-young"``
+    does so only where the dependence between the columns in which nothing differs is the same in
+    both samples. Groups, blocks of time and the order of rows: as in `mmd`.
 
     A column of more than 4,096 distinct values is rounded to 4,096 pooled levels before labellings
     are compared, except for its 1,024 smallest and largest values. The rule does not see labels, so
     the p-value stays exact, of the statistic of the rounded values. The statistic that is reported
     is that of all values, the threshold that of the rounded ones.
+
+    Weights, and `counts` of entries that a row stands for: as in `mmd`; every statistic is that of
+    the weighted distribution functions (``ad`` and ``cvm`` as means over the pooled mass, without
+    SciPy's factor of the numbers of rows; ``chi-squared`` as the sum of (f - g)^2 / h).
 
     Rows with a missing cell (``missing="indicator"``) are left out of the statistic of this column,
     and how many there are on each side is tested as one column more.
@@ -187,8 +205,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     References
     ----------
     Smirnov (1948), Ann. Math. Statist. 19; Anderson (1962), Ann. Math. Statist. 33; Scholz and
-    Stephens (1987), JASA 82; Székely and Rizzo (2013), J. Statist. Plann. Inference 143; Westfall
-    and Young (1993), Resampling-Based Multiple Testing.
+    Stephens (1987), JASA 82; Székely and Rizzo (2013), J. Statist. Plann. Inference 143; Holm
+    (1979), Scand. J. Statist. 6; Besag and Clifford (1991), Biometrika 78; Westfall and Young
+    (1993), Resampling-Based Multiple Testing.
 
     Examples
     --------
@@ -203,27 +222,39 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     few = refusal(samples, base)
     if few is not None:
         return few
-    pooled = pool(samples, "robust", sort=params.block_length is None)
+    pooled = None
+    if not samples[0].counted:
+        histogram = refused_for_counts(samples, base)
+        if histogram is not None:
+            return histogram
+        pooled = pool(samples, "robust", sort=params.block_length is None)
+    if pooled is None or multiplied(pooled):
+        found = prepared(samples, pooled, params, base.d, rng, base)
+        title = STATISTICS[params.statistic].title
+        return found if isinstance(found, Result) else mass_ks(found, params, title)
+    pooled = evened(pooled)
     cut, rng, notices = design(samples, pooled, params, rng)
-    none = refused_for_labellings(cut, pooled, base)
+    none = refused_for_labellings(cut, pooled, base, params.block_length)
     if none is not None:
         return none
-    _check_resolution(pooled.rows.width, params)
 
-    signs = labellings(cut, params.permutations, rng)
-    layout = Layout.of(pooled, cut, signs)
+    labelled = Labelled.of(
+        cut, labellings(cut, params.permutations, rng), pooled.rows.width,
+        params.correction, params.alpha, rng,
+    )  # fmt: skip
     chosen = STATISTICS[params.statistic]
     evidence: list[Evidence] = []
     with single_blas():
         for name in pooled.names[: pooled.rows.values.shape[1]]:
-            evidence.append(_numeric(layout, _cells(samples, pooled, name), chosen))
+            cells = _cells(samples, pooled, name)
+            evidence.append(labelled.tested(partial(_numeric, pooled, cut, cells, chosen)))
             work.progress(len(evidence) / pooled.rows.width)
         for codes in pooled.rows.codes.T:
-            evidence.append(categorical(layout, codes))
+            evidence.append(labelled.tested(partial(categorical, pooled, cut, codes)))
             work.progress(len(evidence) / pooled.rows.width)
     base = replace(
         base,
-        null=null_block(cut, params.permutations),
+        null=null_block(cut, labelled.replicates),
         warnings=(*missingness(samples), *notices),
     )
     if not any(varies(e.statistics) for e in evidence):
@@ -258,7 +289,10 @@ def _cells(samples: Sequence[Sample], pooled: Pooled, name: str) -> Cells:
     return value_cells(values, ~missing[pooled.origin])
 
 
-def _numeric(layout: Layout, cells: Cells, chosen: _Statistic) -> Evidence:
+def _numeric(
+    pooled: Pooled, cut: Partition, cells: Cells, chosen: _Statistic, signs: NDArray[np.int8]
+) -> Evidence:
+    layout = Layout.of(pooled, cut, signs)
     first, both = layout.observed(cells)
     m = int(first.sum())
     observed = chosen.compute(cells)(first, both)[0]
@@ -268,13 +302,3 @@ def _numeric(layout: Layout, cells: Cells, chosen: _Statistic) -> Evidence:
         chosen.report(float(observed), m, int(both.sum()) - m),
         float(kolmogorov_smirnov(first, both)[0]),
     )
-
-
-def _check_resolution(columns: int, params: Params) -> None:
-    needed = int(np.ceil(columns / params.alpha)) - 1
-    if params.correction == "holm" and params.permutations < needed:
-        raise UsageError(
-            f"--correction holm: with {columns} columns and --permutations {params.permutations} "
-            f"no adjusted p-value can reach --alpha {params.alpha}; give at least {needed} "
-            "permutations, or use westfall-young"
-        )

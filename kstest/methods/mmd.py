@@ -28,7 +28,8 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Result
 from ..sample import Sample
 from .common import bandwidth_numbers, banks, kernel_names, missingness
-from .two_samples.columns import column_tests, correction, labels
+from .two_samples.columns import Labelled, column_tests, correction, labels
+from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (
     Pairs,
     check_bounded,
@@ -40,6 +41,8 @@ from .two_samples.effect import (
 )
 from .two_samples.explanation import explanations, pair_tests, strange_rows
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
+from .two_samples.massed import mmd as mass_mmd
+from .two_samples.massed import prepared
 from .two_samples.picture import picture as picture
 from .two_samples.pooled import (
     SENTENCES,
@@ -51,12 +54,12 @@ from .two_samples.pooled import (
     pool,
     refusal,
     refused_for_labellings,
-    refused_for_weights,
     undecided,
 )
+from .two_samples.weighted import evened, multiplied
 
 SAMPLES = ("reference", "sample")
-ACCEPTS = frozenset({"categorical", "missing", "groups", "weights"})
+ACCEPTS = frozenset({"categorical", "missing", "groups", "weights", "counts"})
 EXAMPLE = "kstest mmd reference.parquet batch.csv --columns 'temp,rate'"
 REFERENCES = """\
 @article{gretton2012kernel,
@@ -179,8 +182,19 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Missing cells marked by an indicator are a level of their own, and categories are equal or
     not: see `kstest.kernels.rows`. Weights multiply every row's share of its sample and move
-    with the row: exact if rows with their weights are exchangeable; if the weights alone differ
-    between the samples there is no verdict.
+    with the row: exact if rows with their weights are exchangeable, or weights are equal within
+    each side. Where the weights of the samples have different laws (one side is a simulation), or
+    some are negative, rows are not permuted: the null law is that of Gaussian multipliers with
+    the aggregate ``studentised``, asymptotic (`kstest.nulls.multipliers`; levels:
+    ``benchmarks/weighted.py``; ``exact`` is false). The statistic of a kernel is then the squared
+    distance of the weighted mean embeddings, pairs of a row with itself included. No verdict below
+    20 effective rows a side, (sum w)^2 / sum w^2, where power is low, or where weights cancel to a
+    tenth of their sizes. No number of effective rows finds weights whose tail was not drawn.
+
+    With `counts` a row stands for as many entries, as in a histogram: these are dealt to the two
+    sides anew (multivariate hypergeometric given the pooled counts), which is exact for independent
+    entries, at a cost that does not grow with them. A kernel that tells bins apart however near
+    (chi-squared) joins the others. A difference of the totals is not tested.
 
     With `tolerance` R the statistic is max_k MMD_k (biased, so bounded), and p counts the
     labellings with T_b + 2 sqrt(2) R >= T_0: no more than the share R of min(m, n) altered rows
@@ -210,11 +224,20 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if few is not None:
         return few
     check_bounded(params.tolerance, samples)
-    pooled = pool(samples, params.scale, sort=params.block_length is None)
+    pooled = None
+    if not samples[0].counted:
+        histogram = refused_for_counts(samples, base)
+        if histogram is not None:
+            return histogram
+        pooled = pool(samples, params.scale, sort=params.block_length is None)
+    if pooled is None or multiplied(pooled):
+        width = 1 if params.explain == "none" else base.d
+        found = prepared(samples, pooled, params, width, rng, base)
+        return found if isinstance(found, Result) else mass_mmd(found, params, rng, work)
+    pooled = evened(pooled)
     counts = landmarks_of_each(params, pooled.m, pooled.n)
     cut, rng, notices = design(samples, pooled, params, rng, counts)
-    none = refused_for_labellings(cut, pooled, base)
-    none = refused_for_weights(pooled, base) if none is None else none
+    none = refused_for_labellings(cut, pooled, base, params.block_length)
     if none is not None:
         return none
 
@@ -267,11 +290,18 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     }
     if "columns" in asked and rejected:
         explanation["columns"] = column_tests(
-            samples, pooled, cut, signs, params.correction, params.alpha
+            samples,
+            pooled,
+            cut,
+            Labelled.of(cut, signs, pooled.rows.width, params.correction, params.alpha, rng),
+            params.correction,
+            params.alpha,
         )
     if "pairs" in asked:
         names = labels(pooled.names[: base.d], pooled.names[base.d :])
-        explanation["pairs"] = pair_tests(rows, names, cut, signs, pairs, weights, work)
+        explanation["pairs"] = pair_tests(
+            rows, names, cut, signs, weights, work, params.correction, params.alpha, rng
+        )
     if "rows" in asked:
         explanation["rows"] = strange_rows(samples, pooled, kernels[strongest], asked["rows"], rng)
     return replace(

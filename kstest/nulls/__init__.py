@@ -16,19 +16,30 @@ from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold, varies
 from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
 from .partition import BINS, Partition, bin_size, labellings, partition
-from .several import CORRECTIONS, holm, holm_adjusted, step_down, tie_ranks
+from .several import (
+    CORRECTIONS,
+    ENOUGH,
+    besag_clifford,
+    holm,
+    holm_adjusted,
+    replicates,
+    step_down,
+    tie_ranks,
+)
 from .wild import SIGN_BINS, independent_signs, markov_signs, sign_bins
 
 __all__ = [
     "AGGREGATES",
     "BINS",
     "CORRECTIONS",
+    "ENOUGH",
     "PAIR_BINS",
     "SIGN_BINS",
     "Grid",
     "Pairing",
     "Partition",
     "aggregate",
+    "besag_clifford",
     "bin_size",
     "grid",
     "group_partition",
@@ -42,6 +53,7 @@ __all__ = [
     "pair_rows",
     "partition",
     "permutations_of",
+    "replicates",
     "sign_bins",
     "step_down",
     "table",

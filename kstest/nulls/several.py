@@ -1,13 +1,20 @@
 """p-values of several tests from the same labellings, and their correction.
 
+`holm` controls the family-wise error strongly, whatever the dependence between the tests: all it
+needs is that the p-value of every test in which nothing differs is valid by itself, and that of a
+permutation test is. With B labellings and K tests its smallest value is K / (B + 1), so it asks
+for more of them: see `replicates` and `besag_clifford`.
+
 `step_down` is Westfall and Young's step-down of the largest statistic (1993; Ge, Dudoit, Speed
 2003). It uses the dependence between the tests and controls the family-wise error strongly where
-the labellings leave the joint law of the unaffected tests alone (subset pivotality). `holm` does
-so under any dependence, and is coarser: with B labellings and K tests it is at least K / (B + 1).
+the labellings leave the joint law of the unaffected tests alone (subset pivotality). Where only
+the dependence between columns differs between the samples, they do not: with unequal numbers of
+rows it then names columns that do not differ, many times more often than the level says.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +24,12 @@ Array = NDArray[np.float64]
 
 # Values within this share of their spread are ties: sums in single precision are no better.
 TIED = 1e-6
+# Smallest p-values of Holm's correction are at most alpha over this.
+RESOLUTION = 4
+# Labellings at most, where alpha can be reached with them.
+MOST = 100_000
+# Labellings as extreme as the observed one after which no more are looked at.
+ENOUGH = 20
 
 
 def tie_ranks(statistics: Array) -> Array:
@@ -66,6 +79,38 @@ def holm_adjusted(p: Array) -> Array:
     out = np.empty(len(order))
     out[order] = np.minimum(np.maximum.accumulate(raw), 1.0)
     return out
+
+
+def replicates(tests: int, alpha: float, given: int) -> int:
+    """Labellings with which Holm's correction of this many tests resolves alpha; at least `given`.
+
+    The smallest adjusted p-value is then at most alpha / `RESOLUTION`, or alpha for very many
+    tests.
+    """
+    least = math.ceil(tests / alpha)
+    return max(given, least, min(RESOLUTION * least, MOST)) if tests > 1 else given
+
+
+def besag_clifford(statistics: Array, enough: int = ENOUGH) -> float:
+    """p-value of a statistic among labellings that are looked at one by one.
+
+    Parameters
+    ----------
+    statistics : ndarray (B + 1,)
+        The observed one first; large values speak against the null.
+    enough : int
+
+    Notes
+    -----
+    h / l if the h-th labelling as extreme as the observed one is the l-th that was drawn, else
+    (1 + #{b: T_b >= T_0}) / (1 + B). Valid at every sample size (Besag and Clifford 1991,
+    Biometrika 78), and of a test that is far from rejecting only the first few labellings count.
+    """
+    tie = TIED * float(statistics.std())
+    extreme = np.flatnonzero(statistics[1:] >= statistics[0] - tie)
+    if len(extreme) >= enough:
+        return enough / (1 + int(extreme[enough - 1]))
+    return (1 + len(extreme)) / len(statistics)
 
 
 CORRECTIONS: dict[str, Callable[[Array], Array]] = {"westfall-young": step_down, "holm": holm}

@@ -61,6 +61,7 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
     filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
     apart = f"; {dropped:,} dropped" * (dropped > 0) + f"; {filtered:,} filtered" * (filtered > 0)
     yield "rows", counts + apart
+    yield from _masses(result)
     names = ", ".join(printable(c) for c in result.columns[:8])
     more = f", and {len(result.columns) - 8} more" if len(result.columns) > 8 else ""
     yield "columns", f"{names}{more}"
@@ -75,6 +76,20 @@ def facts(result: Result) -> Iterator[tuple[str, str]]:
         )
     if result.method == "dqm":
         yield from dqm.lines(result)
+
+
+def _masses(result: Result) -> Iterator[tuple[str, str]]:
+    """Entries of histograms, or what weights leave of the rows of each side."""
+    entries = result.explanation.get("entries")
+    if entries:
+        yield "entries", ", ".join(f"{k:,} {name}" for name, k in entries.items())
+    for place, side in enumerate(result.explanation.get("weights", ())):
+        negative = f", {100 * side['negative']:.3g} % negative" if side["negative"] else ""
+        yield (
+            "" if place else "weights",
+            f"{side['effective']:,.1f} effective rows in the {side['sample']}, the largest holds "
+            f"{100 * side['largest']:.3g} % of the squares{negative}",
+        )
 
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:

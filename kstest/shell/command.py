@@ -143,7 +143,9 @@ def offered(name: str, module: Any) -> bool:
     """Whether an option of reading makes sense for a test."""
     if name not in {f.name for f in reader(module).options}:
         return False
-    needs = {"group": "groups", "weights": "weights", "categorical": "categorical"}
+    needs = {
+        "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
+    }  # fmt: skip
     accepted: frozenset[str] = getattr(module, "ACCEPTS", frozenset())
     if name == "sample_column":
         return len(module.SAMPLES) > 1

@@ -174,6 +174,7 @@ def _sample(
         tuple(part.kept for part in parts),
         tuple(plan.first.names),
         kinds={n: plan.kinds[n] for n in plan.columns if plan.kinds[n] not in (NUMBER, BOOLEAN)},
+        counted=plan.counted,
     )
 
 
@@ -189,9 +190,12 @@ def _weights(side: str, chunks: Sequence[Chunk], plan: Plan) -> NDArray[np.float
     if plan.weights is None:
         return None
     weights: NDArray[np.float64] = np.ascontiguousarray(_joined(chunks, lambda c: c.weights))
+    option, wanted = "--weights", "a weight above zero"
+    if plan.counted:
+        option, wanted = "--counts", "an entry"
     if not weights.any():
         raise DataError(
-            f"{side}: --weights: column {shown(plan.numbers[plan.weights])} is zero in every row; "
-            "at least one row needs a weight above zero."
+            f"{side}: {option}: column {shown(plan.numbers[plan.weights])} is zero in every row; "
+            f"at least one row needs {wanted}."
         )
     return weights

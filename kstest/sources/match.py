@@ -67,6 +67,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     elif options.choose is not None:
         chosen = options.choose(first.names)
     given = {"--group": options.group, "--weights": options.weights}
+    given["--counts"] = options.counts
     given["--sample-column"] = options.sample_column
     roles = {o: _one(text, first.names, o) for o, text in given.items() if text is not None}
     apart = frozenset(roles.values())

@@ -57,6 +57,12 @@ class ReadOptions:
     weights: str | None = option(
         None, "Column with the weights of the rows; not tested itself.", metavar="COLUMN"
     )
+    counts: str | None = option(
+        None,
+        "Column with the number of entries that a row stands for, as in a histogram of bin centres "
+        "and counts; not tested itself.",
+        metavar="COLUMN",
+    )
     where: str | None = option(
         None,
         "Rows to use, such as \"dom == 9 and 0 < tot < 200 and kind in ('a', 'b') and `x y` is not "
@@ -99,7 +105,7 @@ class ReadOptions:
     )
 
     # Weights below zero are accepted, as simulations of particle physics have them.
-    signed_weights: bool = False
+    signed_weights: bool = True
     # From all columns of the first table to those that are used where `columns` is None; the
     # others then need no mention.
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
@@ -111,6 +117,11 @@ class ReadOptions:
     pivot: Pivot | None = None
 
     def __post_init__(self) -> None:
+        if self.weights is not None and self.counts is not None:
+            raise UsageError(
+                "--weights and --counts: a row has a weight or stands for so many entries; give "
+                "one of the two"
+            )
         for f in OPTIONS:
             value, choices = getattr(self, f.name), f.metadata["choices"]
             if choices and value is not f.default and value not in choices:

@@ -50,6 +50,8 @@ class Plan:
         The decimal sign of text.
     settled : bool
         Whether text is categories whatever it looks like.
+    counted : bool
+        Whether weights are the counts of --counts.
     first : Table
         Named in messages.
     """
@@ -69,6 +71,7 @@ class Plan:
     signed_weights: bool = False
     decimal: str = "."
     settled: bool = False
+    counted: bool = False
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -128,6 +131,8 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
     found = [kinds(table, read) for table in tables]
     agreed: dict[str, str] = {}
     group, weights = (selection.roles.get(option) for option in ("--group", "--weights"))
+    counted = "--counts" in selection.roles
+    weights = selection.roles.get("--counts", weights)
     for name in read:
         known = [(table, of[name]) for table, of in zip(tables, found, strict=True)]
         telling = [(table, kind) for table, kind in known if kind != EMPTY] or known[:1]
@@ -164,6 +169,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
         options.signed_weights,
         options.decimal,
         options.settled,
+        counted,
     )
 
 
@@ -198,7 +204,8 @@ def _require_agreement(name: str, one: tuple[Table, str], other: tuple[Table, st
 def _require_numbers(table: Table, name: str, kind: str) -> None:
     if kind not in (NUMBER, BOOLEAN, EMPTY):
         raise DataError(
-            f"{table.label}: --weights: column {shown(name)} holds {kind}; accepted: numbers."
+            f"{table.label}: --weights or --counts: column {shown(name)} holds {kind}; accepted: "
+            "numbers."
         )
 
 

@@ -15,6 +15,9 @@ from kstest.sources.plan import Plan
 from kstest.sources.table import Block, Table
 from kstest.sources.wording import shown
 
+# Counts up to this are whole in double precision, and so are their sums.
+MOST_ENTRIES = 1e15
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -178,15 +181,24 @@ class Rows:
     def _check_weights(
         self, weights: NDArray[np.float64], start: int, index: NDArray[np.int64] | None
     ) -> None:
-        negative = (weights < 0) & (not self._plan.signed_weights)
-        wrong = np.flatnonzero(negative | np.isinf(weights))
+        counted = self._plan.counted
+        bad = (weights < 0) & (counted or not self._plan.signed_weights)
+        if counted:
+            bad |= (weights != np.rint(weights)) & ~np.isnan(weights) | (weights > MOST_ENTRIES)
+        wrong = np.flatnonzero(bad | np.isinf(weights))
         if wrong.size:
             at = int(wrong[0])
             row = start + 1 + (at if index is None else int(index[at]))
             name = self._plan.numbers[self._plan.weights or 0]
+            option, accepted = "--weights", "finite numbers, none of them negative."
+            if self._plan.signed_weights:
+                accepted = "finite numbers."
+            if counted:
+                option = "--counts"
+                accepted = "whole numbers of entries, 0 to 1e15; see --weights for others."
             raise DataError(
-                f"{self._table.label}: --weights: column {shown(name)}, row {row:,}: "
-                f"found {weights[at]:g}; accepted: finite numbers, none of them negative."
+                f"{self._table.label}: {option}: column {shown(name)}, row {row:,}: "
+                f"found {weights[at]:.15g}; accepted: {accepted}"
             )
 
     def _numbers(self) -> NDArray[np.int64] | None:

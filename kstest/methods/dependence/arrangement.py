@@ -30,8 +30,6 @@ MOST_WHOLE_ROWS = 4096
 # Groups, blocks of consecutive rows, or bins that move among neighbours, at most: more would cost
 # memory with their number.
 MOST_MOVED = 256
-# A record of fewer independent stretches than this tells memory and dependence poorly apart.
-LEAST_AUTO = 10
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ def plan(n: int, params: Any, sample: Sample | None = None) -> Plan:
     if sample is not None and sample.groups is not None:
         return _group_plan(sample.groups, params)
     if params.block_length is not None:
-        length = common.block_length(params.block_length, [sample] if sample else [], sizes=True)
-        least = LEAST_AUTO if params.block_length == "auto" else 0
+        length = common.block_length(params.block_length, [sample] if sample else [])
+        least = common.LEAST_AUTO if params.block_length == "auto" else 0
         return Plan(max(1, min(length, n), math.ceil(n / MOST_MOVED)), STRETCHES, least)
     # One table of few bins serves all pairs; cells of neighbours need more of them.
     tabled = params.all_pairs and not params.given

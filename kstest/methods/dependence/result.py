@@ -144,5 +144,5 @@ def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
     """
     if how.unit in (STRETCHES, GROUPS):
         return ()
-    found = [notice for one in series for notice in serial_dependence([one], sizes=True)]
+    found = [notice for one in series for notice in serial_dependence([one])]
     return tuple(found[:1]) if len(found) > 1 else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from ...engine import Work, mean_similarity, quadratic_forms
 from ...errors import UsageError
 from ...kernels import KERNELS, Bank, Rows, choose, pair_distances
-from ...nulls import Partition, step_down, tie_ranks
+from ...nulls import Partition
 from ...sample import Sample
 from ..common import DISTANCE_ROWS
+from .columns import Evidence, Labelled, corrected
 from .effect import Pairs, unbiased_mmd
 from .pooled import Pooled
 
@@ -81,14 +83,16 @@ def pair_tests(
     names: Sequence[str],
     cut: Partition,
     signs: NDArray[np.int8],
-    pairs: Pairs,
     weights: NDArray[np.float64] | None,
     work: Work,
+    correction: str,
+    alpha: float,
+    rng: np.random.Generator,
 ) -> list[dict[str, object]]:
     """Test every column, and every pair of columns, at their median bandwidth.
 
-    p-values are corrected together (step-down over the same labellings). Where a pair differs
-    and neither of its columns does, the difference is in how they go together.
+    p-values are corrected together, as those of columns are. Where a pair differs and neither of
+    its columns does, the difference is in how they go together.
     """
     d, width = rows.values.shape[1], rows.width
     if width > MOST_COLUMNS:
@@ -97,7 +101,8 @@ def pair_tests(
             f"to {MOST_COLUMNS} columns with --columns"
         )
     sets = [*itertools.combinations(range(width), 1), *itertools.combinations(range(width), 2)]
-    T = []
+    labelled = Labelled.of(cut, signs, len(sets), correction, alpha, rng)
+    evidence = []
     for columns in sets:
         part = Rows(
             np.ascontiguousarray(rows.values[:, [c for c in columns if c < d]]),
@@ -106,16 +111,28 @@ def pair_tests(
         # Rows are in random order: the first ones are as good as any.
         distances = pair_distances(part.take(slice(0, DISTANCE_ROWS)), "euclidean")
         bank = choose(KERNELS["gaussian"], distances, "median", "")
-        T.append(
-            unbiased_mmd(quadratic_forms(part, cut.starts, signs, [bank], work, weights), pairs)[0]
-        )
-    ranks, adjusted = tie_ranks(np.array(T)), step_down(np.array(T))
-    order = sorted(range(len(sets)), key=lambda k: (adjusted[k], ranks[k, 0], len(sets[k])))
+        evidence.append(labelled.tested(partial(_of_part, part, cut, bank, weights, work)))
+    p, adjusted = corrected(evidence, correction)
+    order = sorted(range(len(sets)), key=lambda k: (adjusted[k], p[k], len(sets[k])))
     return [
         {
             "columns": [names[c] for c in sets[k]],
-            "p_value": float(ranks[k, 0]),
+            "p_value": float(p[k]),
             "adjusted_p_value": float(adjusted[k]),
         }
         for k in order
     ]
+
+
+def _of_part(
+    part: Rows,
+    cut: Partition,
+    bank: Bank,
+    weights: NDArray[np.float64] | None,
+    work: Work,
+    signs: NDArray[np.int8],
+) -> Evidence:
+    """The MMD of some columns under every labelling."""
+    forms = quadratic_forms(part, cut.starts, signs, [bank], work, weights)
+    T = unbiased_mmd(forms, Pairs.of(cut.starts, signs, weights))[0]
+    return Evidence(T, float(T[0]), 0.0)

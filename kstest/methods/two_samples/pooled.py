@@ -20,11 +20,11 @@ from ...params import option
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
 from ..common import (
+    LEAST_AUTO,
     block_length,
     check_block_length,
     fingerprint,
     serial_dependence,
-    weights_differ,
 )
 
 Rng = np.random.Generator
@@ -234,8 +234,21 @@ def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
     )
 
 
-def refused_for_labellings(cut: Partition, pooled: Pooled, base: Result) -> Result | None:
-    """No verdict, if too few labellings exist to reach p <= alpha."""
+def refused_for_labellings(
+    cut: Partition, pooled: Pooled, base: Result, chosen: str | None = None
+) -> Result | None:
+    """No verdict, if too few labellings exist to reach p <= alpha.
+
+    Nor if the blocks of time that were `chosen` by their memory (``auto``) are too few.
+    """
+    if chosen == "auto" and cut.movable < LEAST_AUTO:
+        return refused(
+            base,
+            f"the memory of the series asks for {cut.unit}, and "
+            f"{pooled.m:,} against {pooled.n:,} rows have {cut.movable} of them: at least "
+            f"{LEAST_AUTO} are needed to tell a difference from what neighbouring rows share. Use "
+            "more rows, or a shorter --block-length if you know that the series forgets sooner",
+        )
     if cut.distinct >= 1 / base.alpha:
         return None
     what = f"{cut.movable // 2 if cut.paired else cut.movable} {cut.unit}"
@@ -249,26 +262,6 @@ def refused_for_labellings(cut: Partition, pooled: Pooled, base: Result) -> Resu
         "groups": "; more groups are needed",
     }
     return refused(base, text + advice.get(cut.unit, "; more rows or a smaller --block-length"))
-
-
-def refused_for_weights(pooled: Pooled, base: Result) -> Result | None:
-    """No verdict, if the weights themselves have another law on the other side."""
-    if pooled.weights is None:
-        return None
-    p = weights_differ(pooled.weights, pooled.m)
-    if p > WEIGHTS_LEVEL:
-        return None
-    return refused(
-        base,
-        f"the weights of the two samples differ (p = {p:.2g}): rows can be permuted with their "
-        "weights only if weights have one law on both sides. Use weights of one kind on both "
-        "sides, or draw unweighted rows in proportion to them",
-        "weights-differ",
-    )
-
-
-# Under the null the weights are exchangeable too, so this is the share of lost verdicts.
-WEIGHTS_LEVEL = 0.001
 
 
 def _enough(other: int, level: float) -> str:
