@@ -49,11 +49,14 @@ class FeatureMargin:
     own : list of ndarray of float64 (n,)
         k~(i, i), per bandwidth.
     bank : Bank
+    landmarks : int
+        How many rows the features were made at.
     """
 
     features: list[NDArray[np.float32]]
     own: list[Array]
     bank: Bank
+    landmarks: int = 0
 
     def __len__(self) -> int:
         return len(self.features[0])
@@ -95,7 +98,7 @@ def feature_margins(
         (rows, bank), marks = blocks[k], landmarks[k]
         features = _features(rows, marks, bank)
         own = [np.einsum("iq,iq->i", f, f, dtype=np.float64) for f in features]
-        out[k] = FeatureMargin(features, own, bank)
+        out[k] = FeatureMargin(features, own, bank, len(marks))
 
     tasks: list[Callable[[], None]] = [partial(task, k) for k in range(len(blocks))]
     with single_blas():

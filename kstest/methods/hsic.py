@@ -50,7 +50,7 @@ from .dependence.result import (
 )
 from .dependence.rungs import combined
 from .dependence.signs import targets_of, too_few
-from .dependence.statistics import prepared, statistics
+from .dependence.statistics import landmarks_used, prepared, statistics
 
 SAMPLES = ("data",)
 ACCEPTS = frozenset({"categorical", "missing", "groups"})
@@ -239,7 +239,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return test_pairs(base, arranged, made, params, rng, work)
     found = statistics(arranged, made, params, rng, work)
     T = combined(found, params.aggregate, data.n)
-    base = replace(base, kernel=kernel_block(found, params))
+    base = replace(base, kernel=kernel_block(found, params, landmarks_used(made)))
     kind = min(len(names), 3)
     explanation = {**base.explanation, "summary": _sentence(kind, False, given_names)}
     if T is None or not varies(T):

@@ -153,7 +153,7 @@ def _drivers(result: Result) -> Iterator[tuple[str, str]]:
 def _kernel(result: Result) -> str:
     text = str(result.kernel["name"])
     if "combinations" in result.kernel:
-        return text + combinations(result)
+        return text + combinations(result) + _landmarks(result)
     widths = [h for h in result.kernel["bandwidths"] if h is not None]
     if len(widths) == 1:
         text += f", bandwidth {number(widths[0])}"
@@ -163,6 +163,9 @@ def _kernel(result: Result) -> str:
     if len(result.kernel["bandwidths"]) > 1 and strongest.get("bandwidth") is not None:
         axes = ", along axes without correlation" if strongest.get("scale") == "whiten" else ""
         text += f", strongest at {number(strongest['bandwidth'])}{axes}"
-    if result.kernel.get("landmarks"):
-        text += f"; summed at {result.kernel['landmarks']:,} landmark rows"
-    return text
+    return text + _landmarks(result)
+
+
+def _landmarks(result: Result) -> str:
+    count = result.kernel.get("landmarks")
+    return f"; summed at {count:,} landmark rows" if count else ""

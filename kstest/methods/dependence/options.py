@@ -13,6 +13,7 @@ from ...sample import Sample
 from ..common import bandwidth_numbers, check_block_length, kernel_names, require_both
 from .arrangement import MOST_ROWS
 from .column_blocks import kept_blocks, named_blocks, used_blocks
+from .low_rank import check_features, features
 
 _RULE = "aggregate|median|NUMBER[,NUMBER...]"
 
@@ -76,6 +77,7 @@ class Params:
         choices=("auto", "rows", "bins"),
     )
     bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted without --given.")
+    features: str = features()
     block_length: str | None = block_length()
 
     def __post_init__(self) -> None:
@@ -102,6 +104,7 @@ class Params:
             if getattr(self, name) or name == "bandwidth":
                 bandwidth_numbers(getattr(self, name), option_name(name))
         check_block_length(self)
+        check_features(self.features)
 
 
 def blocks(params: Params) -> tuple[tuple[str, str], ...]:

@@ -17,7 +17,7 @@ from .doubt import UNLEARNED, Curves, doubt_notice
 from .kinds import describe, within
 from .result import kernel_block
 from .rungs import Statistics, combined, largest_z
-from .statistics import Made, pair_statistics
+from .statistics import Made, landmarks_used, pair_statistics
 
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
 _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
@@ -91,6 +91,6 @@ def test_pairs(
         verdict=verdict,
         p_value=None if doubtful.all() else float(adjusted[~doubtful].min()),
         null={**base.null, "replicates": params.permutations, "correction": "Holm"},
-        kernel=kernel_block(last, params, of_pairs=True),
+        kernel=kernel_block(last, params, landmarks_used(made), of_pairs=True),
         explanation={**base.explanation, "summary": summary, "all_pairs": rows},
     )

@@ -92,7 +92,9 @@ def strongest(found: Statistics) -> dict[str, Any]:
     return {"strongest": rows[best], "kernels": rows}
 
 
-def kernel_block(found: Statistics, params: Any, of_pairs: bool = False) -> dict[str, Any]:
+def kernel_block(
+    found: Statistics, params: Any, landmarks: int, of_pairs: bool = False
+) -> dict[str, Any]:
     """The `kernel` of a result: bandwidths in combination, or their number for many pairs."""
     several = len(found.rungs) > 1
     return {
@@ -101,6 +103,7 @@ def kernel_block(found: Statistics, params: Any, of_pairs: bool = False) -> dict
         "combinations": len(found.rungs),
         "aggregate": params.aggregate if several else None,
         "scale": params.scale,
+        **({"landmarks": landmarks} if landmarks else {}),
     }
 
 

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine import Margin, Residual, Work, grid_products, margins, table_products
+from ...engine.feature_margins import FeatureMargin, feature_margins, feature_products
 from ...errors import UsageError
 from ...kernels import KERNELS, Bank, Rows
 from ...nulls import Grid, Pairing, grid, permutations_of, table
 from ...params import option_name
 from .. import common
 from .arrangement import Arranged
+from .low_rank import MOST_BINS, landmarks_of
 from .rungs import Rung, Statistics, joined
 from .signs import Leftover, leftovers, signed_joint, signed_pairs
 
 Index = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-# Most bins for which one table of all pairs of bins beats a grid of permutations.
-MOST_BINS = 32
 # Tables of pairs of columns held at the same time, in numbers of 8 bytes.
 TABLE_NUMBERS = 3e7
 
@@ -53,7 +53,7 @@ def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list
     return [list(some) for some in zip(*found, strict=True)]
 
 
-AnyMargin = Margin | Residual
+AnyMargin = Margin | Residual | FeatureMargin
 # Per block its margin; with given columns also the same times a kernel of these.
 Sides = list[list[AnyMargin]]
 # What is made of the blocks before any statistic, per kernel of --kernel: the latter with signs.
@@ -65,11 +65,14 @@ def prepared(data: Arranged, params: Any, rng: np.random.Generator, work: Work) 
     if data.targets is not None:
         return [*leftovers(data, bandwidth_rules(len(data.blocks), params), params, rng)]
     joint = len(data.blocks) > 2 and not params.all_pairs
-    return [_sides(data, some, joint, work) for some in banks(data.rows, params, rng)]
+    return [_sides(data, some, joint, params, work) for some in banks(data.rows, params, rng)]
 
 
-def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, work: Work) -> Sides:
+def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, params: Any, work: Work) -> Sides:
     used = list(zip(data.rows, banks, strict=True))
+    landmarks = landmarks_of(data, banks, params, joint)
+    if landmarks is not None:
+        return [[margin] for margin in feature_margins(used, landmarks, work)]
     if data.given is None:
         return [[margin] for margin in margins(used, not joint, work)]
     orders = [data.cut.rows(l) for l in range(len(used))]
@@ -129,9 +132,9 @@ def pair_statistics(
 
 
 def _gridded(sides: Sides, x: int, y: int, drawn: Grid, size: int, work: Work) -> Statistics:
-    permuted, right = (drawn.left, drawn.right), sides[y][0]
-    cells = [grid_products([left], [right], permuted, size, True, work) for left in sides[x]]
-    found = [(left, _chosen(some, drawn)) for left, some in zip(sides[x], cells, strict=True)]
+    permuted, lefts, (right, *_) = (drawn.left, drawn.right), _whole(sides[x]), _whole(sides[y])
+    cells = [grid_products([left], [right], permuted, size, True, work) for left in lefts]
+    found = [(left, _chosen(some, drawn)) for left, some in zip(lefts, cells, strict=True)]
     return joined([unbiased_hsic(left, right, products) for left, products in found])
 
 
@@ -147,10 +150,44 @@ def _tabled(
         place = {id(margin): k for k, margin in enumerate(used)}
         draws = [order for order in table(cut, some, orders) for _ in sides[0]]
         local = [(place[id(x)], place[id(y)]) for x, y in meetings]
-        products = iter(table_products(used, local, draws, cut.size, work))
+        products = iter(_products(used, local, draws, cut.size, work))
         for x, y in some:
             found = [unbiased_hsic(left, sides[y][0], next(products)) for left in sides[x]]
             yield joined(found)
+
+
+def _products(
+    used: Sequence[AnyMargin],
+    pairs: Sequence[tuple[int, int]],
+    draws: Sequence[Index],
+    size: int,
+    work: Work,
+) -> list[Values]:
+    """Sums of products of margins, by features if they have them."""
+    low = [margin for margin in used if isinstance(margin, FeatureMargin)]
+    if low:
+        return feature_products(low, pairs, draws, size, work)
+    return table_products(_whole(used), pairs, draws, size, work)
+
+
+def _whole(margins: Sequence[AnyMargin]) -> list[Margin | Residual]:
+    """The margins of whole kernels among them."""
+    return [margin for margin in margins if not isinstance(margin, FeatureMargin)]
+
+
+def landmarks_used(made: Made) -> int:
+    """Landmark rows of a block at most, 0 where all pairs were summed."""
+    return max(
+        (
+            margin.landmarks
+            for sides in made
+            if isinstance(sides, list)
+            for side in sides
+            for margin in side
+            if isinstance(margin, FeatureMargin)
+        ),
+        default=0,
+    )
 
 
 def unbiased_hsic(x: AnyMargin, y: AnyMargin, products: Values) -> Statistics:

@@ -1,0 +1,101 @@
+"""When an independence test sums features at landmark rows instead of all pairs of rows.
+
+Landmarks and bandwidths of a block come from that block alone, so permuting the rows of another
+cannot move them, and the permutation test stays exact. A Gaussian kernel of one column has so low a
+rank that nothing is lost (`kstest.engine.feature_margins`); of several columns narrow structure
+may be, so there features wait until the sum over pairs would take very long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.feature_margins import landmark_rows
+from ...errors import UsageError
+from ...kernels import Bank, Rows
+from ...params import option
+from .arrangement import Arranged
+
+# Rows from which on every block gets features.
+MANY_ROWS = 200_000
+# Multiply-adds of the sum over pairs, of all pairs of blocks, beyond which single columns do.
+LONG = 2e10
+# Most bins for which cross products of all pairs of bins are made.
+MOST_BINS = 32
+
+
+def features() -> Any:
+    return option(
+        "auto",
+        "Sum the kernels over all pairs of rows (none), or features of them at R landmark rows of "
+        "each block; auto: features from 200,000 rows on, and of single columns where that is "
+        "faster. The p-value is exact either way.",
+        metavar="auto|none|R",
+    )
+
+
+def check_features(text: str) -> None:
+    """Refuse what --features does not take."""
+    if text not in ("auto", "none") and not (text.isdecimal() and 5 <= int(text) <= 1024):
+        raise UsageError(f"--features {text}: give auto, none or a number of rows, 5 to 1024")
+
+
+def landmarks_of(
+    data: Arranged, banks: Sequence[Bank], params: Any, joint: bool
+) -> list[Rows] | None:
+    """Return landmark rows of every block, or None for the sum over all pairs.
+
+    Parameters
+    ----------
+    data : Arranged
+    banks : sequence of Bank
+        Of every block.
+    params
+        With `features` and `all_pairs`.
+    joint : bool
+        Whether three blocks or more are tested together.
+    """
+    text, n = params.features, len(data.rows[0])
+    if text == "none":
+        return None
+    obstacle = _obstacle(data, banks, joint)
+    if text != "auto":
+        if obstacle:
+            raise UsageError(f"--features {text}: is not for {obstacle}; leave it out")
+        if 10 * int(text) > n:
+            raise UsageError(f"--features {text}: give at most a tenth of the {n:,} rows, or none")
+        return [_spaced(rows, int(text)) for rows in data.rows]
+    if obstacle or not (n >= MANY_ROWS or _single(data, banks, params)):
+        return None
+    return [_spaced(rows, landmark_rows(rows)) for rows in data.rows]
+
+
+def _obstacle(data: Arranged, banks: Sequence[Bank], joint: bool) -> str:
+    if data.given is not None:
+        return "--given"
+    if joint:
+        return "more than two blocks"
+    if data.cut.bins > MOST_BINS:
+        return f"permutations of {data.cut.bins:,} {data.how.unit}"
+    without = [bank.kernel.name for bank in banks if not bank.kernel.has_bandwidth]
+    return f"--kernel {without[0]}" if without else ""
+
+
+def _single(data: Arranged, banks: Sequence[Bank], params: Any) -> bool:
+    """Whether every block is one column with a Gaussian kernel, and all pairs would take long."""
+    if any(rows.width > 1 for rows in data.rows):
+        return False
+    if any(bank.kernel.name != "gaussian" for bank in banks):
+        return False
+    pairs = len(banks) * (len(banks) - 1) / 2 if params.all_pairs else 1
+    rungs = max(len(bank) for bank in banks)
+    n = len(data.rows[0])
+    return bool(pairs * rungs**2 * data.cut.bins**2 * n**2 / 2 > LONG)
+
+
+def _spaced(rows: Rows, count: int) -> Rows:
+    """Rows at equal distances: rows are in random order, so they are drawn at random."""
+    return rows.take(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64))
