@@ -175,13 +175,14 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         ``e_value`` is the wealth K at the end, or at the row of the decision: a bet against
         independence that started with 1. ``p_value`` is 1 / max K, valid at every time. Rejected
         where max K >= 1 / alpha; rows after that are not looked at. No verdict where `guard` flags
-        both blocks, or where no bet was settled.
+        both blocks, where max K >= 1 / alpha waits for it, or where no bet was settled.
 
     Notes
     -----
-    Blocks of rows (the default): K is the mean, over 4 bandwidths and 5 strengths c, of the
-    product over blocks of exp(c z_0) / mean_m exp(c z_m), z the standardised sums of the witness
-    over the block with y as it is (z_0) and permuted 99 times. The witness, empirical joint less
+    Blocks of rows (the default): K is the mixture over all starts (`kstest.betting.starts`) of the
+    mean, over 4 half-lives of the witness, 4 bandwidths and 5 strengths c, of the product over
+    blocks of exp(c z_0) / mean_m exp(c z_m), z the standardised sums of the witness over the block
+    with y as it is (z_0) and permuted 99 times. The witness, empirical joint less
     product of marginal characteristic functions, comes from earlier rows. Exact: probability of a
     rejection at any time at most alpha, at every d, if the blocks of columns are independent given
     the past and *one* of them is exchangeable within every block of rows; the proof is in
@@ -198,7 +199,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Pairs of rows: as published; see `kstest.betting.payoffs`, `bets` and `symmetric`.
 
     Rows that depend on their time in both blocks of columns (a season in both, memory in both) are
-    not independent in this sense. The guard looks for that; a flag of both outranks a rejection.
+    not independent in this sense. The guard looks for that, in values and in their spread; a flag
+    of both outranks a rejection, which also waits while rows near each other look as dependent as
+    the same rows do (`kstest.betting.lagged`).
     It can miss what it has no time to see: a pattern that is weak, or that came a moment ago.
 
     References

@@ -213,15 +213,17 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Notes
     -----
-    K is the mean, over three bandwidths of the inverse multiquadric kernel and three bets lambda,
-    of the products of 1 + lambda g, g the tilted Stein kernel of a row with earlier rows over a
-    bound that is proved of it; see `kstest.betting.stein`. Exact: the probability of a rejection at
-    any time is at most alpha, at every d, if each row has the target's density given the earlier
-    ones. Draws of a sampler that depend on each other do not: thin them first.
+    K is the mixture over all starts (`kstest.betting.starts`) of the mean, over three bandwidths of
+    the inverse multiquadric kernel, witnesses of the last 32, 128, 512 and of more rows, and three
+    bets lambda, of the products of 1 + lambda g, g the tilted Stein kernel of a row with earlier
+    rows over a bound that is proved of it; see `kstest.betting.stein`.
+
+    Exact: the probability of a rejection at any time is at most alpha, at every d, if each row
+    has the target's density given the earlier ones. Draws of a sampler that depend on each
+    other do not: thin them first.
 
     With `detect` every row is a round of an e-detector, so the average run length to a false alarm
-    is at least `run_length` rows. Witnesses of the last 32, 128, 512 and of more rows find changes
-    of different size; after an alarm with restart they begin anew, with the rows after it.
+    is at least `run_length` rows; after an alarm with restart witnesses begin anew.
 
     Coordinates with a bounded support are mapped to the line. A row outside the support has
     probability 0 under the target, and rejects at once. As every Stein test it is blind to the
