@@ -98,7 +98,7 @@ def test_files_and_standard_input_are_read_once(tmp_path):
     (a, b), notices = read_samples({"table": ["-"]}, options, io.BytesIO(text.encode()))
     assert (a.values[:, 0].tolist(), b.values[0, 0]) == (list(range(50)), 50)
     assert a.levels == b.levels == (("u", "v", "w"),)
-    assert notices == ()
+    assert [notice.code for notice in notices] == ["counts-on"]  # column x
     for k in "12":
         (tmp_path / f"{k}.csv").write_text(text.replace("\n9", "\n9" + k))
     paths = [str(tmp_path / "1.csv"), str(tmp_path / "2.csv")]

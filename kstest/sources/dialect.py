@@ -91,13 +91,9 @@ def _require_character(option: str, text: str, delimiter: str | None) -> None:
 
 
 def _require_comment(text: str, delimiter: str | None) -> None:
-    """Several characters are accepted: ## where names begin with #."""
-    if not text or text != len(text) * text[0] or len(text) > LONGEST_COMMENT:
-        raise UsageError(
-            f"--comment: found {shown(text)}; accepted: one character, or the same one several "
-            "times, such as '#' or '##'."
-        )
-    _require_character("--comment", text[0], delimiter)
+    """One character is accepted, and ##, ### ... where names begin with #."""
+    hashes = 1 < len(text) <= LONGEST_COMMENT and set(text) == {"#"}
+    _require_character("--comment", "#" if hashes else text, delimiter)
 
 
 def _encoding(name: str) -> str | None:
