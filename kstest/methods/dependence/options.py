@@ -73,7 +73,8 @@ class Params:
     permute: str = option(
         "auto",
         "Permute rows, or random bins of rows (as valid, and cheap for many rows); auto takes rows "
-        f"up to {MOST_ROWS}, and bins for --all-pairs without --given.",
+        f"up to {MOST_ROWS}, and bins for --all-pairs without --given. Not with --given whose "
+        "values hardly repeat: nothing is permuted then.",
         choices=("auto", "rows", "bins"),
     )
     bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted without --given.")
