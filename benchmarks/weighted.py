@@ -91,7 +91,8 @@ def one(law, n, draws, number):
     Y = pd.DataFrame({"a": y[:, 0], "b": y[:, 1], "w": np.ones(len(y))})
     how = {"weights": "w", "permutations": draws, "seed": number, "threads": 1}
     found = kstest.mmd(X, Y, explain="none", **how)
-    effective = found.explanation["weights"][0]["effective"]
+    # where no row has a weight of its own, rows are permuted
+    effective = found.explanation.get("weights", [{"effective": n}])[0]["effective"]
     if found.reject is None:
         return [np.nan, np.nan, np.nan, 1.0, effective, np.nan]
     ks, cvm = (kstest.ks(X, Y, statistic=s, **how).reject for s in ("ks", "cvm"))
