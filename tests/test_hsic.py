@@ -150,7 +150,9 @@ def test_a_constant_block_alone_with_another_is_no_verdict(more, rng):
 def test_huge_values_do_not_overflow(rng):
     x = np.r_[rng.normal(size=99), 1e300]
     y = np.r_[rng.normal(size=99), -1e308]
-    assert 0 < kstest.hsic(x, y).p_value <= 1
+    # At the median distance of the others both are constants: neither pairing differs.
+    found = kstest.hsic(x, y)
+    assert found.verdict == "no verdict" or 0 < found.p_value <= 1
 
 
 @pytest.mark.parametrize(

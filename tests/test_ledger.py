@@ -51,7 +51,7 @@ def test_a_digest_that_begins_with_zeros_is_still_one():
 
 def earlier(path, forgotten):
     """Make of a state file one of the layout that remembered some batches only."""
-    header, arrays = load(path, "state", (1,))
+    header, arrays = load(path, "state", (state_file.VERSION,))
     records = arrays.pop("ledger.records")
     count = header["ledger"]["count"]
     header["ledger"] = {"count": count + forgotten, "open_rows": 0, "open_content": ""}

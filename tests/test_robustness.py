@@ -20,6 +20,7 @@ import kstest
 pty = pytest.importorskip("pty")
 
 LONG = 400_000  # rows of each file: minutes of work, for the runs that are ended early
+ALL_PAIRS = ("--features", "none")
 SHORT = 30_000  # a few seconds
 PATIENCE = 120  # seconds until a run that should be at work is called stuck
 BAR = "summing kernels"
@@ -110,7 +111,7 @@ def untouched(target):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_interrupt_during_the_sums_is_130_and_leaves_the_output_alone(threads, file, target):
-    run = Terminal(file(LONG), file(LONG), "--output", target, "--threads", threads)
+    run = Terminal(file(LONG), file(LONG), "--output", target, "--threads", threads, *ALL_PAIRS)
     run.until(lambda: BAR in run.errors)
     run.process.send_signal(signal.SIGINT)
     started = time.monotonic()
@@ -123,7 +124,7 @@ def test_interrupt_during_the_sums_is_130_and_leaves_the_output_alone(threads, f
 
 
 def test_kill_during_the_sums_leaves_the_output_alone(file, target):
-    run = Terminal(file(LONG), file(LONG), "--output", target)
+    run = Terminal(file(LONG), file(LONG), "--output", target, *ALL_PAIRS)
     run.until(lambda: BAR in run.errors)
     run.process.kill()
     assert run.finish() == (-signal.SIGKILL, "")
@@ -142,7 +143,7 @@ def test_bar_is_on_standard_error_of_a_terminal(file):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads CPU time from /proc")
 def test_no_bar_with_quiet(file):
-    run = Terminal(file(LONG), file(LONG), "--quiet", "--threads", 1)
+    run = Terminal(file(LONG), file(LONG), "--quiet", "--threads", 1, *ALL_PAIRS)
     run.until(lambda: run.cpu_seconds() > 4)  # start, reading and more than a second of sums
     run.process.send_signal(signal.SIGINT)
     code, stdout = run.finish()

@@ -321,7 +321,8 @@ def test_commands_of_the_readme(line):
         cwd=README.parent.parent,
         check=False,
     )
-    assert done.returncode == 1, done.stderr
+    # The draws of the two modes are what their target says.
+    assert done.returncode == (0 if "modes_even" in line else 1), done.stderr
 
 
 def test_the_readme_has_commands_of_every_test():

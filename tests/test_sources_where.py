@@ -319,7 +319,9 @@ def test_rows_left_out_are_counted_apart_and_categories_of_theirs_are_none(tmp_p
     assert [n.code for n in notices] == ["missing-values", "rows-dropped"]
     assert "50 of 150 rows" in notices[0].message
     with pytest.raises(DataError, match="'w', row 3: found -1"):
-        read_samples(sides, ReadOptions(columns="y", where="x > 2", weights="w"))
+        read_samples(
+            sides, ReadOptions(columns="y", where="x > 2", weights="w", signed_weights=False)
+        )
 
 
 def test_blocks_do_not_matter(tmp_path, monkeypatch, rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -195,7 +196,7 @@ def test_a_constant_block_is_no_verdict():
         kstest.hsic(np.column_stack([x, x]), all_pairs=True, permutations=99),
         kstest.skit(x, y),
         kstest.smmd(x, x),
-        kstest.smmd(x, x, mode="blocks"),
+        kstest.smmd(np.ones(300), x, mode="blocks"),
         kstest.mmd(x, x, permutations=99),
         kstest.mmd(x, x, permutations=99, kernel="gaussian", bandwidth="1", tolerance=0.01),
         kstest.ks(x, x, permutations=99),
@@ -223,7 +224,7 @@ def test_a_clock_is_named_in_dates(run, tmp_path, rng):
     assert code == 1
     assert "column 't': 2024-01-01 00:" in out
     assert "in the order of the rows" in out
-    assert "t (p 0.01), higher: median 2024-01-01 00:" in out
+    assert re.search(r"t \(p 0\.0\d+\), higher: median 2024-01-01 00:", out)
     assert "e+09" not in out
 
 

@@ -109,11 +109,11 @@ def needed(log_e: Array, level: float) -> Array:
 
     Examples
     --------
-    One that stands beside a rejection needs less:
+    One that stands beside others needs less:
 
     >>> import numpy as np
     >>> np.exp(needed(np.log([100.0, 25.0, 1.0]), np.log(20))).round(6).tolist()
-    [60.0, 30.0, 30.0]
+    [60.0, 30.0, 20.0]
     """
     least = thresholds(len(log_e), level)
     order = np.argsort(-log_e, kind="stable")

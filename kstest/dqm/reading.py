@@ -106,6 +106,7 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         categorical=quoted(layout.by_value) if layout.by_value else None,
         missing=layout.missing,
         weights=layout.weights,
+        signed_weights=False,
         choose=choose,
         # A batch in which a channel is silent is to be judged, not refused.
         empty_columns=True,

@@ -117,6 +117,9 @@ class _Reader:
             if kind == "odd":
                 hint = "write == to compare" if token == "=" else f"{token} is not accepted"
                 raise self._refuse(found.start(), hint, found.start())
+            if kind == "other" and not token.isascii():
+                # Some would be taken for a part of the name before them.
+                raise self._refuse(found.start(), "this character is not accepted", found.start())
             if kind == "quoted":
                 token = self._placeholder(found["quoted"].replace("``", "`"))
             elif kind == "word":

@@ -67,7 +67,7 @@ def prepared(
     sides = weighted.weights_given(samples, pooled)
     none = weighted.unusable(sides, base)
     said: dict[str, object] = {"weights": [asdict(side) for side in sides]}
-    if none:
+    if none is not None:
         return replace(none, explanation={**none.explanation, **said})
     rng = np.random.default_rng([int(rng.integers(2**63)), fingerprint(pooled.rows, False)])
     masses = weighted.masses_of(pooled, draws, rng)
