@@ -45,7 +45,8 @@ from kstest.engine import Work, grid_products, margins
 from kstest.kernels import KERNELS, Bank
 from kstest.methods.dependence.arrangement import arrange, plan, seeded
 from kstest.methods.dependence.column_blocks import Block
-from kstest.methods.dependence.statistics import combined, prepared, statistics
+from kstest.methods.dependence.rungs import combined
+from kstest.methods.dependence.statistics import prepared, statistics
 from kstest.methods.hsic import Params
 from kstest.nulls import p_value
 
