@@ -1,4 +1,9 @@
-"""A progress bar on standard error: only on a terminal, only for runs of more than a second."""
+"""What standard error says of a long run: a bar on a terminal, and words before a long wait.
+
+The bar comes for runs of more than a second. A run that will take over LONG seconds says so, with
+the time and a faster option, as soon as its first seconds tell; without a terminal (cron, CI) a
+line a minute follows.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +16,71 @@ from typing import Any
 
 import click
 
+from .messages import say
+
 STEPS = 1000
 PATIENCE = 1.0
+# Seconds: a run that is called long, when its length is first estimated, and between later lines.
+LONG, FIRST_LOOK, EVERY = 20.0, 2.0, 60.0
+# A share of the work that is enough for an estimate.
+TELLING = 0.005
+
+
+class Words:
+    """Says how long a run will take, if it is long.
+
+    Parameters
+    ----------
+    label, hint : str
+        What is done, and what would be faster.
+    again : bool
+        Whether to go on saying so.
+    """
+
+    def __init__(self, label: str, hint: str, again: bool) -> None:
+        self._label, self._hint, self._again = label, hint, again
+        self._started, self._next, self._said = time.monotonic(), FIRST_LOOK, False
+
+    def show(self, share: float) -> None:
+        """Look at the share done."""
+        passed = time.monotonic() - self._started
+        if passed < self._next or not TELLING <= share < 1:
+            return
+        whole = passed / share
+        self._next = passed + FIRST_LOOK / 2
+        if whole <= LONG or (self._said and not self._again):
+            return
+        hint = f"; {self._hint}" if self._hint and not self._said else ""
+        left = _duration(whole - passed)
+        say(f"kstest: {self._label}: {share:.0%} done, about {left} to go{hint}")
+        self._next, self._said = passed + EVERY, True
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager
-def progress(quiet: bool, label: str = "summing kernels") -> Iterator[Callable[[float], None]]:
+def progress(
+    quiet: bool, label: str = "summing kernels", hint: str = ""
+) -> Iterator[Callable[[float], None]]:
     """Give a callback for the share done; the bar appears when it is worth looking at."""
-    if quiet or not sys.stderr or not sys.stderr.isatty():
+    if quiet or not sys.stderr:
         yield lambda share: None
+        return
+    terminal = sys.stderr.isatty()
+    words = Words(label, hint, again=not terminal)
+    if not terminal:
+        yield words.show
         return
     started = time.monotonic()
     bar: Any = None
 
     def show(share: float) -> None:
         nonlocal bar
+        words.show(share)
         if bar is None:
             if time.monotonic() - started < PATIENCE or share >= 1:
                 return
