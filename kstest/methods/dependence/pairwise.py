@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...engine import Work
 from ...nulls import holm_adjusted, p_value, varies
@@ -19,8 +21,29 @@ from .result import kernel_block
 from .rungs import Statistics, combined, largest_z
 from .statistics import Made, landmarks_used, pair_statistics
 
+# Pairs with a p-value up to so many alpha get one from more permutations.
+AGAIN = 2.0
+
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
 _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
+
+
+def _p_values(
+    data: Arranged,
+    made: Made,
+    pairs: Sequence[tuple[int, int]],
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> tuple[NDArray[np.float64], list[float | None], Statistics]:
+    """p-values of some pairs, NaN where no pairing differs, the largest z of each, and the last."""
+    p, z = np.full(len(pairs), np.nan), []
+    for k, found in enumerate(pair_statistics(data, made, pairs, params, rng, work)):
+        T = combined(found, params.aggregate, len(data.blocks[0]))
+        if T is not None:
+            p[k] = p_value(T) if varies(T) else np.nan
+        z.append(largest_z(found))
+    return p, z, found
 
 
 def test_pairs(
@@ -33,25 +56,26 @@ def test_pairs(
 ) -> Result:
     """Test every pair of columns; the p-value is the smallest adjusted one.
 
-    Holm multiplies the smallest of m p-values by m, so at least 2 m / alpha - 1 permutations are
-    used: they cost little, and without them nothing could be rejected.
+    Holm multiplies the smallest of m p-values by m, so nothing could be rejected with fewer than
+    m / alpha permutations. Most pairs need no such p-value: all get one from the permutations that
+    were asked for, and those with at most `AGAIN` alpha another one, from 2 m / alpha. A pair's
+    p-value is the second if it has one, else the first, which is exact: it is at most t only if the
+    first is (t >= AGAIN alpha) or the second is (t < AGAIN alpha).
     """
     blocks, given = data.blocks, data.given
     pairs = list(combinations(range(len(blocks)), 2))
     needed = math.ceil(2 * len(pairs) / params.alpha) - 1
-    params = replace(params, permutations=max(params.permutations, needed))
-    p, z = np.ones(len(pairs)), []
-    last: Statistics | None = None
-    seen = False
-    for k, found in enumerate(pair_statistics(data, made, pairs, params, rng, work)):
-        T = combined(found, params.aggregate, len(blocks[0]))
-        p[k] = 1.0 if T is None else p_value(T)
-        seen = seen or (T is not None and varies(T))
-        z.append(largest_z(found))
-        last = found
-    assert last is not None  # two columns at least
-    if not seen:
+    p, z, last = _p_values(data, made, pairs, params, rng, work)
+    close = [k for k in range(len(pairs)) if p[k] <= AGAIN * params.alpha]
+    if close and needed > params.permutations:
+        more = replace(params, permutations=needed)
+        p[close], again, last = _p_values(data, made, [pairs[k] for k in close], more, rng, work)
+        for k, value in zip(close, again, strict=True):
+            z[k] = value
+        params = more
+    if np.isnan(p).all():
         return unvarying(base, "pairing of the rows", "the columns are constant")
+    p = np.nan_to_num(p, nan=1.0)
     adjusted = holm_adjusted(p)
     rejected = adjusted <= params.alpha
     doubtful = np.zeros(len(pairs), np.bool_)
