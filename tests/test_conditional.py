@@ -324,12 +324,15 @@ def test_level_with_one_smooth_given_column(law):
 
 def test_straight_lines_in_eight_given_columns_are_taken_out_whole():
     def draw(rng):
-        Z, (e, f) = rng.normal(size=(120, 8)), rng.normal(size=(2, 120))
+        Z, (e, f) = rng.normal(size=(320, 8)), rng.normal(size=(2, 320))
         frame = pd.DataFrame(Z, columns=list("abcdefgh"))
         return frame.assign(x=2 * Z[:, 0] + 0.3 * e, y=2 * Z[:, 0] + 0.3 * f)
 
     given = {"x": "x", "y": "y", "given": "a,b,c,d,e,f,g,h"}
-    assert rejections(draw, 20, **given) <= binom.ppf(0.9995, 20, 0.05)
+    assert rejections(draw, 6, **given) <= binom.ppf(0.9995, 6, 0.05)
+    found = kstest.hsic(draw(np.random.default_rng(0))[:319], **given)
+    assert (found.verdict, found.warnings[0].code) == ("no verdict", "too-few-rows")
+    assert "at least 320" in found.warnings[0].message
 
 
 def test_permuting_blocks_as_they_are_warns_when_they_vary_with_z(rng):

@@ -162,10 +162,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     residuals' standard deviation between neighbours are left out, by the given columns and the
     predictions alone. A rejection is **no verdict** where learning from half of the rows instead of
     four fifths says that more rows would still improve the prediction of both (sqrt(n growth_x
-    growth_y) > 1, growth that of the loss), or where over 1 % of the
-    rows stand at a step of both; also with fewer than 50 rows (20 groups or blocks of time, 3 per
-    given column and 3). With groups or blocks of time it also rests on a row depending on the given
-    columns by their values in this row only. Measured levels and power:
+    growth_y) > 1, growth that of the loss), or where over 1 % of the rows stand at a step of both;
+    also with fewer than 50 rows (20 groups or blocks of time, 3 per given column and 3, 40 per
+    given column from five on). With groups or blocks of time it also rests on a row depending on
+    the given columns by their values in this row only. Measured levels and power:
     ``benchmarks/conditional.py``. ``conditional="permutation"`` permutes the blocks as they are
     among neighbours (local permutation; Kim, Neykov, Balakrishnan, Wasserman 2022), which is right
     only where they hardly change within a neighbourhood, and warns where they do. ``auto`` takes

@@ -40,6 +40,9 @@ Array = NDArray[np.float64]
 
 # Rows, or groups or blocks of rows, without which there is no verdict; and how many per column.
 LEAST_UNITS, LEAST_GROUPS, UNITS_PER_LINE = 50, 20, 3
+# With more given columns than this, rows for each of them: with 25 a chain of eight columns is
+# called dependent too often (benchmarks/conditional.py).
+FEW_COLUMNS, UNITS_PER_COLUMN = 4, 40
 # Rows (or units) of a given level that can be learned, and the share of rows that may have fewer.
 LEVEL_ROWS, THIN_SHARE = 10, 0.1
 # With fewer rows than this share at ease all of them are kept: no part of the table is smooth.
@@ -106,7 +109,10 @@ def too_few(data: Arranged) -> Notice | None:
     given = data.given
     assert given is not None
     least = LEAST_UNITS if data.unit == 1 else LEAST_GROUPS
-    least = max(least, UNITS_PER_LINE * (1 + given.rows.values.shape[1]))
+    columns = given.rows.values.shape[1]
+    least = max(least, UNITS_PER_LINE * (1 + columns))
+    if columns > FEW_COLUMNS:
+        least = max(least, UNITS_PER_COLUMN * columns)
     if data.units < least:
         why = (
             f"{data.units:,} {ROWS if data.how.unit == BINS else data.how.unit} whose values of "
