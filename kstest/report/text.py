@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..result import Result, plain
+from ..result import Notice, Result, plain
 from ..sources.wording import printable
 from . import dqm
 from .dependence import combinations, dependence, pairs_table
@@ -94,9 +94,13 @@ def _masses(result: Result) -> Iterator[tuple[str, str]]:
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        reason = result.verdict == "no verdict" and notice.code.startswith(WHY)
-        label = "why" if reason else ""
-        yield label or "warning", notice.message
+        yield notice_label(result, notice), notice.message
+
+
+def notice_label(result: Result, notice: Notice) -> str:
+    """Whether a notice says why there is no verdict, or warns."""
+    reason = result.verdict == "no verdict" and notice.code.startswith(WHY)
+    return "why" if reason else "warning"
 
 
 def _explained(result: Result) -> Iterator[tuple[str, str]]:

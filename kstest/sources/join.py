@@ -97,7 +97,9 @@ def look_at_columns(
             errors.append(error)
     if errors:
         raise together(errors, counting(plan.columns, plan.kinds, tracks))
-    return (*found, *track_notices(plan.columns, plan.kinds, tracks))
+    # The bins of a histogram are a grid, and the same on both sides.
+    apart = () if plan.counted else track_notices(plan.columns, plan.kinds, tracks)
+    return (*found, *apart)
 
 
 def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:

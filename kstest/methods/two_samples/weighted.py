@@ -109,7 +109,7 @@ def weights_given(samples: Sequence[Sample], pooled: Pooled) -> list[Side]:
                 sample.n,
                 total**2 / squares if squares else 0.0,
                 float((each**2).max() / squares) if squares else 1.0,
-                float(-w[w < 0].sum() / size) if size else 0.0,
+                float(np.abs(w[w < 0]).sum() / size) if size else 0.0,
                 total / size if size else 0.0,
             )
         )
