@@ -544,6 +544,14 @@ def test_names_that_nearly_agree(run, write, rng, one, other, words):
     assert ("--exclude" in error) == ("y" in one)  # never an advice that leaves no column
 
 
+@pytest.mark.parametrize("text", ["\t", "  \n", ";\t \n \t\n", "\n\n", ",\n", "\ufeff\t\n"])
+def test_files_of_blanks_alone(run, write, rng, tmp_path, text):
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    write("b.csv", "x", rng.normal(size=N))
+    code, _, error = run("mmd", "a.csv", "b.csv", *FAST)
+    assert (code, error.startswith("kstest: error: a.csv: ")) == (2, True)
+
+
 def test_all_columns_without_a_name_are_named_at_once(run, write, rng):
     for name in ("a.csv", "b.csv"):
         write(name, "x,,", [(x,) for x in rng.normal(size=N)], "{:.3f},,")

@@ -231,3 +231,10 @@ def test_groups_and_counts_exclude_each_other(test):
     X = pd.DataFrame({"k": [1.0, 2.0], "n": [5, 5], "g": [1, 2]})
     with pytest.raises(UsageError, match="--group: not with --counts"):
         test(X, X, counts="n", group="g")
+
+
+def test_a_bin_without_its_number_of_entries_is_not_dropped():
+    X = pd.DataFrame({"k": [1.0, 2.0, 3.0], "n": [100.0, 200.0, 100.0]})
+    with pytest.raises(DataError, match="'n' is missing in 1 rows; a bin"):
+        kstest.mmd(X, X.assign(n=[100.0, np.nan, 100.0]), counts="n", missing="drop")
+    assert kstest.mmd(X, X.assign(k=[1.0, 2.0, np.nan]), counts="n", missing="drop").reject

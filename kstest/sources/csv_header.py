@@ -129,6 +129,8 @@ def _parsed(text: str, where: str, how: Dialect, *, complete: bool) -> Header | 
 def _require_no_comment(body: str, where: str) -> None:
     """Refuse a first line that is the first of several comments."""
     lines = [line for line in body[:LOOKED_AT].splitlines() if line.strip()]
+    if not lines:
+        raise DataError(f"{where}: holds no header, only blank lines.")
     mark = lines[0][:1]
     marked = [*takewhile(lambda line: line.startswith(mark), lines)]
     if mark not in COMMENTS or len(marked) < 2:
