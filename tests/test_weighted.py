@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import kstest
+from kstest.cli import run
 from kstest.errors import DataError, UsageError
 from kstest.methods.two_samples.differences import STATISTICS
 from kstest.nulls.hypergeometric import bin_counts, exact_draws
@@ -238,3 +239,16 @@ def test_a_bin_without_its_number_of_entries_is_not_dropped():
     with pytest.raises(DataError, match="'n' is missing in 1 rows; a bin"):
         kstest.mmd(X, X.assign(n=[100.0, np.nan, 100.0]), counts="n", missing="drop")
     assert kstest.mmd(X, X.assign(k=[1.0, 2.0, np.nan]), counts="n", missing="drop").reject
+
+
+def test_effective_groups_are_called_so(rng, tmp_path, capsys):
+    group = np.arange(60) // 3
+    X = pd.DataFrame({"x": rng.normal(size=60), "w": 1.0, "g": group})
+    Y = X.assign(g=group + 100, w=rng.gamma(3, size=20)[group])
+    X.to_csv(tmp_path / "a.csv")
+    Y.to_csv(tmp_path / "b.csv")
+    files = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    run(["mmd", *files, "--columns", "x", "--weights", "w", "--group", "g"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "20.0 effective groups in the reference" in out
+    assert "effective groups of 60 rows ((sum w)^2" in out

@@ -87,8 +87,8 @@ def _masses(result: Result) -> Iterator[tuple[str, str]]:
         negative = f", {100 * side['negative']:.3g} % negative" if side["negative"] else ""
         yield (
             "" if place else "weights",
-            f"{side['effective']:,.1f} effective rows in the {side['sample']}, the largest holds "
-            f"{100 * side['largest']:.3g} % of the squares{negative}",
+            f"{side['effective']:,.1f} effective {side['unit']} in the {side['sample']}, the "
+            f"largest holds {100 * side['largest']:.3g} % of the squares{negative}",
         )
 
 
