@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .engine import Work
+from .params import as_options
 from .registry import METHODS
 from .result import Notice, Result
 from .sample import Sample
@@ -108,6 +109,7 @@ def _call(
     if unknown:
         accepted = ", ".join(sorted({*options, *reading, *others}))
         raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {accepted}")
+    given = as_options((*fields(module.Params), *how.options), given)
     params = module.Params(**{k: v for k, v in given.items() if k in options})
     if hasattr(module, "check_given"):  # options that exclude each other, even at their default
         module.check_given(params, set(given))

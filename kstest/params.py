@@ -6,9 +6,9 @@ Python API, the result's `params` and the documentation all read the same fields
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from .errors import UsageError
@@ -61,6 +61,51 @@ def block_length() -> Any:
 
 def option_name(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def as_options(known: Iterable[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take numbers and lists for options that are text in the shell: bandwidth=0.5, columns=["x"].
+
+    Parameters
+    ----------
+    known : iterable of dataclass fields
+    given : mapping of str to object
+        By the names of the fields.
+
+    Raises
+    ------
+    UsageError
+        For other objects in place of text, or of a number.
+    """
+    kinds = {f.name: str(f.type) for f in known}
+    return {name: _as_option(name, kinds.get(name, ""), value) for name, value in given.items()}
+
+
+def _as_option(name: str, kind: str, value: Any) -> Any:
+    text = kind in ("str", "str | None")
+    if text and isinstance(value, list | tuple):
+        return ",".join(map(_item, value))
+    if text and isinstance(value, Real) and not isinstance(value, bool):
+        return str(value)
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    wrong = value is None if kind == "str" else text and value is not None
+    if isinstance(value, str):
+        wrong = kind in ("int", "float")
+    if wrong:
+        raise UsageError(
+            f"{option_name(name)}: found {type(value).__name__}; accepted: "
+            f"{'text' if text else 'a number'}."
+        )
+    return value
+
+
+def _item(value: Any) -> str:
+    """An entry of a list as the shell takes it, in quotes where it holds more than a name."""
+    text = str(value)
+    if isinstance(value, Real) or text.replace("_", "").isalnum():
+        return text
+    return "'" + text.replace("'", "''") + "'"
 
 
 def check_choices(params: Any) -> None:

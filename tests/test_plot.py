@@ -8,6 +8,7 @@ import math
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ import kstest
 from kstest import plot
 from kstest.cli import run
 from kstest.errors import OutputError, UsageError
-from kstest.methods import mmd
+from kstest.methods import mmd, smmd
 from kstest.methods.distribution import (
     FEW_VALUES,
     MOST_LEVELS,
@@ -30,6 +31,8 @@ from kstest.methods.distribution import (
 from kstest.methods.two_samples.columns import labels
 from kstest.methods.two_samples.picture import MOST_PANELS
 from kstest.picture import Bars, Curve, HeatMap, Histogram
+from kstest.plot import headings
+from kstest.result import Notice
 from kstest.run import execute, picture
 from kstest.sources import ReadOptions, samples_from_objects
 
@@ -538,3 +541,33 @@ def test_many_columns_make_no_endless_figure(rng):
     height = float(ElementTree.fromstring(content).get("height").removesuffix("pt"))
     assert math.isfinite(height)
     assert height < 72 * 30
+
+
+@pytest.mark.parametrize("detect", [False, True])
+def test_a_decision_is_on_the_curve(detect):
+    """Paths are thinned; the point that decides must stay."""
+    rng = np.random.default_rng(5)
+    stream = np.concatenate([rng.normal(size=400), rng.normal(3, 1, 100)])
+    params = smmd.Params(seed=1, **({"detect": True, "run_length": 1000} if detect else {}))
+    sides = {"reference": rng.normal(size=200), "sample": stream}
+    (reference, sample), _ = samples_from_objects(sides, ReadOptions())
+    columns = smmd.Columns.of(sample, False)
+    state = smmd.step(smmd.init(params, columns, [reference]), sample)
+    result = smmd.result(state)
+    drawn = smmd.drawing(state).panels[0].drawings[0]
+    assert result.reject
+    assert isinstance(drawn, Curve)
+    assert drawn.y.max() >= math.log(1000 if detect else 20)
+    assert drawn.x[-1] == result.n["sample"] == drawn.marks[-1]
+    assert (np.diff(drawn.x) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("code", "label"), [("too-few-blocks", "Why"), ("serial-dependence", "Warning")]
+)
+def test_only_the_reason_of_no_verdict_is_called_why(code, label):
+    result = replace(
+        kstest.mmd(np.arange(3.0), np.arange(2.0)), warnings=(Notice(code, "something"),)
+    )
+    assert result.verdict == "no verdict"
+    assert f"{label}: something" in [line.text for line in headings.heading(result, 500.0)]

@@ -71,3 +71,28 @@ def test_text_report_counts_rows_apart(tmp_path, capsys, rng):
 
 def test_values_of_a_single_role_are_no_option():
     assert read_options(("sample",), {"columns": "x"}) == ReadOptions(columns="x")
+
+
+def test_numbers_and_lists_stand_for_text_in_python(rng):
+    X, Y = (pd.DataFrame(rng.normal(size=(40, 3)), columns=["x", "y z", "-9"]) for _ in range(2))
+    X.iloc[3, 0] = -9
+    for given, written in (
+        ({"bandwidth": 0.5}, {"bandwidth": "0.5"}),
+        ({"bandwidth": [0.5, 2]}, {"bandwidth": "0.5,2"}),
+        ({"columns": ["x", "y z"]}, {"columns": "x,'y z'"}),
+        ({"columns": [1, 3]}, {"columns": "1,3"}),
+        ({"block_length": 5}, {"block_length": "5"}),
+        ({"null_values": -9, "missing": "drop"}, {"null_values": "-9", "missing": "drop"}),
+        ({"permutations": 199.0}, {"permutations": 199}),
+    ):
+        one, other = (kstest.mmd(X, Y, **options).to_dict() for options in (given, written))
+        assert one["params"] == other["params"]
+        assert (one["statistic"], one["p_value"]) == (other["statistic"], other["p_value"])
+
+
+@pytest.mark.parametrize(
+    "given", [{"weights": np.ones(40)}, {"explain": None}, {"columns": b"x"}, {"alpha": "0.1"}]
+)
+def test_what_is_neither_text_nor_number_is_refused_by_name(given, rng):
+    with pytest.raises(UsageError, match=f"--{next(iter(given))}: found"):
+        kstest.mmd(rng.normal(size=(40, 1)), rng.normal(size=(40, 1)), **given)

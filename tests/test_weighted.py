@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import kstest
+from kstest.cli import run
 from kstest.errors import DataError, UsageError
 from kstest.methods.two_samples.differences import STATISTICS
 from kstest.nulls.hypergeometric import bin_counts, exact_draws
@@ -198,3 +199,56 @@ def test_what_counts_and_weights_do_not_go_with(rng):
         kstest.mmd(a, b, counts="n", block_length="4")
     with pytest.raises(UsageError, match="--explain"):
         kstest.mmd(a, b, counts="n", explain="rows=3")
+
+
+@pytest.mark.parametrize("test", [kstest.mmd, kstest.ks])
+def test_entries_count_and_not_bins(test):
+    """All entries in one bin are no verdict; a bin a side, or one against two, is data enough."""
+
+    def histogram(**bins):
+        return pd.DataFrame({"k": [float(b[1:]) for b in bins], "n": [*bins.values()]})
+
+    one = histogram(b1=100)
+    assert test(one, histogram(b1=200), counts="n").verdict == "no verdict"
+    text = pd.DataFrame({"k": ["a"], "n": [100]})
+    assert test(text, text.assign(n=50), counts="n").verdict == "no verdict"
+    assert test(one, histogram(b2=200), counts="n").reject
+    assert test(one, histogram(b1=200, b2=100), counts="n").reject
+    # 2 of the 6 ways to deal 4 entries put the two of a bin on one side
+    small = test(histogram(b1=2), histogram(b2=2), counts="n", permutations=1999)
+    assert small.p_value == pytest.approx(1 / 3, abs=0.05)
+    assert test(histogram(b1=1), histogram(b2=9), counts="n").verdict == "no verdict"
+
+
+@pytest.mark.parametrize("test", [kstest.mmd, kstest.ks])
+def test_constant_columns_with_weights_are_no_verdict(test, rng):
+    X = pd.DataFrame({"x": np.ones(50), "w": np.ones(50)})
+    result = test(X, X.assign(w=rng.gamma(2, size=50)), weights="w")
+    assert result.verdict == "no verdict"
+
+
+@pytest.mark.parametrize("test", [kstest.mmd, kstest.ks])
+def test_groups_and_counts_exclude_each_other(test):
+    X = pd.DataFrame({"k": [1.0, 2.0], "n": [5, 5], "g": [1, 2]})
+    with pytest.raises(UsageError, match="--group: not with --counts"):
+        test(X, X, counts="n", group="g")
+
+
+def test_a_bin_without_its_number_of_entries_is_not_dropped():
+    X = pd.DataFrame({"k": [1.0, 2.0, 3.0], "n": [100.0, 200.0, 100.0]})
+    with pytest.raises(DataError, match="'n' is missing in 1 rows; a bin"):
+        kstest.mmd(X, X.assign(n=[100.0, np.nan, 100.0]), counts="n", missing="drop")
+    assert kstest.mmd(X, X.assign(k=[1.0, 2.0, np.nan]), counts="n", missing="drop").reject
+
+
+def test_effective_groups_are_called_so(rng, tmp_path, capsys):
+    group = np.arange(60) // 3
+    X = pd.DataFrame({"x": rng.normal(size=60), "w": 1.0, "g": group})
+    Y = X.assign(g=group + 100, w=rng.gamma(3, size=20)[group])
+    X.to_csv(tmp_path / "a.csv")
+    Y.to_csv(tmp_path / "b.csv")
+    files = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    run(["mmd", *files, "--columns", "x", "--weights", "w", "--group", "g"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "20.0 effective groups in the reference" in out
+    assert "effective groups of 60 rows ((sum w)^2" in out

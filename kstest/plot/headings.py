@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..picture import Picture
-from ..report.text import facts
+from ..report.text import facts, notice_label
 from ..result import Result
 from .lettering import cut, wrapped
 from .panels import DARK
@@ -40,7 +40,7 @@ def heading(result: Result, width: float) -> Iterator[Line]:
         if label in ("p-value", "null", "tolerance", "effect"):
             yield Line(cut(f"{label}: {text}", width, NORMAL), NORMAL)
     for notice in result.warnings[:MOST_WARNINGS]:
-        label = "Why" if result.verdict == "no verdict" else "Warning"
+        label = notice_label(result, notice).capitalize()
         for line in wrapped(f"{label}: {notice.message}", width, SMALL, 4):
             yield Line(line, color=WARNING)
     more = len(result.warnings) - MOST_WARNINGS

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..picture import Panel, Picture
-from ..report.text import facts
+from ..report.text import facts, notice_label
 from ..report.wording import number
 from ..result import Result, plain
 from ..sources.wording import printable
@@ -100,12 +100,14 @@ def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, boo
     title = f"{result.verdict.upper()} – {f'{about} – ' if about else ''}kstest {result.method}"
     bound = "at most" if result.null.get("exact") else "about"
     meaning = _meaning(result, f"{bound} {100 * result.alpha:.3g} %")
-    label = "Why" if result.verdict == "no verdict" else "Warning"
     sections = [
         f'<h1 class="{result.verdict.split()[0]}">{_text(result.verdict.upper())}{name}</h1>',
         f"<p><strong>{_text(sentence(result))}</strong></p>",
         f"<p>{_text(meaning)}</p>",
-        *(f'<p class="warning">{label}: {_text(w.message)}</p>' for w in result.warnings),
+        *(
+            f'<p class="warning">{notice_label(result, w).capitalize()}: {_text(w.message)}</p>'
+            for w in result.warnings
+        ),
         _list("What to do", result.explanation.get("advice", ())),
         _why(picture, drawn),
         "<h2>Numbers</h2>",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..result import Result, plain
+from ..result import Notice, Result, plain
 from ..sources.wording import printable
 from . import dqm
 from .dependence import combinations, dependence, pairs_table
@@ -87,16 +87,20 @@ def _masses(result: Result) -> Iterator[tuple[str, str]]:
         negative = f", {100 * side['negative']:.3g} % negative" if side["negative"] else ""
         yield (
             "" if place else "weights",
-            f"{side['effective']:,.1f} effective rows in the {side['sample']}, the largest holds "
-            f"{100 * side['largest']:.3g} % of the squares{negative}",
+            f"{side['effective']:,.1f} effective {side['unit']} in the {side['sample']}, the "
+            f"largest holds {100 * side['largest']:.3g} % of the squares{negative}",
         )
 
 
 def _warnings(result: Result) -> Iterator[tuple[str, str]]:
     for notice in result.warnings:
-        reason = result.verdict == "no verdict" and notice.code.startswith(WHY)
-        label = "why" if reason else ""
-        yield label or "warning", notice.message
+        yield notice_label(result, notice), notice.message
+
+
+def notice_label(result: Result, notice: Notice) -> str:
+    """Whether a notice says why there is no verdict, or warns."""
+    reason = result.verdict == "no verdict" and notice.code.startswith(WHY)
+    return "why" if reason else "warning"
 
 
 def _explained(result: Result) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,8 @@ _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL
 )
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*", re.ASCII)
+# Not read as missing with outer blanks, or at all, but no unit either.
+_NO_VALUE = frozenset({"na", "nan", "n/a", "null", "none", "nil", "missing", "inf", "unknown"})
 _VALUE = re.compile(r"'(.*)'", re.DOTALL)
 
 
@@ -88,7 +90,7 @@ def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str
             f"{others} Are these {found.words}? Then {found.advice}; or leave the column out with "
             f"--exclude {option_value(names)}."
         )
-    if first and not any(c.isdigit() for c in cell):
+    if first and any(c.isalpha() for c in cell) and cell.strip().casefold() not in _NO_VALUE:
         others += (
             " Is row 1 units or notes below the header? Then delete that line (sed 2d FILE), or "
             "name its cells in --null-values and say --missing drop."

@@ -10,14 +10,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from kstest.errors import DataError
 from kstest.sources.dialect import Dialect
 from kstest.sources.recode import check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
-from kstest.sources.table import require_unique
+from kstest.sources.table import require_unique, told_apart
 from kstest.sources.wording import shown
 
 DELIMITERS = ",;\t"
@@ -36,7 +36,7 @@ class Header:
     Attributes
     ----------
     names : tuple of str
-        Column names as written.
+        Column names as written, those that come several times with their positions.
     delimiter : str
         As given, or the one of comma, semicolon and tab that makes most columns.
     size : int
@@ -73,8 +73,9 @@ def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTE
     if not how.named:
         names = tuple(str(j + 1) for j in range(len(header.names)))
         return Header(names, header.delimiter, header.bom, 0, header.bom)
-    require_unique(header.names, where)
-    return header
+    names = told_apart(header.names)
+    require_unique(names, where)
+    return replace(header, names=names)
 
 
 def _decoded(head: bytes, where: str, *, final: bool) -> str:
@@ -128,6 +129,8 @@ def _parsed(text: str, where: str, how: Dialect, *, complete: bool) -> Header | 
 def _require_no_comment(body: str, where: str) -> None:
     """Refuse a first line that is the first of several comments."""
     lines = [line for line in body[:LOOKED_AT].splitlines() if line.strip()]
+    if not lines:
+        raise DataError(f"{where}: holds no header, only blank lines.")
     mark = lines[0][:1]
     marked = [*takewhile(lambda line: line.startswith(mark), lines)]
     if mark not in COMMENTS or len(marked) < 2:

@@ -97,7 +97,9 @@ def look_at_columns(
             errors.append(error)
     if errors:
         raise together(errors, counting(plan.columns, plan.kinds, tracks))
-    return (*found, *track_notices(plan.columns, plan.kinds, tracks))
+    # The bins of a histogram are a grid, and the same on both sides.
+    apart = () if plan.counted else track_notices(plan.columns, plan.kinds, tracks)
+    return (*found, *apart)
 
 
 def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:
@@ -157,6 +159,7 @@ def _sample(
         group_names, final = recodes[plan.group]
         groups = final.astype(np.int64)[_joined(chunks, lambda chunk: chunk.groups)]
     counts = np.sum([part.missing for part in parts], axis=0)
+    _require_entries(side, dict(zip(plan.all_names, counts, strict=True)), plan)
     return Sample(
         side,
         np.ascontiguousarray(_joined(chunks, lambda chunk: chunk.values)),
@@ -176,6 +179,17 @@ def _sample(
         kinds={n: plan.kinds[n] for n in plan.columns if plan.kinds[n] not in (NUMBER, BOOLEAN)},
         counted=plan.counted,
     )
+
+
+def _require_entries(side: str, missing: Mapping[str, int], plan: Plan) -> None:
+    """Refuse to drop bins whose entries are unknown: the other side keeps its own."""
+    name = plan.numbers[plan.weights] if plan.counted and plan.weights is not None else ""
+    if missing.get(name, 0):
+        raise DataError(
+            f"{side}: --counts: column {shown(name)} is missing in {missing[name]:,} rows; a bin "
+            "that one side lacks makes the sides differ. Write 0 where there are no entries, or "
+            "leave the bin out on both sides with --where."
+        )
 
 
 def _joined(chunks: Sequence[Chunk], get: Callable[[Chunk], Any]) -> Any:

@@ -5,13 +5,15 @@ Columns match by name, never by place, except where a side has no names (arrays)
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kstest.errors import DataError, UsageError
 from kstest.sources.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.sources.options import ReadOptions
-from kstest.sources.table import Table
+from kstest.sources.spellings import PLAIN
+from kstest.sources.table import Table, duplicates
 from kstest.sources.where_parse import parse
 from kstest.sources.where_tree import Condition
 from kstest.sources.where_tree import names as names_in
@@ -69,7 +71,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     given = {"--group": options.group, "--weights": options.weights}
     given["--counts"] = options.counts
     given["--sample-column"] = options.sample_column
-    roles = {o: _one(text, first.names, o) for o, text in given.items() if text is not None}
+    roles = {o: _one(text, tables, o) for o, text in given.items() if text is not None}
     apart = frozenset(roles.values())
     names = tuple(name for name in chosen if excluded.keeps(name) and name not in apart)
     if not names:
@@ -78,10 +80,12 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
             f"{listed(first.names)}."
         )
     if "" in names:
-        place = first.names.index("") + 1
+        places = [str(j) for j, name in enumerate(first.names, 1) if not name]
+        where, it = ",".join(places), "it" if len(places) == 1 else "them"
         raise DataError(
-            f"{first.label}: column {place} has no name in the header (pandas and R write row "
-            f"names so). Name it, or leave it out with --exclude {place}."
+            f"{first.label}: column{'s' * (len(places) > 1)} {where} ha"
+            f"{'s' if len(places) == 1 else 've'} no name in the header (pandas and R write row "
+            f"names so). Name {it}, or leave {it} out with --exclude {where}."
         )
     categorical: Sequence[str] = ()
     if options.categorical is not None:
@@ -98,9 +102,12 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     )
 
 
-def _one(text: str, names: Sequence[str], option: str) -> str:
-    """Resolve an option that takes one column."""
-    found = resolve(parse_items(text, option), names, option)
+def _one(text: str, tables: Sequence[Table], option: str) -> str:
+    """Resolve an option that takes one column of the first table."""
+    first, names, items = tables[0], tables[0].names, parse_items(text, option)
+    if items[0] not in names and any(items[0] in table.names for table in tables[1:]):
+        raise _without(first, items[0], option)
+    found = resolve(items, names, option)
     if len(found) != 1:
         raise UsageError(
             f"{option}: found {len(found):,} columns, {listed(found)}; one is accepted."
@@ -110,6 +117,15 @@ def _one(text: str, names: Sequence[str], option: str) -> str:
     return found[0]
 
 
+def _without(table: Table, name: str, option: str) -> DataError:
+    """Say that a table lacks a column that another has and an option names."""
+    ones = " Data without weights take a column of ones under that name." * (option == "--weights")
+    return DataError(
+        f"{table.label}: has no column {shown(name)}, which {option} names; it has "
+        f"{listed(nearest(name, table.names))}.{ones}"
+    )
+
+
 def require_columns(table: Table, selection: Selection) -> None:
     """Refuse a table that lacks a column of the run, or has others that were not mentioned."""
     first = selection.first
@@ -117,10 +133,9 @@ def require_columns(table: Table, selection: Selection) -> None:
     needed = [*selection.roles.items(), *(("--where", name) for name in selection.where_names)]
     for option, name in needed:
         if name not in place:
-            raise DataError(
-                f"{table.label}: has no column {shown(name)}, which {option} names; it has "
-                f"{listed(nearest(name, table.names))}."
-            )
+            raise _without(table, name, option)
+    if not selection.explicit:
+        _require_no_duplicates(table, selection)
     absent = [name for name in selection.names if name not in place]
     if selection.explicit and absent:
         raise DataError(
@@ -131,14 +146,55 @@ def require_columns(table: Table, selection: Selection) -> None:
     extra = [n for n in table.names if n not in wanted and selection.excluded.keeps(n)]
     if not selection.explicit and (absent or extra):
         common = [name for name in selection.names if name in place]
-        advice = f"leave columns out with --exclude {option_value([*absent, *extra])}"
-        if common:
-            advice = f"use the common ones with --columns {option_value(common)}, or {advice}"
         raise DataError(
             f"{first.label} and {table.label} do not have the same columns. "
             f"Only in {first.label}: {listed(absent)}. Only in {table.label}: {listed(extra)}. "
-            f"Rename columns, {advice}."
+            f"{_renamed(absent, extra)}{_common(common, [*absent, *extra])}."
         )
+
+
+def _require_no_duplicates(table: Table, selection: Selection) -> None:
+    """Refuse columns of one name, unless all but one of them are left out."""
+    for name, places in duplicates(table.names).items():
+        kept = [j for j in places if selection.excluded.keeps(table.names[j - 1])]
+        if len(kept) > 1:
+            where = ",".join(map(str, kept))
+            raise DataError(
+                f"{table.label}: several columns have the same name: {shown(name)} (columns "
+                f"{where}). Columns are matched by name: rename them so that every name is unique, "
+                f"or choose by position, such as --exclude {','.join(map(str, kept[1:]))}."
+            )
+
+
+def _renamed(absent: Sequence[str], extra: Sequence[str]) -> str:
+    """Guess why names of two files differ."""
+    if not (absent and extra):
+        return "Rename columns"
+    if all(PLAIN.fullmatch(name) for name in (*absent, *extra)):
+        return (
+            "These are numbers: if the files have no header, say --no-header; else rename columns"
+        )
+    alike = {_plain(name): name for name in extra}
+    pair = next(((name, alike[_plain(name)]) for name in absent if _plain(name) in alike), None)
+    if pair is None:
+        return "Rename columns"
+    one, other = map(ascii, pair)
+    return f"{one} and {other} differ in case, blanks or the form of letters only. Rename columns"
+
+
+def _plain(name: str) -> str:
+    """A name without what is easily overlooked."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split()).strip("\ufeff")
+
+
+def _common(common: Sequence[str], others: Sequence[str]) -> str:
+    """What else can be done; without common columns nothing would be left."""
+    if not common:
+        return ""
+    return (
+        f", use the common ones with --columns {option_value(common)}, or leave columns out with "
+        f"--exclude {option_value(others)}"
+    )
 
 
 def name_by_place(tables: Mapping[str, Table]) -> dict[str, Table]:

@@ -78,8 +78,8 @@ def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:
         return "Choose columns with --columns or --exclude."
     if policy == "indicator":
         return (
-            "--missing indicator is for tested columns, not for --group and --weights: drop these "
-            "rows with --missing drop."
+            "--missing indicator is for tested columns, not for --group, --weights and --counts: "
+            "drop these rows with --missing drop."
         )
     return (
         "Drop these rows with --missing drop, keep them with --missing indicator, or choose "

@@ -196,9 +196,23 @@ def _require_agreement(name: str, one: tuple[Table, str], other: tuple[Table, st
         return
     raise DataError(
         f"column {shown(name)} holds {kind} in {first.label} and {other_kind} in {second.label}. "
-        "Mend one of them (is a cell no number?), read both as categories with --categorical "
-        f"{option_value([name])}, or leave the column out with --exclude {option_value([name])}."
+        f"{_mended({kind, other_kind}, name)}leave the column out with --exclude "
+        f"{option_value([name])}."
     )
+
+
+def _mended(kinds: set[str], name: str) -> str:
+    """What to do about a column of two kinds; categories must be written in one way, too."""
+    if kinds == {BOOLEAN, TEXT}:
+        return "Are these truth values? Then write true and false, or 1 and 0, in both; or "
+    if kinds == {NUMBER, TEXT}:
+        return (
+            "Mend one of them (is a cell no number?), read both as categories with --categorical "
+            f"{option_value([name])}, or "
+        )
+    if TEXT in kinds:
+        return "Write both as 2024-05-01 12:30:00 (a time of day as 12:30:00), or "
+    return "Write both in one way, or "
 
 
 def _require_numbers(table: Table, name: str, kind: str) -> None:

@@ -137,6 +137,27 @@ def require_unique(names: Sequence[str], where: str) -> None:
         )
 
 
+def told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Add their positions to duplicate names, so that positions can choose among the columns."""
+    counts = Counter(names)
+    found = tuple(
+        f"{name} (column {j})" if counts[name] > 1 and name else name
+        for j, name in enumerate(names, 1)
+    )
+    # A header that has such a name beside its duplicates is left for `require_unique` to refuse.
+    return found if len(set(found) - {""}) + found.count("") == len(found) else tuple(names)
+
+
+def duplicates(names: Sequence[str]) -> dict[str, list[int]]:
+    """Positions, from 1, of the columns that `told_apart` told apart, by their common name."""
+    found: dict[str, list[int]] = {}
+    for j, name in enumerate(names, 1):
+        bare = name.removesuffix(f" (column {j})")
+        if bare != name:
+            found.setdefault(bare, []).append(j)
+    return {name: places for name, places in found.items() if len(places) > 1}
+
+
 def require_few(picked: Sequence[int], where: str) -> None:
     """Refuse to read more than `MOST_COLUMNS` columns."""
     if len(picked) > MOST_COLUMNS:

@@ -48,7 +48,7 @@ def _panel(data: Sample, target: DiscreteTarget, name: str, found: Any, alpha: f
     labels = tuple(cells.labels[k] if cells.labels else cells.name(k, k) for k in shown.tolist())
     words = []
     if outside.any():
-        words.append(f"{outside.mean():.3g} of the rows have values of probability 0")
+        words.append(f"{100 * outside.mean():.3g} % of the rows have values of probability 0")
     if found:
         words.append(f"p {found['adjusted_p_value']:.3g}")
         words += [found["words"]] if found["words"] else []

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...betting import guard
 from ...betting.detector import Detector
 from ...betting.wealth import Wealth
 from ...picture import Curve, Panel, Picture
+
+Array = NDArray[np.float64]
 
 # What is drawn at least: far below it is lost whichever way.
 LOWEST = -50.0
@@ -61,8 +64,7 @@ def _panel(
     level_words: str,
     label: str = E_VALUE,
 ) -> Panel:
-    rows = np.concatenate([[0.0], found.rows.astype(np.float64)])
-    values = np.concatenate([[0.0], found.path])
+    rows, values = _course(found)
     lines = np.array(marks, np.float64) if len(marks) else None
     curve = Curve(
         rows,
@@ -75,6 +77,18 @@ def _panel(
         across="rows of the stream",
     )
     return Panel(title, (words,), (curve,), strong=bool(len(marks)))
+
+
+def _course(found: Wealth | Detector) -> tuple[Array, Array]:
+    """The thinned path, with the point that decides: the largest evidence, the latest statistic."""
+    if isinstance(found, Detector):
+        row, value, worth = found.last, found.log_m, found.log_m > 0
+    else:
+        row, value, worth = found.largest_row, found.largest, found.largest > 0
+    rows = np.concatenate([[0.0], found.rows.astype(np.float64), [float(row)] * worth])
+    values = np.concatenate([[0.0], found.path, [value] * worth])
+    order = np.unique(rows, return_index=True)[1]
+    return rows[order], values[order]
 
 
 def evidence_picture(

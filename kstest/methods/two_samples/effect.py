@@ -137,7 +137,8 @@ def check_tolerance(tolerance: float, kernels: Sequence[str]) -> None:
 
 def check_bounded(tolerance: float, samples: Sequence[Sample]) -> None:
     """Refuse --tolerance where a row may weigh more than 1 / min(m, n)."""
-    for option, given in (("--weights", samples[0].weights), ("--group", samples[0].groups)):
+    weights = "--counts" if samples[0].counted else "--weights"
+    for option, given in ((weights, samples[0].weights), ("--group", samples[0].groups)):
         if tolerance and given is not None:
             raise UsageError(
                 f"--tolerance with {option}: the bound on what corrupt rows can do holds for rows "

@@ -88,6 +88,11 @@ def prepared(
 def _counted(
     samples: Sequence[Sample], params: Any, draws: int, rng: np.random.Generator, base: Result
 ) -> Prepared | Result:
+    if samples[0].groups is not None:
+        raise UsageError(
+            "--group: not with --counts, where entries are dealt to the sides one by one; leave it "
+            "out"
+        )
     scale = getattr(params, "scale", "robust")
     bins, pooled, first, both = counted.bins_of(samples, scale)
     entries = [int(first.sum()), int(both.sum() - first.sum())]
@@ -113,6 +118,8 @@ def _counted(
 def mmd(found: Prepared, params: Any, rng: np.random.Generator, work: Work) -> Result:
     """Compare the mean embeddings of two sides by all kernels together."""
     masses, base = found.masses, found.base
+    if _one_value(found):
+        return constant(base, "all rows are equal")
     few = weighted.for_bandwidths(masses.rows, masses.pooled)
     used = banks(few, params.kernel, params.bandwidth, params.aggregate, rng)
     kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
@@ -148,9 +155,7 @@ def mmd(found: Prepared, params: Any, rng: np.random.Generator, work: Work) -> R
 
 def ks(found: Prepared, params: Any, title: str) -> Result:
     """Compare every column by itself."""
-    if not any(np.ptp(c) for c in found.masses.rows.values.T) and not np.ptp(
-        found.masses.rows.codes
-    ):
+    if _one_value(found):
         return constant(found.base, "every column has one value")
     columns = _columns(found, params.statistic, params)
     p = columns[0].adjusted_p_value
@@ -167,6 +172,12 @@ def ks(found: Prepared, params: Any, title: str) -> Result:
             "columns": columns,
         },
     )
+
+
+def _one_value(found: Prepared) -> bool:
+    """Whether every column is constant, as where all entries are in one bin."""
+    rows = found.masses.rows
+    return not any(np.ptp(column) for column in (*rows.values.T, *rows.codes.T))
 
 
 def _columns(found: Prepared, statistic: str, params: Any) -> list[ColumnTest]:

@@ -249,7 +249,9 @@ def _notes(
         )
         order = " Columns with the largest differences of shares come first." * (result.d > 1)
         notes.append(f"{why}.{order}")
-    if any(s.weights is not None for s in samples):
+    if samples[0].counted:
+        notes.append("Shares are those of entries.")
+    elif any(s.weights is not None for s in samples):
         notes.append("Shares are weighted.")
     if strongest:
         width = strongest["bandwidth"]

@@ -223,7 +223,7 @@ def null_block(cut: Partition, replicates: int, exact: bool = True) -> dict[str,
 def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
     """No verdict, if a sample is too small for any."""
     small = [s for s in samples if s.n < 2]
-    if not small:
+    if not small or samples[0].counted:  # of a histogram the entries count, not the bins
         return None
     found = " and ".join(f"{s.n} row{'s' * (s.n != 1)} in the {s.name}" for s in small)
     other = max(s.n for s in samples)

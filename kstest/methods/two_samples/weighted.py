@@ -55,6 +55,8 @@ class Side:
         Share of negative weight in sum |w|.
     kept : float
         sum w / sum |w|.
+    unit : {'rows', 'groups'}
+        What has a weight each.
     """
 
     sample: str
@@ -63,6 +65,13 @@ class Side:
     largest: float
     negative: float
     kept: float
+    unit: str = "rows"
+
+    @property
+    def left(self) -> str:
+        """How many rows the weights leave, in words."""
+        rows = " rows" * (self.unit != "rows")
+        return f"{self.effective:.1f} effective {self.unit} of {self.rows:,}{rows}"
 
 
 def multiplied(pooled: Pooled) -> bool:
@@ -109,8 +118,9 @@ def weights_given(samples: Sequence[Sample], pooled: Pooled) -> list[Side]:
                 sample.n,
                 total**2 / squares if squares else 0.0,
                 float((each**2).max() / squares) if squares else 1.0,
-                float(-w[w < 0].sum() / size) if size else 0.0,
+                float(np.abs(w[w < 0]).sum() / size) if size else 0.0,
                 total / size if size else 0.0,
+                "rows" if sample.groups is None else "groups",
             )
         )
     return found
@@ -131,8 +141,8 @@ def unusable(sides: Sequence[Side], base: Result) -> Result | None:
         if side.effective < LEAST_EFFECTIVE:
             return refused(
                 base,
-                f"the weights of the {side.sample} leave {side.effective:.1f} effective rows of "
-                f"{side.rows:,} ((sum w)^2 / sum w^2): at least {LEAST_EFFECTIVE} are needed for "
+                f"the weights of the {side.sample} leave {side.left} "
+                f"((sum w)^2 / sum w^2): at least {LEAST_EFFECTIVE} are needed for "
                 "the power to find anything. Use more rows, or weights that differ less",
                 "too-few-effective-rows",
             )
@@ -147,7 +157,7 @@ def weight_notices(sides: Sequence[Side]) -> tuple[Notice, ...]:
             out.append(
                 Notice(
                     "few-effective-rows",
-                    f"the weights leave {side.effective:.1f} effective rows of {side.rows:,} in "
+                    f"the weights leave {side.left} in "
                     f"the {side.sample}: below {FEW_EFFECTIVE} the p-value is rough and the power "
                     "low",
                 )
@@ -156,9 +166,9 @@ def weight_notices(sides: Sequence[Side]) -> tuple[Notice, ...]:
             out.append(
                 Notice(
                     "heavy-row",
-                    f"one row of the {side.sample} holds {100 * side.largest:.0f} % of its sum of "
-                    "squared weights: the p-value rests on that row, and on weights larger still "
-                    "that were not drawn",
+                    f"one {side.unit[:-1]} of the {side.sample} holds {100 * side.largest:.0f} % "
+                    f"of its sum of squared weights: the p-value rests on that {side.unit[:-1]}, "
+                    "and on weights larger still that were not drawn",
                 )
             )
     return tuple(out)
