@@ -198,3 +198,8 @@ def test_what_counts_and_weights_do_not_go_with(rng):
         kstest.mmd(a, b, counts="n", block_length="4")
     with pytest.raises(UsageError, match="--explain"):
         kstest.mmd(a, b, counts="n", explain="rows=3")
+    with pytest.raises(UsageError, match="--features 8: not with --counts"):
+        kstest.mmd(a, b, counts="n", features="8")
+    for test in (kstest.mmd, kstest.ks):
+        with pytest.raises(UsageError, match="--group and --counts"):
+            test(a.assign(g=1), b.assign(g=2), counts="n", group="g")
