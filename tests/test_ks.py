@@ -9,11 +9,13 @@ import naive
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 import scipy.stats
 
 import kstest
 from kstest.errors import UsageError
 from kstest.methods import ks as ks_module
+from kstest.methods.common import block_length, centred, spell, with_sizes
 from kstest.methods.ks import STATISTICS
 from kstest.methods.two_samples import cells as cells_module
 from kstest.methods.two_samples.cell_statistics import chi_squared, energy
@@ -26,6 +28,7 @@ from kstest.methods.two_samples.cells import (
 )
 from kstest.nulls import labellings, partition
 from kstest.report import render
+from kstest.sample import Sample
 
 SCIPY = {
     "ks": lambda x, y: scipy.stats.ks_2samp(x, y).statistic,
@@ -338,6 +341,37 @@ def test_spells_of_volatility_are_memory(test, rng):
     assert "serial-dependence" in [w.code for w in test(X, Y).warnings]
     found = test(X, Y, block_length="auto")
     assert found.verdict == "no verdict" or found.null["rows_per_bin"] >= 20
+
+
+def sample_of(values):
+    values = np.reshape(values, (len(values), -1)).astype(float)
+    return Sample("data", values, tuple(f"c{i}" for i in range(values.shape[1])))
+
+
+def test_faint_memory_of_both_samples_makes_long_blocks():
+    """Values a sixth of whose variance is an autoregression of .98: single lags hardly show it."""
+    lengths = []
+    for seed in range(10):
+        rng = np.random.default_rng([12, seed])
+        hidden = [scipy.signal.lfilter([1], [1, -0.98], rng.normal(size=2000)) for _ in range(2)]
+        parts = [sample_of(0.09 * slow[500:] + rng.normal(size=1500)) for slow in hidden]
+        lengths.append(block_length("auto", parts))
+    assert np.median(lengths) >= 60
+
+
+def test_independent_rows_have_no_spells():
+    quiet = 0
+    for seed in range(40):
+        rng = np.random.default_rng([13, seed])
+        draws = (
+            [rng.normal(size=(n, 20)) for n in (400, 90)],
+            [rng.standard_cauchy(n) for n in (9, 800)],
+            [rng.integers(0, 3, n) for n in (500, 500)],
+            [np.zeros(n) for n in (8, 30)],
+        )
+        parts = [[with_sizes(centred(sample_of(x))) for x in pair] for pair in draws]
+        quiet += sum(spell(pair) == 0 for pair in parts)
+    assert quiet >= 155  # of 160
 
 
 @pytest.mark.parametrize("law", ["cauchy", "ties", "rare"])

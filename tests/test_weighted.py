@@ -199,6 +199,8 @@ def test_what_counts_and_weights_do_not_go_with(rng):
         kstest.mmd(a, b, counts="n", block_length="4")
     with pytest.raises(UsageError, match="--explain"):
         kstest.mmd(a, b, counts="n", explain="rows=3")
+    with pytest.raises(UsageError, match="--features 8: not with --counts"):
+        kstest.mmd(a, b, counts="n", features="8")
 
 
 @pytest.mark.parametrize("test", [kstest.mmd, kstest.ks])
@@ -230,7 +232,7 @@ def test_constant_columns_with_weights_are_no_verdict(test, rng):
 @pytest.mark.parametrize("test", [kstest.mmd, kstest.ks])
 def test_groups_and_counts_exclude_each_other(test):
     X = pd.DataFrame({"k": [1.0, 2.0], "n": [5, 5], "g": [1, 2]})
-    with pytest.raises(UsageError, match="--group: not with --counts"):
+    with pytest.raises(UsageError, match="--group and --counts"):
         test(X, X, counts="n", group="g")
 
 

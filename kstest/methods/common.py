@@ -23,10 +23,14 @@ SMALLEST = 0.1
 # Lags over which the memory of sizes is summed, and the sum that does little harm: with it the
 # mean of a stretch varies by half as much again as that of independent rows.
 SPELL, SMALLEST_SPELL = 10, 0.25
+# Lags averaged, at least, to see where a memory ends that single lags hardly show.
+WINDOWS = (5, 10, 20, 40, 80)
+# A block of time lasts so many times the memory that single lags show, and that many show together.
+MEMORIES, SPELLS = 4, 15
 # Share of independent data sets in which the warning may appear.
 FALSE_WARNINGS = 1e-3
 # A record of fewer independent stretches than this tells memory and difference poorly apart.
-LEAST_AUTO = 10
+LEAST_AUTO = 12
 # Values are cut here (in robust standard deviations), so that one outlier decides nothing.
 CUT = 3.0
 # A warning beside the verdict: rarer than the test's own false alarms.
@@ -144,43 +148,72 @@ def memory(x: Array) -> int:
     return n // 2
 
 
-def spell(x: Array) -> int:
-    """Lag up to which the autocorrelations of any column, smoothed, stay beyond their noise.
+def spell(parts: Sequence[Array]) -> int:
+    """Lag after which no column's autocorrelation, averaged over many lags, is beyond its noise.
 
-    As `memory`, but of means over as many lags as the lag itself (at least five), whose noise
-    is smaller: the sizes of deviations of a volatile series are each faintly, and long, alike.
+    As `memory`, for what is faint from row to row and lasts: the sizes of deviations of a
+    volatile series, or a slow course beneath independent noise. `memory` looks at single lags and
+    takes the first quiet ones for the end. Here a mean over as many lags as the lag itself is
+    looked at, over `WINDOWS` lags at least, because its noise is smaller. Series that remember
+    have noisier autocorrelations (Bartlett 1946, Journal of the Royal Statistical Society,
+    Supplement 8): a mean over w lags far out has about the standard deviation
+    (1 + 2 sum of r) / sqrt(n w), the sum being over the lags before.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray (n_i, d)
+        Centred columns of each sample. Their autocorrelations are looked at one by one and,
+        together having less noise, as a mean weighted by the numbers of rows.
     """
+    found = [(autocorrelations(x), len(x)) for x in parts if len(x) >= 8 and x.size]
+    longest = max((_spell(r, n) for r, n in found), default=0)
+    if len(found) < 2:
+        return longest
+    total, lags = sum(n for _, n in found), min(len(r) for r, _ in found)
+    pooled = np.sum([n * r[:lags] for r, n in found], axis=0) / total
+    return max(longest, _spell(pooled, total))
+
+
+def _spell(r: Array, n: int) -> int:
+    """`spell` of autocorrelations at lags 0, 1, ..., shape (lags, d), estimated from n rows."""
+    most = len(r) // 2
+    several = 2 * math.log(r.shape[1])  # many columns are no reason to find memory in one
+    sums = r.cumsum(axis=0)
+    lags = np.arange(1, most)
+    before = np.maximum(1.0, 2 * sums[lags - 1] - 1)
+    longest = 0
+    for window in WINDOWS:
+        width = np.minimum(np.maximum(window, lags), most)
+        means = np.abs(sums[lags + width - 1] - sums[lags - 1]) / width[:, None]
+        noise = np.sqrt((4 * math.log10(max(n, 10)) + several) / n / width)
+        quiet = means < noise[:, None] * before
+        ends = np.where(quiet.any(axis=0), quiet.argmax(axis=0), len(lags))
+        longest = max(longest, int(ends.max(initial=0)))
+    return longest
+
+
+def autocorrelations(x: Array) -> Array:
+    """Autocorrelation of centred columns at lags 0 to n // 2 - 1; 0 for constant columns."""
     n = len(x)
-    if n < 8 or not x.size:
-        return 0
     power = np.abs(np.fft.rfft(x, 2 * n, axis=0)) ** 2
     r = np.fft.irfft(power, axis=0)[: n // 2]
-    r = np.divide(r, r[0], out=np.zeros_like(r), where=r[0] > 0)
-    sums = r.cumsum(axis=0)
-    lags = np.arange(1, n // 4)
-    width = np.minimum(np.maximum(5, lags), n // 4)
-    means = np.abs(sums[lags + width - 1] - sums[lags - 1]) / width[:, None]
-    noise = 2 * np.sqrt(math.log10(max(n, 10)) / n / width)
-    quiet = means < noise[:, None]
-    return int(np.where(quiet.any(axis=0), quiet.argmax(axis=0), len(lags)).max())
+    return np.asarray(np.divide(r, r[0], out=np.zeros_like(r), where=r[0] > 0))
 
 
 def block_length(text: str, samples: Sequence[Sample]) -> int:
-    """Rows per block of time: as given, or four times the memory of the series.
+    """Rows per block of time: as given, or some times the memory of the series.
 
-    The memory of a column's values and of the sizes of its deviations (`memory`; of sizes also
-    `spell`), whichever is longest. Blocks as long as that are nearly independent of each other:
-    dependence is left only between their ends. The factor comes from the false alarms on
-    autoregressive series (benchmarks/level.py) and volatile ones (benchmarks/series_level.py).
+    Of a column's values and of the sizes of their deviations, whichever is longest: four times the
+    memory that single lags show (`memory`), or 15 times the one that many lags show together
+    (`spell`), most of which is lost in the noise. Blocks as long as that are nearly independent of
+    each other: dependence is left only between their ends. The factors come from the false alarms
+    on autoregressive series (benchmarks/level.py) and volatile ones (benchmarks/series_level.py).
     """
     if text != "auto":
         return int(text)
-    parts = [centred(s) for s in samples if s.columns and s.n > 1]
-    lengths = []
-    for x in parts:
-        both = with_sizes(x)
-        lengths.append(4 * max(memory(both), spell(both[:, x.shape[1] :])))
-    return max([1, *lengths])
+    parts = [with_sizes(centred(s)) for s in samples if s.columns and s.n > 1]
+    single = max((memory(x) for x in parts), default=0)
+    return max(1, MEMORIES * single, SPELLS * spell(parts))
 
 
 def check_block_length(params: Any) -> None:

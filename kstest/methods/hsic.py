@@ -130,9 +130,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     With `block_length`, blocks of that many consecutive rows are permuted instead. That rests on
     the blocks being nearly independent of each other and on stationary series, and is approximate
-    (``exact`` is false); a common trend over the record is dependence to it. ``auto`` takes four
-    times the memory of the slowest column, and gives no verdict if the record has too few such
-    blocks.
+    (``exact`` is false); a common trend over the record is dependence to it. ``auto`` takes
+    some times the memory of the slowest column, of its values or their sizes, and gives no verdict
+    if the record has too few such blocks.
 
     With `group`, whole groups of one size are permuted, each with its rows in file order: exact if
     groups are exchangeable, however their rows depend on each other.

@@ -122,6 +122,11 @@ class ReadOptions:
                 "--weights and --counts: a row has a weight or stands for so many entries; give "
                 "one of the two"
             )
+        if self.group is not None and self.counts is not None:
+            raise UsageError(
+                "--group and --counts: the entries that a row stands for are exchangeable one by "
+                "one, or whole groups are; give one of the two"
+            )
         for f in OPTIONS:
             value, choices = getattr(self, f.name), f.metadata["choices"]
             if choices and value is not f.default and value not in choices:

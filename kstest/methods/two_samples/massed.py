@@ -88,11 +88,6 @@ def prepared(
 def _counted(
     samples: Sequence[Sample], params: Any, draws: int, rng: np.random.Generator, base: Result
 ) -> Prepared | Result:
-    if samples[0].groups is not None:
-        raise UsageError(
-            "--group: not with --counts, where entries are dealt to the sides one by one; leave it "
-            "out"
-        )
     scale = getattr(params, "scale", "robust")
     bins, pooled, first, both = counted.bins_of(samples, scale)
     entries = [int(first.sum()), int(both.sum() - first.sum())]
@@ -204,19 +199,20 @@ def _beyond() -> Notice:
 
 
 def _refuse_options(params: Any, what: str) -> None:
-    """Refuse options that say how rows are permuted, or ask for what only permutations give."""
+    """Refuse options that say how rows are permuted, or what is made of single rows."""
     asked = set(getattr(params, "explain", "columns").split(","))
     other = {
         "block_length": params.block_length is not None,
         "tolerance": bool(getattr(params, "tolerance", 0)),
         "permute": params.permute != "auto",
+        "features": getattr(params, "features", "auto") not in ("auto", "none"),
         "explain": not asked <= {"columns", "none"},
     }
     for name, used in other.items():
         if used:
             raise UsageError(
-                f"{option_name(name)} {getattr(params, name)}: not with {what}, where no rows are "
-                "permuted; leave it out"
+                f"{option_name(name)} {getattr(params, name)}: not with {what}, where rows are "
+                "neither permuted nor taken as landmarks; leave it out"
             )
     if getattr(params, "aggregate", "") == "mmdagg":
         raise UsageError(f"--aggregate mmdagg: not with {what}; leave it out")
