@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -12,7 +14,8 @@ import streams
 from test_state import answer, answer_show, core, run
 
 import kstest
-from kstest.betting import ebh
+from kstest.betting import blocks, column_pairs, ebh
+from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit
 from kstest.report import render
@@ -287,3 +290,24 @@ def test_the_picture_has_the_evidence_and_the_pairs(tmp_path):
     file = tmp_path / "why.html"
     kstest.skit(TABLE[COLUMNS], all_pairs=True, plot=file)
     assert "e-BH" in file.read_text()
+
+
+def test_a_pair_without_a_verdict_is_no_evidence():
+    """Its wealth may stand before a block whose bet was never settled; others count as they are."""
+    state = begun_pairs(3)
+    state = replace(
+        state,
+        log_e=np.array([0.5, 0.7, -1.0]),
+        beyond=np.full(3, 9.0),
+        outcome=np.array([column_pairs.UNSOUND, column_pairs.REJECTED, column_pairs.OPEN]),
+    )
+    for guarded in (False, True):
+        evidence = column_pairs.counted(state, 1000, guarded)
+        assert evidence.tolist() == [-math.inf, 0.7, -1.0]
+        assert math.isfinite(ebh.largest(evidence))
+        assert not ebh.rejected(evidence, math.log(20))[0]
+
+
+def begun_pairs(columns):
+    nothing = [Rows.numbers(np.empty(0))] * columns
+    return column_pairs.begin(blocks.Design(lagged=True), nothing, True)

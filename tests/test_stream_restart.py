@@ -7,8 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import streams
 
 from kstest.cli import run
+from kstest.methods import skit
+from kstest.methods.stream.rows import Columns
+from kstest.sample import Sample
 
 COMMANDS = {
     "sksd": ["sksd", "BATCH", "--target", "normal(0, 1)"],
@@ -53,3 +57,23 @@ def test_only_the_batch_that_alarms_exits_1(test, tmp_path, capsys):
         "no alarm in the rows of this run; before them alarm after"
         in (found[-1]["explanation"]["summary"])
     )
+
+
+def test_doubt_about_an_alarm_does_not_end_where_old_alarms_are_forgotten():
+    """A season in both sides and a run length of 2: over 100 alarms, in doubt to the last."""
+    values = np.column_stack(streams.season(24, 2)(np.random.default_rng(0), 3000))
+    params = skit.Params(x="x", y="y", detect=True, on_alarm="restart", run_length=2)
+    cores = []
+    for pieces in (1, 30):
+        state = skit.init(params, Columns.of(sample(values[:0])))
+        for part in np.array_split(values, pieces):
+            state = skit.step(state, sample(part))
+        cores.append(state.core)
+    whole, pieces = cores
+    assert len(whole.detector.alarms) == 100
+    assert whole.doubtful[-1] == whole.detector.alarms[-1]
+    assert pieces.doubtful.tolist() == whole.doubtful.tolist()
+
+
+def sample(values):
+    return Sample("data", np.ascontiguousarray(values), ("x", "y"))

@@ -12,14 +12,16 @@ its wealth is a martingale in what is known of all columns at the ends of blocks
 depend on each other. After every block the pairs are
 
 - without a verdict from the row on where the guard has flagged both columns; their evidence counts
-  as at most 1 from then on;
+  as nothing from then on: that row may lie within a block whose bet is then never settled, and a
+  wealth that is kept because the next factor looks bad is none to be counted;
 - in doubt while both columns have a guard wealth of at least `guard.DOUBT`, while the dependence
   may go with the time (`lagged.sure`), or before row `guard.LEAST_ROWS`: their evidence counts as
   at most 1 for as long;
 - rejected where `ebh.rejected` says so of this evidence. A rejected pair is stopped: it keeps the
   wealth it has, and takes no more work.
 
-Smaller evidence is evidence, and stopped martingales are martingales, so by `ebh` the rejected
+So what counts is never more than the wealth would be if all bets but those of rejected pairs went
+on. Smaller evidence is evidence, and stopped martingales are martingales, so by `ebh` the rejected
 pairs have a false discovery rate of at most alpha at every time at which one likes to look, and
 over the whole stream; none is taken back. Running maxima would not do.
 """
@@ -139,13 +141,14 @@ def begin(design: Design, columns: Sequence[Rows], guarded: bool) -> State:
 
 
 def counted(state: State, row: int, guarded: bool) -> Array:
-    """Log evidence of every pair as it counts after `row`: at most 0 where there is doubt."""
-    doubt = state.outcome == UNSOUND
-    if guarded:
-        unsure = (state.guards >= math.log(guard.DOUBT)).all(axis=1) | (row < guard.LEAST_ROWS)
-        unsure |= ~lagged.sure(state.near, state.beyond)
-        doubt = doubt | (unsure & (state.outcome == OPEN))
-    return np.where(doubt, np.minimum(state.log_e, 0.0), state.log_e)
+    """Log evidence of every pair as it counts after `row`: at most 0 where there is doubt, and
+    -inf without a verdict."""
+    counts = np.where(state.outcome == UNSOUND, -np.inf, state.log_e)
+    if not guarded:
+        return counts
+    unsure = (state.guards >= math.log(guard.DOUBT)).all(axis=1) | (row < guard.LEAST_ROWS)
+    unsure |= ~lagged.sure(state.near, state.beyond)
+    return np.where(unsure & (state.outcome == OPEN), np.minimum(counts, 0.0), counts)
 
 
 def step(

@@ -7,9 +7,14 @@ matrix G_ij = g(x_i, y_j) of a block (`blocks`) come, besides S(pi) = sum_i G[i,
     near:    sum_k 0.8^(k - 1) sum_{|i - j| = k} G[i, pi(j)],  k = 1, ..., 7,
     beyond:  sum_i G[i, pi(i)] - B / (2 (B - 1)) sum_{|i - j| = 1} G[i, pi(j)].
 
-Both are sums of G[i, pi(j)] with fixed weights, so the proof in `blocks` makes e-values of them,
-with z-scores over the M + 1 arrangements drawn. Under the claim of `blocks` all three wealths are
-martingales. Where a slow pattern in time makes the dependence, `near` grows faster than the test,
+In `blocks` it is one thing to permute y and to permute x: of rows i with i, S needs only how they
+are matched. Not here: z_m = sum_ij w_ij G[i, pi_m(j)] are exchangeable in m if y is exchangeable
+given x, by the proof in `blocks` for these sums, but *not* if only x is. With x independent rows
+and y smooth, a sum over neighbours of y varies more as it is than permuted, and its factor has a
+mean up to 2. So the factor is the smaller of two, one with y and one with x permuted: where either
+side is exchangeable one of them has mean 1, and the smaller has mean at most 1. z-scores are taken
+over the M + 1 arrangements drawn. Under the claim of `blocks` both wealths are supermartingales.
+Where a slow pattern in time makes the dependence, `near` grows faster than the test,
 as it counts up to fourteen rows for one, and `beyond` does not grow; where rows are
 independent of each other and x_i depends on y_i, `beyond` grows at two thirds of the test's rate or
 so, and `near` does not.

@@ -205,24 +205,33 @@ def joint_matrix(
 
 
 @inline
-def neighbour_scores(G: Any, order: Any, z: Any) -> None:
-    """Sums of G over rows near each other, z[0], and over same less next rows, z[1]; z (2, M)."""
+def neighbour_scores(G: Any, order: Any, H: Any, z: Any) -> None:
+    """Sums of G over rows near each other, z[0], and over same less next rows, z[1]; z (2, M).
+
+    H (2, B, B) is room for the sums over the rows of G near j, so that an arrangement is B terms.
+    """
     B = G.shape[0]
+    for j in range(B):
+        for a in range(B):
+            near = 0.0
+            after = 0.0
+            for k in range(min(NEAR, B - 1), 0, -1):
+                after = 0.0
+                if j >= k:
+                    after += G[j - k, a]
+                if j + k < B:
+                    after += G[j + k, a]
+                near = FADING * near + after
+            H[0, j, a] = near
+            H[1, j, a] = G[j, a] - 0.5 * after * B / (B - 1.0)
     for m in range(order.shape[0]):
-        same = 0.0
-        for i in range(B):
-            same += G[i, order[m, i]]
         near = 0.0
-        after = 0.0
-        for k in range(1, min(NEAR, B - 1) + 1):
-            part = 0.0
-            for i in range(B - k):
-                part += G[i, order[m, i + k]] + G[i + k, order[m, i]]
-            if k == 1:
-                after = part
-            near += part * FADING ** (k - 1)
+        beyond = 0.0
+        for j in range(B):
+            near += H[0, j, order[m, j]]
+            beyond += H[1, j, order[m, j]]
         z[0, m] = near
-        z[1, m] = same - 0.5 * after * B / (B - 1.0)
+        z[1, m] = beyond
 
 
 @leaf
@@ -240,7 +249,8 @@ def lagged_block(
     M = order.shape[0]
     G = np.empty((B, B))
     z = np.empty(M)
-    near = np.empty((2, M))
+    room, scores = np.empty((2, B, B)), np.empty((2, 2, M))
+    other = np.empty(strengths.shape[0])
     P, Q = np.empty(D), np.empty(D)
     for h in range(H):
         for r in range(R):
@@ -252,12 +262,18 @@ def lagged_block(
                 out[:, h, r, :] = 0.0
                 continue
             log_e_values(z, strengths, out[0, h, r])
-            neighbour_scores(G, order, near)
+            # Of what y permuted and x permuted say, the smaller is fair if either is exchangeable.
+            neighbour_scores(G, order, room, scores[0])
+            neighbour_scores(G.T, order, room, scores[1])
             for k in range(2):
-                if standardised(near[k]):
-                    log_e_values(near[k], strengths, out[k + 1, h, r])
-                else:
-                    out[k + 1, h, r, :] = 0.0
+                for side in range(2):
+                    if standardised(scores[side, k]):
+                        log_e_values(scores[side, k], strengths, other)
+                    else:
+                        other[:] = 0.0
+                    for c in range(other.shape[0]):
+                        if side == 0 or other[c] < out[k + 1, h, r, c]:
+                            out[k + 1, h, r, c] = other[c]
 
 
 @leaf

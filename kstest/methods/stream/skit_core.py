@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...betting import blocks, column_pairs, decision, guard, lagged, pairs
-from ...betting.detector import MOST_ALARMS, Detector, follow
+from ...betting.detector import Detector, follow
 from ...betting.detector import begin as begin_detector
 from ...betting.rows import Rows
 from ...betting.wealth import Array, Wealth, recorded, settle
@@ -190,9 +190,9 @@ def _watch(how: Bets, core: Core, x: Rows, y: Rows) -> Core:
     detector = core.detector
     core, ends, factors = _bet(how.design, core, x, y)
     level, kind = math.log(how.alarm.run_length), how.alarm.detector
-    before = len(detector.alarms)
     found, _ = follow(detector, ends, factors, level, kind, how.alarm.on_alarm)
-    new = found.alarms[before:] if len(found.alarms) > before else found.alarms[:0]
+    # By row: the oldest alarms are forgotten, so how many there are says nothing.
+    new = found.alarms[found.alarms > detector.last]
     ended = how.alarm.on_alarm == "stop" and len(found.alarms) > 0
     used = int(found.alarms[-1]) if ended else core.used + len(x)
     if core.guard_x is not None and core.guard_y is not None:
@@ -212,13 +212,14 @@ def _watch(how: Bets, core: Core, x: Rows, y: Rows) -> Core:
             paths.append((looked[0], np.concatenate([[standing.log_m], path])))
         heights = [p[np.searchsorted(e, new, "right")] for e, p in paths]
         doubt = (np.array(heights) >= level / 2).all(axis=0)
+        doubtful = np.concatenate([core.doubtful, new[doubt]])
         core = replace(
             core,
             guard_x=seen_x[0],
             guard_y=seen_y[0],
             detector_x=after[0],
             detector_y=after[1],
-            doubtful=np.concatenate([core.doubtful, new[doubt]])[-MOST_ALARMS:],
+            doubtful=doubtful[np.isin(doubtful, found.alarms)],
         )
     verdict = "" if not ended else "unsound" if len(core.doubtful) else "rejected"
     return replace(core, detector=found, verdict=verdict, row=used if ended else 0, used=used)
