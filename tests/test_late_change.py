@@ -127,7 +127,7 @@ def test_level_of_long_streams(law, m):
 
 def test_days_from_cron(tmp_path):
     """Four good days of 300 rows, then days moved by 5 sd: found on the first of them."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     reference = written(tmp_path / "ref.csv", rng.normal(size=(500, 2)))
     codes = []
     for day in range(6):

@@ -160,10 +160,10 @@ class State:
 def init(params: Params, columns: Columns, reference: Iterable[Sample]) -> State:
     """Return the state before the first row of the stream."""
     rows, digest = _read(params, columns, reference)
-    design = design_of(params, rows.marks.shape[1])
+    design = design_of(params, rows.marks.shape[1], digest)
     opened = course.opening(params, design.experts, rows)
     core = Core(**opened, reference_rows=len(rows), reference_digest=digest)
-    scores = _scores(params, rows)
+    scores = _scores(params, rows, digest)
     if params.mode == "blocks" and len(rows) > two_samples.WARM_UP:
         core = replace(core, blocks=two_samples.begin(design, rows))
     if scores is not None:
@@ -196,7 +196,7 @@ def attach(state: State, reference: Iterable[Sample]) -> State:
             "that the stream was begun with. Give that reference, with its rows in their order, or "
             "begin a new --state file"
         )
-    return replace(state, reference=rows, scores=_scores(state.params, rows))
+    return replace(state, reference=rows, scores=_scores(state.params, rows, digest))
 
 
 def step(state: State, chunk: Sample) -> State:
@@ -242,7 +242,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         The reference, and the stream in order of time.
     params : Params
     rng : numpy.random.Generator
-        Not used: everything random comes from `params.seed` and the number of a row or block.
+        Not used: everything random comes from `params.seed`, the reference and the number of a row
+        or block.
     work : Work
 
     Returns
@@ -325,7 +326,7 @@ def result(state: State) -> Result:
 def _advance(state: State, core: Core, rows: Rows) -> Core:
     params, reference = state.params, state.reference
     assert reference is not None
-    design = design_of(params, rows.marks.shape[1])
+    design = design_of(params, rows.marks.shape[1], core.reference_digest)
     if core.blocks is not None:
         some, ends, factors = two_samples.step(design, core.blocks, rows, reference)
         core = replace(core, blocks=some)
@@ -346,24 +347,35 @@ def _read(params: Params, columns: Columns, reference: Iterable[Sample]) -> tupl
     empty = rows_of(columns.sample(), columns, columns.names)
     values = np.concatenate([empty.values, *(p.values for p in parts)])
     marks = np.concatenate([empty.marks, *(p.marks for p in parts)])
-    return shuffled(Rows(values, marks), params.seed), digest.hexdigest()
+    found = digest.hexdigest()
+    return shuffled(Rows(values, marks), _seed(params, found)), found
 
 
-def _scores(params: Params, reference: Rows) -> Scores | None:
+def _seed(params: Params, digest: str) -> int:
+    """The seed of a stream: of the option and of the reference.
+
+    By the option alone all streams of a user would share their random numbers, and false alarms
+    of one would go with those of the others. 40 bits, so that products with it fit in 64.
+    """
+    return int(hashlib.sha256(f"{params.seed} {digest}".encode()).hexdigest()[:10], 16)
+
+
+def _scores(params: Params, reference: Rows, digest: str) -> Scores | None:
     """What the reference fixes for conformal p-values; None without them."""
     if params.mode != "conformal" or len(reference) < conformal.LEAST_REFERENCE:
         return None
-    return conformal.learn(design_of(params, reference.marks.shape[1]), reference)
+    return conformal.learn(design_of(params, reference.marks.shape[1], digest), reference)
 
 
-def design_of(params: Params, marks: int) -> blocks.Design:
+def design_of(params: Params, marks: int, digest: str = "") -> blocks.Design:
+    """The design of the bets; without the digest of a reference, for its sizes only."""
     return blocks.Design(
         size=params.block,
         half_lives=HALF_LIVES,
         kernel=params.kernel,
         scale=params.scale,
         bandwidths=(one_bandwidth(params.bandwidth, "--bandwidth"), None),
-        seed=params.seed,
+        seed=_seed(params, digest),
         marks=marks,
     )
 
