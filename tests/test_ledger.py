@@ -327,3 +327,27 @@ def test_runs_that_are_killed_come_to_the_same_end():
     words = [sys.executable, str(kills), "--kills", "12", "--terms", "6"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=3000)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: header.update(reading=5),
+        lambda header: header.update(reading="csv"),
+        lambda header: header["columns"].update(numeric=1.5),
+        lambda header: header["columns"].update(all=None),
+        lambda header: header["core"]["wealth"].update(log_e=1e301, largest=1e301),
+    ],
+)
+def test_headers_of_other_kinds_are_refused_or_harmless(change, batches, tmp_path):  # noqa: F811
+    state = tmp_path / "s.kst"
+    answer(batches[0], "--state", state)
+    header, arrays = load(state, "state", (state_file.VERSION,))
+    version, kind = header.pop("version"), header.pop("kstest")
+    change(header)
+    save(state, kind, version, header, arrays)
+    before = state.read_bytes()
+    code, message = run(batches[1], "--state", state)
+    assert code in (0, 1, 2, 3)
+    assert code != 2 or state.read_bytes() == before
+    assert "internal error" not in message

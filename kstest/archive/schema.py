@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import numpy as np
 
@@ -194,6 +194,8 @@ def typed(kind: type[T], given: Mapping[str, Any]) -> T:
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
     for name, value in values.items():
         hint = hints.get(name)
+        if get_origin(hint) is tuple and not isinstance(value, tuple):
+            raise TypeError(f"{name} is {value!r:.40}")
         kinds = (int, float) if hint is float else (hint,)
         if hint in (str, bool, int, float) and type(value) not in kinds:
             raise TypeError(f"{name} is {value!r:.40}")

@@ -18,6 +18,8 @@ from .layout import Layout
 from .settings import Params
 
 MOST = 1e300
+# Of what is squared and multiplied a few times.
+MODEST = 1e60
 # Options of a calibration that a check looks at.
 USED = {"count", "statistic", "fit", "aggregate", "draw", "tolerance", "cut", "seed"}
 _SIZE, _WIDTH = Number(1), real(1e-300, MOST)
@@ -89,7 +91,9 @@ def _rules_of_sizes(sizes: int, widths: int, runs: bool) -> dict[str, Numbers]:
             f"toys_{g}": Numbers((widths, f"B{g}"), "f8", -MOST, MOST),
             f"toy_tails_{g}": Numbers((widths, f"B{g}"), "f8", -MOST, 1e-9),
         }
-        found |= {f"law_{g}_{k}": Numbers((2, f"l{g}_{k}")) for k in range(widths)}
+        found |= {
+            f"law_{g}_{k}": Numbers((2, f"l{g}_{k}"), "f8", -MODEST, MODEST) for k in range(widths)
+        }
         if runs:
             found[f"runs_{g}"] = Numbers((f"B{g}",), "i8", 0, below=f"B{g}")
     return found

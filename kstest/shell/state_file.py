@@ -70,7 +70,12 @@ def write(path: str, saved: Saved) -> None:
     }
     named = {f"core.{name}": array for name, array in arrays.items()}
     named |= {f"ledger.{name}": array for name, array in more.items()}
-    save(path, KIND, VERSION, header, named)
+    try:
+        save(path, KIND, VERSION, header, named)
+    except ValueError as error:  # infinite: only a file made by hand leads there
+        raise DataError(
+            f"{path}: holds numbers that no stream leads to ({error}); begin a new one"
+        ) from error
 
 
 def read(path: str) -> Saved:
@@ -89,7 +94,10 @@ def read(path: str) -> Saved:
         core = core_of(header["method"], params, columns, header["core"], _named(arrays, "core."))
         state = module.restore(params, columns, core, header)
         ledger = _ledger(header["ledger"], _named(arrays, "ledger."))
-        return Saved(header["method"], header["params"], header["reading"], state, ledger)
+        reading = header["reading"]
+        if not isinstance(reading, dict):
+            raise TypeError(f"reading is {reading!r:.40}")
+        return Saved(header["method"], header["params"], reading, state, ledger)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: is a state, but not of this kstest ({error}); begin a new one"
