@@ -150,9 +150,8 @@ def test_a_constant_block_alone_with_another_is_no_verdict(more, rng):
 def test_huge_values_do_not_overflow(rng):
     x = np.r_[rng.normal(size=99), 1e300]
     y = np.r_[rng.normal(size=99), -1e308]
-    # At the median distance of the others both are constants: neither pairing differs.
-    found = kstest.hsic(x, y)
-    assert found.verdict == "no verdict" or 0 < found.p_value <= 1
+    # In units of the farthest row all others are equal: no pairing differs from another.
+    assert kstest.hsic(x, y).verdict == "no verdict"
 
 
 @pytest.mark.parametrize(
