@@ -1,6 +1,7 @@
 """Streams that were good for long: rows until a change is found, and levels. Cells run apart.
 
     python3 -m benchmarks.late_change delay --test smmd --change 1 3 8 x2 --row 0 5000 --streams 60
+    python3 -m benchmarks.late_change delay --change all0.5 --row 128000 --streams 20 --cap 640
     python3 -m benchmarks.late_change level --test smmd --law cauchy constant --streams 500
     python3 -m benchmarks.late_change level --test smmd --reference sorted --mode blocks
     python3 -m benchmarks.late_change runs --test smmd --run-length 500 --streams 200
@@ -36,9 +37,11 @@ ORDERS = {
 
 
 def change(rows, kind):
-    """The first column moved by so many sd, `xF`: both scaled by F, `corr`: correlation 0.9."""
+    """The first column moved by so many sd, `allS`: both, `xF`: scaled by F, `corr`: correlated."""
     if kind.startswith("x"):
         return rows * float(kind[1:])
+    if kind.startswith("all"):
+        return rows + float(kind[3:])
     out = rows.copy()
     if kind == "corr":
         out[:, 1] = 0.9 * out[:, 0] + np.sqrt(1 - 0.81) * out[:, 1]
