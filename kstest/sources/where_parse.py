@@ -31,7 +31,7 @@ from kstest.sources.where_tree import (
     Null,
     Truth,
 )
-from kstest.sources.wording import one_line, shown
+from kstest.wording import one_line, shown
 
 LONGEST = 4000  # characters
 DEEPEST = 50  # nodes inside nodes
