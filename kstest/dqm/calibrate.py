@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..diagnostics.dependence import serial_dependence
 from ..engine import Work, single_blas
 from ..errors import DataError
 from ..likelihood_ratio import (
@@ -24,12 +25,11 @@ from ..likelihood_ratio import (
 )
 from ..likelihood_ratio.features import cover
 from ..likelihood_ratio.finite_pool import stretch_of, stretched
-from ..methods.common import serial_dependence
 from ..result import Notice, plain
 from ..run import origin
 from ..sample import Sample
 from ..sources import ReadOptions
-from ..sources.wording import shown
+from ..wording import shown
 from .calibration import ANALYTIC_ROWS, Calibration
 from .good_events import POOL_BATCHES, put_aside, require_rows, run_names, runs_of
 from .layout import layout

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sources.spellings import AS_TEXT, PLAIN, Found, named_spelling
-from kstest.sources.wording import listed, option_value, shown
+from kstest.wording import listed, option_value, shown
 
 # A text column with more categories than this, and than half of its rows, is an identifier,
 MOST_LEVELS = 1000

@@ -11,7 +11,7 @@ from kstest.errors import DataError
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
 from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
-from kstest.sources.wording import option_value, shown
+from kstest.wording import option_value, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

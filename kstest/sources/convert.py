@@ -16,17 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.sources.levels import coded, level_text
-from kstest.sources.table import (
-    BOOLEAN,
-    DATE,
-    DURATION,
-    EMPTY,
-    NUMBER,
-    TEXT,
-    TIME,
-    Block,
-    Coded,
-)
+from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Block, Coded
+from kstest.wording import DATE, DURATION, TIME
 
 BLOCK_ROWS = 1 << 16
 _EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64

@@ -9,7 +9,7 @@ from kstest.errors import DataError
 from kstest.sources.csv_header import Header
 from kstest.sources.csv_types import DECIMAL_COMMA, Types
 from kstest.sources.spellings import spelling
-from kstest.sources.wording import one_line, option_value, shown
+from kstest.wording import one_line, option_value, shown
 
 _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL

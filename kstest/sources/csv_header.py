@@ -18,7 +18,7 @@ from kstest.sources.dialect import Dialect
 from kstest.sources.recode import check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique, told_apart
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER = 64 << 20

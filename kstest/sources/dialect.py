@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kstest.columns import parse_items
 from kstest.errors import UsageError
-from kstest.sources.columns import parse_items
 from kstest.sources.options import ReadOptions
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from kstest.sources.growing import Waiting
 from kstest.sources.recode import Transcoded, Uncommented, require_names
 from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
 from kstest.sources.table import Table
-from kstest.sources.wording import label, shown
+from kstest.wording import label, shown
 
 _PEEK = 1 << 14
 _TITLES = {"csv": "CSV", "parquet": "Parquet", "arrow": "Arrow IPC"}

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.diagnostics.tracks import Track, counting
+from kstest.diagnostics.tracks import notices as track_notices
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sample import Sample
@@ -24,9 +26,7 @@ from kstest.sources.notices import nothing_left
 from kstest.sources.plan import Plan
 from kstest.sources.rows import Chunk, Part
 from kstest.sources.table import BOOLEAN, NUMBER
-from kstest.sources.tracks import Track, counting
-from kstest.sources.tracks import notices as track_notices
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 MANY_LEVELS = 1 << 20  # from here on it is asked while reading, too
 

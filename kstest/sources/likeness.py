@@ -11,7 +11,7 @@ from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sources.categories import Words
 from kstest.sources.levels import by_value
-from kstest.sources.wording import listed, option_value, shown
+from kstest.wording import listed, option_value, shown
 
 _TRUTH = (
     frozenset({"true", "false"}),

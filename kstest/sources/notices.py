@@ -9,7 +9,7 @@ from kstest.params import option_name
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.rows import Part
-from kstest.sources.wording import LISTED_NAMES, listed, option_value, shown
+from kstest.wording import LISTED_NAMES, listed, option_value, shown
 
 NOTABLE_SHARE = 0.05  # of the rows of a side, dropped
 LISTED_FILES = 5

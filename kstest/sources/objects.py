@@ -16,18 +16,8 @@ from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact
 from kstest.sources.levels import coded, level_text
 from kstest.sources.stream import converting
-from kstest.sources.table import (
-    BOOLEAN,
-    DATE,
-    DURATION,
-    NUMBER,
-    Block,
-    Coded,
-    Table,
-    Wanted,
-    require_unique,
-)
-from kstest.sources.wording import one_line, shown
+from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
+from kstest.wording import DATE, DURATION, one_line, shown
 
 PATH = "<array>"
 _KINDS = {"b": BOOLEAN, "M": DATE, "m": DURATION}

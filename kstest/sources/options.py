@@ -13,7 +13,7 @@ from typing import Any
 from kstest.errors import UsageError
 from kstest.params import option, option_name
 from kstest.sources.pivot import Pivot
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 FORMATS = ("csv", "parquet", "arrow")
 MISSING = ("error", "drop", "indicator")

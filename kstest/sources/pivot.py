@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from kstest.columns import parse_items, resolve
 from kstest.errors import DataError, UsageError
-from kstest.sources.columns import parse_items, resolve
 from kstest.sources.levels import by_value
 from kstest.sources.pivot_rows import Cells, Source, gathered
 from kstest.sources.table import NUMBER, TEXT, Block, Table, Wanted, require_unique
-from kstest.sources.wording import listed, nearest, shown
+from kstest.wording import listed, nearest, shown
 
 HITS = "hits"
 MOST_HITS = 1000

@@ -19,7 +19,7 @@ from kstest.sources.split import conditions
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from kstest.sources.where import bind
 from kstest.sources.where_tree import Condition
-from kstest.sources.wording import option_value, shown
+from kstest.wording import option_value, shown
 
 
 @dataclass(frozen=True)

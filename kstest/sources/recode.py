@@ -8,7 +8,7 @@ import re
 from kstest.errors import DataError
 from kstest.sources.spellings import PLAIN
 from kstest.sources.stream import CHUNK_BYTES, Readable
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 
 class Transcoded:

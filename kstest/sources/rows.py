@@ -13,7 +13,7 @@ from kstest.sample import Input
 from kstest.sources.levels import Levels
 from kstest.sources.plan import Plan
 from kstest.sources.table import Block, Table
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 # Counts up to this are whole in double precision, and so are their sums.
 MOST_ENTRIES = 1e15

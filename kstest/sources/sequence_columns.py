@@ -21,7 +21,7 @@ from kstest.sources.options import ReadOptions
 from kstest.sources.sequence_text import tokenised
 from kstest.sources.stream import Opened, converting, seekable
 from kstest.sources.symbols import Block, Symbols
-from kstest.sources.wording import listed, shown
+from kstest.wording import listed, shown
 
 _LISTS = ("list", "large_list")
 _TEXTS = ("string", "large_string", "dictionary")

@@ -8,7 +8,7 @@ from typing import Any
 
 from kstest.errors import UsageError
 from kstest.params import option, option_name
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 TOKENS = ("characters", "words", "integers")
 FORMATS = ("lines", "json", "csv", "parquet", "arrow")

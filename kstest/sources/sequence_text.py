@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.symbols import Block, Symbols
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _BOM = b"\xef\xbb\xbf"

@@ -28,7 +28,7 @@ from kstest.sources.sequence_options import SequenceOptions
 from kstest.sources.sequence_text import blocks_of_lines, token, tokenised
 from kstest.sources.stream import Opened, expand, open_path
 from kstest.sources.symbols import Block, Symbols
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 NAME = "sequence"
 

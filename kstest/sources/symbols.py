@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sample import Sequences
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 Codes = NDArray[np.int32]
 Counts = NDArray[np.int64]

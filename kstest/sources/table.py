@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources.wording import listed
+from kstest.wording import listed
 
-# What a column holds. Numbers and booleans are tested as they are, times in seconds, texts as
-# categories; a column of kind EMPTY shows no value at first and agrees with every other kind.
+# What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
+# they are, times in seconds, texts as categories; a column of kind EMPTY shows no value at first
+# and agrees with every other kind.
 NUMBER = "numbers"
 BOOLEAN = "true/false"
-DATE = "dates"
-TIME = "times of day"
-DURATION = "durations"
 TEXT = "text"
 EMPTY = "no values"
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.diagnostics.tracks import Track
+from kstest.diagnostics.tracks import notices as track_notices
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.join import notes_on
 from kstest.sources.levels import Levels
 from kstest.sources.plan import Plan
 from kstest.sources.table import Coded
-from kstest.sources.tracks import Track
-from kstest.sources.tracks import notices as track_notices
 
 # Cells of a column after which it is asked whether they are categories, and again at the end. In
 # 200 of 500 equally frequent categories 165 differ.

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources import where_tree as tree
-from kstest.sources.table import BOOLEAN, DATE, EMPTY, NUMBER, TEXT, TIME, Coded
-from kstest.sources.wording import shown
+from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Coded
+from kstest.wording import DATE, TIME, shown
 
 Mask = NDArray[np.bool_]
 # float64 with NaN for missing, texts with codes, or an Arrow array.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from kstest.errors import UsageError
-from kstest.sources.wording import LISTED_NAMES, listed, nearest, shown
+from kstest.wording import LISTED_NAMES, listed, nearest, shown
 
 # A quote means something at the start of an item only, so that it's stays a name.
 _ITEM = re.compile(
