@@ -8,11 +8,11 @@ from scipy.signal import lfilter
 from scipy.stats import binom
 
 import kstest
+from kstest.diagnostics.drift import drifting
 from kstest.engine import Work
 from kstest.errors import UsageError
 from kstest.methods.dependence import delays
 from kstest.methods.dependence.column_blocks import Block
-from kstest.methods.dependence.drift import drifting
 
 
 def memory(rng, n, phi):

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ...diagnostics.dependence import centred
+from ...diagnostics.drift import drifting
 from ...engine import Work
 from ...nulls import holm_adjusted
 from ...result import Notice, Result, Verdict, unvarying
 from ...sample import Sample
-from ..common import centred
 from .column_blocks import Block
 from .delays import LEAST_WINDOWS, Delay, Lags, delay, spectra
-from .drift import drifting
 from .kinds import describe
 
 _ALONE = {

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common import autocorrelations, memory, with_sizes
+from .dependence import autocorrelations, memory, with_sizes
 
 Array = NDArray[np.float64]
 
