@@ -156,7 +156,7 @@ def test_columns_by_any_name_and_texts_with_anything_in_them():
         ("i == ...", ["is not accepted"]),
         ("(i == 1) == 1", ["join comparisons"]),
         ("i if ok else f", ["cannot be read"]),
-        ("i == 1\0", ["cannot be read"]),
+        ("i == 1\0", ["not accepted", "character 7"]),
         ("s == '\\x'", ["cannot be read"]),
         ("(" * 150 + "i == 1" + ")" * 150, []),
         ("(" * 1900 + "i == 1" + ")" * 1900, ["cannot be read"]),
