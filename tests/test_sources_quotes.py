@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError
-from kstest.sources import ReadOptions, csv_table, read_samples
+from kstest.sources import ReadOptions, csv_read, read_samples
 from kstest.sources.csv_quotes import Quotes
 
 
@@ -20,9 +20,9 @@ from kstest.sources.csv_quotes import Quotes
 def read(tmp_path, request, monkeypatch):
     if request.param == "small blocks":
         for name in ("PEEK_BYTES", "BLOCK_BYTES"):
-            monkeypatch.setattr(csv_table, name, 64)
+            monkeypatch.setattr(csv_read, name, 64)
         # Longer than any cell here: else two errors race for the longest.
-        monkeypatch.setattr(csv_table, "QUOTED_BYTES", 1 << 17)
+        monkeypatch.setattr(csv_read, "QUOTED_BYTES", 1 << 17)
 
     def run(text, **options):
         (tmp_path / "f.csv").write_text(text)

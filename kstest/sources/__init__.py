@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
 
+from kstest.columns import Pivot
 from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
@@ -40,9 +41,8 @@ from kstest.sources.dialect import dialect
 from kstest.sources.feeds import Feed, common_notices, open_feeds
 from kstest.sources.formats import open_table
 from kstest.sources.growing import Rewritten, Waiting
-from kstest.sources.joined import join_objects
 from kstest.sources.nulls import Nulls
-from kstest.sources.objects import open_object
+from kstest.sources.objects import join_objects, open_object
 from kstest.sources.options import (
     FILES_ONLY,
     OPTIONS,
@@ -51,7 +51,7 @@ from kstest.sources.options import (
     given_options,
     read_options,
 )
-from kstest.sources.pivot import Pivot, pivot_of, pivoted
+from kstest.sources.pivot import pivot_of, pivoted
 from kstest.sources.sequence_options import (
     SEQUENCE_FILES_ONLY,
     SEQUENCE_OPTIONS,

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from kstest.errors import DataError
-from kstest.sources.dialect import Dialect
-from kstest.sources.recode import check_decimal
+from kstest.sources.dialect import Dialect, check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique, told_apart
 from kstest.wording import shown

@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from kstest.errors import DataError, UsageError
-from kstest.sources.dialect import Dialect
+from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
 from kstest.sources.growing import Waiting
-from kstest.sources.recode import Transcoded, Uncommented, require_names
 from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
 from kstest.sources.table import Table
 from kstest.wording import label, shown
@@ -117,7 +116,7 @@ def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
         from kstest.sources.columnar import open_arrow_stream
 
         return open_arrow_stream(opened)
-    from kstest.sources.csv_table import open_csv
+    from kstest.sources.csv_read import open_csv
 
     _require_no_json(opened)
     return open_csv(opened, how)

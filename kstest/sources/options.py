@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from kstest.columns import Pivot
 from kstest.errors import UsageError
 from kstest.params import option, option_name
-from kstest.sources.pivot import Pivot
 from kstest.wording import shown
 
 FORMATS = ("csv", "parquet", "arrow")

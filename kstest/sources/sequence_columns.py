@@ -18,9 +18,8 @@ from kstest.sources.convert import base_name, to_coded
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import open_table
 from kstest.sources.options import ReadOptions
-from kstest.sources.sequence_text import tokenised
+from kstest.sources.sequence_text import Block, Symbols, tokenised
 from kstest.sources.stream import Opened, converting, seekable
-from kstest.sources.symbols import Block, Symbols
 from kstest.wording import listed, shown
 
 _LISTS = ("list", "large_list")

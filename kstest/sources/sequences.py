@@ -25,9 +25,8 @@ from kstest.sources.formats import content_kind, text_stream
 from kstest.sources.objects import PATH
 from kstest.sources.options import ReadOptions
 from kstest.sources.sequence_options import SequenceOptions
-from kstest.sources.sequence_text import blocks_of_lines, token, tokenised
+from kstest.sources.sequence_text import Block, Symbols, blocks_of_lines, token, tokenised
 from kstest.sources.stream import Opened, expand, open_path
-from kstest.sources.symbols import Block, Symbols
 from kstest.wording import shown
 
 NAME = "sequence"
