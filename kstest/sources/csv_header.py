@@ -1,6 +1,6 @@
 """The first line of a CSV: delimiter, names and where the rows begin.
 
-The rows themselves are parsed by pyarrow (`csv_table`).
+The rows themselves are parsed by pyarrow (`csv_read`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from kstest.result import Notice
 from kstest.sample import Input, Sample
 from kstest.sources.collect import open_firsts
 from kstest.sources.convert import Levels
-from kstest.sources.join import join, notes_on
+from kstest.sources.join import join, notes_on, words_of
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import refuse_missing
 from kstest.sources.nulls import Nulls
@@ -235,6 +235,6 @@ class Watch:
                 if some[j].any()
             }
             if counts:
-                words = self.plan.words(name, self.label, self._levels[j].texts, counts)
+                words = words_of(self.plan, name, self.label, self._levels[j].texts, counts)
                 found += notes_on(self.plan, words)
         return (*found, *track_notices(self.plan.columns, self.plan.kinds, self.tracks))

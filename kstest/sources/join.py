@@ -84,7 +84,7 @@ def look_at_columns(
     for j, name in enumerate(plan.categorical):
         counts = _counts(j, chunks, plan, len(levels[j]))
         try:
-            found += notes_on(plan, plan.words(name, label, levels[j].texts, counts))
+            found += notes_on(plan, words_of(plan, name, label, levels[j].texts, counts))
         except Identifier as error:
             errors.append(error)
     if errors:
@@ -92,6 +92,14 @@ def look_at_columns(
     # The bins of a histogram are a grid, and the same on both sides.
     apart = () if plan.counted else track_notices(plan.columns, plan.kinds, tracks)
     return (*found, *apart)
+
+
+def words_of(
+    plan: Plan, name: str, label: str, words: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
+) -> Words:
+    """What was found in a text column, of which `label` is the first file."""
+    alone = plan.first.delimited and len(plan.first.names) == 1
+    return Words(name, label, words, counts, alone, plan.decimal)
 
 
 def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:

@@ -5,13 +5,9 @@ Made by `planning`; everything after it asks the plan and no option.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kstest.sources.categories import Words
 from kstest.sources.table import Table, Wanted
 from kstest.sources.where_tree import Condition
 
@@ -83,13 +79,6 @@ class Plan:
         weights = () if self.weights is None else (self.numbers[self.weights],)
         group = () if self.group is None else (self.texts[self.group],)
         return (*self.names, *weights, *group)
-
-    def words(
-        self, name: str, label: str, words: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
-    ) -> Words:
-        """What was found in a text column, of which `label` is the first file."""
-        alone = self.first.delimited and len(self.first.names) == 1
-        return Words(name, label, words, counts, alone, self.decimal)
 
     def wanted(self, table: Table) -> Wanted:
         """Find the columns in a table."""
