@@ -67,6 +67,30 @@ def test_ten_thousand_lines_in_one_cell_are_implausible(read):
         read(f'x,c\n1,"{lines}"\n', columns="x")
 
 
+@pytest.mark.parametrize(
+    ("columns", "inner", "refused"),
+    [
+        (2, 9, False),  # nine lines with one comma each may be a text
+        (2, 10, True),
+        (3, 4, False),
+        (3, 5, True),
+        (6, 2, True),
+        (11, 1, False),  # a single line is a text, however many commas it has
+    ],
+)
+def test_how_many_lines_like_rows_make_a_swallowed_table(columns, inner, refused):
+    """Ten delimiters where rows have them, in two lines at least."""
+    line = "a" + ",b" * (columns - 1) + "\n"
+    data = f'"open\n{line * inner}close"\n'.encode()
+    quotes = Quotes("f", ",", columns, 1)
+    if refused:
+        with pytest.raises(DataError, match="look like rows"):
+            quotes.watch(data)
+    else:
+        quotes.watch(data)
+        quotes.end()
+
+
 TEXT = st.text('",\nab', max_size=40)
 
 
