@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.sources import (
     ReadOptions,
-    csv_table,
+    csv_read,
     read_options,
     read_samples,
     samples_from_objects,
@@ -337,8 +337,8 @@ def test_blocks_do_not_matter(tmp_path, monkeypatch, rng):
     options = read_options(("reference", "sample"), given)
     whole = read_samples(sides, options)[0]
     for name in ("PEEK_BYTES", "BLOCK_BYTES"):
-        monkeypatch.setattr(csv_table, name, 50)
-    monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
+        monkeypatch.setattr(csv_read, name, 50)
+    monkeypatch.setattr(csv_read, "BLOCK_ROWS", 1)
     for one, other, side in zip(whole, read_samples(sides, options)[0], (True, False), strict=True):
         kept = frame[((frame.x <= 4) == side) & (frame.x > 2) & frame.c.notna()]
         for sample in (one, other):
