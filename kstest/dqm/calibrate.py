@@ -13,7 +13,7 @@ import numpy as np
 from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
 from ..diagnostics.overlap import require_disjoint
-from ..engine import Work, single_blas
+from ..engine import Work, single_blas, stage
 from ..errors import DataError
 from ..likelihood_ratio import (
     Pool,
@@ -111,7 +111,7 @@ def calibrate(
     for g, (size, ridge) in enumerate(zip(counts, ridges, strict=True)):
         poisson = params.count == "poisson"
         drawn, of_run = draw_indices(good, params.draw, size, params.toys, poisson, others[0])
-        share = Work(work.threads, _share(work, g, len(counts)), work.notify)
+        share = stage(work, g / len(counts), (g + 1) / len(counts))
         t = toy_statistics(side, good, drawn, float(size) if poisson else None, ridge,
                            params.statistic, params.fit == "converged", share)  # fmt: skip
         toys.append(stretched(t, stretches[g]))
@@ -199,7 +199,3 @@ def _series(pool: Sample, params: Params) -> tuple[Notice, ...]:
     if params.draw == "consecutive":
         return ()
     return serial_dependence((pool,), "--draw consecutive")
-
-
-def _share(work: Work, part: int, parts: int) -> Any:
-    return lambda share: work.progress((part + share) / parts)

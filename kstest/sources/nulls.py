@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kstest.columns import parse_items
 from kstest.result import Notice
-from kstest.sources.levels import by_value
+from kstest.sources.convert import by_value
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import EMPTY, NUMBER, Block, Coded, Table, Wanted
 from kstest.wording import listed

@@ -13,9 +13,9 @@ from typing import Any
 from kstest.columns import Pivot
 from kstest.errors import UsageError
 from kstest.params import DIALECT, option, option_name
+from kstest.sources import formats
 from kstest.wording import shown
 
-FORMATS = ("csv", "parquet", "arrow")
 MISSING = ("error", "drop", "indicator")
 
 
@@ -85,7 +85,7 @@ class ReadOptions:
     input_format: str | None = option(
         None,
         "Format of the files. Default: by content.",
-        choices=FORMATS,
+        choices=formats.names(),
     )
     delimiter: str | None = option(
         None,

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from kstest.columns import Pivot, parse_items, resolve
 from kstest.errors import DataError, UsageError
-from kstest.sources.levels import by_value
+from kstest.sources.convert import by_value
 from kstest.sources.pivot_rows import Cells, Source, gathered
 from kstest.sources.table import NUMBER, TEXT, Block, Table, Wanted, require_unique
 from kstest.wording import listed, nearest, shown

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources.levels import concatenated
+from kstest.sources.convert import concatenated
 from kstest.sources.table import Block, Coded, Wanted
 from kstest.wording import shown
 

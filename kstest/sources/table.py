@@ -1,6 +1,6 @@
 """Table: an opened file, stream or object whose column names are known and whose rows are not.
 
-The readers (`csv_table`, `columnar`, `objects`) build it, `collect` reads it.
+The readers (`csv_read`, `columnar`, `objects`) build it, `collect` reads it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Block:
     def take(self, rows: NDArray[np.int64]) -> Block:
         """Keep some rows, by position."""
         texts = tuple(Coded(text.codes[rows], text.levels) for text in self.texts)
-        return Block(self.values[rows], self.rounded, texts)
+        return Block(self.values.T[:, rows].T, self.rounded, texts)  # still column by column
 
 
 @dataclass(frozen=True)
