@@ -15,14 +15,20 @@ from .errors import UsageError
 
 
 def option(
-    default: Any, help: str, choices: Sequence[str] = (), metavar: str = "", hidden: bool = False
+    default: Any,
+    help: str,
+    choices: Sequence[str] = (),
+    metavar: str = "",
+    hidden: bool = False,
+    refused: Mapping[str, str] | None = None,
 ) -> Any:
     """Declare a field of a Params class: default, one sentence of help, accepted words.
 
-    A `hidden` one is not in the help: it is there to be refused with a reason.
+    `refused` are words that other tests accept, and why this one does not. A `hidden` field is not
+    in the help: it is there to be refused with a reason.
     """
     about = {"help": help, "choices": choices, "metavar": metavar, "hidden": hidden}
-    return field(default=default, metadata=about)
+    return field(default=default, metadata={**about, "refused": refused or {}})
 
 
 def alpha() -> Any:
@@ -118,7 +124,10 @@ def check_choices(params: Any) -> None:
     for f in fields(params):
         value, choices = getattr(params, f.name), f.metadata.get("choices")
         if choices and value not in choices:
-            raise UsageError(f"{option_name(f.name)} {value!r}: choose from {', '.join(choices)}")
+            why = f.metadata.get("refused", {}).get(value) if isinstance(value, str) else None
+            why = f"{why}; " if why else ""
+            choose = f"{why}choose from {', '.join(choices)}"
+            raise UsageError(f"{option_name(f.name)} {value!r}: {choose}")
     if params.seed is None:
         object.__setattr__(params, "seed", _fresh_seed())
     whole = isinstance(params.seed, Integral) and not isinstance(params.seed, bool)

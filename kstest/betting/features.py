@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import KERNELS
 from . import leaves
 from .rows import Rows
 
 Array = NDArray[np.float64]
 
-KERNELS = ("gaussian", "laplace")
 # Bandwidths, each half of the one before, the first twice the median distance.
 RUNGS = 4
 WIDEST = 2.0
@@ -81,7 +81,7 @@ def median_distance(z: Array, kernel: str) -> float:
     if not z.shape[1]:
         return 1.0
     difference = z[:, None] - z[None]
-    power = 1 if kernel == "laplace" else 2
+    power = 1 if KERNELS[kernel].geometry == "cityblock" else 2
     d = (np.abs(difference) ** power).sum(-1)[np.triu_indices(len(z), 1)]
     middle = float(np.median(d)) or float(d.mean()) or 1.0
     return middle if power == 1 else math.sqrt(middle)
@@ -91,11 +91,9 @@ def frequencies(seed: int, columns: int, count: int, kernel: str) -> Array:
     """Frequencies of the kernel with bandwidth 1, shape (columns, count)."""
     u = np.empty(2 * columns * count)
     leaves.uniforms(np.uint64(seed), u)
-    if kernel == "laplace":  # the spectral law is Cauchy's
-        w = np.tan(np.pi * (u[::2] - 0.5))
-    else:  # normal, by Box and Muller
-        w = np.sqrt(-2 * np.log(u[::2])) * np.cos(2 * np.pi * u[1::2])
-    return w.reshape(columns, count)
+    spectrum = KERNELS[kernel].spectrum
+    assert spectrum is not None
+    return spectrum(u).reshape(columns, count)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from .jit import inline, leaf
+from ..jit import inline, leaf
 
 NEVER = -math.inf
 

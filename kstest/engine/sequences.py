@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import jit
 from ..targets import Hidden, LogRatio, Windows
-from . import jit
 from .sequence_functions import function_ratios
 from .sequence_near import Neighbourhood
 from .work import Work
@@ -36,7 +37,7 @@ STRIDE = 40_503
 BLOCK_EDITS = 1 << 21
 # Substitutions of pairs in one compiled call, so that progress moves and Ctrl-C is heard.
 PAIR_STEPS = 1e8
-LEAVES = "sequence_leaves.py"
+LEAVES = Path(__file__).with_name("sequence_leaves.py")
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,17 @@ def offered(name: str, module: Any) -> bool:
     return name not in needs or needs[name] in accepted
 
 
+class _Choice(click.Choice[str]):
+    """Words of a test; those that only others accept go on to `Params`, which says why."""
+
+    def __init__(self, choices: Sequence[str], refused: Mapping[str, str]) -> None:
+        super().__init__(list(choices))
+        self.refused = refused
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in self.refused else super().convert(value, param, ctx)
+
+
 def option_of(f: Any) -> click.Option:
     """Return the option of a field made by `kstest.params.option`."""
     choices = f.metadata["choices"]
@@ -159,7 +170,7 @@ def option_of(f: Any) -> click.Option:
         return click.Option([option_name(f.name), f.name], is_flag=True, help=f.metadata["help"])
     several = isinstance(f.default, tuple)
     plain = str if f.default is None or several else type(f.default)
-    kind: Any = click.Choice(list(choices)) if choices else plain
+    kind: Any = _Choice(choices, f.metadata.get("refused", {})) if choices else plain
     metavar = f.metadata["metavar"] or None
     return click.Option(
         [option_name(f.name), f.name],
