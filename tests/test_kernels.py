@@ -12,6 +12,7 @@ import pytest
 from test_contract import NEEDED, samples_for
 
 import kstest
+from kstest.betting import payoffs
 from kstest.engine import Work, block_sums
 from kstest.errors import UsageError
 from kstest.kernels import KERNELS, NEEDS, Bank, missing, radial, serving
@@ -60,6 +61,20 @@ def test_the_command_says_so_too(capsys, tmp_path):
     (tmp_path / "a.csv").write_text("x\n1\n2\n")
     assert run(["ksd", str(tmp_path / "a.csv"), "--target", "normal", "--kernel", "laplace"]) == 2
     assert NEEDS["derivatives"] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kernel", payoffs.CODES)
+@pytest.mark.parametrize("payoff", payoffs.PAYOFFS)
+def test_pairs_take_every_kernel_that_skit_names(payoff, kernel, rng):
+    X, Y = rng.normal(size=(2, 60, 1))
+    options = {"mode": "pairs", "symmetric": "tanh", "payoff": payoff, "kernel": kernel}
+    assert 0 < kstest.skit(X, Y, **options).p_value <= 1
+
+
+def test_far_values_are_compressed_alike_in_compiled_loops():
+    from kstest.kernels import compiled, scaling
+
+    assert compiled.FAR == scaling.FAR
 
 
 @pytest.mark.parametrize("name", serving("derivatives"))

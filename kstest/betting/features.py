@@ -11,13 +11,12 @@ are made anew rather than kept.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import KERNELS
+from ..kernels import KERNELS, median_distance
 from . import leaves
 from .rows import Rows
 
@@ -72,19 +71,10 @@ def learn_scale(rows: Rows, how: str, kernel: str, bandwidth: float | None) -> S
             unit[c] = max(spread * top, 1e-300)
     if bandwidth is None:
         with np.errstate(over="ignore"):
-            bandwidth = median_distance(np.clip((v - centre) / unit, -FAR, FAR), kernel)
+            # The inner product of `payoffs` has no width, and one that nothing looks at.
+            geometry = KERNELS[kernel].geometry if kernel in KERNELS else "euclidean"
+            bandwidth = median_distance(np.clip((v - centre) / unit, -FAR, FAR), geometry)
     return Scale(centre, unit, bandwidth)
-
-
-def median_distance(z: Array, kernel: str) -> float:
-    """Median distance of different rows; where that is 0 their mean distance, or 1."""
-    if not z.shape[1]:
-        return 1.0
-    difference = z[:, None] - z[None]
-    power = 1 if KERNELS[kernel].geometry == "cityblock" else 2
-    d = (np.abs(difference) ** power).sum(-1)[np.triu_indices(len(z), 1)]
-    middle = float(np.median(d)) or float(d.mean()) or 1.0
-    return middle if power == 1 else math.sqrt(middle)
 
 
 def frequencies(seed: int, columns: int, count: int, kernel: str) -> Array:

@@ -10,7 +10,14 @@ kernel has refuses it by `lacking`. The room also holds what surrounds a kernel:
 Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
-from .bandwidths import Bank, choose, ladder, pair_distances, stein_bandwidths
+from .bandwidths import (
+    Bank,
+    choose,
+    ladder,
+    median_distance,
+    pair_distances,
+    stein_bandwidths,
+)
 from .radial import KERNELS, NEEDS, Kernel, lacking, missing, serving
 from .rows import MISMATCH, Rows
 from .scaling import SCALES, robust_spread, scale_columns
@@ -28,6 +35,7 @@ __all__ = [
     "choose",
     "lacking",
     "ladder",
+    "median_distance",
     "missing",
     "pair_distances",
     "robust_spread",
