@@ -18,12 +18,13 @@ import numpy as np
 
 from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
-from ..betting.features import KERNELS, RUNGS, WIDEST
+from ..betting.features import RUNGS, WIDEST
 from ..betting.rows import Rows, no_rows, row_bytes, rows_of, shuffled
 from ..betting.scores import Scores
 from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import DataError, UsageError
+from ..kernels import lacking, serving
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
@@ -88,7 +89,9 @@ class Params:
         choices=("conformal", "blocks"),
     )
     block: int = option(12, "With --mode blocks: rows of a block, of either side.")
-    kernel: str = option("gaussian", "Kernel.", choices=KERNELS)
+    kernel: str = option(
+        "gaussian", "Kernel.", choices=serving("spectrum"), refused=lacking("spectrum")
+    )
     bandwidth: str = option(
         "median",
         "The median distance of the first rows of the reference, or a number in units of the "

@@ -96,9 +96,9 @@ def contributions(points: SteinPoints, bank: Bank) -> tuple[Array, Array]:
     n = len(points)
     whole = slice(0, n)
     pairs = pair_numbers(points, whole, whole)
-    jet = bank.kernel.jet
-    assert jet is not None
-    phi, first, second = jet(pairs.r2, float(bank.factors[0]))
+    derivatives = bank.kernel.derivatives
+    assert derivatives is not None
+    phi, first, second = derivatives(pairs.r2, float(bank.factors[0]))
     for values in (phi, first, second):
         np.fill_diagonal(values, 0)
     X, S, pull, push = points.rows, points.scores, first.sum(axis=0), second.sum(axis=0)

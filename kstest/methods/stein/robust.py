@@ -72,9 +72,9 @@ def certified_bound(target: Target | None, made: Setup) -> float:
 
 def slope_at_zero(bank: Bank) -> float:
     """Return -2 phi'(0)."""
-    jet = bank.kernel.jet
-    assert jet is not None
-    return float(jet(np.zeros(1), float(bank.factors[0]))[1][0])
+    derivatives = bank.kernel.derivatives
+    assert derivatives is not None
+    return float(derivatives(np.zeros(1), float(bank.factors[0]))[1][0])
 
 
 def robust(
