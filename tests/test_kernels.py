@@ -38,7 +38,9 @@ def refused(name, kernel):
 
 def test_every_test_with_a_choice_of_kernel_is_walked_through():
     having = {
-        n for n, m in METHODS.items() if "kernel" in {f.name for f in fields(m.load().inputs.params)}
+        name
+        for name, entry in METHODS.items()
+        if "kernel" in {f.name for f in fields(entry.load().inputs.params)}
     }
     assert having - {"seqksd"} == set(TESTS)  # seqksd has kernels of sequences
 
