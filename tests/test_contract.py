@@ -40,7 +40,7 @@ NEEDED = {
     "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},
     "seqksd": {"target": "fit:order=1", "draws": 99},
 }
-EVERYWHERE = {"errors", "files", "result", "picture", "sample", "params", "registry"}
+EVERYWHERE = {"errors", "files", "findings", "result", "picture", "sample", "params", "registry"}
 
 
 def samples_for(module, rng):

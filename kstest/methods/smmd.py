@@ -23,6 +23,7 @@ from ..betting.rows import Rows, shuffled
 from ..betting.scores import Scores
 from ..engine import Work
 from ..errors import DataError, UsageError
+from ..findings import joined, summary
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
@@ -295,18 +296,20 @@ def result(state: State) -> Result:
     """Return what is known so far."""
     core, params = state.core, state.params
     unit = "rows" if params.mode == "conformal" else "blocks"
-    found, explanation = course.finding(core, params, core.begun, _SUMMARIES, unit)
+    scheme = detection.scheme_of(_null(params))
+    found, findings = course.finding(core, params, core.begun, _SUMMARIES, scheme, unit)
     numbers = detection.numbers(core.wealth, core.detector, params)
     if core.evidence is not None and core.wealth is not None:
         numbers |= smmd_wings.numbers(core.wealth)
-        explanation["evidence"] = smmd_wings.evidence(core, params, state.columns)
+        won = smmd_wings.evidence(core, params, scheme, state.columns)
+        findings = list(joined(findings, [won]))
         if core.verdict:
-            explanation["summary"] += f", by {explanation['evidence']['strongest']}"
+            text = f"{findings[0].value}, by {won.value['strongest']}"
+            findings = list(joined(findings, [summary(text)]))
     if _untested(core) and found == "not rejected":
         found = "no verdict"
-        explanation["summary"] = (
-            f"the reference is used up: the last {_untested(core):,} rows were not tested"
-        )
+        text = f"the reference is used up: the last {_untested(core):,} rows were not tested"
+        findings = list(joined(findings, [summary(text)]))
     so_far = Result(
         method="smmd",
         verdict=found,
@@ -317,7 +320,7 @@ def result(state: State) -> Result:
         columns=state.columns.names,
         kernel=_kernel(state),
         null=_null(params),
-        explanation=explanation,
+        findings=tuple(findings),
         warnings=tuple(_notices(state)),
     )
     return detection.decisive(so_far, core.wealth)

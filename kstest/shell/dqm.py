@@ -12,8 +12,6 @@ import click
 
 from ..errors import UsageError
 from ..report import render
-from ..report.dqm import calibration as render_calibration
-from ..report.dqm import checks as render_checks
 from ..sources import OPTIONS, ReadOptions, given_options, read_options
 from ..sources.stream import expand
 from . import destinations, output
@@ -133,7 +131,7 @@ def _calibrate() -> click.Command:
 def _run_calibrate(**given: Any) -> int:
     from ..dqm import calibrate as module
     from ..dqm.reading import from_files
-    from ..dqm.summary import summary
+    from ..dqm.summary import answer, summary
 
     sides = sides_of(module.SAMPLES, {**given, "sample_column": None})
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
@@ -147,7 +145,7 @@ def _run_calibrate(**given: Any) -> int:
         made = module.calibrate(data, params, options, from_files(stdin), work)
     made.save(given["output"])
     if not given["quiet"]:
-        output.write(render_calibration(summary(made), given["form"]), None)
+        output.write(render(answer(summary(made)), given["form"]), None)
     return 0
 
 
@@ -227,6 +225,7 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm.calibration import load
     from ..dqm.history import remembered
     from ..dqm.reachable import require_reachable
+    from ..dqm.several import together
 
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
     _require_history(given)
@@ -238,7 +237,7 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
         parts, results = module.judge_all(known, found, params, work)
     with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
         results = module.remember(known, parts, results, params, history)
-    deliver(lambda color: render_checks(results, given["form"], color), given)
+    deliver(lambda color: render(together(results), given["form"], color), given)
     code = module.exit_code(results)
     return 0 if given["exit_zero"] and code == 1 else code
 
@@ -287,14 +286,13 @@ def _selftest() -> click.Command:
 def _run_selftest(calibration: str, **given: Any) -> int:
     from ..dqm import selftest as module
     from ..dqm.calibration import load
-    from ..report.dqm import selftest as render_selftest
 
     params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
     destinations.require(given, [calibration])
     known = load(calibration)
     with working(given, "fitting") as work:
         found = module.selftest(known, params, work)
-    deliver(lambda color: render_selftest(found, given["form"]), given)
+    deliver(lambda color: render(module.answer(found), given["form"], color), given)
     return 0 if found["passed"] else 1
 
 
@@ -335,9 +333,9 @@ def _show() -> click.Command:
 
 def _run_show(calibration: str, **given: Any) -> int:
     from ..dqm.calibration import load
-    from ..dqm.summary import summary
+    from ..dqm.summary import answer, summary
 
     destinations.require(given, [calibration])
     known = load(calibration)
-    output.write(render_calibration(summary(known), given["form"]), given["output"])
+    output.write(render(answer(summary(known)), given["form"]), given["output"])
     return 0

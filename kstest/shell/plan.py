@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from .. import power
-from ..report.plan import render
+from ..power.answer import answer
+from ..report import render
 from . import destinations
 from .command import OUTPUT_OPTIONS, arguments, command, deliver, files_of, read, working
 
@@ -32,5 +33,5 @@ def _run(**given: Any) -> int:
     samples, notices = read(power.search, sides, params, given)
     with working(given, "simulating tests") as work:
         found = power.plan(samples[0], params, notices, work)
-    deliver(lambda color: render(found, given["form"]), given)
+    deliver(lambda color: render(answer(found), given["form"], color), given)
     return 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
+from ..findings import Facts, Line
 from ..report import FORMATS, render
 from ..result import Result
 from . import destinations, state_file
@@ -51,10 +51,10 @@ def _run(**given: Any) -> int:
 
     found: Result = METHODS[saved.method].load().result(saved.state)
     counted = {"batches": saved.ledger.count, "rows": saved.state.core.rows}
-    found = replace(
-        found,
+    text = f"{counted['rows']:,} rows in {counted['batches']:,} batches"
+    found = found.told(
+        Facts("state", counted, (Line("counted", text, "evidence"),)),
         params={**saved.params, **{k: v for k, v in saved.reading.items() if v is not None}},
-        explanation={**found.explanation, "state": counted},
     )
     deliver(lambda color: render(found, given["form"], color), given)
     return 0
