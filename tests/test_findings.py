@@ -8,7 +8,7 @@ import pytest
 
 import kstest
 from kstest.findings import Facts, Line, Note, joined
-from kstest.report import render
+from kstest.report import FORMATS, render
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +52,16 @@ def test_a_frame_is_a_row_of_numbers_or_a_table(result):
     assert set(result.to_frame("columns")["column"]) == set(result.columns)
     with pytest.raises(KeyError, match="those that have: columns"):
         result.to_frame("summary")
+
+
+def test_a_format_is_one_module_and_one_line(result, tmp_path, monkeypatch):
+    module = (
+        "from kstest.report.outline import outline\n"
+        "def render(answer, color=False):\n"
+        "    shape = outline(answer)\n"
+        "    return f'{shape.headline.title},{len(answer.documents())}\\n'\n"
+    )
+    (tmp_path / "tiny_format.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(FORMATS, "tiny", "tiny_format")
+    assert render(result, "tiny") == "REJECTED,1\n"
