@@ -24,6 +24,7 @@ from ..betting.scores import Scores
 from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import DataError, UsageError
+from ..findings import joined, summary
 from ..kernels import lacking, serving
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
@@ -301,18 +302,20 @@ def result(state: State, since: int = 0) -> Result:
     """Return what is known so far; `since` rows came before this run."""
     core, params = state.core, state.params
     unit = "rows" if params.mode == "conformal" else "blocks"
-    found, explanation = course.finding(core, params, core.begun, _SUMMARIES, unit)
+    scheme = detection.scheme_of(_null(params))
+    found, findings = course.finding(core, params, core.begun, _SUMMARIES, scheme, unit)
     numbers = detection.numbers(core.wealth, core.detector, params)
     if core.evidence is not None and core.wealth is not None:
         numbers |= smmd_wings.numbers(core.wealth)
-        explanation["evidence"] = smmd_wings.evidence(core, params, state.columns)
+        won = smmd_wings.evidence(core, params, scheme, state.columns)
+        findings = list(joined(findings, [won]))
         if core.verdict:
-            explanation["summary"] += f", by {explanation['evidence']['strongest']}"
+            text = f"{findings[0].value}, by {won.value['strongest']}"
+            findings = list(joined(findings, [summary(text)]))
     if _untested(core) and found == "not rejected":
         found = "no verdict"
-        explanation["summary"] = (
-            f"the reference is used up: the last {_untested(core):,} rows were not tested"
-        )
+        text = f"the reference is used up: the last {_untested(core):,} rows were not tested"
+        findings = list(joined(findings, [summary(text)]))
     so_far = Result(
         method="smmd",
         verdict=found,
@@ -323,7 +326,7 @@ def result(state: State, since: int = 0) -> Result:
         columns=state.columns.names,
         kernel=_kernel(state),
         null=_null(params),
-        explanation=explanation,
+        findings=tuple(findings),
         warnings=tuple(_notices(state)),
     )
     return detection.of_this_run(detection.decisive(so_far, core.wealth), state, since)
