@@ -30,16 +30,15 @@ TESTS = {
 
 
 def refused(name, kernel):
-    data = [np.arange(60.0).reshape(30, 2)] * len(METHODS[name].load().SAMPLES)
+    data = [np.arange(60.0).reshape(30, 2)] * len(METHODS[name].load().inputs.roles)
     with pytest.raises(UsageError) as error:
         getattr(kstest, name)(*data, kernel=kernel, **NEEDED.get(name, {}))
     return str(error.value)
 
 
 def test_every_test_with_a_choice_of_kernel_is_walked_through():
-    having = {
-        n for n, m in METHODS.items() if "kernel" in {f.name for f in fields(m.load().Params)}
-    }
+    options = {n: {f.name for f in fields(m.load().inputs.params)} for n, m in METHODS.items()}
+    having = {name for name, own in options.items() if "kernel" in own}
     assert having - {"seqksd"} == set(TESTS)  # seqksd has kernels of sequences
 
 
@@ -50,7 +49,7 @@ def test_a_test_runs_with_a_kernel_or_says_what_it_lacks(name, kernel, rng):
     if lacks:
         assert f"--kernel '{kernel}': {NEEDS[lacks]}; choose from" in refused(name, kernel)
         return
-    data = samples_for(METHODS[name].load(), rng)
+    data = samples_for(METHODS[name].load().inputs, rng)
     result = getattr(kstest, name)(*data, kernel=kernel, **NEEDED.get(name, {}))
     assert 0 < result.p_value <= 1
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..contract import Inputs, Test
 from ..engine import Work
 from ..nulls import p_value, threshold, varies
 from ..result import Notice, Result, unvarying
@@ -33,13 +34,12 @@ from .dependence.arrangement import (
 from .dependence.column_blocks import Block
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
+from .dependence.delay_test import test_delays
 from .dependence.doubt import UNLEARNED, doubted
 from .dependence.options import Params as Params
-from .dependence.options import column_names, resolved
-from .dependence.options import columns as columns
-from .dependence.options import with_blocks as with_blocks
+from .dependence.options import column_names, columns, resolved, with_blocks
 from .dependence.pairwise import test_pairs
-from .dependence.picture import picture as picture
+from .dependence.picture import picture
 from .dependence.result import (
     column_pairs,
     kernel_block,
@@ -52,10 +52,6 @@ from .dependence.rungs import combined
 from .dependence.signs import targets_of, too_few
 from .dependence.statistics import landmarks_used, prepared, statistics
 
-SAMPLES = ("data",)
-ACCEPTS = frozenset({"categorical", "missing", "groups"})
-BLOCKS = ("x", "y", "z", "u", "v", "w")
-EXAMPLE = "kstest hsic measurements.parquet --x 'temp,humid' --y rate"
 REFERENCES = """\
 @inproceedings{gretton2007kernel,
   title     = {A Kernel Statistical Test of Independence},
@@ -171,8 +167,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     only where they hardly change within a neighbourhood, and warns where they do. ``auto`` takes
     the memory of what the given columns leave.
 
-    Rows are sorted by value before they are shuffled with the seed, so the answer does not
-    depend on their order in the file.
+    With `lags`, y is tested against x at every delay in a range, rows being in order of time and
+    equally spaced (`kstest.methods.dependence.delays`). It rests on each series being stationary;
+    p is at least 1 over the number of windows of shifts, and no verdict is given with fewer than
+    20, or where a rejection rests on two series that drift.
+
+    Without `lags` rows are sorted by value before they are shuffled with the seed, so the answer
+    does not depend on their order in the file.
 
     References
     ----------
@@ -207,6 +208,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     )
     if data.n < LEAST_ROWS:
         return _refused(base, data.n, Plan(1), params)
+    if params.lags:
+        return test_delays(base, data, names, params, rng, work)
     given, conditioned = None, [Block.of(data, given_names)] if given_names else []
     for block in conditioned:
         groups = None if data.groups is None else group_rows(data.groups)
@@ -321,3 +324,19 @@ def _doubtful(base: Result, explanation: Mapping[str, Any], why: Notice) -> Resu
         },
         warnings=(why, *base.warnings),
     )
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("data",),
+        accepts=frozenset({"categorical", "missing", "groups"}),
+        params=Params,
+        blocks=("x", "y", "z", "u", "v", "w"),
+        columns=columns,
+        with_blocks=with_blocks,
+        example="kstest hsic measurements.parquet --x 'temp,humid' --y rate",
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+)

@@ -10,16 +10,17 @@ import numpy as np
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.join import join, look_at_columns, require_few, require_rows
-from kstest.sources.levels import Levels
+from kstest.sources.convert import Levels
+from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
-from kstest.sources.notices import no_value, notices, refuse_missing
+from kstest.sources.notices import no_value, notices, refuse_missing, require_rows
 from kstest.sources.options import ReadOptions
-from kstest.sources.plan import Plan, matched, require_kinds
+from kstest.sources.plan import Plan
+from kstest.sources.planning import matched, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
 from kstest.sources.split import assigned
 from kstest.sources.table import Table
-from kstest.sources.where import Cells, holds
+from kstest.sources.where import holds
 
 Opener = Callable[[], Table]
 
@@ -68,7 +69,7 @@ def collect(
     refuse_missing(every, plan.all_names, options.missing)
     if options.missing == "indicator" and not options.empty_columns:
         _require_values(every, plan)
-    require_rows(parts, plan)
+    require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
     return samples, (*notices(samples, parts, split=bool(plan.split)), *said)
@@ -91,9 +92,7 @@ def _read(
     gathered = {side: Rows(table, plan, levels, policy) for side in sides}
     start = 0
     for block in table.blocks(plan.wanted(table)):
-        # numbers last: a column that is read as both is compared as what it holds
-        columns: dict[str, Cells] = dict(zip(plan.texts, block.texts, strict=True))
-        columns |= {name: block.values[:, k] for k, name in enumerate(plan.numbers)}
+        columns = plan.cells(block)
         chosen = None if plan.where is None else holds(plan.where, columns)
         if plan.split:
             for side, rows in assigned(plan.split, columns, table.label, start).items():

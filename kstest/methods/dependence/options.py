@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ...errors import UsageError
 from ...kernels import KERNELS, SCALES
 from ...nulls import PAIR_BINS
-from ...params import alpha, block_length, check_common, option, option_name, permutations, seed
+from ...params import (
+    NULL,
+    alpha,
+    block_length,
+    check_common,
+    option,
+    option_name,
+    permutations,
+    seed,
+)
 from ...sample import Sample
 from ..common import bandwidth_numbers, check_block_length, kernel_names, require_both
 from .arrangement import MOST_ROWS
 from .column_blocks import kept_blocks, named_blocks, used_blocks
+from .delays import Lags
 from .low_rank import check_features, features
 
 _RULE = "aggregate|median|NUMBER[,NUMBER...]"
@@ -22,8 +32,15 @@ _RULE = "aggregate|median|NUMBER[,NUMBER...]"
 class Params:
     """Options of `run`; see the help of each field."""
 
-    x: str = option("", "First block of columns, such as a,b,3-5,'x*'.", metavar="LIST")
-    y: str = option("", "Second block of columns.", metavar="LIST")
+    x: str = option(
+        "",
+        "First block of columns, such as a,b,3-5,'x*'.",
+        metavar="LIST",
+        brief="First block of columns, such as a,b,3-5,'x*'.",
+    )
+    y: str = option(
+        "", "Second block of columns.", metavar="LIST", brief="Second block of columns."
+    )
     block: tuple[str, ...] = option(
         (), "A block of columns; give three or more to test joint independence.", metavar="LIST"
     )
@@ -33,6 +50,7 @@ class Params:
         "permuted among those with equal values of them; where these hardly repeat, what they "
         "explain is learned and taken out, which is approximate.",
         metavar="LIST",
+        brief="Columns to be independent given.",
     )
     conditional: str = option(
         "residuals",
@@ -41,7 +59,11 @@ class Params:
         "(permutation).",
         choices=("residuals", "permutation"),
     )
-    all_pairs: bool = option(False, "Test all pairs of columns in one run, with Holm's correction.")
+    all_pairs: bool = option(
+        False,
+        "Test all pairs of columns in one run, with Holm's correction.",
+        brief="Test all pairs of columns in one run.",
+    )
     alpha: float = alpha()
     permutations: int = permutations()
     seed: int = seed()
@@ -49,6 +71,7 @@ class Params:
         "gaussian",
         f"Kernel, or several separated by commas: {', '.join(KERNELS)}.",
         metavar="NAME[,NAME...]",
+        brief="Kernel, or several.",
     )
     bandwidth: str = option(
         "aggregate",
@@ -76,9 +99,19 @@ class Params:
         f"up to {MOST_ROWS}, and bins for --all-pairs without --given. Not with --given whose "
         "values hardly repeat: nothing is permuted then.",
         choices=("auto", "rows", "bins"),
+        section=NULL,
     )
-    bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted without --given.")
+    bins: int = option(
+        PAIR_BINS, "Bins at most, when bins are permuted without --given.", section=NULL
+    )
     features: str = features()
+    lags: str = option(
+        "",
+        "Test series for dependence at an unknown delay: y at any lag from A to B rows after x. "
+        "The null distribution comes from other shifts of one series, which keep the memory of "
+        "both.",
+        metavar="A:B",
+    )
     block_length: str | None = block_length()
 
     def __post_init__(self) -> None:
@@ -106,6 +139,27 @@ class Params:
                 bandwidth_numbers(getattr(self, name), option_name(name))
         check_block_length(self)
         check_features(self.features)
+        if self.lags:
+            check_lags(self)
+
+
+def check_lags(params: Params) -> None:
+    """Refuse what does not go with --lags, which takes rows in order of time and two kernels."""
+    Lags.parse(params.lags)
+    defaults = {f.name: f.default for f in fields(params)}
+    if len(params.block) > 2:
+        raise UsageError("--lags: is for two blocks, or for --all-pairs; give --x and --y")
+    names = (
+        "given", "kernel", "bandwidth", "bandwidth_x", "bandwidth_y", "aggregate", "permute",
+        "features", "block_length", "permutations",
+    )  # fmt: skip
+    for name in names:
+        value = getattr(params, name)
+        if value != defaults[name]:
+            raise UsageError(
+                f"{option_name(name)}: does not go with --lags, which shifts one whole series "
+                "against the other and has kernels of its own; leave one of them out"
+            )
 
 
 def blocks(params: Params) -> tuple[tuple[str, str], ...]:

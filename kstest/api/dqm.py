@@ -1,0 +1,185 @@
+"""Monitoring from Python: calibrations and checks of arrays, frames and tables."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..dqm import calibrate as calibrating
+from ..dqm import check as checking
+from ..dqm import compare as comparing
+from ..dqm import explain as explaining
+from ..dqm.calibration import Calibration, load
+from ..dqm.windows import Batch
+from ..inputs import params_of, reading_of
+from ..inputs.batches import batch_options, calibrated, from_objects
+from ..result import Result
+from ..run import execute
+from ..sources import ReadOptions
+from .binding import bind, options_of, plot_path, plotted, work_of
+
+__all__ = ["calibrate", "check", "compare", "explain", "load"]
+
+
+def calibrate(
+    reference: Any, pool: Any, *, threads: int | None = None, **given: Any
+) -> Calibration:
+    """Learn from good events what the test statistic of a batch is when nothing is wrong.
+
+    Parameters
+    ----------
+    reference, pool : array, DataFrame or Arrow table
+        N_R and N_P good events with the same columns, none of them in both.
+    threads : int, optional
+    **given
+        Options of ``kstest dqm calibrate``, with underscores; ``batch_size`` is needed, an int or
+        text such as ``"100..1000"``.
+
+    Returns
+    -------
+    Calibration
+        With `save(path)`; `kstest.dqm_load(path)` reads it.
+
+    Raises
+    ------
+    DataError, UsageError
+        If the pool holds rows of the reference, has fewer than a batch, or an option is wrong.
+
+    Notes
+    -----
+    See `kstest.likelihood_ratio` for the test, `kstest.dqm.check` for what its p-value is worth.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> reference, pool = rng.normal(size=(1000, 2)), rng.normal(size=(4000, 2))
+    >>> calibration = kstest.dqm_calibrate(reference, pool, batch_size=100, toys=200)
+    >>> calibration.sizes
+    (100,)
+    """
+    inputs = calibrating.INPUTS
+    reading = reading_of(inputs) - {"sample_column", "reference_values", "pool_values"}
+    options = options_of("dqm_calibrate", inputs, given, set(), reading)
+    how = ReadOptions(**{name: options[name] for name in reading & set(options)})
+    params = params_of(inputs, options, set(options))
+    data = {"reference": reference, "pool": pool}
+    return calibrated(data, params, how, from_objects, work_of(threads))
+
+
+def check(
+    calibration: Calibration, *batches: Any, threads: int | None = None, **given: Any
+) -> list[Result]:
+    """Judge batches by a calibration; one Result each.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    *batches : array, DataFrame or Arrow table
+        With the columns of the calibration, in order of time.
+    threads : int, optional
+    **given
+        Options of ``kstest dqm check``, with underscores.
+
+    Returns
+    -------
+    list of Result
+        `explanation["alarm"]["alarm"]` says whether there is an alarm after the batch.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> reference, pool = rng.normal(size=(1000, 2)), rng.normal(size=(4000, 2))
+    >>> calibration = kstest.dqm_calibrate(reference, pool, batch_size=100, toys=200)
+    >>> batches = rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 1
+    >>> [result.verdict for result in kstest.dqm_check(calibration, *batches)]
+    ['not rejected', 'rejected']
+    """
+    options = options_of("dqm_check", checking.INPUTS, given, set(), set())
+    params = params_of(checking.INPUTS, options, set(options))
+    found = [_batch(calibration, data, place) for place, data in enumerate(batches, 1)]
+    return checking.check(calibration, found, params, work_of(threads))
+
+
+def explain(
+    calibration: Calibration,
+    batch: Any,
+    *,
+    plot: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    **given: Any,
+) -> Result:
+    """Judge a batch, and say which columns, which events, and whether rate or shape differ.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    batch : array, DataFrame or Arrow table
+    plot : path, optional
+        File to draw: .svg, .png or .html.
+    threads : int, optional
+    **given
+        Options of ``kstest dqm explain``, with underscores.
+
+    Returns
+    -------
+    Result
+        `explanation["ranking"]` is a list of columns, the most telling first.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> reference, pool = rng.normal(size=(1000, 2)), rng.normal(size=(4000, 2))
+    >>> calibration = kstest.dqm_calibrate(reference, pool, batch_size=100, toys=200)
+    >>> result = kstest.dqm_explain(calibration, rng.normal(size=(100, 2)) + [0, 1])
+    >>> result.explanation["ranking"][0].column
+    '2'
+    """
+    options = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
+    params = params_of(explaining.INPUTS, options, set(options))
+    path = plot_path(plot)
+    own = _batch(calibration, batch, 1)
+    result, picture = explaining.explain(calibration, own, params, work_of(threads))
+    if path is not None:
+        plotted(result, picture, path)
+    return result
+
+
+def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: Any) -> Result:
+    """Judge one batch against one reference by permutations, without a pool.
+
+    Parameters
+    ----------
+    reference, batch : array, DataFrame or Arrow table
+        N_R and N_D events with the same columns.
+    threads : int, optional
+    **given
+        Options of ``kstest dqm compare``, with underscores.
+
+    Returns
+    -------
+    Result
+        Exact if events are exchangeable under the null: see `kstest.dqm.compare.run`.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> X, Y = rng.normal(size=(200, 2)), rng.normal(size=(50, 2)) + [0, 1]
+    >>> kstest.dqm_compare(X, Y, permutations=199).verdict
+    'rejected'
+    """
+    test = comparing.TEST
+    given = {**given, "threads": threads}
+    call = bind("dqm_compare", test.inputs, (reference, batch), given, {"threads"})
+    return execute(
+        "dqm compare", call.samples, call.params, call.notices, call.work, call.reading, test
+    )
+
+
+def _batch(calibration: Calibration, data: Any, place: int) -> Batch:
+    label = f"batch {place}"
+    options = batch_options(calibration.layout, ReadOptions(), label)
+    return Batch(label, *from_objects("batch", data, options))
