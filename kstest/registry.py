@@ -9,18 +9,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import click
+
+    from .contract import Test
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A test: where it lives and what it answers, in one line of at most 55 characters."""
+    """A test: the module whose TEST it is, and what it answers, in at most 55 characters."""
 
     module: str
     summary: str
 
-    def load(self) -> ModuleType:
-        return import_module(self.module)
+    def load(self) -> Test[Any]:
+        """Import the module and return its test (`kstest.contract`)."""
+        found: Test[Any] = import_module(self.module).TEST
+        return found
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is no test: `build(summary)` of its module returns that of click.
+
+    One that `judges` data stands among the tests in the help.
+    """
+
+    module: str
+    summary: str
+    judges: bool = False
+
+    def build(self) -> click.Command:
+        """Import the module and return the command or the group."""
+        built: click.Command = import_module(self.module).build(self.summary)
+        return built
 
 
 METHODS: dict[str, Entry] = {
@@ -35,11 +59,11 @@ METHODS: dict[str, Entry] = {
     "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
 }
 
-# Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their
-# module returns the click command or group.
-COMMANDS: dict[str, Entry] = {
-    "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
-    "datasets": Entry("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
-    "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
-    "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
+COMMANDS: dict[str, Command] = {
+    "dqm": Command(
+        "kstest.shell.dqm", "Does a batch of detector events look like good ones?", judges=True
+    ),
+    "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
+    "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "state": Command("kstest.shell.state", "Show what a state file of a stream holds."),
 }

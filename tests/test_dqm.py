@@ -15,10 +15,10 @@ import kstest
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import alarms, check
 from kstest.dqm.online import Rule, gamma_lord, gamma_power
-from kstest.dqm.reading import batch_options, from_objects
 from kstest.dqm.settings import sizes
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
+from kstest.inputs.batches import batch_options, from_objects
 from kstest.report import render
 from kstest.sources import ReadOptions
 
