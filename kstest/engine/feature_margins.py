@@ -223,9 +223,7 @@ def _table(x: FeatureMargin, y: FeatureMargin, bins: int, size: int) -> _Table:
     trace = np.outer(own[0].sum(axis=1), own[1].sum(axis=1)).ravel() / (n * (n - 1))
     cells = (single - diagonals).reshape(count, bins, bins).transpose(1, 2, 0)
     table = double.reshape(count, -1).T.reshape(len(first), bins**2, count)
-    return _Table(
-        np.ascontiguousarray(table), np.ascontiguousarray(cells), constant - rest - trace
-    )
+    return _Table(np.ascontiguousarray(table), np.ascontiguousarray(cells), constant - rest - trace)
 
 
 def _diagonals(x: Array, y: Array, bins: int, size: int) -> tuple[Array, Array]:
