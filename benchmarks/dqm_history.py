@@ -25,7 +25,7 @@ import kstest
 from kstest.dqm import alarms
 from kstest.dqm.check import Params, check, exit_code
 from kstest.dqm.history import remembered
-from kstest.dqm.online import CONTROLS
+from kstest.nulls.online import CONTROLS
 from kstest.dqm.reading import batch_options, from_objects
 from kstest.dqm.windows import Batch
 from kstest.engine import Work

@@ -43,7 +43,8 @@ class LazyGroup(click.Group):
 
             return build(name)
         if name in COMMANDS:
-            command: click.Command = COMMANDS[name].load().build(COMMANDS[name].summary)
+            entry = COMMANDS[name]
+            command: click.Command = getattr(entry.load(), entry.build)(entry.summary)
             return command
         return super().get_command(ctx, name)
 

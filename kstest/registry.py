@@ -18,6 +18,7 @@ class Entry:
 
     module: str
     summary: str
+    build: str = "build"  # the function of a command's module that makes it
 
     def load(self) -> ModuleType:
         return import_module(self.module)
@@ -41,5 +42,13 @@ COMMANDS: dict[str, Entry] = {
     "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
     "datasets": Entry("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "run": Entry("kstest.checks.commands", "Run the checks of kstest.toml."),
+    "init": Entry("kstest.checks.commands", "Write a kstest.toml for two files.", "build_init"),
+    "validate": Entry("kstest.checks.commands", "Check kstest.toml.", "build_validate"),
+    "config": Entry("kstest.checks.commands", "Show settings and their origin.", "build_config"),
+    "history": Entry("kstest.checks.records", "Print what earlier runs found.", "build_history"),
+    "show": Entry("kstest.checks.records", "Print all that a run found.", "build_show"),
+    "ack": Entry("kstest.checks.records", "Silence a known alarm for a while.", "build_ack"),
+    "reset": Entry("kstest.checks.records", "Begin a check anew.", "build_reset"),
     "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
 }

@@ -31,6 +31,7 @@ LAYERS = [
     "report",
     "plot",
     "shell",
+    "checks",
     "cli",
 ]
 # What a test cannot do without, besides data.

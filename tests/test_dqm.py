@@ -14,7 +14,7 @@ from scipy.stats import binom
 import kstest
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import alarms, check
-from kstest.dqm.online import Rule, gamma_lord, gamma_power
+from kstest.nulls.online import Rule, gamma_lord, gamma_power
 from kstest.dqm.reading import batch_options, from_objects
 from kstest.dqm.settings import sizes
 from kstest.engine import Work

@@ -18,13 +18,13 @@ from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
 from ..kernels import Rows
 from ..methods.common import serial_dependence
+from ..nulls.online import CONTROLS
 from ..params import check_choices, option, seed
 from ..result import Notice, Result
 from ..run import origin
 from . import alarms
 from .calibration import Calibration, Score
 from .history import History, Identity
-from .online import CONTROLS
 from .over_time import SENTENCES, with_alarms
 from .reachable import require_reachable
 from .windows import Batch, cut

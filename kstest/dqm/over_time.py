@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..nulls.online import Rule
 from ..result import Notice, Result
 from . import alarms
 from .calibration import Calibration
 from .history import History, Identity
-from .online import Rule
 from .reachable import beyond_toys
 
 SENTENCES = {

@@ -132,8 +132,25 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
     if given["cite"]:
         output.write(module.REFERENCES, given["output"])
         return 0
+    result, shown, state = answer(name, module, given, _given())
+    if given.get("plot"):
+        picture = module.drawing(state)
+        output.write(draw(result, picture, given["plot"]), given["plot"], "--plot")
+    if not shown:
+        deliver(lambda color: render(result, given["form"], color), given)
+    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+
+
+def answer(
+    name: str, module: Any, given: Mapping[str, Any], named: set[str]
+) -> tuple[Result, bool, Any]:
+    """Take the rows of a run, and keep what they taught.
+
+    `named` are the options that were written, as opposed to those at their default. Returns the
+    result, whether a look at it was shown already, and the state.
+    """
     sides, params = arguments(module, given)
-    module.check_given(params, _given())
+    module.check_given(params, named)
     _check(given)
     destinations.require(given, files_of(sides), params)
     reading = read_options(module.SAMPLES, given, columns_of(module, params))
@@ -155,13 +172,7 @@ def run(name: str, module: Any, given: dict[str, Any]) -> int:
         if hasattr(module, "require"):  # what is refused needs no compiled loops
             module.require(params, this.columns())
         load(work)
-        result, shown, state = _batch(this, saved)
-    if given.get("plot"):
-        picture = module.drawing(state)
-        output.write(draw(result, picture, given["plot"]), given["plot"], "--plot")
-    if not shown:
-        deliver(lambda color: render(result, given["form"], color), given)
-    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+        return _batch(this, saved)
 
 
 def _given() -> set[str]:
