@@ -100,10 +100,10 @@ def build(summary: str) -> click.Command:
 @contextlib.contextmanager
 def configured(given: Mapping[str, Any]) -> Iterator[Config]:
     """Read the file of checks, and be in its folder, to which its paths are relative."""
-    config = load(find_config(given["config"]), {f.name: given.get(f.name) for f in DECLARED})
-    if given.get("history") is not None and given["history"] != "none":
-        kept = os.path.abspath(given["history"])
-        object.__setattr__(config.settings, "history", kept)
+    flags = {f.name: given.get(f.name) for f in DECLARED}
+    if flags["history"] not in (None, "none"):  # of the shell, relative to where it is
+        flags["history"] = os.path.abspath(flags["history"])
+    config = load(find_config(given["config"]), flags)
     with contextlib.chdir(config.folder):
         yield config
 

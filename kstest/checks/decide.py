@@ -34,12 +34,12 @@ def decided(
     given = list(_levels(units, history))
     family: list[Member] = []
     places: list[tuple[int | None, int | None]] = []
-    for unit, (level, _) in zip(units, given, strict=True):
+    for unit, (level, known) in zip(units, given, strict=True):
         if unit.check.over_time == "anytime":
             places.append((None, None))
             continue
         test = len(family)
-        family.append(Member(p_of(unit.result), level, unit.check.alpha))
+        family.append(Member(p_of(unit.result, known), level, unit.check.alpha))
         columns: int | None = None
         if unit.check.schema == "error" and unit.changes:
             columns = len(family)
@@ -47,16 +47,18 @@ def decided(
         places.append((test, columns))
     p = control.adjusted(family, settings.correction)
     out = []
-    for unit, (level, repeated), (one, two) in zip(units, given, places, strict=True):
+    for unit, (level, before), (one, two) in zip(units, given, places, strict=True):
         found = _outcome(unit, level, None if one is None else p[one])
+        repeated = before is not None
+        found = replace(found, p_value=before) if repeated else found
         changes = _changes(unit, None if two is None else p[two])
-        known = None if history is None else history.acknowledged(unit.check.name, day)
-        out.append(replace(found, changes=changes, repeated=repeated, acknowledged=known))
+        said = None if history is None else history.acknowledged(unit.check.name, day)
+        out.append(replace(found, changes=changes, repeated=repeated, acknowledged=said))
     return out
 
 
-def _levels(units: Sequence[Unit], history: History | None) -> Iterator[tuple[float, bool]]:
-    """The level of every unit, and whether its data were checked before."""
+def _levels(units: Sequence[Unit], history: History | None) -> Iterator[tuple[float, float | None]]:
+    """The level of every unit, and the p-value of its data where they were checked before."""
     fresh: dict[tuple[str, str], list[float]] = {}
     count: dict[tuple[str, str], int] = defaultdict(int)
     for unit in units:
@@ -64,24 +66,30 @@ def _levels(units: Sequence[Unit], history: History | None) -> Iterator[tuple[fl
     for unit in units:
         check, key = unit.check, (unit.check.name, unit.series)
         if check.over_time == "anytime" and unit.result is not None:
-            yield unit.result.alpha, False
+            yield unit.result.alpha, None
             continue
         over_time = check.over_time in ("spending", "online-fdr")
         if over_time and history is not None and unit.identity:
             known = history.known(check.name, unit.series, unit.identity)
             if known is not None:
-                yield float(known["level"]), True
+                yield float(known["level"]), float(known["p_value"])
                 continue
         if key not in fresh:
             past = [] if history is None else past_of(history, check, unit.series)
             fresh[key] = control.levels(check, past, count[key])
-        yield fresh[key].pop(0), False
+        yield fresh[key].pop(0), None
 
 
-def p_of(result: Result | None) -> float:
-    """The p-value that counts in the family: 1 without a verdict."""
+def p_of(result: Result | None, known: float | None = None) -> float:
+    """The p-value that counts in the family: 1 without a verdict.
+
+    Of data that were checked before it is that of then, `known`: more permutations now would be
+    another look.
+    """
     if result is None or result.verdict == "no verdict":
         return 1.0
+    if known is not None:
+        return known
     if result.p_value is not None:
         return result.p_value
     return result.alpha if result.verdict == "rejected" else 1.0

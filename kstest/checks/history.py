@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -145,26 +145,32 @@ class History:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Turn what SQLite raises into messages for the user."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            words = one_line(error)
-            if "locked" in words or "busy" in words:
-                raise OutputError(
-                    f"history {self.path}: another process has been using it for too long; let it "
-                    "finish and run this again"
-                ) from error
-            if any(w in words for w in ("malformed", "no such", "not a database")):
-                raise self._damaged(words) from error
-            raise OutputError(f"history {self.path}: cannot be used: {words}") from error
-        except (sqlite3.Error, UnicodeError, OverflowError, TypeError) as error:
-            raise self._damaged(one_line(error)) from error
+    def _guarded(self) -> AbstractContextManager[None]:
+        return _guarded(self.path)
 
     def _damaged(self, why: str) -> DataError:
         return damaged(self.path, why)
+
+
+@contextmanager
+def _guarded(where: str) -> Iterator[None]:
+    """Turn what SQLite raises into messages for the user."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        words = one_line(error)
+        if "locked" in words or "busy" in words:
+            raise OutputError(
+                f"history {where}: another process has been using it for too long; let it finish "
+                "and run this again"
+            ) from error
+        if any(w in words for w in ("malformed", "no such", "not a database", "decode")):
+            raise damaged(where, words) from error
+        raise OutputError(f"history {where}: cannot be used: {words}") from error
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise  # a bug, and nothing that a file can hold
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:
+        raise damaged(where, one_line(error)) from error
 
 
 def digest(text: str) -> str:
@@ -205,12 +211,12 @@ def opened(path: str, seconds: float = 10.0, *, new: bool = True) -> Iterator[Hi
     elif not os.path.exists(path):
         raise DataError(f"history {where}: is not there; kstest run begins one")
     _require_kind(path, where)
-    base = _connected(path, seconds, new)
-    history = History(base, where)
+    with _guarded(where):
+        base = _connected(path, seconds, new)
     try:
-        with history._guarded():
+        with _guarded(where):
             _require_version(base, where)
-        yield history
+        yield History(base, where)
     finally:
         base.close()
 

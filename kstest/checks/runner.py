@@ -42,17 +42,8 @@ class Run:
     history: History | None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: float = field(default_factory=time.perf_counter)
+    states: dict[str, str] = field(default_factory=dict)
     streams: dict[str, float] = field(default_factory=dict)
-
-    def state(self, check: Check) -> str | None:
-        """The file of a stream; another one after every reset."""
-        if check.over_time != "anytime":
-            return None
-        began = self.history.resets(check.name) if self.history else 0
-        again = f".{began}" if began else ""
-        if check.state is not None:
-            return f"{check.state}{again}"
-        return os.path.join(".kstest", "states", f"{check.name}{again}.kst")
 
 
 def run(
@@ -89,15 +80,24 @@ def run(
 
 
 def _share(this: Run) -> None:
-    """The level of every stream: that with which it began, or its share of the file's."""
+    """Files and levels of the streams: the level with which each began, or its share of alpha."""
     every = [c for c in this.config.checks.values() if c.over_time == "anytime"]
     for check in every:
-        path = this.state(check)
+        path = this.states[check.name] = _state(check, this.history)
         try:
-            began = None if path is None else begun_alpha(path)
+            began = begun_alpha(path)
         except KstestError:
             began = None  # said when the stream is to go on
         this.streams[check.name] = check.alpha / len(every) if began is None else began
+
+
+def _state(check: Check, history: History | None) -> str:
+    """The file of a stream; another one after every reset."""
+    began = history.resets(check.name) if history else 0
+    again = f".{began}" if began else ""
+    if check.state is not None:
+        return f"{check.state}{again}"
+    return os.path.join(".kstest", "states", f"{check.name}{again}.kst")
 
 
 def _attempt(unit: Unit, work: Callable[[], list[Unit]]) -> list[Unit]:
@@ -191,11 +191,11 @@ def _with_draws(this: Run, units: list[Unit]) -> list[Unit]:
 def _executed(this: Run, unit: Unit, threads: int) -> list[Unit]:
     if unit.error:
         return [unit]
-    check = unit.check
+    check, state = unit.check, this.states.get(unit.check.name)
 
     def work() -> list[Unit]:
         found: list[Answer] = answers(
-            check.kind, unit.inputs, unit.options, threads, this.state(check), LOCK_TIMEOUT
+            check.kind, unit.inputs, unit.options, threads, state, LOCK_TIMEOUT
         )
         first, *rest = [replace(unit, label=a.label or unit.label, result=a.result) for a in found]
         return [first, *(replace(u, changes=()) for u in rest)]

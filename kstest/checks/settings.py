@@ -141,5 +141,5 @@ def _number(text: str, kind: type, variable: str) -> Any:
 def unknown(table: str, key: str, known: Sequence[str]) -> str:
     """What to say of a key that is none, with the one that was perhaps meant."""
     close = difflib.get_close_matches(key[:100].lower().replace("_", "-"), known, 1, 0.6)
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    return f"{table} has no key {shown(key)}; {meant}It has {', '.join(sorted(known))}."
+    meant = f"; did you mean {close[0]!r}?" if close else "."
+    return f"{table} has no key {shown(key)}{meant} It has {', '.join(sorted(known))}."
