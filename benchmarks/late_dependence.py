@@ -25,8 +25,7 @@ import streams
 
 import kstest
 from kstest.methods import skit, sksd
-from kstest.methods.stream.rows import Columns
-from kstest.sample import Sample
+from kstest.sample import Columns, Sample
 
 ROWS = (0, 200, 1000, 5000, 20_000)
 PATIENCE = 1500

@@ -26,9 +26,9 @@ def function(name: str) -> Callable[..., Result]:
     others = {"threads", "plot"} if hasattr(module, "picture") else {"threads"}
 
     def test(*data: Any, **given: Any) -> Result:
+        from .files import destinations, output
         from .plot import check, draw
         from .run import execute, picture
-        from .shell import destinations, output
 
         plot = None if given.get("plot") is None else os.fspath(given["plot"])
         if plot is not None and "plot" in others:

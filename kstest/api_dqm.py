@@ -136,9 +136,9 @@ def explain(
     >>> result.explanation["ranking"][0].column
     '2'
     """
+    from .files import destinations, output
     from .plot import check as check_plot
     from .plot import draw
-    from .shell import destinations, output
 
     params = _params(explaining.Params, given, "explain")
     path = None if plot is None else os.fspath(plot)

@@ -75,7 +75,7 @@ def warmup() -> int:
     from .betting.warm import load
     from .engine import Work
     from .engine.warm import warm
-    from .shell import output
+    from .files import output
 
     clock = time.process_time()
     compiling: list[str] = []
@@ -93,7 +93,7 @@ def warmup() -> int:
 def completions(shell: str) -> int:
     from click.shell_completion import get_completion_class
 
-    from .shell import output
+    from .files import output
 
     found = get_completion_class(shell)
     if found is None:
@@ -108,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         import kstest
 
-        from .shell import messages, signals
+        from .files import messages
+        from .shell import signals
 
         kstest.own_process = True
         messages.occupy_closed()
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; nothing escapes."""
-    from .shell.messages import say, silence
+    from .files.messages import say, silence
 
     try:
         return _invoke(arguments)
@@ -179,7 +180,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _trace(arguments: Sequence[str]) -> None:
-    from .shell.messages import say
+    from .files.messages import say
 
     if "--debug" in arguments:
         say(traceback.format_exc().rstrip())

@@ -201,3 +201,46 @@ class Sample:
     def level_name(self, column: int, code: int) -> str:
         """The text of a code of categorical column `column`; ``missing`` for -1."""
         return MISSING_NAME if code == MISSING_CODE else self.levels[column][code]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a stream, as they were at its start.
+
+    Attributes
+    ----------
+    numeric, categorical : tuple of str
+    all : tuple of str
+        All columns of the file: positions count in them.
+    missing : bool
+        Whether rows with missing cells are kept, and marked.
+    """
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    all: tuple[str, ...]
+    missing: bool = False
+
+    @classmethod
+    def of(cls, sample: Sample, missing: bool | None = None) -> Columns:
+        """Look at a sample; `missing` says what later samples may have."""
+        kept = sample.missing is not None if missing is None else missing
+        names = sample.file_columns or (*sample.columns, *sample.categorical)
+        return cls(sample.columns, sample.categorical, tuple(names), kept)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.numeric, *self.categorical)
+
+    def sample(self) -> Sample:
+        """A sample of these columns, without rows."""
+        return Sample(
+            "data",
+            np.empty((0, len(self.numeric))),
+            self.numeric,
+            (),
+            categorical=self.categorical,
+            codes=np.empty((0, len(self.categorical)), np.int32),
+            levels=((),) * len(self.categorical),
+            file_columns=self.all,
+        )

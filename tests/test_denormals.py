@@ -42,9 +42,7 @@ def test_an_exception_restores_the_register():
 @supported
 @pytest.mark.parametrize("threads", [1, 2])
 def test_tasks_flush_and_the_callers_thread_does_not(threads):
-    seen = []
-    run_tasks([lambda: seen.append(halves())] * 5, [1.0] * 5, Work(threads=threads))
-    assert seen == [False] * 5
+    assert list(run_tasks(halves, [()] * 5, Work(threads=threads))) == [False] * 5
     assert halves()
 
 

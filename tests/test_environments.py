@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from kstest.cli import run
-from kstest.shell import messages
+from kstest.files import messages
 
 KSTEST = [sys.executable, "-m", "kstest"]
 FULL = Path("/dev/full")

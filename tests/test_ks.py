@@ -13,9 +13,9 @@ import scipy.signal
 import scipy.stats
 
 import kstest
+from kstest.diagnostics.dependence import block_length, centred, spell, with_sizes
 from kstest.errors import UsageError
 from kstest.methods import ks as ks_module
-from kstest.methods.common import block_length, centred, spell, with_sizes
 from kstest.methods.ks import STATISTICS
 from kstest.methods.two_samples import cells as cells_module
 from kstest.methods.two_samples.cell_statistics import chi_squared, energy

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from test_state import answer, batches, core, run, write  # noqa: F401  (a fixture)
 
-from kstest.archive import load, save
+from kstest.archive import ledger, load, save
 from kstest.errors import DataError
-from kstest.shell import ledger, sequential, state_file
+from kstest.shell import sequential, state_file
 from kstest.shell.signals import Terminated
 
 

@@ -18,7 +18,7 @@ import streams
 import kstest
 from kstest.errors import DataError, UsageError
 from kstest.methods import skit
-from kstest.methods.stream.rows import Columns
+from kstest.sample import Columns
 from kstest.sources import samples_from_objects
 from kstest.sources.options import ReadOptions
 

@@ -13,8 +13,7 @@ import kstest
 from kstest.betting import stein
 from kstest.errors import DataError, UsageError
 from kstest.methods import sksd
-from kstest.methods.stream.rows import Columns
-from kstest.sample import Sample
+from kstest.sample import Columns, Sample
 from kstest.targets import resolve
 
 CERTIFIED = {

@@ -11,8 +11,7 @@ from test_state import answer, core, run
 import kstest
 from kstest.errors import UsageError
 from kstest.methods import sksd
-from kstest.methods.stream.rows import Columns
-from kstest.sample import Sample
+from kstest.sample import Columns, Sample
 
 NORMAL = "normal(mean=0, sd=1)"
 

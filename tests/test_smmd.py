@@ -11,12 +11,12 @@ import streams
 from test_state import answer, core, run
 
 import kstest
-from kstest.betting import blocks, detector, leaves, packing, two_samples, wealth
+from kstest.archive import packing
+from kstest.betting import blocks, detector, leaves, two_samples, wealth
 from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit, sksd, smmd
-from kstest.methods.stream.rows import Columns
-from kstest.sample import Sample
+from kstest.sample import Columns, Sample
 from kstest.shell import state_file
 
 MODES = ["conformal", "blocks"]

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kstest.errors import DataError, KstestError, UsageError
-from kstest.sources import ReadOptions, csv_table, read_samples, samples_from_objects
+from kstest.sources import ReadOptions, csv_read, read_samples, samples_from_objects
 
 OK = b"x,y\n1,2\n3,4\n"
 TIMES = b"x,y\n2020-01-01 10:00,1\n"
@@ -51,10 +51,10 @@ def read(write):
 
 @pytest.fixture
 def tiny_blocks(monkeypatch):
-    monkeypatch.setattr(csv_table, "PEEK_BYTES", 48)
-    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 48)
-    monkeypatch.setattr(csv_table, "QUOTED_BYTES", 48)
-    monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
+    monkeypatch.setattr(csv_read, "PEEK_BYTES", 48)
+    monkeypatch.setattr(csv_read, "BLOCK_BYTES", 48)
+    monkeypatch.setattr(csv_read, "QUOTED_BYTES", 48)
+    monkeypatch.setattr(csv_read, "BLOCK_ROWS", 1)
 
 
 @pytest.mark.parametrize(

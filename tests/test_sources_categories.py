@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError, KstestError, UsageError
-from kstest.sources import ReadOptions, csv_table, read_samples, samples_from_objects
-from kstest.sources.levels import by_value, level_text
+from kstest.sources import ReadOptions, csv_read, read_samples, samples_from_objects
+from kstest.sources.convert import by_value, level_text
 
 
 @pytest.fixture
@@ -232,8 +232,8 @@ def test_one_column_for_one_part(read):
 
 
 def test_row_numbers_over_several_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 16)
-    monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
+    monkeypatch.setattr(csv_read, "BLOCK_BYTES", 16)
+    monkeypatch.setattr(csv_read, "BLOCK_ROWS", 1)
     for name, gap in {"a": 5, "b": None, "c": 2}.items():
         rows = ["" if i == gap else str(i) for i in range(1, 13)]
         (tmp_path / f"{name}.csv").write_text("x,y\n" + "".join(f"{v},1\n" for v in rows))
@@ -323,9 +323,9 @@ def test_csv_blocks_do_not_change_codes(read, monkeypatch):
     cells = "".join(f"{'abcdefgh'[i * i % 7]},{i % 3}\n" for i in range(200))
     content = f"c,k\n{cells}".encode()
     plain = read(content, content, categorical="k")[0]
-    monkeypatch.setattr(csv_table, "PEEK_BYTES", 40)
-    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 40)
-    monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
+    monkeypatch.setattr(csv_read, "PEEK_BYTES", 40)
+    monkeypatch.setattr(csv_read, "BLOCK_BYTES", 40)
+    monkeypatch.setattr(csv_read, "BLOCK_ROWS", 1)
     small = read(content, content, categorical="k")[0]
     assert small.levels == plain.levels
     assert (small.codes == plain.codes).all()

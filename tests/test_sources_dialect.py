@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError, KstestError, UsageError
-from kstest.sources import ReadOptions, csv_table, read_samples, samples_from_objects
-from kstest.sources.dialect import NULLS
-from kstest.sources.recode import Transcoded, Uncommented
+from kstest.sources import ReadOptions, csv_read, read_samples, samples_from_objects
+from kstest.sources.dialect import NULLS, Transcoded, Uncommented
 from kstest.sources.stream import CHUNK_BYTES
 
 
@@ -118,8 +117,8 @@ def test_bytes_that_are_no_text_name_their_place(read, monkeypatch):
     with pytest.raises(DataError, match="utf-16"):
         read("x\n1\n".encode("utf-16")[:-1], encoding="utf-16")
     for name in ("PEEK_BYTES", "BLOCK_BYTES", "QUOTED_BYTES"):
-        monkeypatch.setattr(csv_table, name, 48)
-    monkeypatch.setattr(csv_table, "BLOCK_ROWS", 1)
+        monkeypatch.setattr(csv_read, name, 48)
+    monkeypatch.setattr(csv_read, "BLOCK_ROWS", 1)
     with pytest.raises(DataError, match=r"'c', row 9,001: is not UTF-8 text.*--enc"):
         read(b"x,c\n" + b"1,a\n" * 9000 + b"2,\xe9\n")
 

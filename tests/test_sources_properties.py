@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kstest.columns import exclusion, parse_items, resolve
 from kstest.errors import UsageError
 from kstest.sources import ReadOptions, read_samples
-from kstest.sources.columns import exclusion, parse_items, resolve
 from kstest.sources.convert import kind_of, to_float64
 
 NAMES = st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=8, unique=True)

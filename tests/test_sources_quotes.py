@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError
-from kstest.sources import ReadOptions, csv_table, read_samples
+from kstest.sources import ReadOptions, csv_read, read_samples
 from kstest.sources.csv_quotes import Quotes
 
 
@@ -20,9 +20,9 @@ from kstest.sources.csv_quotes import Quotes
 def read(tmp_path, request, monkeypatch):
     if request.param == "small blocks":
         for name in ("PEEK_BYTES", "BLOCK_BYTES"):
-            monkeypatch.setattr(csv_table, name, 64)
+            monkeypatch.setattr(csv_read, name, 64)
         # Longer than any cell here: else two errors race for the longest.
-        monkeypatch.setattr(csv_table, "QUOTED_BYTES", 1 << 17)
+        monkeypatch.setattr(csv_read, "QUOTED_BYTES", 1 << 17)
 
     def run(text, **options):
         (tmp_path / "f.csv").write_text(text)
@@ -65,6 +65,30 @@ def test_ten_thousand_lines_in_one_cell_are_implausible(read):
     lines = "word\n" * 10_001
     with pytest.raises(DataError, match="line 2"):
         read(f'x,c\n1,"{lines}"\n', columns="x")
+
+
+@pytest.mark.parametrize(
+    ("columns", "inner", "refused"),
+    [
+        (2, 9, False),  # nine lines with one comma each may be a text
+        (2, 10, True),
+        (3, 4, False),
+        (3, 5, True),
+        (6, 2, True),
+        (11, 1, False),  # a single line is a text, however many commas it has
+    ],
+)
+def test_how_many_lines_like_rows_make_a_swallowed_table(columns, inner, refused):
+    """Ten delimiters where rows have them, in two lines at least."""
+    line = "a" + ",b" * (columns - 1) + "\n"
+    data = f'"open\n{line * inner}close"\n'.encode()
+    quotes = Quotes("f", ",", columns, 1)
+    if refused:
+        with pytest.raises(DataError, match="look like rows"):
+            quotes.watch(data)
+    else:
+        quotes.watch(data)
+        quotes.end()
 
 
 TEXT = st.text('",\nab', max_size=40)

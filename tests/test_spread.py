@@ -13,7 +13,7 @@ import streams
 import kstest
 from kstest.betting import blocks, guard, lagged, leaves, wealth
 from kstest.betting.rows import Rows
-from kstest.methods.stream import rows
+from kstest.methods.stream import season as rows
 
 
 @pytest.fixture(scope="module")

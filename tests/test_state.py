@@ -16,7 +16,7 @@ import streams
 from click.testing import CliRunner
 
 from kstest.archive import load, save
-from kstest.betting.packing import pack
+from kstest.archive.packing import pack
 from kstest.cli import cli
 from kstest.errors import KstestError
 from kstest.shell import state_file

@@ -11,8 +11,7 @@ import streams
 
 from kstest.cli import run
 from kstest.methods import skit
-from kstest.methods.stream.rows import Columns
-from kstest.sample import Sample
+from kstest.sample import Columns, Sample
 
 COMMANDS = {
     "sksd": ["sksd", "BATCH", "--target", "normal(0, 1)"],

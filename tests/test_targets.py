@@ -12,7 +12,7 @@ from scipy import stats
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.targets import FAMILIES, resolve
 from kstest.targets.charts import ANGLE, Chart
-from kstest.targets.expression import FUNCTIONS
+from kstest.targets.derivatives import FUNCTIONS
 
 JOINT = [
     "multivariate_normal(mean=[1, 2], covariance=[[1, 0.5], [0.5, 2]])",

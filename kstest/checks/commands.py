@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from ..engine.work import available_threads
+from ..files import output
 from ..params import option_name
-from ..shell import output
 from ..shell.command import OUTPUT_OPTIONS, wants_color
 from .config import Config, load
 from .config import find as find_config
@@ -115,7 +115,7 @@ def _run(names: tuple[str, ...], **given: Any) -> int:
     now = date_of(given["date"])
     target = None if given["output"] is None else os.path.abspath(given["output"])
     if target is not None:
-        from ..shell import destinations
+        from ..files import destinations
 
         destinations.check(target, "--output")
     with configured(given) as config:

@@ -29,7 +29,7 @@ from typing import Any
 
 from ..errors import DataError, KstestError, UsageError
 from ..nulls.online import SPENDING
-from ..sources.wording import label, shown
+from ..wording import label, shown
 from .execute import DQM, TESTS, Kind, kind_of, prepared, values_keys
 from .position import line_of
 from .settings import Settings, require_type, settings, unknown

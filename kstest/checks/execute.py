@@ -19,7 +19,7 @@ from ..registry import METHODS
 from ..result import Result
 from ..sources import OPTIONS, ReadOptions, columns_of, given_options, reader
 from ..sources.stream import expand
-from ..sources.wording import shown
+from ..wording import shown
 
 DQM = "dqm check"
 TESTS = (*METHODS, DQM)

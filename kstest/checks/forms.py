@@ -13,7 +13,7 @@ from typing import Any
 from ..report.layout import WIDTH, entry, heading, painted
 from ..report.wording import number
 from ..result import plain
-from ..sources.wording import printable
+from ..wording import printable
 from .outcome import Outcome, Report
 
 SCHEMA_VERSION = 1

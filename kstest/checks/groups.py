@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..columns import quoted
 from ..errors import DataError
 from ..sources import ReadOptions, read_options, read_samples
-from ..sources.wording import listed, shown
+from ..wording import listed, shown
 from .config import Check
 from .execute import prepared
 from .profile import profile
@@ -32,9 +33,9 @@ def levels(check: Check, inputs: Mapping[str, Sequence[str]]) -> dict[str, dict[
     given, _ = prepared(check.kind, check.options)
     reading = replace(
         read_options(check.kind.roles, given),
-        columns=_quoted(check.by),
+        columns=quoted([check.by]),
         exclude=None,
-        categorical=_quoted(check.by),
+        categorical=quoted([check.by]),
         missing="drop",
         group=None,
         weights=None,
@@ -72,14 +73,10 @@ def _options(check: Check, level: str, text: bool) -> dict[str, Any]:
         if isinstance(before, list):
             options["exclude"] = [*items, check.by]
         else:
-            options["exclude"] = ",".join([*items, _quoted(check.by)])
+            options["exclude"] = ",".join([*items, quoted([check.by])])
     return options
 
 
 def _holds_text(name: str, inputs: Mapping[str, Sequence[str]], reading: ReadOptions) -> bool:
     side = next(iter(inputs))
     return profile(inputs[side][:1], reading, only=(name,)).columns[name].kind == "text"
-
-
-def _quoted(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"

@@ -24,7 +24,7 @@ from typing import Any
 
 from ..archive import locked
 from ..errors import DataError, KstestError, OutputError
-from ..sources.wording import label, one_line
+from ..wording import label, one_line
 
 MAGIC, APPLICATION, VERSION = b"SQLite format 3\x00", 0x6B737431, 1
 RUN = ("started", "date", "seconds", "version", "config", "digest", "settings", "exit_code")

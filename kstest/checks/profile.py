@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..sources import ReadOptions
 from ..sources.dialect import dialect
-from ..sources.formats import open_table
 from ..sources.nulls import Nulls
+from ..sources.opening import open_table
 from ..sources.stream import expand
-from ..sources.table import BOOLEAN, DATE, DURATION, EMPTY, NUMBER, TEXT, TIME, Table, Wanted
+from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
+from ..wording import DATE, DURATION, TIME
 
 NUMERIC = (NUMBER, BOOLEAN, DATE, TIME, DURATION)
 OTHER = "something else"

@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from ..errors import DataError, UsageError
+from ..files import output
 from ..report.wording import number
-from ..shell import output
-from ..sources.wording import printable, shown
+from ..wording import printable, shown
 from .commands import CONFIG, HELP, configured, form_option, output_options
 from .history import History, opened
 from .outcome import counting

@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from .. import __version__
+from ..columns import exclusion, quoted
 from ..engine import single_blas
 from ..errors import KstestError
 from ..sources import read_options
-from ..sources.columns import parse_items
 from . import schema
 from .config import Check, Config
 from .control import Member, draws_needed, levels, prices
@@ -133,37 +132,32 @@ def _planned(this: Run, check: Check) -> list[Unit]:
         if check.schema != "off" and both is not None:
             given, _ = prepared(check.kind, options)
             try:
-                found, common = schema.compared(*both, read_options(check.kind.roles, given))
+                found = schema.compared(*both, read_options(check.kind.roles, given))
             except KstestError:
-                found, common = [], None  # the test says what is wrong with these files
-            unit = replace(unit, changes=tuple(found))
-            if common is not None and "columns" not in options:
-                unit = replace(unit, options=_narrowed(options, common))
+                found = schema.Compared()  # the test says what is wrong with these files
+            unit = replace(unit, changes=found.changes)
+            if found.common != found.names and "columns" not in options:
+                narrowed = _narrowed(options, given["exclude"], found.names, found.common)
+                unit = replace(unit, options=narrowed)
         if check.by is None:
             return [unit]
-        narrowed = replace(check, options=unit.options)
-        some = groups(narrowed, inputs)
+        some = groups(replace(check, options=unit.options), inputs)
         units = [replace(unit, label=label, options=o) for label, o in some.items()]
         return [units[0], *(replace(u, changes=()) for u in units[1:])]
 
     return _attempt(bare, work)
 
 
-def _narrowed(options: dict[str, Any], common: Sequence[str]) -> dict[str, Any]:
+def _narrowed(
+    options: dict[str, Any], exclude: str | None, names: Sequence[str], common: Sequence[str]
+) -> dict[str, Any]:
     """Options that leave out what only one side has, so that the rest can be tested."""
-    if not common:
+    left_out = exclusion(exclude, names, names)
+    chosen = [name for name in common if left_out.keeps(name)]
+    if not chosen:
         return options
     kept = {k: v for k, v in options.items() if k != "exclude"}
-    left_out = _excluded(options, common)
-    return {**kept, "columns": schema.quoted([n for n in common if n not in left_out])}
-
-
-def _excluded(options: dict[str, Any], names: Sequence[str]) -> set[str]:
-    given = options.get("exclude")
-    if not given:
-        return set()
-    items = parse_items(given, "--exclude") if isinstance(given, str) else [str(v) for v in given]
-    return {n for n in names for item in items if n == item or fnmatchcase(n, item)}
+    return {**kept, "columns": quoted(chosen)}
 
 
 def _with_draws(this: Run, units: list[Unit]) -> list[Unit]:

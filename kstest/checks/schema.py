@@ -18,23 +18,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from ..nulls.several import holm_adjusted
 from ..sources import ReadOptions
-from ..sources.table import BOOLEAN, DATE, EMPTY, NUMBER, TEXT
-from ..sources.wording import listed, shown
+from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT
+from ..wording import DATE, listed, shown
 from .outcome import Change
 from .profile import OTHER, Column, Profile, profile
 
 SEEN = 5
 
 
-def compared(
-    reference: Sequence[str], sample: Sequence[str], options: ReadOptions
-) -> tuple[list[Change], list[str] | None]:
+@dataclass(frozen=True)
+class Compared:
+    """Two sides.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        Facts, and what chance may have made with its corrected p-value, however large.
+    names : tuple of str
+        The columns of both sides: those of the reference, then those that are new.
+    common : tuple of str
+        Those that both sides have and that hold the same.
+    """
+
+    changes: tuple[Change, ...] = ()
+    names: tuple[str, ...] = ()
+    common: tuple[str, ...] = ()
+
+
+def compared(reference: Sequence[str], sample: Sequence[str], options: ReadOptions) -> Compared:
     """Compare the columns of two sides.
 
     Parameters
@@ -42,13 +60,6 @@ def compared(
     reference, sample : sequence of str
         Files and globs.
     options : ReadOptions
-
-    Returns
-    -------
-    changes : list of Change
-        Facts, and what chance may have made with its corrected p-value, however large.
-    common : list of str or None
-        The columns that both sides have and that hold the same, in order; None where that is all.
 
     Raises
     ------
@@ -72,8 +83,8 @@ def compared(
     corrected = [
         Change(c.code, c.column, c.message, float(q)) for c, q in zip(chances, p, strict=True)
     ]
-    same = len(common) == len(before.columns) == len(now.columns)
-    return [*facts, *corrected], None if same else common
+    names = tuple(dict.fromkeys([*before.columns, *now.columns]))
+    return Compared((*facts, *corrected), names, tuple(common))
 
 
 def smallest_p(changes: Sequence[Change]) -> float:
@@ -200,11 +211,6 @@ def missing_p(a: int, m: int, b: int, n: int) -> float:
 def kept(changes: Sequence[Change], alpha: float) -> tuple[Change, ...]:
     """The changes to report: facts, and those that chance does not explain at this level."""
     return tuple(c for c in changes if c.p_value is None or c.p_value <= alpha)
-
-
-def quoted(names: Sequence[str]) -> str:
-    """Names as a list of columns."""
-    return ",".join("'" + name.replace("'", "''") + "'" for name in names)
 
 
 def sides(inputs: Mapping[str, Sequence[str]]) -> tuple[Sequence[str], Sequence[str]] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import UsageError
 from ..nulls.several import P_VALUE_CORRECTIONS
 from ..params import option
-from ..sources.wording import shown
+from ..wording import shown
 from .templates import duration
 
 FAIL_ON = ("error", "warn", "never")

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..columns import quoted
 from ..errors import DataError, KstestError, OutputError, UsageError
 from ..files import replace
 from ..sources import ReadOptions, read_samples
-from ..sources.table import DATE, DURATION, EMPTY, TEXT, TIME
-from ..sources.wording import label, one_line
+from ..sources.table import EMPTY, TEXT
+from ..wording import DATE, DURATION, TIME, label, one_line
 from .config import FILE
 from .profile import OTHER, Column, profile
-from .schema import quoted
 
 # A text column with as many different cells is no category; a column of whole numbers, none twice,
 # with such a name numbers the rows.

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from ..errors import UsageError
-from ..sources.wording import shown
+from ..wording import shown
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION = re.compile(r"([0-9]{1,6})([wdhms])")

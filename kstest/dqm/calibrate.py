@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Work, single_blas
+from ..diagnostics.dependence import serial_dependence
+from ..engine import Work, single_blas, stage
 from ..errors import DataError
 from ..likelihood_ratio import (
     Pool,
@@ -24,12 +25,11 @@ from ..likelihood_ratio import (
 )
 from ..likelihood_ratio.features import cover
 from ..likelihood_ratio.finite_pool import stretch_of, stretched
-from ..methods.common import serial_dependence
 from ..result import Notice, plain
 from ..run import origin
 from ..sample import Sample
 from ..sources import ReadOptions
-from ..sources.wording import shown
+from ..wording import shown
 from .calibration import ANALYTIC_ROWS, Calibration
 from .good_events import POOL_BATCHES, put_aside, require_rows, run_names, runs_of
 from .layout import layout
@@ -113,7 +113,7 @@ def calibrate(
     for g, (size, ridge) in enumerate(zip(counts, ridges, strict=True)):
         poisson = params.count == "poisson"
         drawn, of_run = draw_indices(good, params.draw, size, params.toys, poisson, others[0])
-        share = Work(work.threads, _share(work, g, len(counts)), work.notify)
+        share = stage(work, g / len(counts), (g + 1) / len(counts))
         t = toy_statistics(side, good, drawn, float(size) if poisson else None, ridge,
                            params.statistic, params.fit == "converged", share)  # fmt: skip
         toys.append(stretched(t, stretches[g]))
@@ -201,7 +201,3 @@ def _series(pool: Sample, params: Params) -> tuple[Notice, ...]:
     if params.draw == "consecutive":
         return ()
     return serial_dependence((pool,), "--draw consecutive")
-
-
-def _share(work: Work, part: int, parts: int) -> Any:
-    return lambda share: work.progress((part + share) / parts)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri_exp
 
+from ..diagnostics.dependence import serial_dependence
 from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
 from ..kernels import Rows
-from ..methods.common import serial_dependence
 from ..nulls.online import CONTROLS
 from ..params import check_choices, option, seed
 from ..result import Notice, Result

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..diagnostics.dependence import serial_dependence
+from ..diagnostics.digests import fingerprint
+from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..errors import UsageError
 from ..likelihood_ratio.combine import COMBINATIONS, combine
 from ..likelihood_ratio.features import SCALES, choose_centres, choose_features
 from ..likelihood_ratio.permute import permutation_statistics
-from ..methods.common import fingerprint, missingness, serial_dependence
 from ..methods.two_samples.pooled import pool
 from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed

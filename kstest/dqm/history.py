@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from ..archive import locked
 from ..errors import DataError, OutputError
 from ..files import replace
-from ..sources.wording import shown
+from ..wording import shown
 
 # Every line says what it is of, and the last one that it is the last.
 KIND, VERSION, LAST = "history", 2, "last"

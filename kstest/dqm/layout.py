@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..columns import parse_items, resolve
 from ..errors import DataError
 from ..kernels import Rows
 from ..result import Notice
 from ..sample import MISSING_CODE, Sample
 from ..sources import Pivot
-from ..sources.columns import parse_items, resolve
-from ..sources.wording import listed, shown
+from ..wording import listed, shown
 
 Array = NDArray[np.float64]
 

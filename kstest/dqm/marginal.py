@@ -12,7 +12,7 @@ import numpy as np
 from ..engine import Work
 from ..methods import ks
 from ..sample import Sample
-from ..sources.wording import printable
+from ..wording import printable
 from .calibration import Calibration
 
 # Rows of the reference that columns are tested with, drawn by the seed: enough for a description.

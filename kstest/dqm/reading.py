@@ -8,13 +8,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..columns import parse_items, quoted
+from ..diagnostics.digests import row_hashes
 from ..errors import DataError
-from ..methods.common import row_hashes
 from ..result import Notice
 from ..sample import Sample
 from ..sources import ReadOptions, read_samples, samples_from_objects
-from ..sources.columns import parse_items, quoted
-from ..sources.wording import listed
+from ..wording import listed
 from .layout import Layout
 from .settings import Params
 

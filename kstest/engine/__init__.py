@@ -33,9 +33,10 @@ The engine never holds that matrix and never repeats the sweep::
   `jit` the options and the disk cache of compiled code; `work` threads and progress; `denormals`
   keeps the processor from spending its time on numbers that count as zero.
 
-Sums are accumulated in float64 over strips in a fixed order, every task writes its own cells, and
-the matrix products are kept on one thread each: the answer does not depend on the number of
-threads.
+A task is a function of a module that takes arrays and returns its part of the sums; whoever asked
+(`work.run_tasks`) adds the parts in float64 and in a fixed order, and the matrix products are kept
+on one thread each: the answer does not depend on the number of threads, nor on the executor that
+runs the tasks, as `Work(executor=...)` takes any of `concurrent.futures`.
 
 Which rows form a block, and which labellings are drawn, is the business of `kstest.nulls`. The
 rounding of a float32 sweep cannot hurt validity: the blocks lie in random order, so the

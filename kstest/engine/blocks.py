@@ -193,18 +193,20 @@ def _compiled(
         largest = float(np.abs(weights).max()) or 1.0
         product, heavy = True, (weights / largest).astype(np.float32)
     per_pair = 2 * _steps(1, rows.width, len(bank))
-    tasks: list[Callable[[], None]] = []
-    costs: list[float] = []
+    heights = np.diff(starts)
+    spans = [
+        (a, *span)
+        for a in range(groups)
+        for span in _spans(starts, a, CALL_STEPS / (int(heights[a]) * per_pair))
+    ]
+    costs = [float(heights[a]) * float(starts[last] - starts[b]) for a, b, last in spans]
+    tasks = [(product, points, starts, *span, bank, count_squares, heavy) for span in spans]
     partial: list[NDArray[np.float64]] = []
-    for a in range(groups):
-        height = int(starts[a + 1] - starts[a])
-        for b_first, b_last in _spans(starts, a, CALL_STEPS / (height * per_pair)):
-            squares = np.zeros(len(bank) if count_squares else 0)
-            partial.append(squares)
-            args = (points, starts, a, b_first, b_last, bank, out, squares, heavy)
-            tasks.append(lambda args=args: sweep(product, *args))  # type: ignore[misc]
-            costs.append(height * float(starts[b_last] - starts[b_first]))
-    run_tasks(tasks, costs, work)
+    for (a, b, last), (sums, squares) in zip(
+        spans, run_tasks(sweep, tasks, work, costs), strict=True
+    ):
+        out[:, a, b:last] = out[:, b:last, a] = sums
+        partial.append(squares)
     out *= largest**2
     if not count_squares:
         return Sums(out, None)
@@ -227,7 +229,9 @@ def _spans(starts: NDArray[np.int64], a: int, width: float) -> list[tuple[int, i
     return spans
 
 
-def load_leaves(work: Work) -> Callable[..., None]:
+def load_leaves(
+    work: Work,
+) -> Callable[..., tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Import the compiled sweep, telling the user when this machine has to compile it first."""
     if not jit.is_compiled():
         work.notify("compiling the kernel sums, once per machine: a few seconds")

@@ -16,9 +16,8 @@ which s^2 inner products of the C_ab give for all permutations. The pairs i = i 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,18 +91,15 @@ def feature_margins(
         Of each block, a few of its rows, chosen without looking at other blocks.
     work : Work
     """
-    out: list[FeatureMargin | None] = [None] * len(blocks)
-
-    def task(k: int) -> None:
-        (rows, bank), marks = blocks[k], landmarks[k]
-        features = _features(rows, marks, bank)
-        own = [np.einsum("iq,iq->i", f, f, dtype=np.float64) for f in features]
-        out[k] = FeatureMargin(features, own, bank, len(marks))
-
-    tasks: list[Callable[[], None]] = [partial(task, k) for k in range(len(blocks))]
+    tasks = [(*block, marks) for block, marks in zip(blocks, landmarks, strict=True)]
     with single_blas():
-        run_tasks(tasks, [1.0] * len(tasks), work)
-    return [margin for margin in out if margin is not None]
+        return list(run_tasks(_feature_margin, tasks, work))
+
+
+def _feature_margin(rows: Rows, bank: Bank, landmarks: Rows) -> FeatureMargin:
+    features = _features(rows, landmarks, bank)
+    own = [np.einsum("iq,iq->i", f, f, dtype=np.float64) for f in features]
+    return FeatureMargin(features, own, bank, len(landmarks))
 
 
 def _features(rows: Rows, landmarks: Rows, bank: Bank) -> list[NDArray[np.float32]]:
@@ -138,17 +134,14 @@ def feature_products(
     Parameters and result are those of `kstest.engine.products.table_products`. The sums are shifted
     so that their mean over all permutations of rows is 0, as with U-centred kernels.
     """
-    out: list[Array | None] = [None] * len(pairs)
-
-    def task(k: int) -> None:
-        x, y = pairs[k]
-        out[k] = _pair(margins[x], margins[y], permutations[k], size)
-
-    tasks: list[Callable[[], None]] = [partial(task, k) for k in range(len(pairs))]
+    tasks = [
+        (margins[x], margins[y], orders, size)
+        for (x, y), orders in zip(pairs, permutations, strict=True)
+    ]
     with single_blas():
-        run_tasks(tasks, [1.0] * len(tasks), silent(work))
+        found = list(run_tasks(_pair, tasks, silent(work)))
     work.progress(1.0)
-    return [found for found in out if found is not None]
+    return found
 
 
 def _pair(x: FeatureMargin, y: FeatureMargin, orders: Index, size: int) -> Array:

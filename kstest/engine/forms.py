@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,40 +129,47 @@ def _from_rows(
     Only the upper triangle is visited, so a tile off the diagonal counts twice.
     """
     points = Points.of(rows, np.float32)
-    n, columns = len(points), signs.shape[1]
+    n = len(points)
     spans = [slice(i, min(i + TILE_ROWS, n)) for i in range(0, n, TILE_ROWS)]
-    # One partial result per span, added in order: no result depends on who finished first.
-    quadratic = np.zeros((len(spans), len(bank), columns))
-    linear = np.zeros((len(spans), len(bank), columns))
-    total = np.zeros((len(spans), len(bank)))
-    squares = np.zeros((len(spans), len(bank)))
     heavy = np.ones(n) if weights is None else weights
-
-    def task(number: int) -> None:
-        i = spans[number]
-        left = _weighted(signs[i], heavy[i])
-        rest = range(i.stop, n, TILE_COLUMNS)
-        for j in (i, *(slice(c, min(c + TILE_COLUMNS, n)) for c in rest)):
-            own = j is i
-            right = left if own else _weighted(signs[j], heavy[j])
-            weight = 1 if own else 2
-            for l, values in enumerate(tile_values(points, i, j, bank)):
-                product = values @ right
-                product *= left
-                quadratic[number, l] += weight * product.sum(axis=0, dtype=np.float64)
-                across = heavy[i] @ values
-                linear[number, l] += across @ right
-                if not own:
-                    linear[number, l] += (values @ heavy[j]) @ left
-                total[number, l] += weight * (across @ heavy[j])
-                flat = values.ravel()
-                squares[number, l] += weight * float(flat @ flat)
-
-    tasks: list[Callable[[], None]] = [lambda k=k: task(k) for k in range(len(spans))]  # type: ignore[misc]
+    tasks = [(points, signs, heavy, bank, span) for span in spans]
     with single_blas():
-        run_tasks(tasks, [n - i.start for i in spans], work)
-    size = np.sqrt(squares.sum(axis=0) / (n * (n - 1)))
-    return Forms(quadratic.sum(axis=0), linear.sum(axis=0), total.sum(axis=0), size)
+        parts = list(run_tasks(_span_forms, tasks, work, [n - i.start for i in spans]))
+    # In order: no result depends on who finished first.
+    sums = [np.array(part).sum(axis=0) for part in zip(*parts, strict=True)]
+    quadratic, linear, total, squares = sums
+    return Forms(quadratic, linear, total, np.sqrt(squares / (n * (n - 1))))
+
+
+def _span_forms(
+    points: Points,
+    signs: NDArray[Any],
+    heavy: NDArray[np.float64],
+    bank: Bank,
+    i: slice,
+) -> tuple[NDArray[np.float64], ...]:
+    """Quadratic and linear forms, totals and squares of some rows and all later ones."""
+    n, shape = len(points), (len(bank), signs.shape[1])
+    quadratic, linear = np.zeros(shape), np.zeros(shape)
+    total, squares = np.zeros(len(bank)), np.zeros(len(bank))
+    left = _weighted(signs[i], heavy[i])
+    rest = range(i.stop, n, TILE_COLUMNS)
+    for j in (i, *(slice(c, min(c + TILE_COLUMNS, n)) for c in rest)):
+        own = j is i
+        right = left if own else _weighted(signs[j], heavy[j])
+        weight = 1 if own else 2
+        for l, values in enumerate(tile_values(points, i, j, bank)):
+            product = values @ right
+            product *= left
+            quadratic[l] += weight * product.sum(axis=0, dtype=np.float64)
+            across = heavy[i] @ values
+            linear[l] += across @ right
+            if not own:
+                linear[l] += (values @ heavy[j]) @ left
+            total[l] += weight * (across @ heavy[j])
+            flat = values.ravel()
+            squares[l] += weight * float(flat @ flat)
+    return quadratic, linear, total, squares
 
 
 def _weighted(signs: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float32]:

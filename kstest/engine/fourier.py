@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,9 +166,12 @@ def fourier_sums(
     parts = [(group, part) for group in groups(rows, bank) for part in _parts(group, count)]
     for done, (group, part) in enumerate(parts):
         sums, plain = _row_sums(rows, starts, group, part, weights, silent(work))
-        gram = partial(_add_gram, group, part, sums, plain, out, squares)
-        tasks = [partial(gram, k) for k in range(len(group.places))]
-        run_tasks(tasks, [1.0] * len(tasks), silent(work))
+        tasks = [(group, part, sums, plain, k) for k in range(len(group.places))]
+        grams = run_tasks(_gram, tasks, silent(work))
+        for l, (gram, square) in zip(group.places, grams, strict=True):
+            if gram is not None:
+                out[l] += gram
+            squares[l] += square
         work.progress((done + 1) / len(parts))
     diagonal = np.arange(count)
     for group in groups(rows, bank):
@@ -226,28 +228,44 @@ def _row_sums(
     width = max(1, TASK_VALUES // (2 * (first + high)))
     spans = _spans(starts, width)
     plains = np.zeros((len(spans), *shape)) if weights is not None else None
-
-    def task(number: int) -> None:
-        a, b = spans[number]
+    tasks = []
+    for a, b in spans:
         inside = slice(int(starts[a]), int(starts[b]))
-        angles = 2 * np.pi / group.periods * (rows.values[inside] - middle)
-        if len(group.modes) == 2:
-            left = _powers(angles[:, 0], part.start, part.stop)
-            right = _powers(angles[:, 1], 0, high)
-        else:
-            left, right = _powers(angles[:, 0], 0, low), _powers(low * angles[:, 0], 0, high)
-        heavy = left if weights is None else left * weights[inside, None]
-        for g in range(a, b):
-            block = slice(int(starts[g]) - inside.start, int(starts[g + 1]) - inside.start)
-            products[g] = (heavy[block].T @ right[block]).reshape(shape)
-        if plains is not None:
-            plains[number] = (left.T @ right).reshape(shape)
-
-    run_tasks([partial(task, k) for k in range(len(spans))], [1.0] * len(spans), work)
+        heavy = None if weights is None else weights[inside]
+        tasks.append((rows.values[inside], middle, starts[a : b + 1], group, part, heavy))
+    for number, (found, own) in enumerate(run_tasks(_span_sums, tasks, work)):
+        products[slice(*spans[number])] = found.reshape(-1, *shape)
+        if plains is not None and own is not None:
+            plains[number] = own.reshape(shape)
     plain = products.sum(axis=0) if plains is None else plains.sum(axis=0)
     if len(group.modes) == 2:
         return products, plain
     return _added(products, group.modes[0]), _added(plain[None], group.modes[0])[0]
+
+
+def _span_sums(
+    values: Array,
+    middle: Array,
+    starts: NDArray[np.int64],
+    group: Group,
+    part: slice,
+    weights: Array | None,
+) -> tuple[Array, Array | None]:
+    """Sums over the rows of each of a few blocks; with weights also those of all rows without."""
+    low, high = _shape(group)
+    angles = 2 * np.pi / group.periods * (values - middle)
+    if len(group.modes) == 2:
+        left = _powers(angles[:, 0], part.start, part.stop)
+        right = _powers(angles[:, 1], 0, high)
+    else:
+        left, right = _powers(angles[:, 0], 0, low), _powers(low * angles[:, 0], 0, high)
+    heavy = left if weights is None else left * weights[:, None]
+    edges = starts - starts[0]
+    products = np.empty((len(edges) - 1, left.shape[1], right.shape[1]))
+    for g in range(len(products)):
+        block = slice(edges[g], edges[g + 1])
+        products[g] = heavy[block].T @ right[block]
+    return products, None if weights is None else left.T @ right
 
 
 def _spans(starts: NDArray[np.int64], width: int) -> list[tuple[int, int]]:
@@ -288,11 +306,11 @@ def _added(products: Array, modes: int) -> Array:
     return np.ascontiguousarray(out[:, :, :modes])
 
 
-def _add_gram(
-    group: Group, part: slice, sums: Array, plain: Array, out: Array, squares: Array, k: int
-) -> None:
-    """Add what these modes give to the block sums of the group's bandwidth number k."""
-    l, factor = group.places[k], float(group.factors[k])
+def _gram(
+    group: Group, part: slice, sums: Array, plain: Array, k: int
+) -> tuple[Array | None, float]:
+    """Return what these modes give to the block sums of the group's bandwidth number k, if any."""
+    factor = float(group.factors[k])
     wanted = group.needed(factor, 0)
     scales = [group.coefficients(power * factor, 0)[:wanted] for power in (1.0, 2.0)]
     if len(group.modes) == 1:
@@ -301,7 +319,7 @@ def _add_gram(
     else:
         height, width = max(0, min(part.stop, wanted) - part.start), group.needed(factor, 1)
         if not height:
-            return
+            return None, 0.0
         inside = slice(part.start, part.start + height)
         scales = [
             s[inside, None, None] * group.coefficients(power * factor, 1)[:width]
@@ -309,5 +327,4 @@ def _add_gram(
         ]
         held, own = sums[:, :, :height, :, :width], plain[:, :height, :, :width]
     features = (held * np.sqrt(scales[0])).reshape(len(sums), -1)
-    out[l] += features @ features.T
-    squares[l] += float((own * own * scales[1]).sum())
+    return features @ features.T, float((own * own * scales[1]).sum())

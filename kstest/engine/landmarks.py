@@ -14,8 +14,8 @@ Rosasco 2025, arXiv 2502.13570).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,50 +131,70 @@ def _row_sums(
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)
     lengths = _lengths(both, landmarks, bank)
-    tiles = _tiles(points, r, bank)
+    grid = _gaussian_grid(points, r, bank)
     out = np.zeros((len(bank), len(starts) - 1, r))
-
-    def task(g: int) -> None:
-        for first in range(int(starts[g]), int(starts[g + 1]), TILE_ROWS):
-            i = slice(first, min(first + TILE_ROWS, int(starts[g + 1])))
-            at = slice(r + i.start, r + i.stop)
-            for l, values in enumerate(tiles(at)):
-                out[l, g] += heavy[i] @ values
-            if lengths is not None:
-                out[:, g] += heavy[i] @ lengths[at] + heavy[i].sum() * lengths[:r]
-
-    tasks: list[Callable[[], None]] = [partial(task, g) for g in range(len(starts) - 1)]
+    tasks = [
+        (points, grid, r, bank, heavy[int(first) : int(last)], lengths, int(first))
+        for first, last in pairwise(starts)
+    ]
+    costs = np.diff(starts).astype(float).tolist()
     with single_blas():
-        run_tasks(tasks, np.diff(starts).astype(float).tolist(), work)
+        for g, sums in enumerate(run_tasks(_one_block, tasks, work, costs)):
+            out[:, g] = sums
     out *= largest
     return out
 
 
-def _tiles(points: Points, r: int, bank: Bank) -> Callable[[slice], Iterator[AnyArray]]:
-    """Return what yields the kernel values of a range of rows at the landmarks, per bandwidth.
+def _one_block(
+    points: Points,
+    grid: tuple[AnyArray, AnyArray] | None,
+    r: int,
+    bank: Bank,
+    heavy: AnyArray,
+    lengths: Array | None,
+    start: int,
+) -> Array:
+    """Sums over the rows of one block, which begins at row `start`; (L, r)."""
+    out = np.zeros((len(bank), r))
+    for first in range(0, len(heavy), TILE_ROWS):
+        i = slice(first, min(first + TILE_ROWS, len(heavy)))
+        at = slice(r + start + i.start, r + start + i.stop)
+        if grid is None:
+            tiles = tile_values(points, at, slice(0, r), bank)
+        else:
+            tiles = _gaussian_values(grid[0][at], grid[1], len(bank))
+        for l, values in enumerate(tiles):
+            out[l] += heavy[i] @ values
+        if lengths is not None:
+            out += heavy[i] @ lengths[at] + heavy[i].sum() * lengths[:r]
+    return out
 
-    A grid of Gaussian bandwidths without categories has a way of its own, three times as fast:
-    one matrix product makes -a |x - z|^2 = 2 a x.z - a |x|^2 - a |z|^2.
+
+def _gaussian_grid(points: Points, r: int, bank: Bank) -> tuple[AnyArray, AnyArray] | None:
+    """Factors of -a |x - z|^2 = 2 a x.z - a |x|^2 - a |z|^2, for one matrix product.
+
+    Three times as fast as `tile_values`, for a grid of Gaussian bandwidths without categories; None
+    for others.
     """
-    plain = bank.kernel.name == "gaussian" and bank.squaring and not points.codes.shape[1]
-    if not plain:
-        return lambda i: tile_values(points, i, slice(0, r), bank)
+    if bank.kernel.name != "gaussian" or not bank.squaring or points.codes.shape[1]:
+        return None
     kind = points.rows.dtype.type
     a = kind(bank.factors[0])
     ones = np.ones((len(points), 1), kind)
     left = np.hstack([2 * a * points.rows, -a * points.norms[:, None], -ones])
     right = np.vstack([points.columns[:, :r], ones[:r].T, a * points.norms[None, :r]])
+    return left, right
 
-    def gaussian(i: slice) -> Iterator[AnyArray]:
-        values = left[i] @ right
-        np.minimum(values, 0, out=values)
-        np.exp(values, out=values)
+
+def _gaussian_values(left: AnyArray, right: AnyArray, count: int) -> Iterator[AnyArray]:
+    """Yield the kernel values of every bandwidth, each the square of the one before."""
+    values = left @ right
+    np.minimum(values, 0, out=values)
+    np.exp(values, out=values)
+    yield values
+    for _ in range(count - 1):
+        np.multiply(values, values, out=values)
         yield values
-        for _ in range(len(bank) - 1):
-            np.multiply(values, values, out=values)
-            yield values
-
-    return gaussian
 
 
 def _values(both: Rows, r: int, bank: Bank) -> Array:

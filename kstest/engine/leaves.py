@@ -221,8 +221,8 @@ def block_row(
         Kernel, see `profile_sum`.
     factors : float32 (L,)
         a of u = a D, per bandwidth.
-    sums : float64 (L, G, G)
-        Entries [:, a, b] and [:, b, a] are set; the pairs i = i are left out.
+    sums : float64 (L, b_last - b_first)
+        Set; the pairs i = i are left out.
     squares : float64 (L,) or (0,)
         The sums of squared kernel values over unordered pairs are added; empty: not counted.
     """
@@ -302,8 +302,7 @@ def block_row(
                     skip = i + r - j0 if a == b and j0 <= i + r < j0 + width else -1
                     strip_sums(u, width, code, factors, squaring, skip, out, acc, acc2)
         for l in range(rungs):
-            sums[l, a, b] = acc[l]
-            sums[l, b, a] = acc[l]
+            sums[l, b - b_first] = acc[l]
         for l in range(len(squares)):
             squares[l] += acc2[l] * (0.5 if a == b else 1.0)
 
@@ -445,8 +444,8 @@ def stein_row(
         0 Gaussian, else inverse multiquadric, as `Kernel.leaf`.
     factors : float64 (L,)
         a of phi(a r^2), per bandwidth.
-    sums : float64 (L, G, G)
-        Entries [:, a, b] and [:, b, a] are set; the pairs i = i are left out.
+    sums : float64 (L, a_last - a_first, G)
+        Entries [:, a - a_first, b] are set for b >= a; the pairs i = i are left out.
     squares : float64 (L,)
         The sums of squares over unordered pairs are added.
     """
@@ -481,8 +480,7 @@ def stein_row(
                     w = weights[j0 : j0 + width]
                     stein_strip(r2, ss, cross, w, weights[i], width, code, factors, skip, acc, acc2)
             for l in range(len(factors)):
-                sums[l, a, b] = acc[l]
-                sums[l, b, a] = acc[l]
+                sums[l, a - a_first, b] = acc[l]
                 squares[l] += acc2[l] * (0.5 if a == b else 1.0)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -176,25 +175,30 @@ def bare(rows: Rows, bank: Bank) -> Margin:
 def _add_row_sums(margin: Margin, work: Work) -> None:
     """Fill in the row sums from the upper triangle: a value counts for its row and its column.
 
-    Tasks of one wave add to accumulators of their own, which are joined in order at the end: the
-    answer does not depend on the number of threads.
+    Tasks of one wave go on with accumulators of their own, which are joined in order at the end:
+    the answer does not depend on the number of threads.
     """
     n = len(margin)
     lanes = np.zeros((min(LANES, -(-n // SPAN)), 2, len(margin.bank), n))
     starts = range(0, n, SPAN)
     for wave in range(0, len(starts), len(lanes)):
         chosen = starts[wave : wave + len(lanes)]
-        tasks = [partial(_span, margin, s, lanes[k]) for k, s in enumerate(chosen)]
-        run_tasks(tasks, [1.0] * len(tasks), silent(work))
+        tasks = [(margin, s, lanes[k, :, :, s:]) for k, s in enumerate(chosen)]
+        for k, sums in enumerate(run_tasks(_span, tasks, silent(work))):
+            lanes[k, :, :, chosen[k] :] = sums
         work.progress(1 - (1 - chosen[-1] / n) ** 2)
     for lane in lanes:
         np.add(margin.sums, lane[0], out=margin.sums)
         np.add(margin.squares, lane[1], out=margin.squares)
 
 
-def _span(margin: Margin, first: int, lane: NDArray[np.float64]) -> None:
-    """Add the rows first to first + SPAN against themselves and all later rows."""
-    n = len(margin)
+def _span(margin: Margin, first: int, before: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add the rows first to first + SPAN against themselves and all later rows.
+
+    Returns `before`, sums of values and of squares of the rows from `first` on, with these added;
+    (2, R, n - first).
+    """
+    n, lane = len(margin), before.copy()
     stop = min(first + SPAN, n)
     i = np.arange(first, stop)[None]
     for start in (first, *range(stop, n, STRIP)):
@@ -206,9 +210,10 @@ def _span(margin: Margin, first: int, lane: NDArray[np.float64]) -> None:
         for kind in (0, 1):
             if kind:
                 np.multiply(tile, tile, out=tile)
-            lane[kind][:, i[0]] += tile.sum(axis=2, dtype=np.float64)
+            lane[kind][:, i[0] - first] += tile.sum(axis=2, dtype=np.float64)
             if not own:
-                lane[kind][:, j[0]] += tile.sum(axis=1, dtype=np.float64)
+                lane[kind][:, j[0] - first] += tile.sum(axis=1, dtype=np.float64)
+    return lane
 
 
 def _centred(margin: Margin) -> Margin:

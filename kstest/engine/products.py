@@ -16,8 +16,8 @@ the last bin never move; their pairs are counted like all others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,9 @@ AnyMargin = Margin | Residual
 STRIP_VALUES = 16_000_000
 # Entries of one flattened matrix that meet in one matrix product of the grid.
 CHUNK = 8192
-# Chunks whose products are held before they are added, in order.
-WAVE = 16
-# Kernel values made per task: fewer tasks wait for the interpreter lock.
-TASK_VALUES = 400_000
+# Kernel values per task and bandwidth: what it returns is still in the cache when it is put in
+# place, and tasks are long enough not to wait for the interpreter lock.
+TASK_VALUES = 100_000
 
 
 def table_products(
@@ -108,27 +107,32 @@ class _Tables:
     def add_strip(self, strip: slice, work: Work) -> None:
         """Add the pairs whose first row stands at these positions of its bin."""
         rows, buffers, owns = self.bins[:, strip], [], []
-        tasks: list[Callable[[], None]] = []
+        tiles: list[tuple[Any, ...]] = []
+        places: list[Array] = []
         for margin, needed in zip(self.margins, self.needed, strict=True):
             shape = (len(margin.bank), needed, rows.shape[1], self.bins.shape[1])
             buffers.append(np.empty(shape, margin.rows.dtype))
             owns.append(np.empty((shape[0], self.count, *shape[2:]), margin.rows.dtype))
-            tasks.append(partial(margin.values, rows, self.bins, True, owns[-1]))
+            tiles.append((margin, rows, self.bins, True))
+            places.append(owns[-1])
             step = max(1, TASK_VALUES // (rows.shape[1] * self.bins.shape[1]))
             for k in range(0, needed, step):
                 part = slice(k, min(k + step, needed))
-                i, j = rows[self.a[part]], self.bins[self.b[part]]
-                tasks.append(partial(margin.values, i, j, False, buffers[-1][:, part]))
-        run_tasks(tasks, [1.0] * len(tasks), work)
-        tasks = []
+                tiles.append((margin, rows[self.a[part]], self.bins[self.b[part]], False))
+                places.append(buffers[-1][:, part])
+        _fill(places, tiles, work)
+        products: list[tuple[Array, Array]] = []
+        sums: list[NDArray[np.float64]] = []
         for k, (x, y) in enumerate(self.pairs):
             right = buffers[y].reshape(len(buffers[y]) * self.needed[y], -1)
             for r, left in enumerate(buffers[x]):
                 for half in (slice(0, self.upper // 2), slice(self.upper // 2, self.upper)):
-                    out = self.off[k][r, half]
-                    tasks.append(partial(_add_product, left[half], right, out))
-            tasks.append(partial(_add_product, _flat(owns[x]), _flat(owns[y]), self.own[k]))
-        run_tasks(tasks, [1.0] * len(tasks), work)
+                    products.append((left[half], right))
+                    sums.append(self.off[k][r, half])
+            products.append((_flat(owns[x]), _flat(owns[y])))
+            sums.append(self.own[k])
+        for total, found in zip(sums, run_tasks(_product, products, work), strict=True):
+            total += found
 
     def add_fixed(self) -> None:
         """Add the pairs with a row that never moves."""
@@ -171,8 +175,21 @@ def _flat(values: Array) -> Array:
     return values.reshape(values.shape[0] * values.shape[1], -1)
 
 
-def _add_product(left: Array, right: Array, out: NDArray[np.float64]) -> None:
-    out += left.reshape(len(left), -1) @ right.T
+def _product(left: Array, right: Array) -> Array:
+    return left.reshape(len(left), -1) @ right.T
+
+
+def _tile(margin: AnyMargin, i: Index, j: Index, own: bool) -> Array:
+    """Kernel values of P tiles, as `Margin.values` writes them; (R, P, a, b)."""
+    out = np.empty((len(margin.bank), len(i), i.shape[1], j.shape[1]), margin.rows.dtype)
+    margin.values(i, j, own, out)
+    return out
+
+
+def _fill(places: Sequence[Array], tiles: Sequence[tuple[Any, ...]], work: Work) -> None:
+    """Put the tiles where they belong, so that whoever asks for their products has large ones."""
+    for place, found in zip(places, run_tasks(_tile, tiles, work), strict=True):
+        place[...] = found.reshape(place.shape)
 
 
 def grid_products(
@@ -216,40 +233,19 @@ def grid_products(
     a, b = np.triu_indices(count, 0 if size > 1 else 1)
     weights = np.where(a == b, 1.0, 2.0)
 
-    def gathered(side: int, values: list[Array], chosen: slice, pairs: bool) -> Array:
-        """Permuted values of one side for some tiles; (R, copies, entries)."""
-        _, orders = sides[side]
-        out: Array | None = None
-        for part, order in zip(values, orders, strict=True):
-            index = order[:, a[chosen]] * count + order[:, b[chosen]] if pairs else order[:, chosen]
-            found = part[:, index].reshape(len(part), len(order), -1)
-            out = found if out is None else np.multiply(out, found, out=out)
-        assert out is not None
-        return out
-
-    def product(values: list[list[Array]], chosen: slice, pairs: bool, out: Array) -> None:
-        x, y = (gathered(side, values[side], chosen, pairs) for side in (0, 1))
-        weight = weights[chosen] if pairs else np.full(chosen.stop - chosen.start, 2.0)
-        x *= np.repeat(weight, x.shape[2] // len(weight)).astype(x.dtype)
-        if crossed:
-            out[:] = x.reshape(-1, x.shape[2]) @ y.reshape(-1, y.shape[2]).T
-            return
-        for r in range(rungs[0]):
-            own = slice(r * heights[0], (r + 1) * heights[0])
-            out[own, r * heights[1] : (r + 1) * heights[1]] = x[r] @ y[r].T
-
     def add(values: list[list[Array]], tiles: int, entries: int, pairs: bool) -> None:
+        """Add the products of all tiles, chunk by chunk and in order."""
         step = max(1, CHUNK // entries)
-        chunks = [slice(k, min(k + step, tiles)) for k in range(0, tiles, step)]
-        for first in range(0, len(chunks), WAVE):
-            wave = chunks[first : first + WAVE]
-            parts = [np.zeros(total.shape) for _ in wave]
-            tasks = [
-                partial(product, values, c, pairs, p) for c, p in zip(wave, parts, strict=True)
-            ]
-            run_tasks(tasks, [1.0] * len(tasks), silent(work))
-            for part in parts:  # in order: the sum does not depend on who finished first
-                np.add(total, part, out=total)
+        tasks: list[tuple[Any, ...]] = []
+        for k in range(0, tiles, step):
+            some = slice(k, min(k + step, tiles))
+            if pairs:
+                tasks.append((values, permutations, (a[some], b[some]), weights[some], crossed))
+            else:
+                twice = np.full(some.stop - some.start, 2.0)
+                tasks.append((values, permutations, (np.arange(tiles)[some],), twice, crossed))
+        for part in run_tasks(_grid_part, tasks, silent(work)):
+            np.add(total, part, out=total)
 
     per_row = sum(len(m.bank) for m in (*left, *right)) * count * count * size
     width = max(1, STRIP_VALUES // per_row)
@@ -274,6 +270,51 @@ def grid_products(
     return np.asarray(found[own, own] + constant[:, None, None])
 
 
+def _grid_part(
+    values: Sequence[Sequence[Array]],
+    permutations: Sequence[Sequence[Index]],
+    bins: tuple[Index, ...],
+    weight: NDArray[np.float64],
+    crossed: bool,
+) -> Array:
+    """Products of permuted values of both sides over some tiles, (R I, R' J).
+
+    Parameters
+    ----------
+    values : two sequences of ndarray (R, tiles, entries)
+        Per side and margin.
+    permutations, crossed
+        See `grid_products`.
+    bins : tuple of ndarray of int (some,)
+        Row bin and column bin of each tile, or the bin alone.
+    weight : ndarray (some,)
+    """
+    x, y = (
+        _gathered(side, orders, bins) for side, orders in zip(values, permutations, strict=True)
+    )
+    x *= np.repeat(weight, x.shape[2] // len(weight)).astype(x.dtype)
+    if crossed:
+        return x.reshape(-1, x.shape[2]) @ y.reshape(-1, y.shape[2]).T
+    (rungs, left, _), right = x.shape, y.shape[1]
+    out = np.zeros((rungs * left, rungs * right), x.dtype)
+    for r in range(rungs):
+        out[r * left : (r + 1) * left, r * right : (r + 1) * right] = x[r] @ y[r].T
+    return out
+
+
+def _gathered(values: Sequence[Array], orders: Sequence[Index], bins: tuple[Index, ...]) -> Array:
+    """Permuted values of one side, of all margins multiplied; (R, copies, entries)."""
+    out: Array | None = None
+    for part, order in zip(values, orders, strict=True):
+        index = order[:, bins[0]]
+        if len(bins) == 2:
+            index = index * order.shape[1] + order[:, bins[1]]
+        found = part[:, index].reshape(len(part), len(index), -1)
+        out = found if out is None else np.multiply(out, found, out=out)
+    assert out is not None
+    return out
+
+
 def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
     """Values of all ordered pairs of bins, for some rows of each; (R, s^2, entries)."""
     count, size = bins.shape
@@ -282,34 +323,32 @@ def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
     else:
         shape = (len(margin.bank), count * count, strip.stop - strip.start, size)
     out = np.empty(shape, margin.rows.dtype)
-    tasks: list[Callable[[], None]] = []
+    tiles: list[tuple[Any, ...]] = []
+    places: list[Array] = []
     if size == 1:
         columns = bins.T
         for k in range(0, count, SPAN):
             part = slice(k, min(k + SPAN, count))
-            tasks.append(partial(margin.values, columns[:, part], columns, True, out[:, :, part]))
+            tiles.append((margin, columns[:, part], columns, True))
+            places.append(out[:, :, part])
     elif isinstance(margin, Residual):
+        # Pairs with some bins as columns by one large tile: it has large products.
         step = max(1, TASK_VALUES // (count * shape[2] * size))
+        i = bins[:, strip]
+        by_bin = out.reshape(len(out), count, count, *shape[2:]).transpose(0, 1, 3, 2, 4)
         for k in range(0, count, step):
-            tasks.append(partial(_wide, margin, bins, strip, slice(k, k + step), out))
+            j = bins[k : k + step]
+            tiles.append((margin, i.reshape(1, -1), j.reshape(1, -1), True))
+            places.append(by_bin[:, :, :, k : k + step])
     else:
         a, b = np.divmod(np.arange(count * count), count)
         step = max(1, TASK_VALUES // (shape[2] * size))
         for k in range(0, count * count, step):
             part = slice(k, k + step)
-            i, j = bins[a[part], strip], bins[b[part]]
-            tasks.append(partial(margin.values, i, j, True, out[:, part]))
-    run_tasks(tasks, [1.0] * len(tasks), silent(work))
+            tiles.append((margin, bins[a[part], strip], bins[b[part]], True))
+            places.append(out[:, part])
+    _fill(places, tiles, silent(work))
     return out.reshape(len(out), count * count, -1)
-
-
-def _wide(margin: Residual, bins: Index, strip: slice, part: slice, out: Array) -> None:
-    """Fill in the pairs with some bins as columns by one large tile: it has large products."""
-    i, j = bins[:, strip], bins[part]
-    tile = np.empty((len(out), 1, i.size, j.size), out.dtype)
-    margin.values(i.reshape(1, -1), j.reshape(1, -1), True, tile)
-    found = tile.reshape(len(out), *i.shape, *j.shape).transpose(0, 1, 3, 2, 4)
-    out.reshape(len(out), len(bins), len(bins), *out.shape[2:])[:, :, part] = found
 
 
 def _edge(margin: AnyMargin, bins: Index, fixed: Index) -> Array:

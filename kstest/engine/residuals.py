@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,17 +234,22 @@ def _images(base: Margin, vectors: Array, work: Work) -> Numbers:
     """K U per rung, the diagonal included; (R, n, q)."""
     n = len(base)
     out = np.zeros((len(base.bank), n, vectors.shape[1]))
+    tasks = [(base, vectors, first) for first in range(0, n, SPAN)]
+    for (*_, first), image in zip(tasks, run_tasks(_span_image, tasks, silent(work)), strict=True):
+        out[:, first : first + SPAN] = image
+    return out
 
-    def span(first: int) -> None:
-        i = np.arange(first, min(first + SPAN, n))[None]
-        for start in range(0, n, STRIP):
-            j = np.arange(start, min(start + STRIP, n))[None]
-            tile = np.empty((len(base.bank), 1, i.size, j.size), base.rows.dtype)
-            base.values(i, j, False, tile)
-            out[:, i[0]] += tile[:, 0] @ vectors[j[0]]
 
-    starts = range(0, n, SPAN)
-    run_tasks([partial(span, s) for s in starts], [1.0] * len(starts), silent(work))
+def _span_image(base: Margin, vectors: Array, first: int) -> Numbers:
+    """Some rows of K U."""
+    n = len(base)
+    i = np.arange(first, min(first + SPAN, n))[None]
+    out = np.zeros((len(base.bank), i.size, vectors.shape[1]))
+    for start in range(0, n, STRIP):
+        j = np.arange(start, min(start + STRIP, n))[None]
+        tile = np.empty((len(base.bank), 1, i.size, j.size), base.rows.dtype)
+        base.values(i, j, False, tile)
+        out += tile[:, 0] @ vectors[j[0]]
     return out
 
 

@@ -18,7 +18,7 @@ the same formula, derived along the arc.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -300,29 +300,36 @@ def _compiled(
     points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
 ) -> SteinSums:
     load_leaves(work)
-    from .leaves import stein_row
-
     groups, d = len(starts) - 1, points.rows.shape[1]
     out = np.zeros((len(bank), groups, groups))
     columns = np.ascontiguousarray(points.rows.T)
     score_columns = np.ascontiguousarray(points.scores.T)
     factors, code = bank.factors, bank.kernel.leaf
     weights = np.ones(len(points)) if points.weights is None else points.weights
-    tasks: list[Callable[[], None]] = []
-    costs: list[float] = []
-    partial: list[Array] = []
     # Blocks of few rows are handed over several at a time; a call must be worth its overhead.
-    for begin, last in _spans(starts, first, CALL_STEPS / (6 + d + 4 * len(bank))):
-        squares = np.zeros(len(bank))
+    spans = _spans(starts, first, CALL_STEPS / (6 + d + 4 * len(bank)))
+    numbers = points.rows, points.scores, columns, score_columns, weights, starts
+    tasks = [(*numbers, *span, code, factors) for span in spans]
+    costs = [float(starts[b] - starts[a]) * float(starts[-1] - starts[a]) for a, b in spans]
+    partial: list[Array] = []
+    for (begin, last), (sums, squares) in zip(
+        spans, run_tasks(_span_sums, tasks, work, costs), strict=True
+    ):
+        for a in range(begin, last):
+            out[:, a, a:] = out[:, a:, a] = sums[:, a - begin, a:]
         partial.append(squares)
-        args = (
-            points.rows, points.scores, columns, score_columns, weights, starts, begin, last,
-            code, factors, out, squares,
-        )  # fmt: skip
-        tasks.append(lambda args=args: stein_row(*args))  # type: ignore[misc]
-        costs.append(float(starts[last] - starts[begin]) * float(starts[-1] - starts[begin]))
-    run_tasks(tasks, costs, work)
     return SteinSums(out, np.sum(partial, axis=0))
+
+
+def _span_sums(*arguments: Any) -> tuple[Array, Array]:
+    """Call `leaves.stein_row`: all its arguments but the results."""
+    from .leaves import stein_row
+
+    *_, starts, begin, last, _, factors = arguments
+    sums = np.zeros((len(factors), last - begin, len(starts) - 1))
+    squares = np.zeros(len(factors))
+    stein_row(*arguments, sums, squares)
+    return sums, squares
 
 
 def _spans(starts: NDArray[np.int64], groups: int, pairs: float) -> Sequence[tuple[int, int]]:

@@ -20,15 +20,20 @@ def sweep(
     b_first: int,
     b_last: int,
     bank: Bank,
-    sums: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    count_squares: bool,
     weights: NDArray[np.float32] | None = None,
-) -> None:
-    """Sum block a against blocks b_first <= b < b_last into `sums` and `squares`.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum block a against blocks b_first <= b < b_last.
 
-    `squares` has one entry per bandwidth, or none if they are not wanted. Rows with weights need
-    `product`, the only way that knows them.
+    Rows with weights need `product`, the only way that knows them.
+
+    Returns
+    -------
+    sums : ndarray (L, b_last - b_first)
+    squares : ndarray (L,), or (0,) if they are not wanted
     """
+    sums = np.zeros((len(bank), b_last - b_first))
+    squares = np.zeros(len(bank) if count_squares else 0)
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
     factors = bank.factors.astype(np.float32)
     apart = np.float32(MISMATCH[bank.kernel.geometry])
@@ -40,7 +45,7 @@ def sweep(
             apart, starts, a, b_first, b_last,
             cityblock, code, factors, bank.squaring, sums, squares,
         )  # fmt: skip
-        return
+        return sums, squares
     buffer = np.empty(TILE_ROWS * STRIP, np.float32)
     for b in range(b_first, b_last):
         acc, acc2 = np.zeros(len(bank)), np.zeros(len(squares))
@@ -61,8 +66,9 @@ def sweep(
                     product_tile(*tile, acc, acc2)
                 else:
                     weighted_tile(*tile, weights[i:i_last], weights[j:j_last], acc, acc2)
-        sums[:, a, b] = sums[:, b, a] = acc
+        sums[:, b - b_first] = acc
         squares += acc2 * (0.5 if a == b else 1.0)
+    return sums, squares
 
 
 @cache
@@ -75,10 +81,9 @@ def warm(weighted: bool = False) -> None:
     starts = np.array([0, 1, 2])
     bank = Bank(KERNELS["gaussian"], (1.0,), squaring=True)
     if weighted:
-        out, heavy = np.zeros((1, 2, 2)), np.ones(2, np.float32)
-        sweep(True, points, starts, 0, 0, 2, bank, out, np.zeros(1), heavy)
+        sweep(True, points, starts, 0, 0, 2, bank, True, np.ones(2, np.float32))
         return
     for product in (False, True):
-        sweep(product, points, starts, 0, 0, 2, bank, np.zeros((1, 2, 2)), np.zeros(1))
+        sweep(product, points, starts, 0, 0, 2, bank, True)
     one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))
     stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))

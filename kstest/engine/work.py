@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import islice
-from typing import Any
+from itertools import islice, repeat
+from typing import Any, TypeVar
 
 from .denormals import flush_denormals, flushed_denormals
+
+T = TypeVar("T")
+
+# Tasks that are handed over at a time, per thread: results wait for their turn, and are memory.
+AHEAD = 4
 
 
 def available_threads() -> int:
@@ -34,11 +40,15 @@ class Work:
         Called with the share done, 0 to 1, from the thread that started the run.
     notify : callable
         Called with a line for the user, for example before a compilation.
+    executor : concurrent.futures.Executor, optional
+        Runs the tasks in place of threads of this process: a `ProcessPoolExecutor`, or what the
+        libraries of a cluster offer with this interface. Tasks and their arguments can be pickled.
     """
 
     threads: int = field(default_factory=available_threads)
     progress: Callable[[float], None] = lambda share: None
     notify: Callable[[str], None] = lambda line: None
+    executor: Executor | None = None
 
 
 def silent(work: Work) -> Work:
@@ -69,35 +79,69 @@ def _libraries(with_scipy: bool) -> Any:
     return threadpoolctl.ThreadpoolController()
 
 
-def run_tasks(tasks: Sequence[Callable[[], None]], costs: Sequence[float], work: Work) -> None:
-    """Run all tasks, largest share of cost reported as progress; the order of tasks is kept.
+def run_tasks(
+    function: Callable[..., T],
+    arguments: Sequence[tuple[Any, ...]],
+    work: Work,
+    costs: Sequence[float] | None = None,
+) -> Iterator[T]:
+    """Call a function with every tuple of arguments; yield what it returns, in their order.
 
+    Parameters
+    ----------
+    function : callable
+        Of a module, not a closure, and pure: it returns its part of a sum and writes into nothing.
+        Then any executor can run it, and whoever adds the parts in order gets the same bits from
+        all of them.
+    arguments : sequence of tuple
+        Arrays, numbers, and records of them.
+    work : Work
+    costs : sequence of float, optional
+        For the progress that is reported; by default all are equal.
+
+    Notes
+    -----
     Tasks take denormal numbers as zero. An exception, Ctrl-C included, cancels what has not
     started.
     """
-    total, done = float(sum(costs)) or 1.0, 0.0
-    if work.threads <= 1 or len(tasks) == 1:
-        for task, cost in zip(tasks, costs, strict=True):
+    total = (float(len(arguments)) if costs is None else float(sum(costs))) or 1.0
+    done, shares = 0.0, repeat(1.0, len(arguments)) if costs is None else costs
+    for result, cost in zip(_results(function, arguments, work), shares, strict=True):
+        done += cost
+        work.progress(done / total)
+        yield result
+
+
+def _results(
+    function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], work: Work
+) -> Iterator[T]:
+    if work.executor is not None:
+        tasks = ((_elsewhere, function, *some) for some in arguments)
+        yield from _in_order(work.executor, tasks, work.threads)
+    elif work.threads <= 1 or len(arguments) == 1:
+        for some in arguments:
             with flushed_denormals():
-                task()
-            done += cost
-            work.progress(done / total)
-        return
-    with ThreadPoolExecutor(work.threads, initializer=flush_denormals) as pool:
-        running: dict[Future[None], float] = {}
-        pending = iter(zip(tasks, costs, strict=True))
-        try:
-            # Only a few tasks are handed over at a time: a million futures cost memory.
-            for task, cost in islice(pending, 2 * work.threads):
-                running[pool.submit(task)] = cost
-            while running:
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    future.result()
-                    done += running.pop(future)
-                for task, cost in islice(pending, len(finished)):
-                    running[pool.submit(task)] = cost
-                work.progress(done / total)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+                result = function(*some)
+            yield result
+    else:
+        with ThreadPoolExecutor(work.threads, initializer=flush_denormals) as pool:
+            yield from _in_order(pool, ((function, *some) for some in arguments), work.threads)
+
+
+def _in_order(pool: Executor, tasks: Iterator[tuple[Any, ...]], threads: int) -> Iterator[Any]:
+    """Submit tasks a few ahead, and yield their results in order."""
+    running = deque(pool.submit(*task) for task in islice(tasks, AHEAD * threads))
+    try:
+        while running:
+            result = running.popleft().result()
+            running.extend(pool.submit(*task) for task in islice(tasks, 1))
+            yield result
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _elsewhere(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function as the threads of this process do."""
+    with single_blas(), flushed_denormals():
+        return function(*arguments)

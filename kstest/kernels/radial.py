@@ -27,8 +27,8 @@ class Kernel:
     name : str
     geometry : {'euclidean', 'cityblock'}
         The distance D is |x - y|^2 (squared, Euclidean) or the sum of |x_c - y_c|.
-    scale : callable
-        Bandwidth h to the factor a in u = a D.
+    factor : float
+        a h^2 of u = a D (Euclidean) or a h (city-block), h the bandwidth.
     profile : callable
         phi, applied in place to an array of u >= 0.
     formula : str
@@ -47,13 +47,19 @@ class Kernel:
 
     name: str
     geometry: str
-    scale: Callable[[float], float]
+    factor: float
     profile: Callable[[Array], None]
     formula: str
     rung: float | None = None
     leaf: int | None = None
     has_bandwidth: bool = True
     jet: Callable[[Array, float], tuple[Array, Array, Array]] | None = None
+
+    def scale(self, h: float) -> float:
+        """The factor a of u = a D at bandwidth h."""
+        if not self.has_bandwidth:
+            return self.factor
+        return self.factor / (h if self.geometry == "cityblock" else h**2)
 
 
 def _exponential(u: Array) -> None:
@@ -110,7 +116,7 @@ _ALL = (
     Kernel(
         "gaussian",
         "euclidean",
-        lambda h: 0.5 / h**2,
+        0.5,
         _exponential,
         "exp(-r^2 / (2 h^2))",
         rung=math.sqrt(2),
@@ -120,7 +126,7 @@ _ALL = (
     Kernel(
         "laplace",
         "cityblock",
-        lambda h: 1 / h,
+        1.0,
         _exponential,
         "exp(-r / h), r = sum of |x_c - y_c|",
         rung=2.0,
@@ -129,7 +135,7 @@ _ALL = (
     Kernel(
         "imq",
         "euclidean",
-        lambda h: 1 / h**2,
+        1.0,
         _inverse_multiquadric,
         "(1 + r^2 / h^2)^(-1/2)",
         leaf=1,
@@ -138,7 +144,7 @@ _ALL = (
     Kernel(
         "rational-quadratic",
         "euclidean",
-        lambda h: 0.5 / h**2,
+        0.5,
         _rational_quadratic,
         "(1 + r^2 / (2 h^2))^(-1)",
         leaf=2,
@@ -146,7 +152,7 @@ _ALL = (
     Kernel(
         "matern32",
         "euclidean",
-        lambda h: 3 / h**2,
+        3.0,
         _matern32,
         "(1 + v) exp(-v), v = sqrt(3) r / h",
         leaf=3,
@@ -154,7 +160,7 @@ _ALL = (
     Kernel(
         "matern52",
         "euclidean",
-        lambda h: 5 / h**2,
+        5.0,
         _matern52,
         "(1 + v + v^2/3) exp(-v), v = sqrt(5) r / h",
         leaf=4,
@@ -164,7 +170,7 @@ _ALL = (
     Kernel(
         "energy",
         "euclidean",
-        lambda h: 1.0,
+        1.0,
         _negative_distance,
         "-r (no bandwidth)",
         leaf=5,

@@ -8,7 +8,6 @@ and a permutation subtracts that of its batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,22 +46,21 @@ def permutation_statistics(
         Per unit of data weight.
     work : Work
     """
-    n, size = len(rows), len(batches[0])
     out = np.empty((len(features), len(batches)))
     for k, phi in enumerate(transform(rows, centres, features)):
         gram, total = phi.T @ phi, phi.sum(axis=0)
-
-        def fit(b: int, k: int = k, phi: Array = phi, gram: Array = gram,
-                total: Array = total) -> None:  # fmt: skip
-            own = phi[batches[b]]
-            square, sums = own.T @ own, own.sum(axis=0)
-            mean = (total - sums) / (n - size)
-            step = one_step((gram - square) / (n - size), mean, size, 2 * size * ridge)
-            f = phi @ step.solve(own, None)
-            grown = np.exp(np.minimum(f, LARGEST))
-            excess = (grown.sum() - grown[batches[b]].sum()) / (n - size) - 1
-            out[k, b] = 2 * (f[batches[b]].sum() - size * excess)
-
-        tasks = [partial(fit, b) for b in range(len(batches))]
-        run_tasks(tasks, [1.0] * len(batches), work)
+        tasks = [(phi, gram, total, batch, ridge) for batch in batches]
+        out[k] = list(run_tasks(_statistic, tasks, work))
     return out
+
+
+def _statistic(phi: Array, gram: Array, total: Array, batch: Index, ridge: float) -> float:
+    """The statistic of one width if these rows are the batch."""
+    size, rest = len(batch), len(phi) - len(batch)
+    own = phi[batch]
+    square, sums = own.T @ own, own.sum(axis=0)
+    step = one_step((gram - square) / rest, (total - sums) / rest, size, 2 * size * ridge)
+    f = phi @ step.solve(own, None)
+    grown = np.exp(np.minimum(f, LARGEST))
+    excess = (grown.sum() - grown[batch].sum()) / rest - 1
+    return float(2 * (f[batch].sum() - size * excess))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,18 +65,7 @@ class Reference:
     ) -> Reference:
         """Sum the features of all rows of the reference."""
         shares = np.full(len(rows), 1 / len(rows)) if weights is None else weights / weights.sum()
-
-        def part(some: slice) -> list[tuple[Array, Array]]:
-            found = [(np.zeros((f.rank, f.rank)), np.zeros(f.rank)) for f in features]
-            for place, values in feature_blocks(rows.take(some), centres, features):
-                v = shares[some][place]
-                size = np.abs(v)
-                for k, f in enumerate(features):
-                    phi = values[k] @ f.whitening
-                    found[k] = (found[k][0] + (phi.T * size) @ phi, found[k][1] + v @ phi)
-            return found
-
-        parts = over_rows(len(rows), part, work)
+        parts = _over_rows(_moments, rows, shares, (centres, features), work)
         grams = tuple(_sum([p[k][0] for p in parts]) for k in range(len(features)))
         means = tuple(_sum([p[k][1] for p in parts]) for k in range(len(features)))
         return cls(rows, shares, centres, tuple(features), grams, means)
@@ -115,20 +103,9 @@ class Reference:
             a if first else f.whitening @ a
             for f, a, first in zip(self.features, coefficients, rows_first, strict=True)
         ]
-
-        def part(some: slice) -> Array:
-            out = np.zeros((len(alphas), count))
-            for place, values in feature_blocks(self.rows.take(some), self.centres, self.features):
-                v = self.shares[some][place]
-                for k, alpha in enumerate(alphas):
-                    own = values[k] @ self.features[k].whitening if rows_first[k] else values[k]
-                    f = own @ alpha
-                    np.minimum(f, LARGEST, out=f)
-                    out[k] += v @ np.exp(f, out=f)
-            return out
-
+        more = self.centres, self.features, alphas, rows_first
         # The shares have sum 1; exp is several times as fast as expm1.
-        return _sum(over_rows(len(self.rows), part, work)) - 1
+        return _sum(_over_rows(_exponentials, self.rows, self.shares, more, work)) - 1
 
     def ratios(self, k: int, coefficients: Array) -> Array:
         """Return f(x_i), the learned log ratio of every row of the reference."""
@@ -142,22 +119,10 @@ class Reference:
         self, k: int, phi: Array, weights: Array | None, expected: float, ridge: float, work: Work
     ) -> Fit:
         """Converge the fit of width k to a batch with features `phi`."""
-        chosen = [self.features[k]]
 
         def sums(a: Array) -> tuple[float, Array, Array]:
-            def part(some: slice) -> tuple[float, Array, Array]:
-                base, slope = 0.0, np.zeros(len(a))
-                curve = np.zeros((len(a), len(a)))
-                for place, (values,) in feature_blocks(self.rows.take(some), self.centres, chosen):
-                    own = values @ chosen[0].whitening
-                    v, f = self.shares[some][place], own @ a
-                    s = logistic(f)
-                    base += float(v @ np.logaddexp(0, f))
-                    slope += own.T @ (v * s)
-                    curve += (own.T * (np.abs(v) * s * (1 - s))) @ own
-                return base, slope, curve
-
-            parts = over_rows(len(self.rows), part, work)
+            more = self.centres, self.features[k], a
+            parts = _over_rows(_logistic_sums, self.rows, self.shares, more, work)
             base, slopes, curves = zip(*parts, strict=True)
             return sum(base), _sum(slopes), _sum(curves)
 
@@ -173,17 +138,63 @@ def _sum(parts: Sequence[Array]) -> Array:
     return total
 
 
-def over_rows(n: int, part: Callable[[slice], T], work: Work) -> list[T]:
-    """Call `part` for stretches of n rows, on all threads; results in the order of the rows."""
-    places = [slice(i, min(i + TASK_ROWS, n)) for i in range(0, n, TASK_ROWS)]
-    out: list[T | None] = [None] * len(places)
-
-    def keep(j: int) -> None:
-        out[j] = part(places[j])
-
+def _over_rows(
+    part: Callable[..., T], rows: Rows, shares: Array, more: tuple[Any, ...], work: Work
+) -> list[T]:
+    """Call `part` for stretches of rows and their shares; results in the order of the rows."""
+    places = [slice(i, i + TASK_ROWS) for i in range(0, len(rows), TASK_ROWS)]
     with single_blas():
-        run_tasks([partial(keep, j) for j in range(len(places))], [1.0] * len(places), work)
-    return out  # type: ignore[return-value]
+        tasks = [(rows.take(some), shares[some], *more) for some in places]
+        return list(run_tasks(part, tasks, work))
+
+
+def _moments(
+    rows: Rows, shares: Array, centres: Rows, features: Sequence[Features]
+) -> list[tuple[Array, Array]]:
+    """Moments of the features of every width; see `Reference`."""
+    found = [(np.zeros((f.rank, f.rank)), np.zeros(f.rank)) for f in features]
+    for place, values in feature_blocks(rows, centres, features):
+        v = shares[place]
+        size = np.abs(v)
+        for k, f in enumerate(features):
+            phi = values[k] @ f.whitening
+            found[k] = (found[k][0] + (phi.T * size) @ phi, found[k][1] + v @ phi)
+    return found
+
+
+def _exponentials(
+    rows: Rows,
+    shares: Array,
+    centres: Rows,
+    features: Sequence[Features],
+    alphas: Sequence[Array],
+    rows_first: Sequence[bool],
+) -> Array:
+    """Sums of v_i exp(f(x_i)) for every width and fit; see `Reference.excess`."""
+    out = np.zeros((len(alphas), alphas[0].shape[1]))
+    for place, values in feature_blocks(rows, centres, features):
+        v = shares[place]
+        for k, alpha in enumerate(alphas):
+            own = values[k] @ features[k].whitening if rows_first[k] else values[k]
+            f = own @ alpha
+            np.minimum(f, LARGEST, out=f)
+            out[k] += v @ np.exp(f, out=f)
+    return out
+
+
+def _logistic_sums(
+    rows: Rows, shares: Array, centres: Rows, features: Features, a: Array
+) -> tuple[float, Array, Array]:
+    """`fit.ReferenceSums` at a."""
+    base, slope, curve = 0.0, np.zeros(len(a)), np.zeros((len(a), len(a)))
+    for place, (values,) in feature_blocks(rows, centres, [features]):
+        own = values @ features.whitening
+        v, f = shares[place], own @ a
+        s = logistic(f)
+        base += float(v @ np.logaddexp(0, f))
+        slope += own.T @ (v * s)
+        curve += (own.T * (np.abs(v) * s * (1 - s))) @ own
+    return base, slope, curve
 
 
 def statistics(

@@ -7,13 +7,12 @@ too well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Work, single_blas
+from ..engine import Work, single_blas, stage
 from ..engine.work import run_tasks, silent
 from ..kernels import Rows
 from .features import transform
@@ -29,6 +28,8 @@ DRAWS = ("subsets", "replacement", "disjoint", "consecutive")
 MOST_VALUES = 1 << 27
 # Fits whose log ratios are evaluated on the reference at the same time.
 TOGETHER = 256
+# Different expected weights for which the first step is prepared.
+PREPARED = 4
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,16 @@ def toy_statistics(
     kept = _kept_features(reference, pool)
     for k in range(K):
         phi = None if kept is None else kept[k]
-        solver = _Solver(reference, k, ridge, converged, silent(work))
+        solver = _Solver.of(reference, k, ridge, converged, expectations)
         found = np.empty((reference.features[k].rank, B))
-
-        def solve(b: int, phi=phi, solver=solver, found=found, k=k) -> None:  # type: ignore[no-untyped-def]
-            index = draws[b]
-            own = phi[index] if phi is not None else reference.transform(pool.rows.take(index), k)
-            u = None if pool.weights is None else pool.weights[index]
-            found[:, b] = solver.solve(own, u, float(expectations[b]))
-            f = own @ found[:, b]
-            sums[k, b] = float(f.sum() if u is None else u @ f)
-
+        tasks = [
+            (solver, pool, phi, index, float(total))
+            for index, total in zip(draws, expectations, strict=True)
+        ]
         with single_blas():
-            run_tasks([partial(solve, b) for b in range(B)], [1.0] * B, _part(work, k, K))
+            fits = run_tasks(_toy, tasks, stage(work, k / K, (k + 1) / K))
+            for b, (fit, total) in enumerate(fits):
+                found[:, b], sums[k, b] = fit, total
         coefficients.append(found)
     out = np.empty((K, B))
     for first in range(0, B, TOGETHER):
@@ -173,30 +171,45 @@ def _kept_features(reference: Reference, pool: Pool) -> list[Array] | None:
     return transform(pool.rows, reference.centres, reference.features)
 
 
-def _part(work: Work, k: int, parts: int) -> Work:
-    """The same work, its progress that of part k of several."""
-    return Work(work.threads, lambda share: work.progress((k + share) / parts), work.notify)
-
-
+@dataclass(frozen=True)
 class _Solver:
-    """Fits of one width; the step from f = 0 is prepared once per expected weight."""
+    """Fits of one width; the step from f = 0 is prepared for a few expected weights."""
 
-    def __init__(
-        self, reference: Reference, k: int, ridge: float, converged: bool, work: Work
-    ) -> None:
-        self._reference, self._k, self._ridge = reference, k, ridge
-        self._converged, self._work = converged, work
-        self._prepared: dict[float, OneStep] = {}
+    reference: Reference
+    k: int
+    ridge: float
+    converged: bool
+    prepared: dict[float, OneStep]
+
+    @classmethod
+    def of(
+        cls, reference: Reference, k: int, ridge: float, converged: bool, expectations: Array
+    ) -> _Solver:
+        solver = cls(reference, k, ridge, converged, {})
+        different = [] if converged else list(dict.fromkeys(expectations.tolist()))
+        return replace(solver, prepared={N: solver.step(N) for N in different[:PREPARED]})
+
+    def step(self, expected: float) -> OneStep:
+        gram, mean = self.reference.grams[self.k], self.reference.means[self.k]
+        return one_step(gram, mean, expected, 2 * expected * self.ridge)
 
     def solve(self, phi: Array, weights: Array | None, expected: float) -> Array:
-        ridge = 2 * expected * self._ridge
-        if self._converged:
-            fit = self._reference.newton(self._k, phi, weights, expected, ridge, self._work)
+        if self.converged:
+            ridge, one = 2 * expected * self.ridge, Work(threads=1)
+            fit = self.reference.newton(self.k, phi, weights, expected, ridge, one)
             return fit.coefficients
-        step = self._prepared.get(expected)
-        if step is None:
-            gram, mean = self._reference.grams[self._k], self._reference.means[self._k]
-            step = one_step(gram, mean, expected, ridge)
-            if len(self._prepared) < 4:
-                self._prepared[expected] = step
-        return step.solve(phi, weights)
+        return (self.prepared.get(expected) or self.step(expected)).solve(phi, weights)
+
+
+def _toy(
+    solver: _Solver, pool: Pool, phi: Array | None, index: Index, expected: float
+) -> tuple[Array, float]:
+    """Coefficients of one toy, and the sum of its events' log ratios."""
+    if phi is not None:
+        own = phi[index]
+    else:
+        own = solver.reference.transform(pool.rows.take(index), solver.k)
+    u = None if pool.weights is None else pool.weights[index]
+    fit = solver.solve(own, u, expected)
+    f = own @ fit
+    return fit, float(f.sum() if u is None else u @ f)

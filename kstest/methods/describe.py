@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sample import Sample
-from ..sources.moments import value_text
-from ..sources.table import DURATION
+from ..wording import DURATION, value_text
 from .two_samples.pooled import Pooled
 
 Array = NDArray[np.float64]

@@ -33,6 +33,7 @@ from .dependence.arrangement import (
 from .dependence.column_blocks import Block
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
+from .dependence.delay_test import test_delays
 from .dependence.doubt import UNLEARNED, doubted
 from .dependence.options import Params as Params
 from .dependence.options import column_names, resolved
@@ -171,8 +172,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     only where they hardly change within a neighbourhood, and warns where they do. ``auto`` takes
     the memory of what the given columns leave.
 
-    Rows are sorted by value before they are shuffled with the seed, so the answer does not
-    depend on their order in the file.
+    With `lags`, y is tested against x at every delay in a range, rows being in order of time and
+    equally spaced (`kstest.methods.dependence.delays`). It rests on each series being stationary;
+    p is at least 1 over the number of windows of shifts, and no verdict is given with fewer than
+    20, or where a rejection rests on two series that drift.
+
+    Without `lags` rows are sorted by value before they are shuffled with the seed, so the answer
+    does not depend on their order in the file.
 
     References
     ----------
@@ -207,6 +213,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     )
     if data.n < LEAST_ROWS:
         return _refused(base, data.n, Plan(1), params)
+    if params.lags:
+        return test_delays(base, data, names, params, rng, work)
     given, conditioned = None, [Block.of(data, given_names)] if given_names else []
     for block in conditioned:
         groups = None if data.groups is None else group_rows(data.groups)

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
 from ..nulls import Partition, labellings, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
-from .common import missingness
 from .two_samples.cell_statistics import (
     anderson_darling,
     cramer_von_mises,

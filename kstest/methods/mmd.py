@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..diagnostics.missing import missingness
 from ..engine import Work, quadratic_forms
 from ..kernels import KERNELS, SCALES
 from ..nulls import (
@@ -27,7 +28,7 @@ from ..nulls import (
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
-from .common import bandwidth_numbers, banks, kernel_names, missingness
+from .common import bandwidth_numbers, banks, kernel_names
 from .two_samples.columns import Labelled, column_tests, correction, labels
 from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..diagnostics.dependence import strongest_lag
 from ..engine import Work
 from ..engine.sequence_near import EVERYWHERE, Neighbourhood
 from ..engine.sequences import BALANCING, Subsequences
@@ -24,7 +25,6 @@ from ..params import alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from ..sources import Beside
-from .common import strongest_lag
 from .sequence.data import Given, given_sequences, impossible
 from .sequence.explanation import explain, explaining_kernel, sentence
 from .sequence.statistic import Evidence, Setup, parametric, sequence_hashes, wild

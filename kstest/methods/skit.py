@@ -17,23 +17,18 @@ import numpy as np
 
 from ..betting import STEP_ROWS, blocks, pairs
 from ..betting.detector import HALF_LIVES
+from ..betting.rows import no_rows, rows_of
 from ..engine import Work
 from ..errors import UsageError
 from ..params import option_name
 from ..picture import Picture
 from ..result import Result
-from ..sample import Sample
+from ..sample import Columns, Sample
 from .common import one_bandwidth
 from .dependence.column_blocks import named_blocks, used_blocks
 from .stream import skit_pairs, skit_report
 from .stream.detection import check_given as check_given
-from .stream.rows import (
-    Columns,
-    levels_of,
-    no_rows,
-    residual_rows,
-    rows_of,
-)
+from .stream.season import levels_of, residual_rows
 from .stream.skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
 from .stream.skit_options import Params
 from .stream.skit_state import State

@@ -22,14 +22,13 @@ from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
-from ..sample import Sample
+from ..sample import Columns, Sample
 from ..targets import FAMILIES, Certificate, Target, chosen_columns, resolve
 from .stein.data import unused_scores
 from .stream import course, detection
 from .stream.course import Course
 from .stream.detection import MOST_LOG
 from .stream.detection import check_given as check_given
-from .stream.rows import Columns
 
 SAMPLES = ("data",)
 EXAMPLE = "kstest sksd draws.csv --target 'normal(mean=0, sd=1)' --columns x"

@@ -19,19 +19,18 @@ import numpy as np
 from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
 from ..betting.features import KERNELS, RUNGS, WIDEST
-from ..betting.rows import Rows, shuffled
+from ..betting.rows import Rows, row_bytes, rows_of, shuffled
 from ..betting.scores import Scores
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
-from ..sample import Sample
+from ..sample import Columns, Sample
 from .common import one_bandwidth
 from .stream import course, detection, smmd_wings
 from .stream.detection import check_given as check_given
 from .stream.picture import E_VALUE, WEIGHTED
-from .stream.rows import Columns, row_bytes, rows_of
 from .stream.smmd_wings import Winged
 
 SAMPLES = ("reference", "sample")

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from ..sources.wording import printable
+from ..wording import printable
 
 # Viewers of SVG may take another font, a little wider than ours.
 RESERVE = 0.93

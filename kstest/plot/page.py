@@ -17,7 +17,7 @@ from ..picture import Panel, Picture
 from ..report.text import facts, notice_label
 from ..report.wording import number
 from ..result import Result, plain
-from ..sources.wording import printable
+from ..wording import printable
 from .headings import explained, sentence
 from .panels import ALPHAS, COLORS
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..columns import parse_items, resolve
 from ..errors import UsageError
 from ..kernels import robust_spread
 from ..sample import Sample
-from ..sources.columns import parse_items, resolve
 
 Array = NDArray[np.float64]
 

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from ..diagnostics.dependence import serial_dependence
 from ..engine import Work
 from ..errors import DataError, UsageError
-from ..methods.common import serial_dependence
 from ..methods.two_samples.pooled import balanced_rows
 from ..nulls import bin_size, partition
 from ..params import alpha, check_common, option, permutations, seed

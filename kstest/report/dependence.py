@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..result import Result
-from ..sources.wording import printable
+from ..wording import printable
 from .wording import number
 
 MOST_PAIRS = 5
@@ -15,6 +15,7 @@ MOST_COLUMNS = 9
 NAME = 10
 CELL = 7
 LISTED = 20
+HEIGHTS, WIDEST = "▁▂▃▄▅▆▇█", 50
 
 
 def combinations(result: Result) -> str:
@@ -40,6 +41,13 @@ def dependence(result: Result) -> Iterator[tuple[str, str]]:
             kind = "columns" if "all_pairs" in result.explanation else "blocks"
             what = f"{low} to {high} of the {kind}"
         yield "given", f"{names}: explains {what}{_learned(result.explanation.get('learners', []))}"
+    found = result.explanation.get("delay")
+    if found:
+        ratios = [point["ratio"] for point in found["curve"]]
+        first, last = (found["curve"][k]["lag"] for k in (0, -1))
+        most = f"{number(max(ratios))} times other lags, {found['kernel']} kernel"
+        yield "delay", f"{found['lag']} rows ({most})"
+        yield "lags", f"{first} {sparkline(ratios)} {last}"
     rows = result.explanation.get("dependence", [])
     for k, row in enumerate(rows[:MOST_PAIRS]):
         z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""
@@ -47,6 +55,14 @@ def dependence(result: Result) -> Iterator[tuple[str, str]]:
         yield "" if k else "dependent", f"{row['x']} ~ {row['y']}: {kind}{z}"
     if len(rows) > MOST_PAIRS:
         yield "", f"and {len(rows) - MOST_PAIRS} more pairs of columns"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Heights from 0 to the largest as one character each; of many values the largest of some."""
+    step = -(-len(values) // WIDEST)
+    heights = [max(values[k : k + step]) for k in range(0, len(values), step)]
+    top = max(heights)
+    return "".join(HEIGHTS[min(7, int(8 * h / top))] if top > 0 else HEIGHTS[0] for h in heights)
 
 
 def _learned(learners: Sequence[Sequence[str]]) -> str:
@@ -71,6 +87,7 @@ def pairs_table(result: Result) -> list[str]:
         label = f"{_short(pair['x'], 18)} ~ {_short(pair['y'], 18)}"
         if "kind" in pair:
             more = f"{pair['kind']} {pair['strength']:+.2f}"
+            more += f" at lag {pair['lag']}" if "lag" in pair else ""
         else:
             more = f"after row {pair['decided_after_row']:,}"
         lines.append(f"* {label:<40} p {number(pair['adjusted_p_value']):<8} {more}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..result import Result, plain
-from ..sources.wording import printable
+from ..wording import printable
 from . import render
 from .layout import entry, heading, painted
 from .wording import number

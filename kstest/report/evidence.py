@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..result import Result
-from ..sources.wording import printable
+from ..wording import printable
 from .wording import number
 
 

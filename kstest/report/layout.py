@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ..sources.wording import printable
+from ..wording import printable
 
 WIDTH = 80
 LABEL = 12

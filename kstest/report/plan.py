@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..sources.wording import printable
+from ..wording import printable
 from .layout import entry, heading
 from .wording import number
 

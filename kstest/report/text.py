@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..result import Notice, Result, plain
-from ..sources.wording import printable
+from ..wording import printable
 from . import dqm
 from .dependence import combinations, dependence, pairs_table
 from .evidence import evidence

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..archive import ledger as ledgers
+from ..archive.ledger import HEAD_ROWS, Ledger, Open
+from ..betting.rows import row_bytes
 from ..errors import DataError
-from ..methods.stream.rows import Columns, row_bytes
-from ..sample import Sample
+from ..sample import Columns, Sample
 from ..sources import Feed
-from . import ledger as ledgers
-from .ledger import HEAD_ROWS, Ledger, Open
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Any
 import click
 
 from ..engine.work import Work, available_threads
+from ..files import destinations, output
+from ..files.messages import say
 from ..params import option_name
 from ..plot import check as check_plot
 from ..plot import draw
@@ -19,8 +21,6 @@ from ..report import FORMATS, render
 from ..result import Notice
 from ..sample import Sample
 from ..sources import columns_of, given_options, reader
-from . import destinations, output
-from .messages import say
 from .progress import progress
 
 OUTPUT_OPTIONS = [

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets import MADE, load
 from ..errors import UsageError
-from . import destinations, output
+from ..files import destinations, output
 
 FORMATS = (".parquet", ".csv")
 

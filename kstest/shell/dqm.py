@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from ..files import destinations, output
 from ..report import render
 from ..report.dqm import calibration as render_calibration
 from ..report.dqm import checks as render_checks
 from ..sources import OPTIONS, ReadOptions, given_options, read_options
 from ..sources.stream import expand
-from . import destinations, output
 from .command import EPILOG as TEST_EPILOG
 from .command import (
     LOCK_TIMEOUT,

@@ -11,9 +11,9 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from ..errors import DataError, UsageError
-from ..methods.stream.rows import Columns
 from ..params import option_name
-from ..sources.wording import listed, shown
+from ..sample import Columns
+from ..wording import listed, shown
 from .state_file import Saved
 
 # Options of reading that change what the test is about.

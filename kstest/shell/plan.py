@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from .. import power
+from ..files import destinations
 from ..report.plan import render
-from . import destinations
 from .command import OUTPUT_OPTIONS, arguments, command, deliver, files_of, read, working
 
 # What has no meaning without a verdict, a picture or a paper of its own.

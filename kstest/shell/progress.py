@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from .messages import say
+from ..files.messages import say
 
 STEPS = 1000
 PATIENCE = 1.0

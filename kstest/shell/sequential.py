@@ -12,15 +12,16 @@ from typing import Any
 
 import click
 
+from ..archive import ledger as ledgers
 from ..betting.warm import load
 from ..errors import UsageError
+from ..files import destinations, output
 from ..methods.stream.detection import of_this_run
-from ..methods.stream.rows import Columns
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
 from ..result import Notice, Result
-from ..sample import Sample
+from ..sample import Columns, Sample
 from ..sources import (
     Feed,
     Rewritten,
@@ -31,8 +32,7 @@ from ..sources import (
     read_feeds,
     read_options,
 )
-from . import destinations, fingerprint, output, state_file
-from . import ledger as ledgers
+from . import fingerprint, state_file
 from .batch import Batch, pieces
 from .command import LOCK_TIMEOUT, arguments, deliver, files_of, note, working
 from .state_file import Saved

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from ..files import destinations
 from ..report import FORMATS, render
 from ..result import Result
-from . import destinations, state_file
+from . import state_file
 from .command import deliver
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..archive import load, save
+from ..archive.ledger import DECLARED, Ledger, from_earlier
+from ..archive.packing import pack, unpack
 from ..archive.schema import typed
-from ..betting.packing import pack, unpack
 from ..errors import DataError
 from ..methods.stream.kept import core_of
-from ..methods.stream.rows import Columns
 from ..registry import METHODS
-from .ledger import DECLARED, Ledger, from_earlier
+from ..sample import Columns
 
 KIND, VERSION = "state", 2
 

@@ -15,7 +15,7 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.nulls import UNMET
 from kstest.sources.options import ReadOptions
-from kstest.sources.wording import listed
+from kstest.wording import listed
 
 
 @dataclass(frozen=True)

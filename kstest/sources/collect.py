@@ -10,12 +10,13 @@ import numpy as np
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.join import join, look_at_columns, require_few, require_rows
-from kstest.sources.levels import Levels
+from kstest.sources.convert import Levels
+from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
-from kstest.sources.notices import no_value, notices, refuse_missing
+from kstest.sources.notices import no_value, notices, refuse_missing, require_rows
 from kstest.sources.options import ReadOptions
-from kstest.sources.plan import Plan, matched, require_kinds
+from kstest.sources.plan import Plan
+from kstest.sources.planning import matched, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
 from kstest.sources.split import assigned
 from kstest.sources.table import Table
@@ -68,7 +69,7 @@ def collect(
     refuse_missing(every, plan.all_names, options.missing)
     if options.missing == "indicator" and not options.empty_columns:
         _require_values(every, plan)
-    require_rows(parts, plan)
+    require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
     return samples, (*notices(samples, parts, split=bool(plan.split)), *said)

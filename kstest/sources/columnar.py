@@ -1,17 +1,21 @@
-"""Parquet and Arrow IPC: the types are known, only the selected columns are read."""
+"""Files that know their types: Parquet and Arrow IPC. Only the selected columns are read.
+
+A format gives an `ArrowFile`; kinds, checks, blocks and messages are the same for all (`table_of`).
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kstest.errors import DataError
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
 from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
-from kstest.sources.wording import option_value, shown
+from kstest.wording import option_value, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 BLOCK_CELLS = 1 << 19  # 4 MB as float64
 _STRINGS = ("string", "large_string")
 _INDEX = re.compile(r"__index_level_\d+__")
-_BROKEN = " Is the file complete?"
+BROKEN = " Is the file complete?"
 # A buffer size makes pyarrow stream the column chunks; without, it loads them whole. Checksums of
 # pages are compared where the writer made some.
 PARQUET: dict[str, Any] = {
@@ -32,14 +36,33 @@ PARQUET: dict[str, Any] = {
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
 
 
-def open_parquet(opened: Opened) -> Table:
+@dataclass(frozen=True)
+class ArrowFile:
+    """An open file of columns.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+    batches : callable
+        Takes names of columns and gives record batches with them, and maybe others, once. Errors
+        of pyarrow and of the system are for others to explain.
+    digest, close : callable
+        See `kstest.sources.table.Table`; `seekable` has them.
+    """
+
+    schema: pa.Schema
+    batches: Batches
+    digest: Callable[[], str | None]
+    close: Callable[[], None]
+
+
+def open_parquet(opened: Opened) -> ArrowFile:
     """Open a Parquet file: read its footer."""
     import pyarrow.parquet as pq
 
-    with converting(opened.label, _BROKEN):
-        file, digest, close = seekable(opened)
-        parquet = pq.ParquetFile(file, **PARQUET)
-        schema = parquet.schema_arrow
+    file, digest, close = seekable(opened)
+    parquet = pq.ParquetFile(file, **PARQUET)
+    schema = parquet.schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         texts = [n for n in names if base_name(schema.field(n).type) in _STRINGS]
@@ -50,7 +73,7 @@ def open_parquet(opened: Opened) -> Table:
             reread = parquet
         yield from parquet_batches(reread, names, opened.label)
 
-    return _table(opened, schema, batches, digest, close)
+    return ArrowFile(schema, batches, digest, close)
 
 
 def parquet_batches(
@@ -82,13 +105,12 @@ def parquet_batches(
         )
 
 
-def open_arrow_file(opened: Opened) -> Table:
+def open_arrow_file(opened: Opened) -> ArrowFile:
     """Open an Arrow IPC file (Feather version 2)."""
     import pyarrow as pa
 
-    with converting(opened.label, _BROKEN):
-        file, digest, close = seekable(opened)
-        schema = pa.ipc.open_file(_arrow(file)).schema
+    file, digest, close = seekable(opened)
+    schema = pa.ipc.open_file(_arrow(file)).schema
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         fields = [schema.get_field_index(name) for name in names]
@@ -98,17 +120,15 @@ def open_arrow_file(opened: Opened) -> Table:
         for i in range(reader.num_record_batches):
             yield reader.get_batch(i)
 
-    return _table(opened, schema, batches, digest, close)
+    return ArrowFile(schema, batches, digest, close)
 
 
-def open_arrow_stream(opened: Opened) -> Table:
+def open_arrow_stream(opened: Opened) -> ArrowFile:
     """Open an Arrow IPC stream. Every column travels through memory, a batch at a time."""
     import pyarrow as pa
 
-    with converting(opened.label, _BROKEN):
-        reader = pa.ipc.open_stream(_arrow(opened.stream))
-        schema = reader.schema
-    return _table(opened, schema, lambda names: reader, opened.digest, opened.close)
+    reader = pa.ipc.open_stream(_arrow(opened.stream))
+    return ArrowFile(reader.schema, lambda names: reader, opened.digest, opened.close)
 
 
 def checked(array: Any) -> Any:
@@ -183,24 +203,19 @@ def blocks_of(
                 yield to_block([part.column(n) for n in numbers], [part.column(n) for n in texts])
 
 
-def _table(
-    opened: Opened,
-    schema: pa.Schema,
-    batches: Batches,
-    digest: Callable[[], str | None],
-    close: Callable[[], None],
-) -> Table:
-    with converting(opened.label, _BROKEN):
-        schema = without_index(schema)
+def table_of(opened: Opened, file: ArrowFile) -> Table:
+    """Make a Table of an open file of columns."""
+    with converting(opened.label, BROKEN):
+        schema = without_index(file.schema)
         names = tuple(schema.names)  # here, since a damaged file may hold names that are no UTF-8
     require_unique(names, opened.label)
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
         require_few(picked, opened.label)
-        return kinds_of(schema, batches, picked, opened.label, _BROKEN)
+        return kinds_of(schema, file.batches, picked, opened.label, BROKEN)
 
     def blocks(wanted: Wanted) -> Iterator[Block]:
-        return blocks_of(schema, batches, wanted, opened.label, _BROKEN)
+        return blocks_of(schema, file.batches, wanted, opened.label, BROKEN)
 
     return Table(
         opened.path,
@@ -208,8 +223,8 @@ def _table(
         names,
         kinds,
         blocks,
-        digest,
-        close,
+        file.digest,
+        file.close,
         identity=opened.identity,
     )
 

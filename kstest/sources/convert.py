@@ -9,24 +9,18 @@ Times become seconds: since 1970 (UTC) for dates and timestamps, since midnight 
 
 from __future__ import annotations
 
+import datetime
+import math
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kstest.sources.levels import coded, level_text
-from kstest.sources.table import (
-    BOOLEAN,
-    DATE,
-    DURATION,
-    EMPTY,
-    NUMBER,
-    TEXT,
-    TIME,
-    Block,
-    Coded,
-)
+from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Block, Coded
+from kstest.wording import DATE, DURATION, TIME
 
 BLOCK_ROWS = 1 << 16
 _EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64
@@ -73,18 +67,30 @@ def refusal(kind: Any) -> str:
     return _WORDS.get(base, f"values of type {str(kind)[:40]!r}")
 
 
-def to_float64(array: Any) -> NDArray[np.float64]:
+def empty_values(rows: int, columns: int) -> NDArray[np.float64]:
+    """Return room for the numbers of a block, shape (rows, columns), a column at a stretch.
+
+    Until the blocks of a sample are joined everything is done column by column.
+    """
+    return np.empty((columns, rows)).T
+
+
+def to_float64(array: Any, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Convert a `pyarrow.Array` of an accepted type; null becomes NaN.
 
     Parameters
     ----------
     array : pyarrow.Array
         Its `kind_of` is known and not `TEXT`.
+    out : ndarray of float64, shape (rows,), optional
+        Where the numbers are put.
     """
     n = len(array)
+    out = np.empty(n) if out is None else out
     base = base_name(array.type)
     if n == 0 or base == "null" or array.null_count == n:
-        return np.full(n, np.nan)
+        out[:] = np.nan
+        return out
     if base.startswith("decimal"):
         import pyarrow as pa
 
@@ -92,12 +98,13 @@ def to_float64(array: Any) -> NDArray[np.float64]:
         base = "double"
     validity, data = array.buffers()[:2]
     if base == "bool":
-        out = _bits(data, array.offset, n).astype(np.float64)
+        out[:] = _bits(data, array.offset, n)
     else:
         dtype = np.dtype("<" + _STORAGE[base])
-        raw = np.frombuffer(data, dtype, count=n, offset=array.offset * dtype.itemsize)
+        out[:] = np.frombuffer(data, dtype, count=n, offset=array.offset * dtype.itemsize)
         scale = _seconds(array.type, base)
-        out = raw.astype(np.float64) if scale == 1.0 else raw / scale
+        if scale != 1.0:
+            out /= scale
     if array.null_count and validity is not None:
         out[~_bits(validity, array.offset, n)] = np.nan
     return out
@@ -125,10 +132,10 @@ def to_coded(array: Any) -> Coded:
 def to_block(numbers: Sequence[Any], texts: Sequence[Any] = ()) -> Block:
     """Convert Arrow arrays of one length, columns of a batch, to a block."""
     rows = len((*numbers, *texts)[0])
-    values = np.empty((rows, len(numbers)))
+    values = empty_values(rows, len(numbers))
     rounded = []
     for j, array in enumerate(numbers):
-        values[:, j] = to_float64(array)
+        to_float64(array, values[:, j])
         if base_name(array.type) in ("int64", "uint64") and beyond_exact(values[:, j]):
             rounded.append(j)
     return Block(values, tuple(rounded), tuple(to_coded(array) for array in texts))
@@ -178,3 +185,108 @@ def _seconds(kind: Any, base: str) -> float:
     if base in ("time32", "time64", "timestamp", "duration"):
         return _PER_SECOND[kind.unit]
     return 1.0
+
+
+# Leading zeros (007, 00.5) and signs (+1) belong to codes and telephone numbers, not to numbers.
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
+_NUMBER = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TRUTH = {"true": "true", "True": "true", "TRUE": "true"} | {
+    "false": "false",
+    "False": "false",
+    "FALSE": "false",
+}
+_LARGEST_WHOLE = 1e22  # floats up to here are written as whole numbers
+
+
+def level_text(value: object) -> str | None:
+    """Write a value as a category; None for a missing one (None, NaN)."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return _float_text(float(value))
+    if isinstance(value, Decimal):
+        whole = value == value.to_integral_value()
+        return str(int(value)) if whole else f"{value.normalize():f}"
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ")
+    return str(value)
+
+
+def _float_text(value: float) -> str | None:
+    if math.isnan(value):
+        return None
+    if value.is_integer() and abs(value) < _LARGEST_WHOLE:
+        return str(int(value))
+    return repr(value)
+
+
+def by_value(text: str) -> str:
+    """Rewrite a text that reads as a number or a truth value as `level_text` would."""
+    if _WHOLE.fullmatch(text):
+        return "0" if text == "-0" else text
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        return text if math.isinf(number) else _float_text(number) or text
+    return _TRUTH.get(text, text)
+
+
+def recoded(column: Coded, decimal: str = ".") -> Coded:
+    """Apply `by_value` to the categories of a block, written with a decimal sign."""
+    return coded([_recoded(level, decimal) for level in column.levels], column.codes)
+
+
+def _recoded(text: str, decimal: str) -> str:
+    plain = text.replace(decimal, ".")
+    return by_value(plain) if decimal == "." or _NUMBER.fullmatch(plain) else by_value(text)
+
+
+def coded(texts: Sequence[str | None], indices: NDArray[np.integer[Any]]) -> Coded:
+    """Make a column of ``texts[indices]``; equal texts are joined, None and index -1 missing."""
+    place: dict[str, int] = {}
+    table = [-1 if text is None else place.setdefault(text, len(place)) for text in texts]
+    return Coded(np.array([*table, -1], np.int32)[indices], tuple(place))
+
+
+class Levels:
+    """The categories of one column, collected over blocks, files and sides."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @property
+    def texts(self) -> list[str]:
+        """The categories, by provisional code."""
+        return [*self._codes]
+
+    def add(self, column: Coded) -> NDArray[np.int32]:
+        """Return provisional codes of a block, in the order in which categories were met."""
+        codes = self._codes
+        table = [codes.setdefault(level, len(codes)) for level in column.levels]
+        return np.array([*table, -1], np.int32)[column.codes]
+
+    def finish(self, used: NDArray[np.bool_]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """Return the categories that are used, sorted, and the final code of provisional ones.
+
+        The last entry of the codes is -1, so that a missing cell (-1) stays one.
+        """
+        levels = sorted(level for level, code in self._codes.items() if used[code])
+        final = np.full(len(self._codes) + 1, -1, np.int32)
+        final[[self._codes[level] for level in levels]] = np.arange(len(levels), dtype=np.int32)
+        return tuple(levels), final
+
+
+def concatenated(parts: Sequence[Coded]) -> Coded:
+    """Set the pieces of one column after each other, with common codes."""
+    known = Levels()
+    codes = np.concatenate([known.add(part) for part in parts])
+    used = np.zeros(len(known), np.bool_)
+    used[codes[codes >= 0]] = True
+    levels, final = known.finish(used)
+    return Coded(final[codes], levels)

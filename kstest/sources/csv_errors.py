@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kstest.errors import DataError
-from kstest.sources.csv_header import Header
-from kstest.sources.csv_types import DECIMAL_COMMA, Types
-from kstest.sources.spellings import spelling
-from kstest.sources.wording import one_line, option_value, shown
+from kstest.sources.spellings import DECIMAL_COMMA, spelling
+from kstest.wording import one_line, option_value, shown
 
 _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (.+?): (.*)", re.DOTALL
@@ -31,9 +30,22 @@ def ragged_row(where: str, row: Any, before: int = 0) -> DataError:
 
 
 def explained(
-    error: DataError, where: str, header: Header, types: Types, before: int = 0
+    error: DataError, where: str, names: Sequence[str], bad: Collection[int], before: int = 0
 ) -> DataError:
-    """Rewrite the error of a cell that cannot be converted; return others as they are."""
+    """Rewrite the error of a cell that cannot be converted; return others as they are.
+
+    Parameters
+    ----------
+    error : DataError
+        Its cause is what pyarrow said.
+    where : str
+    names : sequence of str
+        Of all columns of the file.
+    bad : collection of int
+        Columns meant as numbers in which some of the first cells are none.
+    before : int
+        Rows read earlier.
+    """
     found = _CONVERSION.search(str(error.__cause__))
     if found is None:
         return error
@@ -43,12 +55,12 @@ def explained(
     row = f", row {before + int(found[2]):,}" if found[2] else ""
     if detail.startswith("invalid UTF8"):
         return DataError(
-            f"{where}: column {shown(header.names[j])}{row}: is not UTF-8 text. Say "
+            f"{where}: column {shown(names[j])}{row}: is not UTF-8 text. Say "
             "which encoding it is, for example --encoding latin-1 or --encoding cp1252."
         )
     return DataError(
-        f"{where}: column {shown(header.names[j])}{row}: found {shown(cell)}; accepted: "
-        f"{_accepted(kind)}.{_advice(j, cell, header, types, found[2] == '1' and not before)}"
+        f"{where}: column {shown(names[j])}{row}: found {shown(cell)}; accepted: "
+        f"{_accepted(kind)}.{_advice(j, cell, names, bad, found[2] == '1' and not before)}"
     )
 
 
@@ -69,7 +81,7 @@ def _accepted(kind: str) -> str:
     return "numbers (or true/false, dates and times throughout)"
 
 
-def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str:
+def _advice(j: int, cell: str, names: Sequence[str], bad: Collection[int], first: bool) -> str:
     if _THOUSANDS.fullmatch(cell):
         return (
             " Does the comma separate thousands? Then take it out. If it is the decimal sign, say "
@@ -79,8 +91,7 @@ def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str
         return " Is the comma a decimal sign? Then say --decimal ,"
     if "\n" in cell:
         return " Is a quote not closed?"
-    bad = sorted(types.bad)
-    names = [header.names[k] for k in (bad if j in bad else (j,))]
+    also = [names[k] for k in (sorted(bad) if j in bad else (j,))]
     more = len(bad) - 1 if j in bad else 0
     others = f" So {'does' if more == 1 else 'do'} {more:,} other column{'s' * (more > 1)}."
     others = others if more else ""
@@ -88,7 +99,7 @@ def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str
     if found is not None:
         return (
             f"{others} Are these {found.words}? Then {found.advice}; or leave the column out with "
-            f"--exclude {option_value(names)}."
+            f"--exclude {option_value(also)}."
         )
     if first and any(c.isalpha() for c in cell) and cell.strip().casefold() not in _NO_VALUE:
         others += (
@@ -97,6 +108,6 @@ def _advice(j: int, cell: str, header: Header, types: Types, first: bool) -> str
         )
     return (
         f"{others} Mend the cell; or name it in --null-values if it means missing; or read the "
-        f"column as categories with --categorical {option_value(names)}, or leave it out with "
-        f"--exclude {option_value(names)}."
+        f"column as categories with --categorical {option_value(also)}, or leave it out with "
+        f"--exclude {option_value(also)}."
     )

@@ -1,6 +1,6 @@
 """The first line of a CSV: delimiter, names and where the rows begin.
 
-The rows themselves are parsed by pyarrow (`csv_table`).
+The rows themselves are parsed by pyarrow (`csv_read`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from kstest.errors import DataError
-from kstest.sources.dialect import Dialect
-from kstest.sources.recode import check_decimal
+from kstest.sources.dialect import Dialect, check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique, told_apart
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER = 64 << 20

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources.stream import Stream
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 QUOTE = ord('"')
 SLICE = 1 << 17  # bytes at a time: what the processor's cache holds

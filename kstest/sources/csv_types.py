@@ -16,18 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kstest.sources.convert import base_name, kind_of, to_coded
-from kstest.sources.csv_header import Header
 from kstest.sources.dialect import Dialect, convert_options, parse_options
+from kstest.sources.spellings import DECIMAL_COMMA
+from kstest.sources.spellings import PLAIN as _NUMBER
 from kstest.sources.table import EMPTY, NUMBER, TEXT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
-_NUMBER = re.compile(
-    r"\s*[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|inf|infinity)\s*",
-    re.ASCII | re.IGNORECASE,
-)
 _TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d.*|\d\d:\d\d(:\d\d.*)?)", re.ASCII | re.DOTALL)
 # A column of which this share of the first cells reads as numbers or times is meant as such.
 MEANT_AS_NUMBERS = 0.5
@@ -55,17 +51,19 @@ class Types:
     bad: frozenset[int] = frozenset()
 
 
-def infer(head: bytes, header: Header, how: Dialect, picked: Sequence[int]) -> Types:
-    """Guess what the `picked` columns hold from `head`, some whole rows."""
+def infer(head: bytes, delimiter: str, columns: int, how: Dialect, picked: Sequence[int]) -> Types:
+    """Guess what the `picked` of so many columns hold from `head`, some whole rows."""
     import pyarrow as pa
 
     if not picked or not head.strip():
         return _all(picked, EMPTY)
     try:
-        seen = _read(head, header, how, picked, None)
+        seen = _read(head, delimiter, columns, how, picked, None)
         texts = [j for j in picked if base_name(seen[j].type) in ("string", "binary")]
         words = (
-            _read(head, header, how, texts, pa.dictionary(pa.int32(), pa.string())) if texts else {}
+            _read(head, delimiter, columns, how, texts, pa.dictionary(pa.int32(), pa.string()))
+            if texts
+            else {}
         )
     except pa.ArrowException:
         # The reading proper meets the same trouble and knows its row.
@@ -97,18 +95,23 @@ def _kind(kind: pa.DataType) -> str:
 
 
 def _read(
-    data: bytes, header: Header, how: Dialect, picked: Sequence[int], kind: pa.DataType | None
+    data: bytes,
+    delimiter: str,
+    columns: int,
+    how: Dialect,
+    picked: Sequence[int],
+    kind: pa.DataType | None,
 ) -> dict[int, Any]:
     """Let pyarrow read some columns of a few rows, of a given type or of its own guess."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    names = [str(j) for j in range(len(header.names))]
+    names = [str(j) for j in range(columns)]
     wanted = [names[j] for j in picked]
     table = pc.read_csv(
         pa.BufferReader(data),
         pc.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
-        parse_options(header.delimiter, lambda row: "skip"),
+        parse_options(delimiter, lambda row: "skip"),
         convert_options(how, wanted, {} if kind is None else dict.fromkeys(wanted, kind)),
     )
     return dict(zip(picked, table.columns, strict=True))

@@ -1,213 +1,75 @@
-"""Which format a file has: by its first bytes, then held against its name and --input-format."""
+"""The file formats, a line each: how they are called and recognised, and what opens them.
+
+A format is told by its first bytes, whatever the file is called, and everything without such bytes
+is text: CSV. Options, help, messages and the reading of sequences follow this table. An opener
+takes a `kstest.sources.stream.Opened` and returns a `kstest.sources.columnar.ArrowFile`; it is
+imported when a file needs it.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from dataclasses import replace
-from typing import BinaryIO
-
-from kstest.errors import DataError, UsageError
-from kstest.sources.dialect import Dialect
-from kstest.sources.growing import Waiting
-from kstest.sources.recode import Transcoded, Uncommented, require_names
-from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
-from kstest.sources.table import Table
-from kstest.sources.wording import label, shown
-
-_PEEK = 1 << 14
-_TITLES = {"csv": "CSV", "parquet": "Parquet", "arrow": "Arrow IPC"}
-_MAGIC = {
-    b"PAR1": "parquet",
-    b"ARROW1": "arrow",
-    b"\xff\xff\xff\xff": "arrow stream",
-}
-_FOREIGN = {
-    b"PARE": "an encrypted Parquet file",
-    b"FEA1": "a Feather version 1 file",
-    b"PK\x03\x04": "a zip archive, such as an Excel workbook or NumPy's .npz",
-    b"SIMPLE  =": "a FITS file",
-    b"<?xml": "an XML document",
-    b"<!DOCTYPE": "an HTML document",
-    b"<html": "an HTML document",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "a NumPy file",
-    b"SQLite format 3": "an SQLite database",
-    b"ORC": "an ORC file",
-    b"Obj\x01": "an Avro file",
-    b"root": "a ROOT file",
-    b"BZh": "bzip2-compressed data",
-    b"\xfd7zXZ": "xz-compressed data",
-    b"\x04\x22\x4d\x18": "lz4-compressed data",
-    b"%PDF": "a PDF document",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
-_ACCEPTED = "accepted: CSV in UTF-8, Parquet, Arrow IPC, each also compressed by gzip or zstd"
-# A file of JSON over several lines: no header of a CSV begins so.
-_JSON = re.compile(r'[\[{]\s*(?:"(?:[^"\\]|\\.)*"\s*:|[\[{]\s*(?:["\[{\d\-]|$))')
-_EXTENSIONS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "arrow",
-    ".arrows": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-}
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 
-def open_table(
-    path: str,
-    input_format: str | None,
-    how: Dialect,
-    stdin: BinaryIO | None,
-    waiting: Waiting | None = None,
-    follow: bool = False,
-) -> Table:
-    """Open `path` with the reader that its content asks for.
+@dataclass(frozen=True)
+class Format:
+    """One format of files.
 
-    With `waiting` the rows of a pipe come as they are written, and not in full blocks; with
-    `follow` the end of a file is waited at for more.
+    Attributes
+    ----------
+    name : str
+        For --input-format; two formats may share one.
+    title : str
+        For messages.
+    magic : bytes
+        The first bytes of such a file.
+    extensions : tuple of str
+        Of names that promise this format, in lower case.
+    opener : str
+        ``module:function``.
     """
-    if follow:
-        _require_growing(path, how)
-    opened = open_path(path, stdin, waiting, follow)
-    try:
-        with converting(opened.label):
-            return _table(opened, input_format, how)
-    except BaseException:
-        opened.close()
-        raise
+
+    name: str
+    title: str
+    magic: bytes
+    extensions: tuple[str, ...]
+    opener: str
+
+    def load(self) -> Callable[[Any], Any]:
+        """Import what opens such files."""
+        module, function = self.opener.split(":")
+        loaded: Callable[[Any], Any] = getattr(importlib.import_module(module), function)
+        return loaded
 
 
-def _require_growing(path: str, how: Dialect) -> None:
-    """Refuse to follow what cannot grow; asked before, since reading on would wait for ever."""
-    if how.encoding is not None or how.comment is not None:
-        raise UsageError("--follow: takes plain CSV in UTF-8, without --encoding and --comment.")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(8)
-    except (OSError, ValueError):
-        return  # the opening proper says what is wrong
-    if compressed(head) or any(head.startswith(magic) for magic in _MAGIC):
-        raise UsageError(f"--follow: {label(path)} is compressed or no text; only CSV can grow.")
+_HERE = "kstest.sources.columnar"
+_ARROW = (".arrow", ".arrows", ".feather", ".ipc")
+FORMATS: list[Format] = [
+    Format("parquet", "Parquet", b"PAR1", (".parquet", ".pq"), f"{_HERE}:open_parquet"),
+    Format("arrow", "Arrow IPC", b"ARROW1", _ARROW, f"{_HERE}:open_arrow_file"),
+    Format("arrow", "Arrow IPC", b"\xff\xff\xff\xff", _ARROW, f"{_HERE}:open_arrow_stream"),
+]
+TEXT = "csv"
 
 
-def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
-    if not opened.stream.peek(_PEEK):
-        raise DataError(f"{opened.label}: is empty. A header and at least one row are needed.")
-    kind = content_kind(opened)
-    found = (kind or "csv").partition(" ")[0]
-    if kind is None:
-        opened = replace(opened, stream=text_stream(opened, how))
-    _require_agreement(opened, found, input_format)
-    if kind is not None:
-        opened.stream.live = False  # pyarrow takes a short read for the end
-    if kind == "parquet":
-        from kstest.sources.columnar import open_parquet
-
-        return open_parquet(opened)
-    if kind == "arrow":
-        from kstest.sources.columnar import open_arrow_file
-
-        return open_arrow_file(opened)
-    if kind == "arrow stream":
-        from kstest.sources.columnar import open_arrow_stream
-
-        return open_arrow_stream(opened)
-    from kstest.sources.csv_table import open_csv
-
-    _require_no_json(opened)
-    return open_csv(opened, how)
+def names() -> tuple[str, ...]:
+    """What --input-format accepts."""
+    return tuple(dict.fromkeys([TEXT, *(f.name for f in FORMATS)]))
 
 
-def _require_no_json(opened: Opened) -> None:
-    """Refuse JSON, which would pass for a CSV of one column, or of as many as it has commas."""
-    head = opened.stream.peek(_PEEK).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
-    if not head.startswith(("{", "[")):
-        return
-    line = head.partition("\n")[0].strip()
-    try:
-        found = json.loads(line)
-    except ValueError:
-        if not _JSON.match(head):
-            return
-        found = None
-    what = "JSON" if found is None or "\n" not in head.strip() else "JSON lines"
-    raise DataError(
-        f"{opened.label}: is {what} (it starts with {shown(line)}); {_ACCEPTED}. Convert it first, "
-        "for example by jq, pandas or DuckDB."
-    )
+def titles() -> dict[str, str]:
+    """How the formats are called in messages, by name."""
+    return {TEXT: "CSV"} | {f.name: f.title for f in FORMATS}
 
 
-def content_kind(opened: Opened) -> str | None:
-    """Return parquet, arrow or arrow stream, by the first bytes; None for anything else."""
-    head = opened.stream.peek(_PEEK)
-    return next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
+def recognised(head: bytes) -> Format | None:
+    """Return the format of a file that starts so; None for text, and for what nobody reads."""
+    return next((f for f in FORMATS if head.startswith(f.magic)), None)
 
 
-def text_stream(opened: Opened, how: Dialect) -> Stream:
-    """Return the content as UTF-8 text without comments; refuse what is no text."""
-    stream = opened.stream
-    if how.encoding is not None:
-        stream = Stream(Transcoded(stream, how.encoding, opened.label), hashed=False)
-    if how.comment is not None:
-        uncommented = Uncommented(stream, how.comment, opened.label)
-        stream = Stream(uncommented, hashed=False)
-        head = stream.peek(_PEEK)
-        if how.named:
-            require_names(uncommented.before, head, opened.label, how.comment)
-    _require_text(stream.peek(_PEEK), opened.label)
-    return stream
-
-
-def _require_text(head: bytes, where: str) -> None:
-    foreign = next((what for magic, what in _FOREIGN.items() if _starts(head, magic)), None)
-    if foreign == "UTF-16 text":
-        raise DataError(
-            f"{where}: is UTF-16 text, but the text is read as UTF-8. Say --encoding utf-16."
-        )
-    if foreign is not None:
-        raise DataError(f"{where}: is {foreign}; {_ACCEPTED}. Convert or unpack it first.")
-    for start, order in ((1, "le"), (0, "be")):
-        if head[start::2].count(0) > len(head) // 4 > 0:
-            raise DataError(
-                f"{where}: every second byte is zero, as in UTF-16 text. If it is, say --encoding "
-                f"utf-16-{order}; {_ACCEPTED}."
-            )
-    if b"\0" in head:
-        raise DataError(
-            f"{where}: is binary data (it starts with the bytes {head[:8].hex(' ')}); {_ACCEPTED}."
-        )
-
-
-def _starts(head: bytes, magic: bytes) -> bool:
-    # Letters alone could begin a header ("root,leaf"): such a file must hold a NUL as well.
-    return head.startswith(magic) and (not magic.isalnum() or b"\0" in head)
-
-
-def _require_agreement(opened: Opened, found: str, input_format: str | None) -> None:
-    if input_format is not None and input_format != found:
-        raise DataError(
-            f"{opened.label}: --input-format {input_format} was given, but the content is "
-            f"{_found(opened, found)}. Leave the option out: the content decides."
-        )
-    stem, extension = os.path.splitext(opened.path)
-    if extension.lower() in (".gz", ".zst"):
-        extension = os.path.splitext(stem)[1]
-    named = _EXTENSIONS.get(extension.lower())
-    if input_format is None and named is not None and named != found:
-        raise DataError(
-            f"{opened.label}: the name says {_TITLES[named]}, but the content is "
-            f"{_found(opened, found)}. Is it the right file? Rename it, or say "
-            f"--input-format {found}."
-        )
-
-
-def _found(opened: Opened, found: str) -> str:
-    if found != "csv":
-        return _TITLES[found]
-    start = opened.stream.peek(_PEEK)[:60].decode("utf-8", "replace")
-    return f"text that starts with {shown(start, 30)}"
+def promised(extension: str) -> str | None:
+    """Return the name of the format that an extension stands for, if it does for one."""
+    return next((f.name for f in FORMATS if extension.lower() in f.extensions), None)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.diagnostics.tracks import Track, counting
+from kstest.diagnostics.tracks import notices as track_notices
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sample import Sample
@@ -17,16 +19,13 @@ from kstest.sources.categories import (
     Words,
     require_categories,
     together,
+    unlike,
 )
-from kstest.sources.levels import Levels
-from kstest.sources.likeness import unlike
-from kstest.sources.notices import nothing_left
+from kstest.sources.convert import Levels
 from kstest.sources.plan import Plan
 from kstest.sources.rows import Chunk, Part
 from kstest.sources.table import BOOLEAN, NUMBER
-from kstest.sources.tracks import Track, counting
-from kstest.sources.tracks import notices as track_notices
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 MANY_LEVELS = 1 << 20  # from here on it is asked while reading, too
 
@@ -45,13 +44,6 @@ def join(
     return tuple(
         _sample(side, chunks.pop(side), some, plan, recodes, masked) for side, some in parts.items()
     )
-
-
-def require_rows(parts: Mapping[str, Sequence[Part]], plan: Plan) -> None:
-    """Refuse a side without any row."""
-    for side, some in parts.items():
-        if not sum(part.input.rows_used for part in some):
-            raise nothing_left(side, some, plan.all_names)
 
 
 def _recode(j: int, chunks: Mapping[str, Sequence[Chunk]], plan: Plan, known: Levels) -> Recode:
@@ -92,7 +84,7 @@ def look_at_columns(
     for j, name in enumerate(plan.categorical):
         counts = _counts(j, chunks, plan, len(levels[j]))
         try:
-            found += notes_on(plan, plan.words(name, label, levels[j].texts, counts))
+            found += notes_on(plan, words_of(plan, name, label, levels[j].texts, counts))
         except Identifier as error:
             errors.append(error)
     if errors:
@@ -100,6 +92,14 @@ def look_at_columns(
     # The bins of a histogram are a grid, and the same on both sides.
     apart = () if plan.counted else track_notices(plan.columns, plan.kinds, tracks)
     return (*found, *apart)
+
+
+def words_of(
+    plan: Plan, name: str, label: str, words: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
+) -> Words:
+    """What was found in a text column, of which `label` is the first file."""
+    alone = plan.first.delimited and len(plan.first.names) == 1
+    return Words(name, label, words, counts, alone, plan.decimal)
 
 
 def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:
@@ -159,19 +159,21 @@ def _sample(
         group_names, final = recodes[plan.group]
         groups = final.astype(np.int64)[_joined(chunks, lambda chunk: chunk.groups)]
     counts = np.sum([part.missing for part in parts], axis=0)
+    mask = _joined(chunks, _mask) if masked else None
+    weights = _weights(side, chunks, plan)
     _require_entries(side, dict(zip(plan.all_names, counts, strict=True)), plan)
     return Sample(
         side,
-        np.ascontiguousarray(_joined(chunks, lambda chunk: chunk.values)),
+        _values(chunks, n, len(plan.columns)),
         plan.columns,
         tuple(part.input for part in parts),
-        _joined(chunks, _mask) if masked else None,
+        mask,
         plan.categorical,
         codes,
         tuple(recodes[j][0] for j in range(c)),
         groups,
         group_names,
-        _weights(side, chunks, plan),
+        weights,
         {n: int(k) for n, k in zip(plan.all_names, counts, strict=True) if k},
         sum(part.bad_rows for part in parts),
         tuple(part.kept for part in parts),
@@ -194,6 +196,19 @@ def _require_entries(side: str, missing: Mapping[str, int], plan: Plan) -> None:
 
 def _joined(chunks: Sequence[Chunk], get: Callable[[Chunk], Any]) -> Any:
     return get(chunks[0]) if len(chunks) == 1 else np.concatenate([get(chunk) for chunk in chunks])
+
+
+def _values(chunks: list[Chunk], rows: int, columns: int) -> NDArray[np.float64]:
+    """The numbers of all chunks, row by row from here on. Each chunk goes when it is copied."""
+    if len(chunks) == 1:
+        return np.ascontiguousarray(chunks[0].values)
+    values = np.empty((rows, columns))
+    end = rows
+    while chunks:
+        part = chunks.pop().values
+        values[end - len(part) : end] = part
+        end -= len(part)
+    return values
 
 
 def _mask(chunk: Chunk) -> NDArray[np.bool_]:

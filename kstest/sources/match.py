@@ -9,15 +9,15 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from kstest.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.errors import DataError, UsageError
-from kstest.sources.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.sources.options import ReadOptions
 from kstest.sources.spellings import PLAIN
 from kstest.sources.table import Table, duplicates
 from kstest.sources.where_parse import parse
 from kstest.sources.where_tree import Condition
 from kstest.sources.where_tree import names as names_in
-from kstest.sources.wording import listed, nearest, option_value, shown
+from kstest.wording import listed, nearest, option_value, shown
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from kstest.params import option_name
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.rows import Part
-from kstest.sources.wording import LISTED_NAMES, listed, option_value, shown
+from kstest.wording import LISTED_NAMES, listed, option_value, shown
 
 NOTABLE_SHARE = 0.05  # of the rows of a side, dropped
 LISTED_FILES = 5
@@ -22,7 +22,14 @@ def refuse_missing(parts: Sequence[Part], names: Sequence[str], policy: str) -> 
         raise DataError(f"{_report(bad, names)} {_advice(bad, names, policy)}")
 
 
-def nothing_left(side: str, parts: Sequence[Part], names: Sequence[str]) -> DataError:
+def require_rows(parts: Mapping[str, Sequence[Part]], names: Sequence[str]) -> None:
+    """Refuse a side without any row."""
+    for side, some in parts.items():
+        if not sum(part.input.rows_used for part in some):
+            raise _nothing_left(side, some, names)
+
+
+def _nothing_left(side: str, parts: Sequence[Part], names: Sequence[str]) -> DataError:
     """Say why a side has no row."""
     if not any(part.rows for part in parts):
         files = listed([part.label for part in parts], LISTED_FILES)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.columns import parse_items
 from kstest.result import Notice
-from kstest.sources.columns import parse_items
-from kstest.sources.levels import by_value
+from kstest.sources.convert import by_value
 from kstest.sources.options import ReadOptions
 from kstest.sources.table import EMPTY, NUMBER, Block, Coded, Table, Wanted
-from kstest.sources.wording import listed
+from kstest.wording import listed
 
 UNMET = "null-values-unmet"
 

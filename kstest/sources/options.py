@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from kstest.columns import Pivot
 from kstest.errors import UsageError
 from kstest.params import option, option_name
-from kstest.sources.pivot import Pivot
-from kstest.sources.wording import shown
+from kstest.sources import formats
+from kstest.wording import shown
 
-FORMATS = ("csv", "parquet", "arrow")
 MISSING = ("error", "drop", "indicator")
 
 
@@ -78,7 +78,7 @@ class ReadOptions:
     input_format: str | None = option(
         None,
         "Format of the files. Default: by content.",
-        choices=FORMATS,
+        choices=formats.names(),
     )
     delimiter: str | None = option(
         None,

@@ -12,58 +12,18 @@ This module says what is asked for and what the new table looks like; `pivot_row
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from kstest.columns import Pivot, parse_items, resolve
 from kstest.errors import DataError, UsageError
-from kstest.sources.columns import parse_items, resolve
-from kstest.sources.levels import by_value
+from kstest.sources.convert import by_value
 from kstest.sources.pivot_rows import Cells, Source, gathered
 from kstest.sources.table import NUMBER, TEXT, Block, Table, Wanted, require_unique
-from kstest.sources.wording import listed, nearest, shown
+from kstest.wording import listed, nearest, shown
 
 HITS = "hits"
 MOST_HITS = 1000
 _RANGE_DIGITS = 9
-
-
-@dataclass(frozen=True)
-class Pivot:
-    """How hits become events.
-
-    Attributes
-    ----------
-    event : str
-        Column with the number of the event that a hit belongs to.
-    order : str or None
-        Column of numbers or times by which the hits of an event are put in order; None leaves
-        them as they are in the file.
-    hits : int
-        Hits of an event that get columns; all are counted.
-    channel : str or None
-        Column with the channel of a hit; then columns are per channel, for its first hit.
-    channels : tuple of str
-        Its values, as categories are written.
-    per_event : str or None
-        List of the columns that say the same of all hits of an event.
-    also : tuple of str
-        More such columns, where a table has them: weights and groups.
-    strict : bool
-        Refuse a hit with a missing cell.
-    """
-
-    event: str
-    order: str | None = None
-    hits: int = 4
-    channel: str | None = None
-    channels: tuple[str, ...] = ()
-    per_event: str | None = None
-    also: tuple[str, ...] = ()
-    strict: bool = True
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """What the columns of one column of hits end in."""
-        return self.channels or tuple(str(k + 1) for k in range(self.hits))
 
 
 def pivot_of(

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources.levels import concatenated
+from kstest.sources.convert import concatenated
 from kstest.sources.table import Block, Coded, Wanted
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sample import Input
-from kstest.sources.levels import Levels
+from kstest.sources.convert import Levels
 from kstest.sources.plan import Plan
 from kstest.sources.table import Block, Table
-from kstest.sources.wording import shown
+from kstest.wording import shown
 
 # Counts up to this are whole in double precision, and so are their sums.
 MOST_ENTRIES = 1e15
@@ -32,7 +32,7 @@ class Chunk:
     def kept(self, rows: NDArray[np.int64]) -> Chunk:
         """Keep some rows."""
         return Chunk(
-            self.values[rows],
+            self.values.T[:, rows].T,  # still column by column
             None if self.missing is None else self.missing[rows],
             None if self.codes is None else self.codes[rows],
             None if self.groups is None else self.groups[rows],

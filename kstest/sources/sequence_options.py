@@ -8,10 +8,11 @@ from typing import Any
 
 from kstest.errors import UsageError
 from kstest.params import option, option_name
-from kstest.sources.wording import shown
+from kstest.sources import formats
+from kstest.wording import shown
 
 TOKENS = ("characters", "words", "integers")
-FORMATS = ("lines", "json", "csv", "parquet", "arrow")
+FORMATS = ("lines", "json", *formats.names())
 EMPTY = ("error", "keep", "drop")
 
 

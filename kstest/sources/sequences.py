@@ -2,7 +2,7 @@
 
 ::
 
-    path -> sequence_text (lines, JSON) | sequence_columns (lists, events) -> symbols -> Sample
+    path -> sequence_text (lines, JSON) | sequence_columns (lists) -> symbols -> Sample
 
 The sequences of a run share one alphabet and integer codes (`kstest.sample.Sequences`); everything
 else (Input, notices, errors) is as for tables. No cell is a missing value here.
@@ -10,8 +10,9 @@ else (Input, notices, errors) is as for tables. No cell is a missing value here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,15 +21,16 @@ from numpy.typing import NDArray
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
+from kstest.sources.collect import collect
 from kstest.sources.dialect import dialect
-from kstest.sources.formats import content_kind, text_stream
+from kstest.sources.formats import FORMATS, recognised
 from kstest.sources.objects import PATH
+from kstest.sources.opening import LOOKED_AT, open_table, opened_columns, text_stream
 from kstest.sources.options import ReadOptions
 from kstest.sources.sequence_options import SequenceOptions
-from kstest.sources.sequence_text import blocks_of_lines, token, tokenised
+from kstest.sources.sequence_text import Block, Symbols, blocks_of_lines, token, tokenised
 from kstest.sources.stream import Opened, expand, open_path
-from kstest.sources.symbols import Block, Symbols
-from kstest.sources.wording import shown
+from kstest.wording import listed, shown
 
 NAME = "sequence"
 
@@ -60,8 +62,6 @@ def read_sequences(
                 "-: standard input was named more than once; it can be read only once."
             )
         if options.id is not None:
-            from kstest.sources.sequence_columns import read_events
-
             found, inputs, said = read_events(paths, options, stdin)
             notices.extend(said)
             samples.append(_sample(side, found, inputs, ()))
@@ -113,6 +113,72 @@ def _object(row: Any, where: str) -> list[str]:
     return [token(item, where) for item in row]
 
 
+def read_events(
+    paths: list[str], options: Any, stdin: BinaryIO | None
+) -> tuple[Sequences, Any, tuple[Any, ...]]:
+    """Read a long table: a row per event, sequences by --id, in the order of --order.
+
+    Returns
+    -------
+    sequences : Sequences
+    inputs : tuple of Input
+    notices : tuple of Notice
+    """
+    names = [options.id, options.symbol, *([options.order] if options.order else [])]
+    if options.symbol is None:
+        raise UsageError("--id: a table of events needs --symbol too, the column of the symbols.")
+    if len(set(names)) < len(names):
+        raise UsageError(f"--id, --order, --symbol: {listed(names)}; give different columns.")
+    reading = ReadOptions(
+        columns=",".join(map(_quoted, names[1:])),
+        categorical=_quoted(options.symbol),
+        group=options.id,
+        missing="drop",
+        where=options.where,
+        input_format=options.input_format,
+        delimiter=options.delimiter,
+        encoding=options.encoding,
+        null_values="",  # na, nan, none are words
+    )
+    openers = [
+        partial(open_table, path, options.input_format, dialect(reading), stdin) for path in paths
+    ]
+    samples, notices = collect({"data": openers}, reading)
+    sample = samples[0]
+    if sample.n_missing:
+        column, count = next(iter(sample.n_missing.items()))
+        raise DataError(
+            f"{paths[0]}: {count:,} rows have no value in column {shown(column)}; every event "
+            "needs one. Leave such rows out with --where."
+        )
+    if options.order and options.order not in sample.columns:
+        raise DataError(
+            f"{paths[0]}: column {shown(options.order)} of --order holds text; accepted: numbers, "
+            "dates and times. Leave --order out where events are in order already."
+        )
+    assert sample.groups is not None
+    keys = [sample.groups]
+    if options.order:
+        keys.insert(0, sample.values[:, 0])  # type: ignore[arg-type]
+    place = np.lexsort(keys)
+    codes = sample.codes[place, 0].astype(np.int32)
+    lengths = np.bincount(sample.groups, minlength=len(sample.group_names))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    found = Sequences(options.symbol, codes, offsets, sample.levels[0], sample.group_names)
+    return found, tuple(_per_sequence(sample.inputs, len(found))), notices
+
+
+def _per_sequence(inputs: Any, count: int) -> Iterator[Any]:
+    """Inputs that count sequences where rows are events: all are booked on the first file."""
+    for k, source in enumerate(inputs):
+        rows = count if k == 0 else 0
+        yield replace(source, rows_read=rows, rows_used=rows, rows_dropped=0, rows_filtered=0)
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
 @dataclass(frozen=True)
 class _Part:
     """What one file holds; `empty` marks its empty lines."""
@@ -125,16 +191,18 @@ class _Part:
 
 
 def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
-    kind = content_kind(opened)
+    kind = recognised(opened.stream.peek(LOOKED_AT))
     name, tokens, where = NAME, options.tokens, opened.label
     found: list[tuple[Block, NDArray[np.bool_]]] = []
-    wanted = options.input_format
-    if wanted in ("parquet", "arrow") and not (kind or "").startswith(wanted):
+    wanted, columnar = options.input_format, {f.name for f in FORMATS}
+    if wanted in columnar and (kind is None or kind.name != wanted):
         raise DataError(f"{where}: --input-format {wanted} was given, but the content is not.")
-    if kind is not None and wanted in (None, "parquet", "arrow"):
+    if kind is not None and (wanted is None or wanted in columnar):
         from kstest.sources.sequence_columns import list_block, open_lists, text_block
 
-        name, arrays, digest = open_lists(opened, kind, options.column)
+        file = opened_columns(opened, kind)
+        name, arrays = open_lists(file, options.column, where)
+        digest = file.digest
         row = 1
         for array in arrays:
             take = text_block if str(array.type).endswith("string") else list_block

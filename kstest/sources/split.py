@@ -13,13 +13,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.columns import parse_items
 from kstest.errors import DataError, UsageError
-from kstest.sources.columns import parse_items
 from kstest.sources.options import values_option
-from kstest.sources.table import BOOLEAN, DATE, NUMBER, TEXT, TIME
+from kstest.sources.table import BOOLEAN, NUMBER, TEXT
 from kstest.sources.where import Cells, bind, holds
 from kstest.sources.where_tree import All, Any, Column, Comparison, Condition, Constant, Membership
-from kstest.sources.wording import shown
+from kstest.wording import DATE, TIME, shown
 
 _VALUE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_VALUE})(?:(?:-|\.\.)({_VALUE}))?", re.ASCII)

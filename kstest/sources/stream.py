@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 
 from kstest.errors import DataError, UsageError
 from kstest.sources.growing import Flowing, Growing, Waiting
-from kstest.sources.wording import label, one_line
+from kstest.wording import label, one_line
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here

@@ -1,6 +1,6 @@
 """Table: an opened file, stream or object whose column names are known and whose rows are not.
 
-The readers (`csv_table`, `columnar`, `objects`) build it, `collect` reads it.
+The readers (`csv_read`, `columnar`, `objects`) build it, `collect` reads it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources.wording import listed
+from kstest.wording import listed
 
-# What a column holds. Numbers and booleans are tested as they are, times in seconds, texts as
-# categories; a column of kind EMPTY shows no value at first and agrees with every other kind.
+# What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
+# they are, times in seconds, texts as categories; a column of kind EMPTY shows no value at first
+# and agrees with every other kind.
 NUMBER = "numbers"
 BOOLEAN = "true/false"
-DATE = "dates"
-TIME = "times of day"
-DURATION = "durations"
 TEXT = "text"
 EMPTY = "no values"
 
@@ -83,7 +81,7 @@ class Block:
     def take(self, rows: NDArray[np.int64]) -> Block:
         """Keep some rows, by position."""
         texts = tuple(Coded(text.codes[rows], text.levels) for text in self.texts)
-        return Block(self.values[rows], self.rounded, texts)
+        return Block(self.values.T[:, rows].T, self.rounded, texts)  # still column by column
 
 
 @dataclass(frozen=True)

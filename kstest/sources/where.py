@@ -6,7 +6,7 @@ A comparison with a missing cell is false, `!=` and `not in` included; ``not`` t
 from __future__ import annotations
 
 import datetime
-import operator
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any as Anything
 
@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources import where_tree as tree
-from kstest.sources.table import BOOLEAN, DATE, EMPTY, NUMBER, TEXT, TIME, Coded
-from kstest.sources.wording import shown
+from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Coded
+from kstest.wording import DATE, TIME, shown
 
 Mask = NDArray[np.bool_]
-Cells = NDArray[np.float64] | Coded
+# float64 with NaN for missing, texts with codes, or an Arrow array.
+Cells = Anything
 
-_COMPARE: dict[str, Callable[[Anything, Anything], Anything]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
+# Functions of pyarrow.compute: `Table.filter` of an expression would load a query engine first.
+_COMPARE = {
+    "==": "equal",
+    "!=": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
 }
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _FAMILY = {BOOLEAN: NUMBER, EMPTY: NUMBER}
@@ -59,66 +61,131 @@ def bind(condition: tree.Condition, kinds: Mapping[str, str]) -> tree.Condition:
 
 
 def holds(condition: tree.Condition, columns: Mapping[str, Cells]) -> Mask:
-    """Tell for each row whether a bound condition holds."""
+    """Tell for each row whether a bound condition holds.
+
+    Parameters
+    ----------
+    condition : Condition
+        As `bind` returns it.
+    columns : mapping of str to Arrow array or Cells
+        All columns of the condition. Null and NaN are missing.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows,)
+    """
+    arrays = {name: _Column(columns[name]) for name in tree.names(condition)}
+    return _mask(_holds(condition, arrays))
+
+
+class _Column:
+    """An Arrow column of float64 or text, and which of its cells are there."""
+
+    def __init__(self, cells: Cells) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if isinstance(cells, np.ndarray):
+            cells = _numbers(cells)
+        elif isinstance(cells, Coded):
+            codes = _numbers(cells.codes, cells.codes >= 0)
+            cells = pa.DictionaryArray.from_arrays(codes, _texts(cells.levels))
+        elif isinstance(cells, pa.ChunkedArray):
+            cells = cells.combine_chunks()
+        self.coded = pa.types.is_dictionary(cells.type)
+        if self.coded and cells.dictionary.null_count:
+            cells, self.coded = cells.dictionary_decode(), False
+        kind = cells.type.value_type if self.coded else cells.type
+        self.is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        self.cells = cells if self.is_text else pc.cast(cells, pa.float64(), safe=False)
+        self.present = pc.invert(pc.is_null(self.cells, nan_is_null=not self.is_text))
+
+    def where(self, test: Callable[[Anything], Anything]) -> Anything:
+        """Where a test of values holds, which is made once per distinct text; not where missing."""
+        import pyarrow.compute as pc
+
+        if self.coded:
+            found = test(self.cells.dictionary).take(self.cells.indices)
+        else:
+            found = test(self.cells)
+        return pc.and_kleene(found, self.present)
+
+    def plain(self) -> Anything:
+        return self.cells.dictionary_decode() if self.coded else self.cells
+
+    def constants(self, values: Sequence[Anything]) -> Anything:
+        """Constants of a condition as an array like this column's values."""
+        import pyarrow.compute as pc
+
+        found = _texts(values) if self.is_text else _numbers(np.array(values, np.float64))
+        kind = self.cells.type.value_type if self.coded else self.cells.type
+        return pc.cast(found, kind)
+
+
+def _holds(condition: tree.Condition, columns: Mapping[str, _Column]) -> Anything:
+    """An Arrow array of truth values without nulls."""
+    import pyarrow.compute as pc
+
     if isinstance(condition, tree.Not):
-        return ~holds(condition.part, columns)
+        return pc.invert(_holds(condition.part, columns))
     if isinstance(condition, tree.All | tree.Any):
-        join = np.logical_and if isinstance(condition, tree.All) else np.logical_or
-        out = holds(condition.parts[0], columns)
-        for part in condition.parts[1:]:
-            out = join(out, holds(part, columns))
-        return out
+        join = pc.and_ if isinstance(condition, tree.All) else pc.or_
+        return functools.reduce(join, (_holds(part, columns) for part in condition.parts))
     if isinstance(condition, tree.Comparison):
         return _compared(condition, columns)
-    cells = columns[condition.column.name]
+    column = columns[condition.column.name]
     if isinstance(condition, tree.Null):
-        return np.asarray(_missing(cells) != condition.negated)
+        return column.present if condition.negated else pc.invert(column.present)
     if isinstance(condition, tree.Truth):
-        return np.asarray(cells == 1.0)
+        return column.where(lambda cells: pc.equal(cells, column.constants([1.0])[0]))
     values = [constant.value for constant in condition.values]
-    if isinstance(cells, Coded):
-        found = _by_level(cells, lambda level: level in values)
-    else:
-        found = np.isin(cells, np.array(values, np.float64))
-    return np.asarray((found != condition.negated) & ~_missing(cells))
+    if not column.is_text and 0 in values:
+        values += [-0.0, 0.0]  # another value to Arrow
+    found = column.where(lambda cells: pc.is_in(cells, value_set=column.constants(values)))
+    return pc.and_(pc.invert(found), column.present) if condition.negated else found
 
 
-def _compared(condition: tree.Comparison, columns: Mapping[str, Cells]) -> Mask:
+def _compared(condition: tree.Comparison, columns: Mapping[str, _Column]) -> Anything:
+    import pyarrow.compute as pc
+
     left, right, name = condition.left, condition.right, condition.operator
     if isinstance(left, tree.Constant):
         left, right, name = right, left, _MIRRORED.get(name, name)
     assert isinstance(left, tree.Column)  # the parser lets no two constants through
-    compare = _COMPARE[name]
-    cells = columns[left.name]
+    compare, column = getattr(pc, _COMPARE[name]), columns[left.name]
     if isinstance(right, tree.Constant):
-        value = right.value
-        if isinstance(cells, Coded):
-            return _by_level(cells, lambda level: bool(compare(level, value)))
-        return np.asarray(compare(cells, float(value))) & ~np.isnan(cells)
-    others = columns[right.name]
-    present = ~_missing(cells) & ~_missing(others)
-    if isinstance(cells, Coded) != isinstance(others, Coded):
-        return np.zeros(present.size, np.bool_)  # one is a column without values
-    if isinstance(cells, Coded) and isinstance(others, Coded):
-        cells, others = _ranks(cells, others)
-    return np.asarray(compare(cells, others)) & present
+        constant = column.constants([right.value])[0]
+        return column.where(lambda cells: compare(cells, constant))
+    other = columns[right.name]
+    present = pc.and_(column.present, other.present)
+    if column.is_text != other.is_text:
+        return pc.xor(present, present)  # one is a column without values
+    return pc.and_kleene(compare(column.plain(), other.plain()), present)
 
 
-def _by_level(cells: Coded, test: Callable[[str], bool]) -> Mask:
-    table = [test(level) for level in cells.levels]
-    return np.array([*table, False], np.bool_)[cells.codes]  # the last entry: missing cells
+# Arrow's own ways from and to NumPy and lists would import pandas, a second and more of start-up.
+def _numbers(values: NDArray[Anything], present: Mask | None = None) -> Anything:
+    import pyarrow as pa
+
+    bits = None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [bits, data])
 
 
-def _missing(cells: Cells) -> Mask:
-    return cells.codes < 0 if isinstance(cells, Coded) else np.isnan(cells)
+def _texts(values: Sequence[str]) -> Anything:
+    import pyarrow as pa
+
+    cells = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, cells)], dtype=np.int64)
+    data = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(cells))]
+    return pa.Array.from_buffers(pa.large_string(), len(cells), data)
 
 
-def _ranks(one: Coded, other: Coded) -> Sequence[Anything]:
-    order = {level: k for k, level in enumerate(sorted({*one.levels, *other.levels}))}
-    return [
-        np.array([*(order[level] for level in c.levels), -1], np.int64)[c.codes]
-        for c in (one, other)
-    ]
+def _mask(found: Anything) -> Mask:
+    """A boolean Arrow array without nulls as NumPy's."""
+    bits = np.frombuffer(found.buffers()[1], np.uint8) if len(found) else np.empty(0, np.uint8)
+    whole = np.unpackbits(bits, bitorder="little")
+    return whole[found.offset : found.offset + len(found)].astype(np.bool_)
 
 
 def _bound_comparison(condition: tree.Comparison, kinds: Mapping[str, str]) -> tree.Comparison:

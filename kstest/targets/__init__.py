@@ -17,8 +17,8 @@ a Python object                `scores.from_object`
 =============================  =====================================================
 
 `charts` maps positive, bounded and circular columns to where Stein's identity holds. Nothing a
-user writes is evaluated as Python (`syntax`), except ``python:module:function``, which has to be
-allowed.
+user writes is evaluated as Python (`kstest.syntax`), except ``python:module:function``, which has
+to be allowed.
 """
 
 from .build import own_columns

@@ -1,138 +1,38 @@
 """A log density written in column names, with exact derivatives.
 
-The text is parsed, checked against a short list of nodes, and evaluated on whole columns by
-forward-mode differentiation: every intermediate value carries its derivative with respect to
-each column (Griewank and Walther 2008, Evaluating Derivatives, chapter 3). No part of it is ever
-run as Python.
+`kstest.syntax` parses and checks the text; it is evaluated here on whole columns, each value with
+its derivatives (`derivatives`). No part of it is ever run as Python.
 """
 
 from __future__ import annotations
 
 import ast
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..errors import UsageError, printable
+from ..syntax import Language, Parsed, constant, parse, shorten
 from .charts import REAL, Chart
-from .syntax import number, parse, refuse
+from .derivatives import FUNCTIONS, SEVERAL, Dual, add, divide, multiply, power
 from .target import Target
 
 Array = NDArray[np.float64]
 
 LARGEST_EXPONENT = 100.0
-
-
-@dataclass(frozen=True)
-class Dual:
-    """A value on all rows, and its derivative with respect to each column that it depends on."""
-
-    value: Any
-    slopes: Mapping[int, Any]
-
-    def through(self, value: Any, slope: Any) -> Dual:
-        """Return f(self), given f and f' at self."""
-        return Dual(value, {c: slope * s for c, s in self.slopes.items()})
-
-
-def _add(a: Dual, b: Dual, sign: float = 1.0) -> Dual:
-    slopes = dict(a.slopes)
-    for c, s in b.slopes.items():
-        slopes[c] = slopes[c] + sign * s if c in slopes else sign * s
-    return Dual(a.value + sign * b.value, slopes)
-
-
-def _multiply(a: Dual, b: Dual) -> Dual:
-    slopes = {c: s * b.value for c, s in a.slopes.items()}
-    for c, s in b.slopes.items():
-        slopes[c] = slopes[c] + s * a.value if c in slopes else s * a.value
-    return Dual(a.value * b.value, slopes)
-
-
-def _power(a: Dual, exponent: float) -> Dual:
-    if exponent == 0:
-        return Dual(np.ones_like(a.value), {})
-    return a.through(a.value**exponent, exponent * a.value ** (exponent - 1))
-
-
-def _divide(a: Dual, b: Dual) -> Dual:
-    return _multiply(a, _power(b, -1.0))
-
-
-def _lgamma(x: Any) -> tuple[Any, Any]:
-    from scipy.special import digamma, gammaln
-
-    return gammaln(x), digamma(x)
-
-
-def _erf(x: Any) -> tuple[Any, Any]:
-    from scipy.special import erf
-
-    return erf(x), 2 / math.sqrt(math.pi) * np.exp(-x * x)
-
-
-def _exp(x: Any) -> tuple[Any, Any]:
-    value = np.exp(x)
-    return value, value
-
-
-def _sqrt(x: Any) -> tuple[Any, Any]:
-    value = np.sqrt(x)
-    return value, 0.5 / value
-
-
-# Each gives f and f'.
-FUNCTIONS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
-    "exp": _exp,
-    "log": lambda x: (np.log(x), 1 / x),
-    "log1p": lambda x: (np.log1p(x), 1 / (1 + x)),
-    "expm1": lambda x: (np.expm1(x), np.exp(x)),
-    "sqrt": _sqrt,
-    "sin": lambda x: (np.sin(x), np.cos(x)),
-    "cos": lambda x: (np.cos(x), -np.sin(x)),
-    "tanh": lambda x: (np.tanh(x), 1 - np.tanh(x) ** 2),
-    "abs": lambda x: (np.abs(x), np.sign(x)),
-    "lgamma": _lgamma,
-    "erf": _erf,
-}
-
-
-def _logsumexp(items: Sequence[Dual]) -> Dual:
-    top = items[0].value
-    for item in items[1:]:
-        top = np.maximum(top, item.value)
-    shares = [np.exp(item.value - top) for item in items]
-    total = sum(shares)
-    slopes: dict[int, Any] = {}
-    for item, share in zip(items, shares, strict=True):
-        for c, s in item.slopes.items():
-            slopes[c] = slopes.get(c, 0.0) + share / total * s
-    return Dual(top + np.log(total), slopes)
-
-
-def _choose(items: Sequence[Dual], better: Callable[[Any, Any], Any]) -> Dual:
-    best = items[0]
-    for item in items[1:]:
-        take = better(item.value, best.value)
-        columns = {**best.slopes, **item.slopes}
-        best = Dual(
-            np.where(take, item.value, best.value),
-            {c: np.where(take, item.slopes.get(c, 0.0), best.slopes.get(c, 0.0)) for c in columns},
-        )
-    return best
-
-
-SEVERAL: dict[str, Callable[[Sequence[Dual]], Dual]] = {
-    "logsumexp": _logsumexp,
-    "min": lambda items: _choose(items, np.less),
-    "max": lambda items: _choose(items, np.greater),
-}
-ACCEPTED = "numbers, columns, parameters, + - * /, ** with a constant exponent, and " + ", ".join(
-    [*FUNCTIONS, *SEVERAL]
+LANGUAGE = Language(
+    "--target logp",
+    "numbers, columns, parameters, + - * /, ** with a constant exponent, and "
+    + ", ".join([*FUNCTIONS, *SEVERAL])
+    + "; names with odd characters in `backquotes`",
+    frozenset({ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UnaryOp, ast.USub})
+    | {ast.UAdd, ast.Call, ast.Name, ast.Load, ast.Constant},
+    {
+        ast.Attribute: "is not accepted; a name with a point stands in backquotes",
+        ast.Subscript: "is not accepted; a name with brackets stands in backquotes",
+    },
 )
 
 
@@ -160,15 +60,17 @@ def expression_target(
     UsageError
         For anything the language does not have, naming it.
     """
-    tree = parse(text, "--target logp")
-    check(tree)
-    used = names(tree)
+    parsed = parse(text, LANGUAGE)
+    tree = parsed.tree
+    _check(tree, parsed)
+    used = _names(tree)
     chosen = tuple(c for c in columns if c in used and c not in parameters)
     unknown = sorted(used - set(parameters) - set(columns))
     if unknown:
+        name = shorten(unknown[0])
         raise UsageError(
-            f"--target logp: {unknown[0]!r} is neither a column ({', '.join(columns[:10])}) nor "
-            f"a parameter; give it with --param {unknown[0]}=NUMBER"
+            f"--target logp: {name!r} is neither a column ({', '.join(columns[:10])}) nor "
+            f"a parameter; give it with --param {printable(name)}=NUMBER"
         )
     both = sorted(set(parameters) & set(columns) & used)
     if both:
@@ -183,7 +85,7 @@ def expression_target(
     if idle:
         raise UsageError(f"--target: support.{idle[0]}: the expression has no such column")
     place = {name: c for c, name in enumerate(chosen)}
-    _require_finite(tree, place, parameters)
+    _require_finite(tree, place, parameters, parsed)
 
     def evaluate(X: Array) -> Dual:
         with np.errstate(all="ignore"):
@@ -206,7 +108,7 @@ def expression_target(
 
 
 def _require_finite(
-    tree: ast.expr, place: Mapping[str, int], parameters: Mapping[str, float]
+    tree: ast.expr, place: Mapping[str, int], parameters: Mapping[str, float], parsed: Parsed
 ) -> None:
     """Refuse a part without a column, such as 1 / 0 or log(-1), that is no finite number."""
     none = np.empty((0, 0))
@@ -214,75 +116,69 @@ def _require_finite(
     if isinstance(tree, ast.Call):
         inner = tree.args
     for node in inner:
-        _require_finite(node, place, parameters)
-    if names(tree) & set(place):
+        _require_finite(node, place, parameters, parsed)
+    if _names(tree) & set(place):
         if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
             below = tree.right
-            if not names(below) & set(place) and _walk(below, none, {}, parameters).value == 0:
-                raise refuse(tree, "--target logp", "divisors other than 0")
+            if not _names(below) & set(place) and _walk(below, none, {}, parameters).value == 0:
+                raise parsed.refuse(tree, accepted="divisors other than 0")
         return
     with np.errstate(all="ignore"):
         value = _walk(tree, none, {}, parameters).value
     if not np.isfinite(value).all():
-        raise refuse(tree, "--target logp", "an expression whose constant parts are finite numbers")
+        raise parsed.refuse(tree, accepted="constant parts that are finite numbers")
 
 
-def names(tree: ast.AST) -> set[str]:
+def _names(tree: ast.AST) -> set[str]:
     """Return the names in an expression that are no functions."""
     functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions}
 
 
 def names_in(text: str) -> set[str]:
-    return names(parse(text, "--target logp"))
+    return _names(parse(text, LANGUAGE).tree)
 
 
-_BINARY = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-
-
-def check(node: ast.AST) -> None:
-    """Refuse everything that is not on the list; nothing is computed yet."""
-    option = "--target logp"
-    if number(node, option) is not None or isinstance(node, ast.Name):
+def _check(node: ast.AST, parsed: Parsed) -> None:
+    """Refuse what the language has nodes for and no meaning; nothing is computed yet."""
+    if parsed.number(node) is not None or isinstance(node, ast.Name):
         return
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        check(node.operand)
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, _BINARY):
-        check(node.left)
-        check(node.right)
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        check(node.left)
-        exponent(node.right)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+    if isinstance(node, ast.UnaryOp):
+        _check(node.operand, parsed)
+    elif isinstance(node, ast.BinOp):
+        _check(node.left, parsed)
+        if not isinstance(node.op, ast.Pow):
+            _check(node.right, parsed)
+        elif not abs(_exponent(node.right)) <= LARGEST_EXPONENT:
+            raise parsed.refuse(node.right, accepted="a number of at most 100 as exponent")
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         several = node.func.id in SEVERAL
         if not several and node.func.id not in FUNCTIONS:
-            raise refuse(node, option, ACCEPTED)
+            raise parsed.refuse(node)
         if not node.args or (not several and len(node.args) != 1):
-            raise refuse(node, option, f"{node.func.id} of {'several' if several else 'one'}")
+            raise parsed.refuse(
+                node, accepted=f"{node.func.id} of {'several' if several else 'one'}"
+            )
         for argument in node.args:
-            check(argument)
+            _check(argument, parsed)
     else:
-        raise refuse(node, option, ACCEPTED)
+        raise parsed.refuse(node)
 
 
-def exponent(node: ast.AST) -> float:
-    """Return a constant exponent of moderate size."""
-    sign = 1.0
-    while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        sign, node = -sign, node.operand
-    value = number(node, "--target logp")
+def _exponent(node: ast.AST) -> float:
+    """Return the value of a constant exponent: a number or a quotient of two; NaN else."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_exponent(node.operand)
+    value = constant(node)
     if value is None and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        top, bottom = number(node.left, "--target logp"), number(node.right, "--target logp")
-        if top is not None and bottom:
-            value = top / bottom
-    if value is None or abs(value) > LARGEST_EXPONENT:
-        raise refuse(node, "--target logp", "a number of at most 100 as exponent, such as 2")
-    return sign * value
+        top, bottom = constant(node.left), constant(node.right)
+        value = top / bottom if top is not None and bottom else None
+    return np.nan if value is None else value
 
 
 def _walk(node: Any, X: Array, place: Mapping[str, int], parameters: Mapping[str, float]) -> Dual:
     if isinstance(node, ast.Constant):
-        return Dual(np.float64(number(node, "--target logp")), {})
+        return Dual(np.float64(constant(node)), {})
     if isinstance(node, ast.Name):
         if node.id in place:
             c = place[node.id]
@@ -294,13 +190,13 @@ def _walk(node: Any, X: Array, place: Mapping[str, int], parameters: Mapping[str
     if isinstance(node, ast.BinOp):
         left = _walk(node.left, X, place, parameters)
         if isinstance(node.op, ast.Pow):
-            return _power(left, exponent(node.right))
+            return power(left, _exponent(node.right))
         right = _walk(node.right, X, place, parameters)
         if isinstance(node.op, ast.Mult):
-            return _multiply(left, right)
+            return multiply(left, right)
         if isinstance(node.op, ast.Div):
-            return _divide(left, right)
-        return _add(left, right, 1.0 if isinstance(node.op, ast.Add) else -1.0)
+            return divide(left, right)
+        return add(left, right, 1.0 if isinstance(node.op, ast.Add) else -1.0)
     items = [_walk(argument, X, place, parameters) for argument in node.args]
     if node.func.id in SEVERAL:
         return SEVERAL[node.func.id](items)

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..syntax import shorten
 from .charts import ANGLE, Chart
 from .language import Spec
-from .syntax import shorten
 
 YAML_SUFFIXES = (".yaml", ".yml")
 # By suffix, so that no file takes more than some seconds to read: JSON is parsed by compiled code.

@@ -141,12 +141,12 @@ def numbers(param: Any) -> dict[str, float]:
         items = [tuple(p.split("=", 1)) for p in parts]
     out: dict[str, float] = {}
     for item in items:
-        name = item[0].strip()
+        name = item[0].strip().strip("`")
         try:
             value = float(item[1])
         except (IndexError, TypeError, ValueError):
             value = float("nan")
-        if not name.isidentifier() or not abs(value) <= 1e300:
+        if not name or name.isdecimal() or not abs(value) <= 1e300:
             text = "=".join(map(str, item))
             raise UsageError(f"--param {text}: give NAME=NUMBER, for example s=0.3")
         if name in out:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.dependence import LEAST_AUTO, block_length
+from ...diagnostics.digests import fingerprint
 from ...errors import DataError, UsageError
 from ...kernels import Rows
 from ...nulls import Pairing, pair_rows
 from ...sample import Sample
-from .. import common
 from .column_blocks import Block
 from .conditional import Given
 from .leftover import Targets
@@ -62,8 +63,8 @@ def plan(n: int, params: Any, sample: Sample | None = None) -> Plan:
     if sample is not None and sample.groups is not None:
         return _group_plan(sample.groups, params)
     if params.block_length is not None:
-        length = common.block_length(params.block_length, [sample] if sample else [])
-        least = common.LEAST_AUTO if params.block_length == "auto" else 0
+        length = block_length(params.block_length, [sample] if sample else [])
+        least = LEAST_AUTO if params.block_length == "auto" else 0
         return Plan(max(1, min(length, n), math.ceil(n / MOST_MOVED)), STRETCHES, least)
     # One table of few bins serves all pairs; cells of neighbours need more of them.
     tabled = params.all_pairs and not params.given
@@ -189,5 +190,5 @@ def arrange(
 def seeded(blocks: Sequence[Block], scale: str, rng: np.random.Generator) -> np.random.Generator:
     """Return a generator that depends on the seed and on the rows of each block as a set."""
     drawn = int(rng.integers(2**63))
-    prints = [common.fingerprint(block.scaled(scale), scale == "robust") for block in blocks]
+    prints = [fingerprint(block.scaled(scale), scale == "robust") for block in blocks]
     return np.random.default_rng([drawn, *prints])

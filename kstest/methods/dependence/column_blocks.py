@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...columns import parse_items, resolve
 from ...errors import UsageError
 from ...kernels import Rows, scale_columns
 from ...sample import Sample
-from ...sources.columns import parse_items, resolve
-from ...sources.wording import listed, shown
+from ...wording import listed, shown
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.dependence import centred
 from ...engine import Basis, Residual, Work, bare, residuals
 from ...kernels import KERNELS, Bank, Rows
 from ...sample import Sample
@@ -76,7 +77,7 @@ class Given:
 
     def left_over(self, series: Sample) -> Sample:
         """Numeric columns, far values cut, after the given ones were smoothed out of them."""
-        values = smoothing.take_out(common.centred(series), self.bases)
+        values = smoothing.take_out(centred(series), self.bases)
         return replace(series, values=values)
 
 

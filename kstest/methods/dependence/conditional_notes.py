@@ -12,7 +12,7 @@ import numpy as np
 from ...engine import Residual
 from ...nulls import Pairing
 from ...result import Notice, Result
-from ...sources.wording import listed
+from ...wording import listed
 from .arrangement import Arranged
 from .statistics import Made, parted
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...result import Notice
-from ...sources.wording import listed
+from ...wording import listed
 from .arrangement import Arranged
 from .location import learning_curve
 from .neighbourhoods import EQUAL_BINS

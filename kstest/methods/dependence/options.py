@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ...errors import UsageError
 from ...kernels import KERNELS, SCALES
@@ -13,6 +13,7 @@ from ...sample import Sample
 from ..common import bandwidth_numbers, check_block_length, kernel_names, require_both
 from .arrangement import MOST_ROWS
 from .column_blocks import kept_blocks, named_blocks, used_blocks
+from .delays import Lags
 from .low_rank import check_features, features
 
 _RULE = "aggregate|median|NUMBER[,NUMBER...]"
@@ -79,6 +80,13 @@ class Params:
     )
     bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted without --given.")
     features: str = features()
+    lags: str = option(
+        "",
+        "Test series for dependence at an unknown delay: y at any lag from A to B rows after x. "
+        "The null distribution comes from other shifts of one series, which keep the memory of "
+        "both.",
+        metavar="A:B",
+    )
     block_length: str | None = block_length()
 
     def __post_init__(self) -> None:
@@ -106,6 +114,27 @@ class Params:
                 bandwidth_numbers(getattr(self, name), option_name(name))
         check_block_length(self)
         check_features(self.features)
+        if self.lags:
+            check_lags(self)
+
+
+def check_lags(params: Params) -> None:
+    """Refuse what does not go with --lags, which takes rows in order of time and two kernels."""
+    Lags.parse(params.lags)
+    defaults = {f.name: f.default for f in fields(params)}
+    if len(params.block) > 2:
+        raise UsageError("--lags: is for two blocks, or for --all-pairs; give --x and --y")
+    names = (
+        "given", "kernel", "bandwidth", "bandwidth_x", "bandwidth_y", "aggregate", "permute",
+        "features", "block_length", "permutations",
+    )  # fmt: skip
+    for name in names:
+        value = getattr(params, name)
+        if value != defaults[name]:
+            raise UsageError(
+                f"{option_name(name)}: does not go with --lags, which shifts one whole series "
+                "against the other and has kernels of its own; leave one of them out"
+            )
 
 
 def blocks(params: Params) -> tuple[tuple[str, str], ...]:

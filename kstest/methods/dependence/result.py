@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ...diagnostics.dependence import serial_dependence
 from ...engine import Work
 from ...kernels import KERNELS
 from ...params import smallest_permutations
 from ...result import Notice
 from ...sample import Sample
-from ..common import serial_dependence
 from .arrangement import BINS, GROUPS, ROWS, STRETCHES, Arranged, Plan, arrange, seeded
 from .column_blocks import Block
 from .conditional import Given

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -211,17 +210,7 @@ def signed_pairs(
     work: Work,
 ) -> list[Statistics]:
     """HSIC of pairs of blocks, observed and under random signs, which all pairs share."""
-
-    def sums(one: Leftover, features: Sequence[Array]) -> list[Array]:
-        found = []
-        for x, y in pairs:
-            left = features[x] * one.kept((x, y))[:, None]
-            some = (one.slices[x], one.slices[y])
-            T = pair_sums(left, features[y], some, one.factors, one.size)
-            found.append(T.reshape(-1, T.shape[-1]))
-        return found
-
-    every = [_replicated(one, sums, draws, rng, work) for one in made]
+    every = [_replicated(one, _pairs_of, pairs, draws, rng, work) for one in made]
     found = []
     for k, (x, y) in enumerate(pairs):
         parts = []
@@ -239,6 +228,18 @@ def signed_pairs(
     return found
 
 
+def _pairs_of(
+    one: Leftover, features: Sequence[Array], pairs: Sequence[tuple[int, int]]
+) -> list[Array]:
+    found = []
+    for x, y in pairs:
+        left = features[x] * one.kept((x, y))[:, None]
+        some = (one.slices[x], one.slices[y])
+        T = pair_sums(left, features[y], some, one.factors, one.size)
+        found.append(T.reshape(-1, T.shape[-1]))
+    return found
+
+
 def signed_joint(
     made: Sequence[Leftover], draws: int, rng: np.random.Generator, work: Work
 ) -> Statistics:
@@ -250,26 +251,9 @@ def signed_joint(
     """
     count = len(made[0].blocks)
     orders = sorted({2, 3, count})
-
-    def sums(one: Leftover, features: Sequence[Array]) -> list[Array]:
-        kept = one.kept(range(count))[:, None]
-        features = [part * kept for part in features]
-        rows = []
-        for slices in zip(*one.slices, strict=True):
-            for order in orders:
-                most = JOINT_COMPONENTS.get(order, 2)
-                total = np.zeros(len(features[0]))
-                for some in combinations(range(count), order):
-                    parts = [features[l][:, :, slices[l]] for l in some]
-                    if order > 2:
-                        parts = [part[:, :, :most] for part in parts]
-                    total += joint_sums(parts, one.size)
-                rows.append(total)
-        return [np.array(rows)]
-
     parts = []
     for one in made:
-        (T,) = _replicated(one, sums, draws, rng, work)
+        (T,) = _replicated(one, _joint_of, orders, draws, rng, work)
         rungs: list[Rung] = [
             (one.kernel, widths) for widths in zip(*one.widths, strict=True) for _ in orders
         ]
@@ -278,34 +262,58 @@ def signed_joint(
     return joined(parts)
 
 
+def _joint_of(one: Leftover, features: Sequence[Array], orders: Sequence[int]) -> list[Array]:
+    blocks = range(len(one.blocks))
+    kept = one.kept(blocks)[:, None]
+    features = [part * kept for part in features]
+    rows = []
+    for slices in zip(*one.slices, strict=True):
+        for order in orders:
+            most = JOINT_COMPONENTS.get(order, 2)
+            total = np.zeros(len(features[0]))
+            for some in combinations(blocks, order):
+                parts = [features[l][:, :, slices[l]] for l in some]
+                if order > 2:
+                    parts = [part[:, :, :most] for part in parts]
+                total += joint_sums(parts, one.size)
+            rows.append(total)
+    return [np.array(rows)]
+
+
 def _replicated(
     one: Leftover,
-    sums: Callable[[Leftover, Sequence[Array]], list[Array]],
+    sums: Callable[[Leftover, Sequence[Array], Any], list[Array]],
+    what: Sequence[Any],
     draws: int,
     rng: np.random.Generator,
     work: Work,
 ) -> list[Array]:
     """Statistics (K, draws + 1) of the observed features and of draws, in batches by task.
 
-    Every batch has a generator of its own, so that threads change nothing.
+    `what` says which: the pairs, or the numbers of blocks. Every batch has a generator of its own,
+    so that threads change nothing.
     """
     width = sum(block.left.size for block in one.blocks)
     step = max(1, min(draws, BATCH_NUMBERS // max(width, 1)))
     starts = range(0, draws, step)
-    found: list[list[Array]] = [[] for _ in starts]
-
-    def batch(place: int, some: int, source: np.random.Generator) -> None:
-        found[place] = sums(one, one.drawn(some, source))
-
-    sources = rng.spawn(len(starts))
     tasks = [
-        partial(batch, place, min(step, draws - first), source)
-        for place, (first, source) in enumerate(zip(starts, sources, strict=True))
+        (one, sums, what, min(step, draws - first), source)
+        for first, source in zip(starts, rng.spawn(len(starts)), strict=True)
     ]
     with single_blas():
-        observed = sums(one, [block.left[None] for block in one.blocks])
-        run_tasks(tasks, [1.0] * len(tasks), work)
+        observed = sums(one, [block.left[None] for block in one.blocks], what)
+        found = list(run_tasks(_batch, tasks, work))
     return [np.concatenate(parts, axis=1) for parts in zip(observed, *found, strict=True)]
+
+
+def _batch(
+    one: Leftover,
+    sums: Callable[[Leftover, Sequence[Array], Any], list[Array]],
+    what: Sequence[Any],
+    draws: int,
+    source: np.random.Generator,
+) -> list[Array]:
+    return sums(one, one.drawn(draws, source), what)
 
 
 def _squares(one: Leftover, block: int) -> Array:

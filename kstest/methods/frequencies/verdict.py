@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.dependence import strongest_lag
 from ...errors import DataError, UsageError
 from ...nulls import holm_adjusted, p_value, threshold
 from ...params import option_name
 from ...result import Notice, Result
 from ...sample import Sample
-from ...sources.wording import printable
 from ...targets import Cells, DiscreteTarget, joined
-from ..common import strongest_lag
+from ...wording import printable
 from .explanation import surprises, words
 from .statistic import MOST_CELLS, Evidence, evidence
 

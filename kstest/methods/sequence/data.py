@@ -13,10 +13,10 @@ from ...engine.sequences import log_weights
 from ...errors import UsageError
 from ...sample import Sample, Sequences
 from ...sources import sample_of
-from ...sources.wording import shown
 from ...targets import Hidden, SequenceModel, Windows
 from ...targets.sequence_model import Drawn
 from ...targets.sequence_resolve import recoded, resolve_sequences
+from ...wording import shown
 
 MOST_SHOWN = 60
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.digests import row_hashes
 from ...engine import SteinPoints, Work, signed_sums, stein_sums, stein_totals
 from ...errors import UsageError
 from ...kernels import KERNELS, Bank, stein_bandwidths, whitening
 from ...nulls import independent_signs, markov_signs, sign_bins
 from ...targets import Chart, Target
-from ..common import bandwidth_numbers, row_hashes
+from ..common import bandwidth_numbers
 
 Array = NDArray[np.float64]
 

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from ...archive.packing import Declared, unpack
 from ...archive.schema import Number, Numbers, Part, Word
 from ...betting import guard, relay, stein
-from ...betting.packing import Declared, unpack
-from ...betting.rows import Rows
+from ...betting.rows import Rows, no_rows
 from ...betting.schemas import COUNT, INVARIANTS, ROW, ROWS, SCHEMAS, SUM, sizes
 from ...betting.scores import bins
 from ...registry import METHODS
-from .rows import MOST_LEVELS, Columns, Season, no_rows
+from ...sample import Columns
+from .season import MOST_LEVELS, Season
 from .skit_core import Core as SkitCore
 
 _WEALTH, _GUARD_WEALTH = (Part({"e": e}, optional=True) for e in ("E_WEALTH", guard.EXPERTS))

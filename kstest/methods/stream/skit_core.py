@@ -15,7 +15,7 @@ from ...betting.detector import begin as begin_detector
 from ...betting.rows import Rows
 from ...betting.wealth import Array, Wealth, recorded, settle
 from ...betting.wealth import begin as begin_wealth
-from .rows import Season, begin_season
+from .season import Season, begin_season
 
 Design = blocks.Design | pairs.Design
 

@@ -13,7 +13,7 @@ from ...betting.blocks import ARRANGEMENTS
 from ...betting.features import RUNGS
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
-from ...sources.wording import listed
+from ...wording import listed
 from ..dependence.pairs_map import pairs_map
 from .detection import MOST_LOG, evidence, numbers
 from .picture import evidence_picture, rejection_panel

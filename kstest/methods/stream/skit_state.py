@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .rows import Columns
+from ...sample import Columns
 from .skit_core import Core
 from .skit_options import Params
 

@@ -17,9 +17,9 @@ from ...betting.blocks import Design
 from ...betting.rows import Rows
 from ...betting.scores import Scores
 from ...betting.wealth import Array, Wealth, recorded, thinned
+from ...sample import Columns
 from .course import Course
 from .detection import MOST_LOG
-from .rows import Columns
 
 # Rows after an alarm that are looked at together; the next ones are twice as many.
 FIRST_SPAN = 64

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.digests import fingerprint
+from ...diagnostics.missing import missingness
 from ...engine import Work
 from ...errors import UsageError
 from ...nulls import aggregate, informative, p_value, replicates, threshold
 from ...params import option_name
 from ...result import Notice, Result
 from ...sample import Sample
-from ..common import banks, fingerprint, missingness
+from ..common import banks
 from . import counted, weighted
 from .columns import ColumnTest
 from .differences import Masses, column_tests, kernel_statistics

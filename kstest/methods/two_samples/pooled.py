@@ -13,19 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.dependence import LEAST_AUTO, block_length, serial_dependence
+from ...diagnostics.digests import fingerprint
 from ...errors import UsageError
 from ...kernels import Rows, scale_columns
 from ...nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
 from ...params import option
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
-from ..common import (
-    LEAST_AUTO,
-    block_length,
-    check_block_length,
-    fingerprint,
-    serial_dependence,
-)
+from ..common import check_block_length
 
 Rng = np.random.Generator
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...diagnostics.missing import weights_differ
 from ...kernels import Rows
 from ...kernels.scaling import robust_spread
 from ...nulls.multipliers import multipliers
 from ...result import Notice, Result
 from ...sample import Sample
-from ..common import DISTANCE_ROWS, weights_differ
+from ..common import DISTANCE_ROWS
 from .differences import Masses
 from .pooled import Pooled, refused
 

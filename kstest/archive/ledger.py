@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..archive.schema import Number, Numbers, Part, Word
-from ..betting.packing import Declared
 from ..errors import DataError
-from ..sources.wording import shown
+from ..wording import shown
+from .packing import Declared
+from .schema import Number, Numbers, Part, Word
 
 # Rows by which a batch is told from most others soon after its beginning.
 HEAD_ROWS = 8

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from ..archive.schema import Numbers, Part, inner
+from .schema import Numbers, Part, inner
 
 S = TypeVar("S")
 

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.result import Notice
-from kstest.sources.moments import span_text, value_text
-from kstest.sources.table import DATE
-from kstest.sources.wording import option_value, shown
+from kstest.wording import DATE, option_value, shown, span_text, value_text
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from kstest.errors import UsageError
-from kstest.sources.wording import LISTED_NAMES, listed, nearest, shown
+from kstest.wording import LISTED_NAMES, listed, nearest, shown
 
 # A quote means something at the start of an item only, so that it's stays a name.
 _ITEM = re.compile(
@@ -166,3 +166,43 @@ def _positions(item: str, names: Sequence[str], option: str) -> Sequence[str] | 
             "the smaller number first."
         )
     return names[first - 1 : last]
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """How hits become events.
+
+    Attributes
+    ----------
+    event : str
+        Column with the number of the event that a hit belongs to.
+    order : str or None
+        Column of numbers or times by which the hits of an event are put in order; None leaves
+        them as they are in the file.
+    hits : int
+        Hits of an event that get columns; all are counted.
+    channel : str or None
+        Column with the channel of a hit; then columns are per channel, for its first hit.
+    channels : tuple of str
+        Its values, as categories are written.
+    per_event : str or None
+        List of the columns that say the same of all hits of an event.
+    also : tuple of str
+        More such columns, where a table has them: weights and groups.
+    strict : bool
+        Refuse a hit with a missing cell.
+    """
+
+    event: str
+    order: str | None = None
+    hits: int = 4
+    channel: str | None = None
+    channels: tuple[str, ...] = ()
+    per_event: str | None = None
+    also: tuple[str, ...] = ()
+    strict: bool = True
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What the columns of one column of hits end in."""
+        return self.channels or tuple(str(k + 1) for k in range(self.hits))

@@ -1,19 +1,17 @@
-"""From samples to the rows that bets see: blocks of columns, categories as marks, residuals."""
+"""Residuals of a stream from the running means and spreads of a calendar column."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...betting.rows import Rows
+from ...betting.rows import Rows, marks_of
 from ...errors import DataError
-from ...sample import Sample
-from ...sources.wording import shown
+from ...sample import Columns, Sample
+from ...wording import shown
 
 Array = NDArray[np.float64]
 
@@ -22,89 +20,6 @@ MOST_LEVELS = 366
 # Earlier rows of a level before its rows are used: the mean of fewer is too rough.
 LEAST_SEEN = 10
 FARTHEST = 1e150
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns of a stream, as they were at its start.
-
-    Attributes
-    ----------
-    numeric, categorical : tuple of str
-    all : tuple of str
-        All columns of the file: positions count in them.
-    missing : bool
-        Whether rows with missing cells are kept, and marked.
-    """
-
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...]
-    all: tuple[str, ...]
-    missing: bool = False
-
-    @classmethod
-    def of(cls, sample: Sample, missing: bool | None = None) -> Columns:
-        """Look at a sample; `missing` says what later samples may have."""
-        kept = sample.missing is not None if missing is None else missing
-        names = sample.file_columns or (*sample.columns, *sample.categorical)
-        return cls(sample.columns, sample.categorical, tuple(names), kept)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.numeric, *self.categorical)
-
-    def sample(self) -> Sample:
-        """A sample of these columns, without rows."""
-        return Sample(
-            "data",
-            np.empty((0, len(self.numeric))),
-            self.numeric,
-            (),
-            categorical=self.categorical,
-            codes=np.empty((0, len(self.categorical)), np.int32),
-            levels=((),) * len(self.categorical),
-            file_columns=self.all,
-        )
-
-
-def no_rows(columns: Columns, names: Sequence[str]) -> Rows:
-    """No rows of some columns."""
-    return rows_of(columns.sample(), columns, names)
-
-
-def rows_of(sample: Sample, columns: Columns, names: Sequence[str]) -> Rows:
-    """Take some columns; categories, and with `columns.missing` missing cells, become marks."""
-    numeric = [columns.numeric.index(name) for name in names if name in columns.numeric]
-    texts = [columns.categorical.index(name) for name in names if name in columns.categorical]
-    marks = [_marks(sample, column) for column in texts]
-    if columns.missing:
-        there = sample.missing
-        for c in numeric:
-            gone = np.zeros(sample.n, np.uint64) if there is None else there[:, c].astype(np.uint64)
-            marks.append(gone)
-    table = np.column_stack(marks) if marks else np.empty((sample.n, 0), np.uint64)
-    values = np.ascontiguousarray(sample.values[:, numeric])
-    return Rows(values, np.ascontiguousarray(table, np.uint64))
-
-
-def row_bytes(sample: Sample, columns: Columns) -> bytes:
-    """The rows as bytes, the same however they are cut into chunks."""
-    rows = rows_of(sample, columns, columns.names)
-    numbers = np.ascontiguousarray(rows.values + 0.0).view(np.uint64)  # + 0.0: -0.0 is 0.0
-    return np.hstack([numbers, rows.marks]).tobytes()
-
-
-def _marks(sample: Sample, column: int) -> NDArray[np.uint64]:
-    levels = sample.levels[column]
-    table = np.array([*(mark(level) for level in levels), 1], np.uint64)  # last: missing
-    return np.asarray(table[sample.codes[:, column]])
-
-
-@lru_cache(1 << 14)
-def mark(level: str) -> int:
-    """A number for a category that is the same in every run; 0 and 1 stand for other things."""
-    digest = hashlib.blake2b(level.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return max(2, int.from_bytes(digest, "little"))
 
 
 @dataclass(frozen=True)
@@ -202,7 +117,7 @@ def _spread(counts: Array, sizes: Array, k: int) -> Array:
 def levels_of(sample: Sample, columns: Columns, name: str) -> NDArray[np.uint64]:
     """The level of every row in a calendar column."""
     if name in columns.categorical:
-        return _marks(sample, columns.categorical.index(name))
+        return marks_of(sample, columns.categorical.index(name))
     values = sample.values[:, columns.numeric.index(name)] + 0.0  # -0.0 is 0.0; a copy
     return np.ascontiguousarray(values).view(np.uint64)
 

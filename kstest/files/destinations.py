@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, UsageError
-from ..files import identity, status
 from ..params import option_name
+from . import identity, status
 
 # What a command may write, by the name of its option.
 WRITTEN = ("output", "plot", "state", "history")

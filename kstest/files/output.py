@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import OutputError
-from ..files import replace
+from . import replace
 from .messages import silence
 
 

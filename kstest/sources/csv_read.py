@@ -1,0 +1,247 @@
+"""CSV rows through pyarrow, in blocks, of the wanted columns only.
+
+Where to look when a CSV is read wrongly: `dialect` for encoding, comments and missing cells,
+`csv_header` for delimiter and names, `csv_types` for what a column holds, `csv_quotes` for rows
+that vanish into a cell, `csv_errors` for what is said of a cell or row that does not fit. Here the
+rows become blocks: `_blocks` in full blocks, `_live_blocks` as somebody writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kstest.errors import DataError
+from kstest.sources.convert import beyond_exact, empty_values, recoded, to_coded, to_float64
+from kstest.sources.csv_errors import explained, ragged_row
+from kstest.sources.csv_header import Header, read_header
+from kstest.sources.csv_quotes import Guarded, Quotes
+from kstest.sources.csv_types import Types, infer
+from kstest.sources.dialect import Dialect, convert_options, parse_options
+from kstest.sources.stream import CHUNK_BYTES, Opened, converting
+from kstest.sources.table import Block, Coded, Table, Wanted, require_few
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+PEEK_BYTES = CHUNK_BYTES  # what types are inferred from
+BLOCK_BYTES = CHUNK_BYTES
+QUOTED_BYTES = 16 * CHUNK_BYTES
+BLOCK_ROWS = 128  # at least about so many rows a block: a wide file pays per column and block
+LARGEST_BLOCK = LONGEST_LINE = 64 << 20
+
+
+def open_csv(opened: Opened, how: Dialect) -> Table:
+    """Open a CSV: read its header and leave the rows for later."""
+    header = read_header(opened.stream, opened.label, how, PEEK_BYTES)
+    with converting(opened.label):
+        opened.stream.read(header.size)
+    known: dict[int, Types] = {}
+
+    def types(picked: Sequence[int]) -> Types:
+        with converting(opened.label):
+            head = _first_rows(opened, header)
+            return infer(head, header.delimiter, len(header.names), how, picked)
+
+    def kinds(picked: Sequence[int]) -> dict[int, str]:
+        require_few(picked, opened.label)
+        known[0] = types(picked)
+        return known[0].kinds
+
+    def blocks(wanted: Wanted) -> Iterator[Block]:
+        found = known.get(0) or types([*wanted.numbers, *wanted.texts])
+        rows = _Rows(opened.label, header, how, wanted, found)
+        return (_live_blocks if opened.stream.live else _blocks)(opened, header, rows)
+
+    return Table(
+        opened.path,
+        opened.label,
+        header.names,
+        kinds,
+        blocks,
+        opened.digest,
+        opened.close,
+        named=how.named,
+        identity=opened.identity,
+        delimited=True,
+    )
+
+
+def _first_rows(opened: Opened, header: Header) -> bytes:
+    """The first rows. The last one is cut off: a half date would read as text."""
+    head = opened.stream.peek(PEEK_BYTES)
+    quotes = _quotes(opened, header)
+    if head:
+        quotes.watch(head)
+    if opened.stream.at_end:
+        quotes.end()
+        return head
+    end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
+    return head[:end] if end else head
+
+
+def _quotes(opened: Opened, header: Header) -> Quotes:
+    return Quotes(opened.label, header.delimiter, len(header.names), header.lines + 1)
+
+
+class _Rows:
+    """What pyarrow is told about the rows of a file, and what is made of its answers."""
+
+    def __init__(
+        self, where: str, header: Header, how: Dialect, wanted: Wanted, types: Types
+    ) -> None:
+        import pyarrow as pa
+
+        self._where, self._header, self._types = where, header, types
+        self._wanted, self._decimal = wanted, how.decimal
+        self._picked = list(dict.fromkeys([*wanted.numbers, *wanted.texts]))
+        self._uneven: list[Any] = []
+        # Column names are positions here: the real ones may be empty or anything.
+        self.names = [str(j) for j in range(len(header.names))]
+        words, texts = pa.dictionary(pa.int32(), pa.string()), frozenset(wanted.texts)
+        kinds = {str(j): words if j in texts else types.declared[j] for j in self._picked}
+        self.parse: pc.ParseOptions = parse_options(header.delimiter, self._ragged)
+        self.convert: pc.ConvertOptions = convert_options(how, list(kinds), kinds)
+
+    def _ragged(self, row: Any) -> str:
+        self._uneven.append(row)
+        return "error"
+
+    @contextmanager
+    def explaining(self, before: int = 0) -> Iterator[None]:
+        """Say in the user's terms what stops pyarrow; `before`: rows read earlier."""
+        try:
+            with converting(self._where):
+                yield
+        except DataError as error:
+            cause = error.__cause__
+            if self._uneven:
+                raise ragged_row(self._where, self._uneven[0], before) from cause
+            if cause is None or "straddling" in str(cause):
+                raise
+            names, bad = self._header.names, self._types.bad
+            raise explained(error, self._where, names, bad, before) from cause
+
+    def block(self, arrays: Sequence[Any]) -> Block:
+        """Convert the picked columns of a batch."""
+        columns, wanted = dict(zip(self._picked, arrays, strict=True)), self._wanted
+        words = {j: to_coded(columns[j]) for j in wanted.texts}
+        values = empty_values(len(arrays[0]), len(wanted.numbers))
+        rounded = []
+        for k, j in enumerate(wanted.numbers):
+            both = words.get(j)
+            if both is None:
+                to_float64(columns[j], values[:, k])
+            else:
+                values[:, k] = _numbers(both, self._types.declared[j], self._decimal)
+            if j in self._types.whole and beyond_exact(values[:, k]):
+                rounded.append(k)
+        texts = (
+            recoded(words[j], self._decimal) if j in wanted.by_value else words[j]
+            for j in wanted.texts
+        )
+        return Block(values, tuple(rounded), tuple(texts))
+
+
+def _numbers(words: Coded, kind: pa.DataType, decimal: str) -> Any:
+    """Read words as numbers: the column is wanted as both."""
+    import pyarrow as pa
+
+    levels = [level.replace(decimal, ".") for level in words.levels]
+    return np.append(to_float64(pa.array(levels, pa.string()).cast(kind)), np.nan)[words.codes]
+
+
+def _blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
+    import pyarrow.csv as pc
+
+    with converting(opened.label):
+        head = opened.stream.peek(PEEK_BYTES)
+        if not head.strip() and len(head) < PEEK_BYTES:
+            return
+    size = _block_size(head)
+    try:
+        with rows.explaining():
+            reader = pc.open_csv(
+                Guarded(opened.stream, _quotes(opened, header)),
+                pc.ReadOptions(
+                    use_threads=False,  # then errors carry row numbers
+                    block_size=size,
+                    column_names=rows.names,
+                ),
+                rows.parse,
+                rows.convert,
+            )
+            for batch in reader:
+                yield rows.block(batch.columns)
+    except DataError as error:
+        if "straddling" not in str(error.__cause__):
+            raise
+        raise DataError(
+            f"{opened.label}: a row is longer than {size >> 10:,} kB, which is the most "
+            "for this file (16 MB where the first rows have quotes). Is a quote not closed?"
+        ) from error.__cause__
+
+
+def _block_size(head: bytes) -> int:
+    """Bytes of a block: no row may be longer. Quoted text may hold long cells further on."""
+    rows = head.count(b"\n") or head.count(b"\r") or 1
+    least = QUOTED_BYTES if b'"' in head else BLOCK_BYTES
+    return max(least, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // rows + 1)))
+
+
+def _live_blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
+    """Yield the rows of a live stream, as many as there are at a time.
+
+    pyarrow's own reader waits for a full block, and for one more to know whether the first was the
+    last. Here whole lines are parsed as soon as they are there.
+    """
+    where, quotes = opened.label, _quotes(opened, header)
+    rest, before = b"", 0
+    while True:
+        with converting(where):
+            data = opened.stream.read(CHUNK_BYTES)
+        if data:
+            quotes.watch(data)
+        else:
+            quotes.end()
+        rest += data
+        end = _whole(rest, quotes) if data else len(rest)
+        if len(rest) - end > LONGEST_LINE:
+            raise DataError(f"{where}: a line is longer than 64 MB. Is a quote not closed?")
+        lines, rest = rest[:end], rest[end:]
+        if lines.strip():
+            columns = _parsed(lines, rows, before)
+            if columns:
+                before += len(columns[0])
+                yield rows.block(columns)
+        if not data:
+            return
+
+
+def _whole(data: bytes, quotes: Quotes) -> int:
+    """Length of the whole rows; a line end inside quotes ends none."""
+    if quotes.inside:
+        return 0
+    end = data.rfind(b"\n") + 1
+    while end and data.count(b'"', end) % 2:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
+def _parsed(lines: bytes, rows: _Rows, before: int) -> list[Any]:
+    """The picked columns of some whole lines, or nothing where no line is a row."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    with rows.explaining(before):
+        table = pc.read_csv(
+            pa.BufferReader(lines),
+            pc.ReadOptions(use_threads=False, block_size=len(lines) + 1, column_names=rows.names),
+            rows.parse,
+            rows.convert,
+        ).combine_chunks()
+    return [column.chunk(0) for column in table.columns] if table.num_rows else []

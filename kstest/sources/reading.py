@@ -1,0 +1,192 @@
+"""Samples and feeds of tables, from files, streams and Python objects: the parts called in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO
+
+from kstest.errors import UsageError
+from kstest.result import Notice
+from kstest.sample import Sample
+from kstest.sources.collect import collect
+from kstest.sources.dialect import dialect
+from kstest.sources.feeds import Feed, open_feeds
+from kstest.sources.growing import Waiting
+from kstest.sources.nulls import Nulls
+from kstest.sources.objects import open_object
+from kstest.sources.opening import open_table
+from kstest.sources.options import ReadOptions
+from kstest.sources.pivot import pivoted
+from kstest.sources.stream import expand
+from kstest.sources.table import Table
+
+
+def read_samples(
+    sides: Mapping[str, Sequence[str]], options: ReadOptions, stdin: BinaryIO | None = None
+) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+    """Read one sample per side from files.
+
+    Parameters
+    ----------
+    sides : mapping of str to sequence of str
+        Paths and globs by side, for example ``{"reference": ["a.csv"], "sample": ["-"]}``. The
+        order of the sides is kept; the first file of the first side rules the column order.
+        With `options.sample_column` one entry of any name: its files are split.
+    options : ReadOptions
+        Column selection, missing values, format.
+    stdin : binary file, optional
+        What ``-`` reads.
+
+    Returns
+    -------
+    samples : tuple of Sample
+        In the order of `sides`, or of `options.values`.
+    notices : tuple of Notice
+        ``same-file``, ``same-content``, ``missing-values``, ``rows-dropped``,
+        ``rows-unassigned``, ``rounded``.
+
+    Raises
+    ------
+    UsageError, DataError
+        With a message for the user. No other exception comes from bad input.
+    """
+    files = _files(sides)
+    how, nulls = dialect(options), Nulls.of(options)
+    samples, notices = collect(
+        {
+            side: [
+                _opener(partial(open_table, path, options.input_format, how, stdin), options, nulls)
+                for path in paths
+            ]
+            for side, paths in files.items()
+        },
+        options,
+    )
+    return samples, (*notices, *(nulls.notices() if nulls else ()))
+
+
+@contextmanager
+def read_feeds(
+    sides: Mapping[str, Sequence[str]],
+    options: ReadOptions,
+    stdin: BinaryIO | None = None,
+    follow: str = "",
+    waiting: Waiting | None = None,
+) -> Iterator[dict[str, Feed]]:
+    """Open files and streams whose rows are taken block by block, in their order.
+
+    Parameters
+    ----------
+    sides, options, stdin
+        As for `read_samples`, without `options.sample_column`. A pipe gives its rows as they come.
+    follow : str
+        The side whose only file is followed as it grows; it ends when it is renamed or removed.
+    waiting : Waiting, optional
+        What to do while no rows come, and afterwards why a file that was followed came to its end.
+
+    Yields
+    ------
+    dict of str to Feed
+        By side.
+
+    Raises
+    ------
+    UsageError, DataError
+        Also while a feed is read.
+    """
+    files = _files(sides)
+    how, nulls = dialect(options), Nulls.of(options)
+    if follow and files[follow] == ["-"]:
+        raise UsageError(
+            "--follow: standard input is read as it comes; name a file, or leave it out."
+        )
+    if follow and len(files[follow]) != 1:
+        raise UsageError(f"--follow: found {len(files[follow])} files; one can be followed.")
+    openers = {
+        side: [
+            _opener(
+                partial(
+                    open_table,
+                    path,
+                    options.input_format,
+                    how,
+                    stdin,
+                    waiting or Waiting(),
+                    side == follow,
+                ),
+                options,
+                nulls,
+            )
+            for path in paths
+        ]
+        for side, paths in files.items()
+    }
+    with open_feeds(openers, options, nulls) as feeds:
+        yield feeds
+
+
+def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Expand globs; standard input is for one."""
+    files = {
+        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
+    }
+    if sum(paths.count("-") for paths in files.values()) > 1:
+        raise UsageError("-: standard input was named more than once; it can be read only once.")
+    return files
+
+
+def _opener(
+    opener: Callable[[], Table], options: ReadOptions, nulls: Nulls | None
+) -> Callable[[], Table]:
+    """Open a table whose cells may be `nulls`; one of hits as that of its events."""
+    opener = opener if nulls is None else nulls.opening(opener)
+    how = options.pivot
+    if how is None:
+        return opener
+
+    def events() -> Table:
+        table = opener()
+        try:
+            return pivoted(table, how)
+        except BaseException:
+            table.close()
+            raise
+
+    return events
+
+
+def samples_from_objects(
+    objects: Mapping[str, object], options: ReadOptions
+) -> tuple[tuple[Sample, ...], tuple[Notice, ...]]:
+    """Make one sample per side from arrays, DataFrames or Arrow tables.
+
+    Parameters
+    ----------
+    objects : mapping of str to object
+        By side (one, of any name, with `options.sample_column`). One-dimensional arrays are one
+        column. The columns of an array are named ``1``, ``2``, ... unless another side has names:
+        then they match by position.
+    options : ReadOptions
+        As for files.
+
+    Returns
+    -------
+    samples : tuple of Sample
+    notices : tuple of Notice
+
+    Raises
+    ------
+    UsageError, DataError
+        With a message for the user.
+    """
+    nulls = Nulls.of(options)
+    samples, notices = collect(
+        {
+            side: [_opener(partial(open_object, obj, side), options, nulls)]
+            for side, obj in objects.items()
+        },
+        options,
+    )
+    return samples, (*notices, *(nulls.notices() if nulls else ()))
