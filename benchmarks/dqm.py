@@ -27,10 +27,10 @@ from scipy.stats import chi2, ks_2samp, norm
 
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import calibrate
-from kstest.dqm.reading import from_objects
 from kstest.dqm.settings import RIDGE
 from kstest.engine import Work
 from kstest.engine.work import single_blas
+from kstest.inputs.batches import calibrated, from_objects
 from kstest.kernels import Rows
 from kstest.likelihood_ratio import (
     Pool,
@@ -109,7 +109,7 @@ def calibration(reference, pool, seed=0, **given):
     """Calibrate from arrays."""
     data = {"reference": reference, "pool": pool}
     params = calibrate.Params(seed=seed, **given)
-    return calibrate.calibrate(data, params, ReadOptions(), from_objects, ONE)
+    return calibrated(data, params, ReadOptions(), from_objects, ONE)
 
 
 def scaled(known, x):

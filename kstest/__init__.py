@@ -14,19 +14,18 @@ the command's JSON.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from .about import __version__
 
-# Whether this process runs nothing but kstest; set by the command line.
-own_process = False
+__all__ = ["__version__"]
 
 # Functions that are no tests: "module:name", imported when first used.
 FUNCTIONS = {
     "plan": "kstest.api:plan",
-    "dqm_calibrate": "kstest.api_dqm:calibrate",
-    "dqm_check": "kstest.api_dqm:check",
-    "dqm_compare": "kstest.api_dqm:compare",
-    "dqm_explain": "kstest.api_dqm:explain",
-    "dqm_load": "kstest.api_dqm:load",
+    "dqm_calibrate": "kstest.api.dqm:calibrate",
+    "dqm_check": "kstest.api.dqm:check",
+    "dqm_compare": "kstest.api.dqm:compare",
+    "dqm_explain": "kstest.api.dqm:explain",
+    "dqm_load": "kstest.api.dqm:load",
 }
 
 

@@ -17,7 +17,8 @@ from typing import NoReturn
 
 import click
 
-from . import __version__
+from . import about
+from .about import __version__
 from .errors import KstestError
 from .registry import COMMANDS, METHODS
 
@@ -43,17 +44,16 @@ class LazyGroup(click.Group):
 
             return build(name)
         if name in COMMANDS:
-            entry = COMMANDS[name]
-            command: click.Command = getattr(entry.load(), entry.build)(entry.summary)
-            return command
+            return COMMANDS[name].build()
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Tests"):
-            formatter.write_dl([(name, entry.summary) for name, entry in METHODS.items()])
-        with formatter.section("Utilities"):
-            commands = {name: entry.summary for name, entry in COMMANDS.items()}
-            formatter.write_dl(list({**commands, **UTILITIES}.items()))
+        tests = {name: entry.summary for name, entry in METHODS.items()}
+        tests |= {name: entry.summary for name, entry in COMMANDS.items() if entry.judges}
+        others = {name: entry.summary for name, entry in COMMANDS.items() if not entry.judges}
+        for title, commands in (("Tests", tests), ("Utilities", others | UTILITIES)):
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
 
 
 @click.group(
@@ -106,12 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     code = BUG
     try:
-        import kstest
-
         from .files import messages
         from .shell import signals
 
-        kstest.own_process = True
+        about.own_process = True
         messages.occupy_closed()
         signals.install()
         code = run(list(sys.argv[1:] if arguments is None else arguments))

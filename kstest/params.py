@@ -13,32 +13,67 @@ from typing import Any
 
 from .errors import UsageError
 
+# Sections of the help.
+INPUT, DIALECT, TEST = "Input", "CSV dialect", "Test"
+NULL, STREAM, OUTPUT = "Null and level", "Stream", "Output"
+
 
 def option(
-    default: Any, help: str, choices: Sequence[str] = (), metavar: str = "", hidden: bool = False
+    default: Any,
+    help: str,
+    choices: Sequence[str] = (),
+    metavar: str = "",
+    hidden: bool = False,
+    section: str = "",
+    brief: str = "",
 ) -> Any:
-    """Declare a field of a Params class: default, one sentence of help, accepted words.
+    """Declare a field of a Params class.
 
-    A `hidden` one is not in the help: it is there to be refused with a reason.
+    Parameters
+    ----------
+    default : object
+    help : str
+        A sentence or two.
+    choices : sequence of str
+        Accepted words.
+    metavar : str
+        What it takes, for the help.
+    hidden : bool
+        Not in the help: it is there to be refused with a reason.
+    section : str
+        Of the help; by default `TEST`, and `INPUT` for an option of reading.
+    brief : str
+        A line for the short help; without it the option is not there.
     """
-    about = {"help": help, "choices": choices, "metavar": metavar, "hidden": hidden}
+    about = {
+        "help": help,
+        "choices": choices,
+        "metavar": metavar,
+        "hidden": hidden,
+        "section": section,
+        "brief": brief,
+    }
     return field(default=default, metadata=about)
 
 
 def alpha() -> Any:
-    return option(0.05, "Level of the test: the share of false alarms to accept.")
+    text = "Level of the test: the share of false alarms to accept."
+    return option(0.05, text, section=NULL, brief="Level of the test; 0.05 by default.")
 
 
 def permutations() -> Any:
-    return option(999, "Permutations; p is at least 1 / (1 + permutations).")
+    text = "Permutations; p is at least 1 / (1 + permutations)."
+    return option(999, text, section=NULL, brief="Permutations; 999 by default.")
 
 
 def draws() -> Any:
-    return option(999, "Draws from the null law; p is at least 1 / (1 + draws).")
+    text = "Draws from the null law; p is at least 1 / (1 + draws)."
+    return option(999, text, section=NULL, brief="Draws from the null law; 999 by default.")
 
 
 def seed() -> Any:
-    return option(0, "Seed of everything random; the same seed gives the same answer.")
+    text = "Seed of everything random; the same seed gives the same answer."
+    return option(0, text, section=NULL, brief="Seed of everything random.")
 
 
 def permute() -> Any:
@@ -47,6 +82,7 @@ def permute() -> Any:
         "Permute rows, or random bins of rows (as valid, and the cost no longer grows with their "
         "number); auto takes rows while the smaller sample has fewer than 128.",
         choices=("auto", "rows", "bins"),
+        section=NULL,
     )
 
 
@@ -56,6 +92,8 @@ def block_length() -> Any:
         "For rows in order of time: permute blocks of this many consecutive rows, which is "
         "approximate; auto takes the length from the autocorrelation.",
         metavar="auto|ROWS",
+        section=NULL,
+        brief="For rows in order of time: permute blocks of them.",
     )
 
 

@@ -9,19 +9,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import click
+
+    from .contract import Test
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A test: where it lives and what it answers, in one line of at most 55 characters."""
+    """A test: the module whose TEST it is, and what it answers, in at most 55 characters."""
 
     module: str
     summary: str
-    build: str = "build"  # the function of a command's module that makes it
 
-    def load(self) -> ModuleType:
-        return import_module(self.module)
+    def load(self) -> Test[Any]:
+        """Import the module and return its test (`kstest.contract`)."""
+        found: Test[Any] = import_module(self.module).TEST
+        return found
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is no test: a function of its module, of the summary, returns that of click.
+
+    One that `judges` data stands among the tests in the help.
+    """
+
+    module: str
+    summary: str
+    judges: bool = False
+    maker: str = "build"
+
+    def build(self) -> click.Command:
+        """Import the module and return the command or the group."""
+        built: click.Command = getattr(import_module(self.module), self.maker)(self.summary)
+        return built
 
 
 METHODS: dict[str, Entry] = {
@@ -36,19 +60,20 @@ METHODS: dict[str, Entry] = {
     "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
 }
 
-# Commands that give no verdict of a test, or several kinds of answers: `build(summary)` in their
-# module returns the click command or group.
-COMMANDS: dict[str, Entry] = {
-    "dqm": Entry("kstest.shell.dqm", "Does a batch of detector events look like good ones?"),
-    "datasets": Entry("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
-    "plan": Entry("kstest.shell.plan", "How many rows does it take to find a given change?"),
-    "run": Entry("kstest.checks.commands", "Run the checks of kstest.toml."),
-    "init": Entry("kstest.checks.commands", "Write a kstest.toml for two files.", "build_init"),
-    "validate": Entry("kstest.checks.commands", "Check kstest.toml.", "build_validate"),
-    "config": Entry("kstest.checks.commands", "Show settings and their origin.", "build_config"),
-    "history": Entry("kstest.checks.records", "Print what earlier runs found.", "build_history"),
-    "show": Entry("kstest.checks.records", "Print all that a run found.", "build_show"),
-    "ack": Entry("kstest.checks.records", "Silence a known alarm for a while.", "build_ack"),
-    "reset": Entry("kstest.checks.records", "Begin a check anew.", "build_reset"),
-    "state": Entry("kstest.shell.state", "Show what a state file of a stream holds."),
+CHECKS = "kstest.checks"
+COMMANDS: dict[str, Command] = {
+    "dqm": Command(
+        "kstest.shell.dqm", "Does a batch of detector events look like good ones?", judges=True
+    ),
+    "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
+    "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
+    "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),
+    "validate": Command(f"{CHECKS}.commands", "Check kstest.toml without data.", maker="validate"),
+    "config": Command(f"{CHECKS}.commands", "Show settings and their origin.", maker="config"),
+    "history": Command(f"{CHECKS}.records", "Print what earlier runs found.", maker="history"),
+    "show": Command(f"{CHECKS}.records", "Print all that a run found.", maker="show"),
+    "ack": Command(f"{CHECKS}.records", "Silence a known alarm for a while.", maker="ack"),
+    "reset": Command(f"{CHECKS}.records", "Begin a check anew after a change.", maker="reset"),
+    "state": Command("kstest.shell.state", "Show what a state file of a stream holds."),
 }

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
+from .about import __version__
+from .contract import Test
 from .engine import Work
 from .errors import UsageError
-from .picture import Picture
 from .registry import METHODS
 from .result import Notice, Result, unvarying
 from .sample import Sample
@@ -28,26 +28,30 @@ def execute(
     notices: Sequence[Notice] = (),
     work: Work | None = None,
     reading: Mapping[str, Any] | None = None,
+    test: Test[Any] | None = None,
 ) -> Result:
     """Run the test `name` and return its Result with inputs, parameters and provenance.
 
     Parameters
     ----------
     name : str
-        A key of `kstest.registry.METHODS`.
+        As messages call it.
     samples : sequence of Sample
-        In the order of the method's SAMPLES.
+        In the order of the roles of the test, then those of its further inputs.
     params : Params of that method
     notices : sequence of Notice
         What the reading of the data had to say; put before the test's own warnings.
     work : Work, optional
     reading : mapping, optional
         Options of reading that were given, by name; for the record.
+    test : Test, optional
+        That of `kstest.registry.METHODS` under this name by default.
     """
     work = work or Work()
-    require_accepted(name, getattr(METHODS[name].load(), "ACCEPTS", frozenset()), samples)
-    result = record(METHODS[name].load().run, samples, params, notices, work, reading)
-    both = len(METHODS[name].load().SAMPLES) == 2
+    test = test or METHODS[name].load()
+    require_accepted(name, test.inputs.accepts, samples)
+    result = record(test.run, samples, params, notices, work, reading)
+    both = len(test.inputs.roles) == 2
     return unvarying_rows(result) if both and not vary(samples) else result
 
 
@@ -123,17 +127,11 @@ def origin(
     }
 
 
-def picture(name: str, samples: Sequence[Sample], params: Any, result: Result) -> Picture:
-    """Return what there is to draw about the result of `execute`; see `kstest.picture`."""
-    found: Picture = METHODS[name].load().picture(samples, params, result)
-    return found
-
-
 def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -> None:
     """Refuse data that the test would silently ignore.
 
-    A test lists in `ACCEPTS` what it makes use of besides numeric columns: "categorical",
-    "missing" (cells marked by an indicator), "groups", "weights", "counts".
+    A test says in its inputs what it `accepts` besides numeric columns: "categorical", "missing"
+    (cells marked by an indicator), "groups", "weights", "counts".
     """
     for sample in samples:
         texts = ", ".join(map(repr, sample.categorical[:5]))

@@ -40,6 +40,7 @@ CALIBRATION = [
 CASES: dict[str, tuple[list[str], int]] = {
     "help.txt": (["--help"], 0),
     "help-mmd.txt": (["mmd", "--help"], 0),
+    "help-short-mmd.txt": (["mmd", "-h"], 0),
     "help-ks.txt": (["ks", "--help"], 0),
     "ks.txt": (["ks", "good.csv", "far.csv"], 1),
     "ks-one-column.txt": (["ks", "good.csv", "far.csv", "--columns", "speed"], 1),

@@ -20,8 +20,8 @@ from test_state import answer, batches, run  # noqa: F401  (a fixture)
 
 from kstest.archive import ledger, schema
 from kstest.archive.packing import _inner
+from kstest.contract import StreamTest
 from kstest.errors import DataError
-from kstest.methods.stream import kept
 from kstest.registry import METHODS
 from kstest.sample import Columns
 from kstest.sources import ReadOptions, read_samples
@@ -121,13 +121,13 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("name", [n for n in METHODS if hasattr(METHODS[n].load(), "step")])
+@pytest.mark.parametrize("name", [n for n in METHODS if isinstance(METHODS[n].load(), StreamTest)])
 def test_every_field_of_a_state_is_declared(name):
     """A new field of a state needs a line in `kstest.betting.schemas` or `stream.kept`."""
-    module = METHODS[name].load()
+    test = METHODS[name].load()
     columns = Columns(("a", "b") if name != "sksd" else ("a",), (), ("a", "b"))
-    declared, _ = kept.declaration(name, module.Params(**STREAMS[name]), columns)
-    for kind in classes(module.Core, []):
+    declared, _ = test.declared(test.inputs.params(**STREAMS[name]), columns)
+    for kind in classes(test.core, []):
         assert is_dataclass(kind)
         missing = {f.name for f in fields(kind)} - set(declared.schemas[kind])
         assert not missing, f"{kind.__module__}.{kind.__qualname__}: {missing}"

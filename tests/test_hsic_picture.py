@@ -15,7 +15,7 @@ from kstest.methods import hsic
 from kstest.methods.dependence.pairs_map import MOST_COLUMNS
 from kstest.methods.dependence.picture import MOST_BINS, MOST_TABLES
 from kstest.result import Result
-from kstest.run import execute, picture
+from kstest.run import execute
 from kstest.sources import ReadOptions, samples_from_objects
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -26,7 +26,7 @@ def pictured(frame, missing="error", **options):
     reading = ReadOptions(missing=missing, choose=hsic.columns(params))
     samples, notices = samples_from_objects({"data": pd.DataFrame(frame)}, reading)
     result = execute("hsic", samples, params, notices)
-    return result, picture("hsic", samples, params, result)
+    return result, hsic.picture(samples, params, result)
 
 
 def weather(rng, n=400):

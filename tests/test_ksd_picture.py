@@ -13,7 +13,7 @@ from kstest.errors import UsageError
 from kstest.methods import ksd
 from kstest.methods.stein.picture import INTERVALS, TARGET_ROWS
 from kstest.picture import Curve, Histogram
-from kstest.run import execute, picture
+from kstest.run import execute
 from kstest.sources import ReadOptions, samples_from_objects
 
 SHIFTED = "normal(mean=0, sd=1)"
@@ -24,7 +24,7 @@ def pictured(frame, **options):
     reading = ReadOptions(choose=ksd.columns(params))
     samples, notices = samples_from_objects({"data": pd.DataFrame(frame)}, reading)
     result = execute("ksd", samples, params, notices)
-    return result, picture("ksd", samples, params, result)
+    return result, ksd.picture(samples, params, result)
 
 
 def witness(x, at, h, mean=0.0):

@@ -11,7 +11,7 @@ from test_state import answer, core, run
 
 import kstest
 from kstest.archive import load, save
-from kstest.shell import state_file
+from kstest.streams import state_file
 
 MODES = ["conformal", "blocks"]
 

@@ -15,8 +15,9 @@ from test_state import answer, batches, core, run, write  # noqa: F401  (a fixtu
 
 from kstest.archive import ledger, load, save
 from kstest.errors import DataError
-from kstest.shell import sequential, state_file
+from kstest.shell import sequential
 from kstest.shell.signals import Terminated
+from kstest.streams import state_file
 
 
 def digest(k):

@@ -10,8 +10,8 @@ from scipy.stats import binom, chi2, ks_2samp, norm
 
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import calibrate
-from kstest.dqm.reading import from_objects
 from kstest.engine import Work
+from kstest.inputs.batches import calibrated, from_objects
 from kstest.kernels import Rows
 from kstest.likelihood_ratio import (
     Pool,
@@ -27,7 +27,7 @@ ONE = Work(threads=1)
 
 def calibration(reference, pool, **given):
     data = {"reference": reference, "pool": pool}
-    return calibrate.calibrate(data, calibrate.Params(**given), ReadOptions(), from_objects, ONE)
+    return calibrated(data, calibrate.Params(**given), ReadOptions(), from_objects, ONE)
 
 
 def p_values(known, batches):
@@ -110,7 +110,7 @@ def test_level_between_runs_that_differ():
         how = {"batch_size": "50", "centres": 20, "widths": "1.5", "seed": number}
         data = {"reference": _frame(reference), "pool": frame}
         options = ReadOptions(group="run", categorical=None)
-        known = calibrate.calibrate(
+        known = calibrated(
             data, calibrate.Params(tolerance=True, toys=190, **how), options, from_objects, ONE
         )
         batch = run(50)

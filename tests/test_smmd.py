@@ -17,7 +17,7 @@ from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit, sksd, smmd
 from kstest.sample import Columns, Sample
-from kstest.shell import state_file
+from kstest.streams import state_file
 
 MODES = ["conformal", "blocks"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,10 +22,10 @@ from kstest.sources import FILES_ONLY, OPTIONS, ReadOptions, read_options, sampl
 def test_every_option_of_reading_is_in_the_help_and_none_is_an_option_of_the_test(name, capsys):
     assert run([name, "--help"]) == 0
     text = capsys.readouterr().out
-    names = [f.name for f in OPTIONS if offered(f.name, METHODS[name].load())]
+    names = [f.name for f in OPTIONS if offered(f.name, METHODS[name].load().inputs)]
     assert all(f"{option_name(f)} " in text for f in names)
     assert all(f.metadata["help"].endswith(".") for f in OPTIONS)
-    params = METHODS[name].load().Params.__dataclass_fields__
+    params = METHODS[name].load().inputs.params.__dataclass_fields__
     assert not set(names) & set(params)
 
 
@@ -37,10 +39,10 @@ def test_python_takes_the_options_that_mean_something_for_objects(rng):
             kstest.mmd(frame, frame, **{name: "x"})
 
 
-def test_a_test_refuses_what_it_would_ignore(rng, monkeypatch):
+def test_a_test_refuses_what_it_would_ignore(rng):
     frame = pd.DataFrame({"x": [1.0, None] * 20, "c": ["a", "b"] * 20, "w": 1.0})
-    module = METHODS["mmd"].load()
-    monkeypatch.setattr(module, "ACCEPTS", frozenset(), raising=False)
+    test = METHODS["mmd"].load()
+    less = replace(test, inputs=replace(test.inputs, accepts=frozenset()))
     for options, words in [
         ({"columns": "x", "missing": "indicator"}, "--missing indicator"),
         ({"columns": "c"}, r"text or categories \('c'\)"),
@@ -50,7 +52,7 @@ def test_a_test_refuses_what_it_would_ignore(rng, monkeypatch):
         sides = {"reference": frame, "sample": frame}
         samples, _ = samples_from_objects(sides, ReadOptions(**options))
         with pytest.raises(UsageError, match=f"kstest mmd makes no use of {words}"):
-            execute("mmd", samples, module.Params())
+            execute("mmd", samples, test.inputs.params(), test=less)
 
 
 def test_text_report_counts_rows_apart(tmp_path, capsys, rng):

@@ -19,7 +19,7 @@ from kstest.archive import load, save
 from kstest.archive.packing import pack
 from kstest.cli import cli
 from kstest.errors import KstestError
-from kstest.shell import state_file
+from kstest.streams import state_file
 
 
 def write(path, x, y):

@@ -12,27 +12,41 @@ import click
 
 from ..engine.work import available_threads
 from ..files import output
-from ..params import option_name
-from ..shell.command import OUTPUT_OPTIONS, wants_color
-from .config import Config, load
-from .config import find as find_config
+from ..params import INPUT, NULL, OUTPUT, option_name
+from ..shell.call import wants_color
+from ..shell.command import OUTPUT_OPTIONS
+from ..shell.help import Command, Option
+from .config import Config, find, load
 from .forms import FORMS, render
 from .settings import DECLARED
 from .templates import date_of
 
-HELP = {"help_option_names": ["-h", "--help"]}
 EPILOG = """\b
 Exit codes, the first that holds:
   1  a check of enough severity rejected, or its columns changed (--fail-on)
   2  a check could not run
   3  a check has no verdict, for example too few rows
   0  no alarm"""
-CONFIG = click.Option(
+CONFIG = Option(
     ["--config", "config"],
     metavar="FILE",
+    section=INPUT,
+    brief="File of the checks",
     help="File of the checks. Default: kstest.toml here or above, or [tool.kstest] of a "
     "pyproject.toml.",
 )
+
+
+# Where the help has the settings, and what the short help says of them.
+SECTIONS_OF = {"alpha": NULL, "correction": NULL, "fail_on": NULL, "every": NULL}
+BRIEF = {
+    "alpha": "Level over all checks of a run",
+    "correction": "holm, bh, by or none",
+    "fail_on": "What makes the exit code 1",
+    "threads": "Threads",
+    "every": "How often this runs, such as 1h",
+    "history": "File that remembers every run",
+}
 
 
 def output_options(*names: str) -> list[click.Parameter]:
@@ -40,10 +54,11 @@ def output_options(*names: str) -> list[click.Parameter]:
     return [o for o in OUTPUT_OPTIONS if o.name in names]
 
 
-def form_option(*forms: str) -> click.Option:
+def form_option(*forms: str) -> Option:
     """An option for the form of an answer."""
-    return click.Option(
+    return Option(
         ["--format", "form"],
+        brief="Form of the answer",
         type=click.Choice(list(forms)),
         default=forms[0],
         show_default=True,
@@ -58,8 +73,10 @@ def setting_options() -> list[click.Parameter]:
         choices = f.metadata["choices"]
         kind: Any = click.Choice(list(choices)) if choices else type(f.default)
         made.append(
-            click.Option(
+            Option(
                 [option_name(f.name), f.name],
+                section=SECTIONS_OF.get(f.name, OUTPUT),
+                brief=BRIEF.get(f.name, ""),
                 type=kind,
                 default=None,
                 metavar=f.metadata["metavar"] or None,
@@ -71,29 +88,33 @@ def setting_options() -> list[click.Parameter]:
 
 def build(summary: str) -> click.Command:
     """Return `kstest run`."""
-    return click.Command(
+    return Command(
         "run",
         callback=_run,
         params=[
             click.Argument(["names"], nargs=-1, metavar="[NAME]..."),
             CONFIG,
-            click.Option(
+            Option(
                 ["--date"],
                 metavar="DATE",
+                section=INPUT,
+                brief="Date in the paths",
                 help="Date in the paths, such as 2026-01-31. Default: now.",
             ),
             *setting_options(),
             form_option(*FORMS),
             *output_options("output", "debug"),
-            click.Option(
-                ["--quiet", "-q"], is_flag=True, help="Print the report only when it is not green."
+            Option(
+                ["--quiet", "-q"],
+                is_flag=True,
+                brief="Print only what is not green",
+                help="Print the report only when it is not green.",
             ),
         ],
         help=f"{summary}\n\nWithout names all checks of the file are run.\n\n\b\n"
         "Example: kstest run --every 1h",
         short_help=summary,
         epilog=EPILOG,
-        context_settings=HELP,
     )
 
 
@@ -103,7 +124,7 @@ def configured(given: Mapping[str, Any]) -> Iterator[Config]:
     flags = {f.name: given.get(f.name) for f in DECLARED}
     if flags["history"] not in (None, "none"):  # of the shell, relative to where it is
         flags["history"] = os.path.abspath(flags["history"])
-    config = load(find_config(given["config"]), flags)
+    config = load(find(given["config"]), flags)
     with contextlib.chdir(config.folder):
         yield config
 
@@ -147,9 +168,9 @@ def _require_forgetful(config: Config, checks: Any) -> None:
             )
 
 
-def build_validate(summary: str) -> click.Command:
+def validate(summary: str) -> click.Command:
     """Return `kstest validate`."""
-    return click.Command(
+    return Command(
         "validate",
         callback=_validate,
         params=[CONFIG, *output_options("quiet", "debug")],
@@ -157,7 +178,6 @@ def build_validate(summary: str) -> click.Command:
         "Example: kstest validate --config kstest.toml",
         short_help=summary,
         epilog="\b\nExit codes:\n  0  valid      2  not valid (message on stderr)",
-        context_settings=HELP,
     )
 
 
@@ -169,18 +189,22 @@ def _validate(**given: Any) -> int:
     return 0
 
 
-def build_config(summary: str) -> click.Command:
+def config(summary: str) -> click.Command:
     """Return `kstest config`."""
-    show = click.Command(
+    show = Command(
         "show",
         callback=_show_config,
         params=[CONFIG, *setting_options(), form_option("text", "json"), *output_options("debug")],
         help="Print the settings of a run, and where each value came from.\n\n\b\n"
         "Example: kstest config show",
         short_help="Print the settings of a run, and where each value came from.",
-        context_settings=HELP,
     )
-    group = click.Group("config", help=summary, short_help=summary, context_settings=HELP)
+    group = click.Group(
+        "config",
+        help=summary,
+        short_help=summary,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     group.add_command(show)
     return group
 
@@ -203,17 +227,18 @@ def _show_config(**given: Any) -> int:
     return 0
 
 
-def build_init(summary: str) -> click.Command:
+def init(summary: str) -> click.Command:
     """Return `kstest init`."""
-    return click.Command(
+    return Command(
         "init",
         callback=_init,
         params=[
             click.Argument(["reference"]),
             click.Argument(["sample"]),
-            click.Option(
+            Option(
                 ["--output", "-o"],
                 default="kstest.toml",
+                brief="File to write",
                 show_default=True,
                 metavar="FILE",
                 help="File to write; one that is there is never replaced.",
@@ -224,7 +249,6 @@ def build_init(summary: str) -> click.Command:
         "says so.\n\n\b\nExample: kstest init last_week.parquet today.parquet",
         short_help=summary,
         epilog="\b\nExit codes:\n  0  written      2  could not be written (message on stderr)",
-        context_settings=HELP,
     )
 
 

@@ -12,12 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..contract import Inputs, StreamTest, Test
 from ..engine.work import Work
 from ..errors import UsageError
+from ..inputs import choose, of_files, params_of
 from ..params import as_options
 from ..registry import METHODS
 from ..result import Result
-from ..sources import OPTIONS, ReadOptions, columns_of, given_options, reader
+from ..run import execute
+from ..sources import OPTIONS, ReadOptions, given_options, reader
 from ..sources.stream import expand
 from ..wording import shown
 
@@ -34,20 +37,25 @@ class Kind:
     Attributes
     ----------
     name : str
-    module : module
+    inputs : Inputs
     roles : tuple of str
         Names of its files.
     options : mapping of str to dataclass field
         By key: those of the test, and those of reading.
-    stream : bool
-        Whether its evidence grows with rows that come, and may be kept in a file.
+    test : Test or None
+        None for `dqm check`.
     """
 
     name: str
-    module: Any
+    inputs: Inputs[Any]
     roles: tuple[str, ...]
     options: Mapping[str, Any]
-    stream: bool = False
+    test: Test[Any] | None = None
+
+    @property
+    def stream(self) -> bool:
+        """Whether its evidence grows with rows that come, and may be kept in a file."""
+        return isinstance(self.test, StreamTest)
 
     @property
     def split(self) -> bool:
@@ -67,19 +75,19 @@ class Answer:
 def kind_of(test: str) -> Kind:
     """Look a test up."""
     if test == DQM:
-        from ..dqm import check
+        from ..dqm.check import INPUTS
         from ..shell.dqm import BATCH_READING
 
-        own = [f for f in fields(check.Params) if f.name not in OVER_TIME]
+        own = [f for f in fields(INPUTS.params) if f.name not in OVER_TIME]
         reading = [f for f in OPTIONS if f.name in BATCH_READING]
-        return Kind(test, check, ("calibration", "batch"), _by_key([*own, *reading]))
+        return Kind(test, INPUTS, ("calibration", "batch"), _by_key([*own, *reading]))
     from ..shell.command import offered
 
-    module: Any = METHODS[test].load()
-    roles: tuple[str, ...] = module.SAMPLES
-    own = [f for f in fields(module.Params) if not f.metadata.get("hidden")]
-    reading = [f for f in reader(module).options if offered(f.name, module)]
-    return Kind(test, module, roles, _by_key([*own, *reading]), hasattr(module, "step"))
+    found = METHODS[test].load()
+    inputs = found.inputs
+    own = [f for f in fields(inputs.params) if not f.metadata.get("hidden")]
+    reading = [f for f in reader(inputs.reads).options if offered(f.name, inputs)]
+    return Kind(test, inputs, inputs.roles, _by_key([*own, *reading]), found)
 
 
 def values_keys(kind: Kind) -> tuple[str, ...]:
@@ -109,13 +117,9 @@ def prepared(kind: Kind, options: Mapping[str, Any]) -> tuple[dict[str, Any], An
     for name, f in declared.items():
         if isinstance(f.default, tuple):
             given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
-    names = {f.name for f in fields(kind.module.Params)}
-    params = kind.module.Params(**{k: v for k, v in given.items() if k in names})
-    if hasattr(kind.module, "check_given"):
-        kind.module.check_given(params, set(options))
-    if kind.name != DQM:
-        how = reader(kind.module)
-        how.choose(kind.roles, given, columns_of(kind.module, params))
+    params = params_of(kind.inputs, given, set(options))
+    if kind.test is not None:
+        choose(kind.inputs, params, given)
     return given, params
 
 
@@ -161,52 +165,44 @@ def answers(
     KstestError
     """
     given, params = prepared(kind, options)
-    if kind.name == DQM:
-        return _batches(kind, inputs, given, params, threads)
-    if kind.stream:
-        return [Answer("", _streamed(kind, inputs, given, options, threads, state, lock_timeout))]
-    from ..run import execute
-    from ..shell.command import read
-
-    samples, notices = read(kind.module, {k: list(v) for k, v in inputs.items()}, params, given)
-    reading = given_options(given, reader(kind.module).options)
+    sides = {role: list(paths) for role, paths in inputs.items()}
+    if kind.test is None:
+        return _batches(sides, given, params, threads)
+    if isinstance(kind.test, StreamTest):
+        shell = {"state": state, "lock_timeout": lock_timeout, "threads": threads}
+        return [Answer("", _streamed(kind.name, kind.test, sides, params, {**given, **shell}))]
+    samples, notices = of_files(kind.inputs, params, given, sides)
+    reading = given_options(given, reader(kind.inputs.reads).options)
     work = Work(threads=threads)
     return [Answer("", execute(kind.name, samples, params, notices, work, reading))]
 
 
 def _streamed(
-    kind: Kind,
-    inputs: Mapping[str, Sequence[str]],
-    given: dict[str, Any],
-    options: Mapping[str, Any],
-    threads: int,
-    state: str | None,
-    lock_timeout: float,
+    name: str,
+    test: StreamTest[Any, Any],
+    sides: dict[str, list[str]],
+    params: Any,
+    given: Mapping[str, Any],
 ) -> Result:
-    from ..shell.sequential import answer
+    from ..shell.sequential import taken
 
-    if state is not None:
-        Path(state).parent.mkdir(parents=True, exist_ok=True)
-    sides = {f"role_{role}": tuple(inputs.get(role, ())) for role in kind.roles}
+    if given["state"] is not None:
+        Path(given["state"]).parent.mkdir(parents=True, exist_ok=True)
     shell = {
-        "files": tuple(inputs.get("table", ())), "state": state, "batch_id": None,
-        "allow_duplicate": False, "lock_timeout": lock_timeout, "follow": False,
-        "look_every": None, "form": "text", "output": None, "quiet": True, "threads": threads,
+        "batch_id": None, "allow_duplicate": False, "follow": False, "look_every": None,
+        "form": "text", "output": None, "quiet": True,
     }  # fmt: skip
-    result, _, _ = answer(kind.name, kind.module, {**given, **sides, **shell}, set(options))
+    result, _, _ = taken(name, test, {**given, **shell}, sides, params)
     return result
 
 
 def _batches(
-    kind: Kind,
-    inputs: Mapping[str, Sequence[str]],
-    given: Mapping[str, Any],
-    params: Any,
-    threads: int,
+    inputs: Mapping[str, Sequence[str]], given: Mapping[str, Any], params: Any, threads: int
 ) -> list[Answer]:
     from ..dqm.calibration import load
-    from ..dqm.reading import batch_options, from_files
+    from ..dqm.check import judge_all
     from ..dqm.windows import Batch
+    from ..inputs.batches import batch_options, from_files
     from ..shell.dqm import BATCH_READING
 
     (calibration,) = inputs["calibration"]
@@ -218,12 +214,12 @@ def _batches(
         Batch(path, *read("batch", [path], batch_options(known.layout, how, path)), name=path)
         for path in files
     ]
-    _, results = kind.module.judge_all(known, batches, params, Work(threads=threads))
+    _, results = judge_all(known, batches, params, Work(threads=threads))
     return [Answer(str(r.explanation["batch"]), r) for r in results]
 
 
 def begun_alpha(state: str) -> float | None:
     """The level with which the stream in a file was begun; None where there is none yet."""
-    from ..shell import state_file
+    from ..streams import state_file
 
     return float(state_file.read(state).params["alpha"]) if state_file.exists(state) else None

@@ -15,14 +15,18 @@ import click
 from ..errors import DataError, UsageError
 from ..files import output
 from ..report.wording import number
+from ..shell.help import Command, Option
 from ..wording import printable, shown
-from .commands import CONFIG, HELP, configured, form_option, output_options
+from .commands import CONFIG, configured, form_option, output_options
 from .history import History, opened
 from .outcome import counting
 from .settings import unknown
 
-HISTORY = click.Option(
-    ["--history"], metavar="FILE", help="File that remembers every run. Default: as configured."
+HISTORY = Option(
+    ["--history"],
+    metavar="FILE",
+    brief="File that remembers every run",
+    help="File that remembers every run. Default: as configured.",
 )
 CODES = "\b\nExit codes:\n  0  done      2  could not run (message on stderr)"
 COLUMNS = (
@@ -34,14 +38,13 @@ COLUMNS = (
 def _command(
     name: str, summary: str, more: str, callback: Any, params: Sequence[click.Parameter]
 ) -> click.Command:
-    return click.Command(
+    return Command(
         name,
         callback=callback,
         params=[*params, CONFIG, HISTORY, *output_options("debug")],
         help=f"{summary}\n\n{more}",
         short_help=summary,
         epilog=CODES,
-        context_settings=HELP,
     )
 
 
@@ -55,12 +58,13 @@ def _history(given: Mapping[str, Any], *, new: bool) -> Iterator[tuple[Any, Hist
             yield config, history
 
 
-def build_history(summary: str) -> click.Command:
+def history(summary: str) -> click.Command:
     """Return `kstest history`."""
     params = [
         click.Argument(["check"], required=False),
-        click.Option(
+        Option(
             ["--last"],
+            brief="Outcomes to print",
             type=click.IntRange(1),
             default=50,
             show_default=True,
@@ -144,7 +148,7 @@ def _event(event: Mapping[str, Any]) -> str:
     return f"{'':>6}  {when}  {printable(event['name']):<20} {event['kind']}{until}{printable(why)}"
 
 
-def build_show(summary: str) -> click.Command:
+def show(summary: str) -> click.Command:
     """Return `kstest show`."""
     params = [
         click.Argument(["run"], type=click.IntRange(1)),
@@ -195,12 +199,24 @@ def _whole(run: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {used['sample']:<12}{printable(used['path'])}, {used['rows_used']:,} rows"
 
 
-def build_ack(summary: str) -> click.Command:
+def ack(summary: str) -> click.Command:
     """Return `kstest ack`."""
     params = [
         click.Argument(["check"]),
-        click.Option(["--until"], required=True, metavar="DATE", help="Last day, as 2026-01-31."),
-        click.Option(["--why"], required=True, metavar="TEXT", help="What is known of it."),
+        Option(
+            ["--until"],
+            required=True,
+            metavar="DATE",
+            brief="Last day",
+            help="Last day, as 2026-01-31.",
+        ),
+        Option(
+            ["--why"],
+            brief="What is known of it",
+            required=True,
+            metavar="TEXT",
+            help="What is known of it.",
+        ),
     ]
     more = (
         "Until then its rejections and changed columns are printed and do not make the exit code "
@@ -222,11 +238,17 @@ def _ack(check: str, until: str, why: str, **given: Any) -> int:
     return 0
 
 
-def build_reset(summary: str) -> click.Command:
+def reset(summary: str) -> click.Command:
     """Return `kstest reset`."""
     params = [
         click.Argument(["check"]),
-        click.Option(["--why"], default="", metavar="TEXT", help="What has changed."),
+        Option(
+            ["--why"],
+            brief="What has changed",
+            default="",
+            metavar="TEXT",
+            help="What has changed.",
+        ),
     ]
     more = (
         "After a known change: what its earlier runs used of its level over time counts no more, a "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import __version__
+from ..about import __version__
 from ..columns import exclusion, quoted
 from ..engine import single_blas
 from ..errors import KstestError

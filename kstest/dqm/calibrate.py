@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
+from ..diagnostics.overlap import require_disjoint
 from ..engine import Work, single_blas, stage
 from ..errors import DataError
 from ..likelihood_ratio import (
@@ -28,39 +30,44 @@ from ..likelihood_ratio.finite_pool import stretch_of, stretched
 from ..result import Notice, plain
 from ..run import origin
 from ..sample import Sample
-from ..sources import ReadOptions
-from ..wording import shown
 from .calibration import ANALYTIC_ROWS, Calibration
 from .good_events import POOL_BATCHES, put_aside, require_rows, run_names, runs_of
-from .layout import layout
-from .reading import Read, batch_options, hits_gathered, reference_options, require_disjoint
+from .layout import Layout
 from .settings import Params, numbers, ridge_of, sizes
 
-__all__ = ["ACCEPTS", "DESCRIPTION", "EXAMPLE", "SAMPLES", "Params", "calibrate", "laws_of"]
+__all__ = ["INPUTS", "Params", "calibrate", "laws_of"]
 
-SAMPLES = ("reference", "pool")
-ACCEPTS = frozenset({"categorical", "missing", "groups", "weights"})
-EXAMPLE = "kstest dqm calibrate ref.parquet --pool good.parquet --batch-size 500 -o drift.cal"
-DESCRIPTION = """\
+INPUTS = Inputs(
+    roles=("reference", "pool"),
+    accepts=frozenset({"categorical", "missing", "groups", "weights"}),
+    params=Params,
+    example="kstest dqm calibrate ref.parquet --pool good.parquet --batch-size 500 -o drift.cal",
+    description="""\
 Learns what the test statistic of a batch is when nothing is wrong: fits toy batches from a pool of
 good events, which must not be in the reference. --weights are those of pool and batches; --group
-is the run of an event, for --tolerance (default: each file of the pool is a run)."""
+is the run of an event, for --tolerance (default: each file of the pool is a run).""",
+)
 
 
 @single_blas()
 def calibrate(
-    data: Mapping[str, Any], params: Params, options: ReadOptions, read: Read, work: Work
+    samples: Sequence[Sample],
+    described: Layout,
+    params: Params,
+    notices: Sequence[Notice],
+    work: Work,
 ) -> Calibration:
     """Calibrate the test of batches against a reference.
 
     Parameters
     ----------
-    data : mapping of str to anything that `read` takes
-        Of ``reference`` and ``pool``.
+    samples : two Samples
+        Reference and pool; the pool was read by the layout.
+    described : Layout
+        Of the reference.
     params : Params
-    options : ReadOptions
-    read : callable
-        See `kstest.dqm.reading`.
+    notices : sequence of Notice
+        What their reading had to say.
     work : Work
 
     Returns
@@ -75,16 +82,7 @@ def calibrate(
     started, clock = datetime.now(UTC), time.perf_counter()
     streams = np.random.SeedSequence(params.seed).spawn(3)
     choice, *others = map(np.random.default_rng, streams)
-    options = hits_gathered(options, params)
-    asked = reference_options(options, params.reference_weights)
-    reference, notices = read("reference", data["reference"], asked)
-    if reference.weights is not None and reference.weights.sum() <= 0:
-        raise DataError(
-            f"reference: the weights in {shown(params.reference_weights)} add up to "
-            f"{reference.weights.sum():.4g}; a positive sum is needed"
-        )
-    described = layout(reference, reference.weights, asked, options.weights)
-    pool, more = read("pool", data["pool"], batch_options(described, options, "pool"))
+    reference, pool = samples
     described.require_kinds(pool, "pool")
     require_disjoint(reference, pool)
     wrong = described.other_units(pool, "pool")
@@ -125,7 +123,7 @@ def calibrate(
         np.stack([law.log_tails(x) for law, x in zip(some, t, strict=True)])
         for some, t in zip(laws, toys, strict=True)
     )
-    found = (*notices, *more, *_notices(side, good, counts, toys, params), *_series(pool, params))
+    found = (*notices, *_notices(side, good, counts, toys, params), *_series(pool, params))
     where = origin((reference, pool), params, started, time.perf_counter() - clock, work)
     return Calibration(
         described, side, counts, ridges, tuple(toys), tails, tuple(runs), laws,

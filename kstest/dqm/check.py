@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri_exp
 
+from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
 from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
 from ..kernels import Rows
 from ..nulls.online import CONTROLS
-from ..params import check_choices, option, seed
+from ..params import INPUT, NULL, check_choices, option, seed
 from ..result import Notice, Result
 from ..run import origin
 from . import alarms
@@ -29,7 +30,6 @@ from .over_time import SENTENCES, with_alarms
 from .reachable import require_reachable
 from .windows import Batch, cut
 
-EXAMPLE = "kstest dqm check drift.cal run_0815.parquet run_0816.parquet"
 RANGES = ("refuse", "warn")
 # Longer names are kept as a digest.
 MOST_NAME = 1000
@@ -40,15 +40,25 @@ class Judging:
     """Options of `check` and `explain` that are about one batch."""
 
     alpha: float = option(
-        0.01, "Level of each batch; with --control lond and the like the false discovery rate."
+        0.01,
+        "Level of each batch; with --control lond and the like the false discovery rate.",
+        section=NULL,
+        brief="Level of each batch; 0.01 by default.",
     )
     null: str = option(
-        "toys", "Where p-values come from: toys, or the analytic law.", choices=("toys", "analytic")
+        "toys",
+        "Where p-values come from: toys, or the analytic law.",
+        choices=("toys", "analytic"),
+        section=NULL,
     )
     persistence: str = option(
-        "2/3", "k/n: k rejections among the last n batches are an alarm.", metavar="K/N"
+        "2/3",
+        "k/n: k rejections among the last n batches are an alarm.",
+        metavar="K/N",
+        section=NULL,
+        brief="k/n: k rejections of n batches are an alarm.",
     )
-    min_events: int = option(0, "Below this many events there is no verdict.")
+    min_events: int = option(0, "Below this many events there is no verdict.", section=NULL)
     expected: int = option(
         0, "With --count poisson and several sizes: events that a batch of this length should have."
     )
@@ -81,19 +91,32 @@ class Params(Judging):
         "How verdicts of many batches become alarms: k of the last n rejected, or an online rule "
         "that keeps the share of false alarms.",
         choices=CONTROLS,
+        section=NULL,
+        brief="How verdicts of many batches become alarms.",
     )
-    per_day: float = option(0.0, "Batches per day, to state how many false alarms to expect.")
+    per_day: float = option(
+        0.0, "Batches per day, to state how many false alarms to expect.", section=NULL
+    )
     window: int = option(
         0,
         "Cut files into windows of this many rows, each a batch. Default: a file of two batches or "
         "more is cut into batches of the calibrated size.",
+        section=INPUT,
+        brief="Cut files into windows of so many rows.",
     )
-    step: int = option(0, "Rows from one window to the next. Default: the window.")
+    step: int = option(0, "Rows from one window to the next. Default: the window.", section=INPUT)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.step and not self.window:
             raise UsageError("--step: needs --window, the rows of a batch")
+
+
+INPUTS = Inputs(
+    roles=("batch",),
+    params=Params,
+    example="kstest dqm check drift.cal run_0815.parquet run_0816.parquet",
+)
 
 
 def check(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..contract import Inputs, Test
 from ..diagnostics.dependence import serial_dependence
 from ..diagnostics.digests import fingerprint
 from ..diagnostics.missing import missingness
@@ -20,14 +21,9 @@ from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
+from .references import REFERENCES
 from .settings import RIDGE, numbers, scale
 
-SAMPLES = ("reference", "batch")
-ACCEPTS = frozenset({"categorical", "missing"})
-EXAMPLE = "kstest dqm compare reference.parquet batch.parquet"
-DESCRIPTION = """\
-Needs no calibration and no pool: the labels of reference and batch are permuted, which takes a
-fit per permutation. For small data and single questions; exact if events are exchangeable."""
 CUT = 1e-12
 SENTENCES = {
     True: "the batch differs from the reference",
@@ -45,6 +41,7 @@ class Params:
         "auto",
         "Kernel widths in units of the columns' standard deviations; auto takes four.",
         metavar="auto|NUMBER[,NUMBER...]",
+        brief="Kernel widths; four by default.",
     )
     scale: str = scale()
     aggregate: str = option(
@@ -143,3 +140,18 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         },
         warnings=(*missingness(samples), *serial_dependence(samples, "a calibration")),
     )
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("reference", "batch"),
+        accepts=frozenset({"categorical", "missing"}),
+        params=Params,
+        example="kstest dqm compare reference.parquet batch.parquet",
+        description="""\
+Needs no calibration and no pool: the labels of reference and batch are permuted, which takes a
+fit per permutation. For small data and single questions; exact if events are exchangeable.""",
+    ),
+    references=REFERENCES,
+    run=run,
+)

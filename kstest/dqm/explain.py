@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Inputs
 from ..engine import Work, single_blas
 from ..kernels import Rows
 from ..likelihood_ratio import Pool, Reference
@@ -39,20 +40,29 @@ from .windows import Batch, cut
 
 Array = NDArray[np.float64]
 
-EXAMPLE = "kstest dqm explain drift.cal run_0816.parquet --plot why.html"
-DESCRIPTION = """\
-Fits the likelihood ratio of the batch to convergence, and shows each column as it is in the
-reference, in the batch, and in the reference reweighted by the learned ratio: where the last two
-agree, the ratio has found the difference. Columns are ranked by the evidence that is lost without
-them; one is said to differ if a test of it alone says so. A file of several batches is judged in
-windows of the calibrated size."""
-
 
 @dataclass(frozen=True)
 class Params(check.Judging):
     """Options of `explain`: those of `check` that are about one batch."""
 
-    events: int = option(20, "Events with the largest learned ratio to list.")
+    events: int = option(
+        20,
+        "Events with the largest learned ratio to list.",
+        brief="Events of the largest ratio to list; 20.",
+    )
+
+
+INPUTS = Inputs(
+    roles=("batch",),
+    params=Params,
+    example="kstest dqm explain drift.cal run_0816.parquet --plot why.html",
+    description="""\
+Fits the likelihood ratio of the batch to convergence, and shows each column as it is in the
+reference, in the batch, and in the reference reweighted by the learned ratio: where the last two
+agree, the ratio has found the difference. Columns are ranked by the evidence that is lost without
+them; one is said to differ if a test of it alone says so. A file of several batches is judged in
+windows of the calibrated size.""",
+)
 
 
 @single_blas()

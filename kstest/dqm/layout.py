@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import parse_items, resolve
+from ..columns import Pivot, parse_items, resolve
 from ..errors import DataError
 from ..kernels import Rows
 from ..result import Notice
 from ..sample import MISSING_CODE, Sample
-from ..sources import Pivot
 from ..wording import listed, shown
 
 Array = NDArray[np.float64]
@@ -191,22 +190,29 @@ class Layout:
         return cls(**values, pivot=None if how is None else Pivot(**how))
 
 
-def layout(
-    sample: Sample, weights: Array | None, options: Any, weights_column: str | None
-) -> Layout:
+def layout(sample: Sample, options: Any, weights_column: str | None) -> Layout:
     """Describe the columns of the reference.
 
     Parameters
     ----------
     sample : Sample
-        The reference.
-    weights : ndarray (n,) or None
-        Its weights, of which some may be negative.
+        The reference; some of its weights may be negative.
     options : ReadOptions
         With which it was read.
     weights_column : str or None
         Of pool and batches.
+
+    Raises
+    ------
+    DataError
+        For weights that do not add up to a positive number, or a constant column.
     """
+    weights = sample.weights
+    if weights is not None and weights.sum() <= 0:
+        raise DataError(
+            f"reference: the weights in {shown(options.weights)} add up to "
+            f"{weights.sum():.4g}; a positive sum is needed"
+        )
     v = np.ones(sample.n) if weights is None else weights
     mean, sd, quantiles = [], [], []
     for c, name in enumerate(sample.columns):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..archive.schema import Number, Numbers, Word, real, typed
+from ..columns import Pivot
 from ..likelihood_ratio.features import SCALES
-from ..sources import Pivot
 from .layout import Layout
 from .settings import Params
 

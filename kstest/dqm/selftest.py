@@ -7,27 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from ..contract import Inputs
 from ..engine import Work, single_blas
 from ..errors import UsageError
 from ..kernels import Rows
-from ..params import check_choices, option, seed
+from ..params import NULL, check_choices, option, seed
 from .calibration import Calibration
-
-EXAMPLE = "kstest dqm selftest drift.cal"
-DESCRIPTION = """\
-Judges a batch of good events that calibrate put aside, which must not be rejected, and the same
-batch after a known change, which must be: numeric columns shifted, or a share of the events given
-the reference's rarest categories."""
 
 
 @dataclass(frozen=True)
 class Params:
     """Options of `selftest`; see the help of each field."""
 
-    alpha: float = option(0.01, "Level of both tests.")
-    shift: float = option(0.5, "Shift of every numeric column, in standard deviations.")
+    alpha: float = option(
+        0.01, "Level of both tests.", section=NULL, brief="Level of both tests; 0.01 by default."
+    )
+    shift: float = option(
+        0.5,
+        "Shift of every numeric column, in standard deviations.",
+        brief="Shift of every column, in spreads; 0.5.",
+    )
     share: float = option(
-        0.5, "Share of events whose categories change, where no column is numeric."
+        0.5,
+        "Share of events whose categories change, where no column is numeric.",
+        brief="Share of events whose categories change.",
     )
     seed: int = seed()
 
@@ -37,6 +40,17 @@ class Params:
             raise UsageError(f"--alpha {self.alpha}: give a number between 0 and 1, such as 0.01")
         if not 0 < self.share <= 1:
             raise UsageError(f"--share {self.share}: give a share above 0, up to 1")
+
+
+INPUTS = Inputs(
+    roles=(),
+    params=Params,
+    example="kstest dqm selftest drift.cal",
+    description="""\
+Judges a batch of good events that calibrate put aside, which must not be rejected, and the same
+batch after a known change, which must be: numeric columns shifted, or a share of the events given
+the reference's rarest categories.""",
+)
 
 
 @single_blas()

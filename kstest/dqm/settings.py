@@ -13,8 +13,7 @@ from ..likelihood_ratio import DRAWS
 from ..likelihood_ratio.combine import COMBINATIONS
 from ..likelihood_ratio.features import SCALES
 from ..likelihood_ratio.reference import STATISTICS
-from ..params import check_choices, option, seed
-from ..sources import Pivot, pivot_of
+from ..params import INPUT, NULL, check_choices, option, seed
 
 # Per unit of data weight: Falkon's lambda 1e-7 where the reference is four times the batch.
 RIDGE = 2.5e-7
@@ -43,30 +42,42 @@ class Params:
         "Events of a batch: a number, several, or a range such as 100..1000. A batch of another "
         "size is cut to the next smaller one.",
         metavar="N[,N...]",
+        brief="Events of a batch, such as 500 or 100..1000.",
     )
     count: str = option(
         "fixed",
         "Whether the number of events tells something: fixed, only their distribution counts; "
         "poisson, it fluctuates around --batch-size and a change of rate counts too.",
         choices=("fixed", "poisson"),
+        brief="Whether the number of events tells something.",
     )
-    toys: int = option(1000, "Toy batches per size; p is at least 1 / (1 + toys).")
+    toys: int = option(
+        1000,
+        "Toy batches per size; p is at least 1 / (1 + toys).",
+        section=NULL,
+        brief="Toy batches per size; 1000 by default.",
+    )
     draw: str = option(
         "subsets",
         "How toys are drawn from the pool: without or with replacement; disjoint, which is exact "
         "and takes a pool of toys x size; or consecutive rows, for data in order of time.",
         choices=DRAWS,
+        section=NULL,
+        brief="How toys are drawn from the pool.",
     )
     tolerance: bool = option(
         False,
         "Draw every toy from one good run of several, so that the usual differences between runs "
         "raise no alarm; p is at least 1 / (1 + runs).",
+        section=NULL,
+        brief="Allow for the usual differences between runs.",
     )
     widths: str = option(
         "auto",
         "Kernel widths in units of the reference's standard deviations; auto takes four from the "
         "distances in the reference.",
         metavar="auto|NUMBER[,NUMBER...]",
+        brief="Kernel widths; four by default.",
     )
     scale: str = scale()
     aggregate: str = option(
@@ -111,26 +122,36 @@ class Params:
         "Column with the event that a row, a hit, belongs to: hits become events with columns such "
         "as t_1, t_2, ... for a column t, and hits, their number. Missing hits are marked.",
         metavar="COLUMN",
+        section=INPUT,
+        brief="Column with the event, if rows are hits.",
     )
     hit_order: str | None = option(
         None,
         "With --pivot: column that puts the hits of an event in order. Default: as in the file.",
         metavar="COLUMN",
+        section=INPUT,
     )
-    hits: int = option(4, "With --pivot: hits of an event that get columns; all are counted.")
+    hits: int = option(
+        4, "With --pivot: hits of an event that get columns; all are counted.", section=INPUT
+    )
     channels: str | None = option(
         None,
         "With --pivot: column with the channel of a hit, and its values, such as layer=1-4: the "
         "columns are t_1, ..., t_4 for the first hit of each channel.",
         metavar="COLUMN=LIST",
+        section=INPUT,
     )
     per_event: str | None = option(
         None,
         "With --pivot: columns that say the same of all hits of an event, and stay one column.",
         metavar="LIST",
+        section=INPUT,
     )
     reference_weights: str | None = option(
-        None, "Column with the weights of the reference; some may be negative.", metavar="COLUMN"
+        None,
+        "Column with the weights of the reference; some may be negative.",
+        metavar="COLUMN",
+        section=INPUT,
     )
     seed: int = seed()
 
@@ -155,13 +176,6 @@ class Params:
         alone = [name for name, value in others.items() if value is not None]
         if self.pivot is None and alone:
             raise UsageError(f"{alone[0]}: needs --pivot, the column with the event of a hit")
-        self.hits_to_events()
-
-    def hits_to_events(self) -> Pivot | None:
-        """How hits become events, if they are to."""
-        if self.pivot is None:
-            return None
-        return pivot_of(self.pivot, self.hit_order, self.hits, self.channels, self.per_event)
 
 
 def sizes(text: str) -> tuple[int, ...]:

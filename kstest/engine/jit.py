@@ -58,10 +58,10 @@ def _numba() -> Any:
     """
     import numba
 
-    import kstest
+    from .. import about
 
     blas = "scipy.linalg.cython_blas"
-    if kstest.own_process and blas not in sys.modules:
+    if about.own_process and blas not in sys.modules:
         sys.modules[blas] = None  # type: ignore[assignment]
         try:
             import numba.np.arraymath  # looks for BLAS once, here

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..contract import Inputs, Test
 from ..engine import Work
 from ..nulls import p_value, threshold, varies
 from ..result import Notice, Result, unvarying
@@ -36,11 +37,9 @@ from .dependence.conditional_notes import with_given
 from .dependence.delay_test import test_delays
 from .dependence.doubt import UNLEARNED, doubted
 from .dependence.options import Params as Params
-from .dependence.options import column_names, resolved
-from .dependence.options import columns as columns
-from .dependence.options import with_blocks as with_blocks
+from .dependence.options import column_names, columns, resolved, with_blocks
 from .dependence.pairwise import test_pairs
-from .dependence.picture import picture as picture
+from .dependence.picture import picture
 from .dependence.result import (
     column_pairs,
     kernel_block,
@@ -53,10 +52,6 @@ from .dependence.rungs import combined
 from .dependence.signs import targets_of, too_few
 from .dependence.statistics import landmarks_used, prepared, statistics
 
-SAMPLES = ("data",)
-ACCEPTS = frozenset({"categorical", "missing", "groups"})
-BLOCKS = ("x", "y", "z", "u", "v", "w")
-EXAMPLE = "kstest hsic measurements.parquet --x 'temp,humid' --y rate"
 REFERENCES = """\
 @inproceedings{gretton2007kernel,
   title     = {A Kernel Statistical Test of Independence},
@@ -329,3 +324,19 @@ def _doubtful(base: Result, explanation: Mapping[str, Any], why: Notice) -> Resu
         },
         warnings=(why, *base.warnings),
     )
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("data",),
+        accepts=frozenset({"categorical", "missing", "groups"}),
+        params=Params,
+        blocks=("x", "y", "z", "u", "v", "w"),
+        columns=columns,
+        with_blocks=with_blocks,
+        example="kstest hsic measurements.parquet --x 'temp,humid' --y rate",
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+)

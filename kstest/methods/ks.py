@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
@@ -51,9 +52,6 @@ from .two_samples.pooled import (
 )
 from .two_samples.weighted import evened, multiplied
 
-SAMPLES = ("reference", "sample")
-ACCEPTS = frozenset({"categorical", "missing", "groups", "weights", "counts"})
-EXAMPLE = "kstest ks reference.parquet batch.csv --columns temp --statistic ad"
 DESCRIPTION = """\
 The classical tests, column by column, at one level for all columns together: the baseline, and what
 to use when each column matters by itself. A change in how columns go together is invisible to them;
@@ -143,6 +141,7 @@ class Params:
         "weight on the tails (ad), or over values in the units of the column (energy). Categories "
         "are compared by chi-squared.",
         choices=tuple(STATISTICS),
+        brief="Which classical test.",
     )
     correction: str = correction()
     permute: str = permute()
@@ -302,3 +301,16 @@ def _numeric(
         chosen.report(float(observed), m, int(both.sum()) - m),
         float(kolmogorov_smirnov(first, both)[0]),
     )
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("reference", "sample"),
+        accepts=frozenset({"categorical", "missing", "groups", "weights", "counts"}),
+        params=Params,
+        example="kstest ks reference.parquet batch.csv --columns temp --statistic ad",
+        description=DESCRIPTION,
+    ),
+    references=REFERENCES,
+    run=run,
+)

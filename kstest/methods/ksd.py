@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Beside, Inputs, Test
 from ..engine import SteinPoints, Work
 from ..errors import UsageError
 from ..kernels import Bank
 from ..nulls import p_value, threshold, varies
-from ..params import alpha, check_common, draws, option, seed
+from ..params import NULL, alpha, check_common, draws, option, seed
 from ..picture import Picture
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
-from ..sources import Beside
 from ..targets import DISCRETE_NAMES, DiscreteTarget, Target, chosen_columns, resolve_discrete
 from .common import bandwidth_numbers
 from .frequencies import verdict as frequencies
@@ -69,10 +69,6 @@ from .stein.statistic import (
 
 Array = NDArray[np.float64]
 
-SAMPLES = ("data",)
-BESIDE = (Beside("reference"),)
-ACCEPTS = frozenset({"categorical"})
-EXAMPLE = "kstest ksd data.csv --target 'normal(mean=0, sd=1)' --columns x"
 REFERENCES = """\
 @inproceedings{liu2016kernelized,
   title     = {A Kernelized {Stein} Discrepancy for Goodness-of-fit Tests},
@@ -123,6 +119,7 @@ class Params:
         "A file that --target fit:gmm:K (Gaussian mixture) or fit:kde (kernel density) is fitted "
         "to; the null law is simulated with refitting.",
         metavar="FILE",
+        brief="A sample to fit the target to.",
     )
     param: Any = stein_options.param()  # noqa: RUF009
     allow_python: bool = stein_options.allow_python()
@@ -148,18 +145,21 @@ class Params:
         "rows (wild), or signs that persist (markov) for rows that depend on their neighbours. "
         f"auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes wild.",
         choices=("auto", "wild", "markov", "parametric"),
+        section=NULL,
     )
     flip: float = stein_options.flip()
     contamination: float = option(
         0.0,
         "Test whether the data are the target but for this share of rows, which may be anything: "
         "at large n no model is exactly right. Uses one bandwidth.",
+        brief="Share of the rows that may be anything.",
     )
     explain: str = option(
         "auto",
         "What drives the discrepancy: columns and three places, of a rejection (auto); columns and "
         "K places, whatever the verdict (places=K); or nothing (none).",
         metavar="auto|none|places=K",
+        brief="What to explain a rejection by.",
     )
     bound: float = option(
         0.0,
@@ -396,3 +396,18 @@ def _robust(
         explanation={"summary": sentences[p <= params.alpha], "target": given.name, **found},
         warnings=notices,
     )
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("data",),
+        accepts=frozenset({"categorical"}),
+        params=Params,
+        beside=(Beside("reference"),),
+        columns=columns,
+        example="kstest ksd data.csv --target 'normal(mean=0, sd=1)' --columns x",
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
 from ..engine import Work, quadratic_forms
 from ..kernels import KERNELS, SCALES
@@ -44,7 +45,7 @@ from .two_samples.explanation import explanations, pair_tests, strange_rows
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
-from .two_samples.picture import picture as picture
+from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
     bins,
@@ -59,9 +60,6 @@ from .two_samples.pooled import (
 )
 from .two_samples.weighted import evened, multiplied
 
-SAMPLES = ("reference", "sample")
-ACCEPTS = frozenset({"categorical", "missing", "groups", "weights", "counts"})
-EXAMPLE = "kstest mmd reference.parquet batch.csv --columns 'temp,rate'"
 REFERENCES = """\
 @article{gretton2012kernel,
   title   = {A Kernel Two-Sample Test},
@@ -104,12 +102,14 @@ class Params:
         "gaussian",
         f"Kernel, or several separated by commas: {', '.join(KERNELS)}.",
         metavar="NAME[,NAME...]",
+        brief="Kernel, or several; gaussian by default.",
     )
     bandwidth: str = option(
         "aggregate",
         "Bandwidths: a ladder of them, combined (aggregate); one, the median distance of the "
         "pooled rows (median); or numbers, in units of the scaled columns.",
         metavar="aggregate|median|NUMBER[,NUMBER...]",
+        brief="A ladder of them, one, or numbers.",
     )
     aggregate: str = option(
         "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
@@ -127,12 +127,14 @@ class Params:
         0.0,
         "Share of the rows that may be corrupt, 0 to 1: reject only what remains whichever these "
         "are.",
+        brief="Share of the rows that may be corrupt.",
     )
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
         "reference; pairs of columns; or none.",
         metavar="columns,pairs,rows=K|none",
+        brief="What to explain a rejection by.",
     )
     correction: str = correction()
 
@@ -340,3 +342,16 @@ def _strongest(
         own = float(z[l]) if keep[l] else None
         rows.append({"kernel": name, "bandwidth": bandwidth, "mmd2": float(T[l, 0]), "z": own})
     return int(z.argmax()), rows
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("reference", "sample"),
+        accepts=frozenset({"categorical", "missing", "groups", "weights", "counts"}),
+        params=Params,
+        example="kstest mmd reference.parquet batch.csv --columns 'temp,rate'",
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+)

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Beside, Inputs, Test
 from ..engine import Work, stage
 from ..errors import UsageError
 from ..kernels import Bank
 from ..nulls import p_value, threshold, varies
-from ..params import alpha, check_common, draws, option, seed
+from ..params import NULL, alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
-from ..sources import Beside
 from ..targets import chosen_columns
 from .common import bandwidth_numbers
 from .frequencies.rounded import no_verdict
@@ -72,9 +72,6 @@ from .stein.statistic import setup
 
 Array = NDArray[np.float64]
 
-SAMPLES = ("data",)
-BESIDE = (Beside("modes", drawn=False),)
-EXAMPLE = "kstest pksd draws.csv --target posterior.toml"
 DESCRIPTION = (
     "For densities with several well separated modes, whose weights kstest ksd does not see. Rows "
     "jump between the modes in a way that leaves the target as it is, then KSD tests the moved "
@@ -126,6 +123,7 @@ class Params:
         "A file with a mode per row, in the columns tested, in place of the search. They must not "
         "come from the tested rows.",
         metavar="FILE",
+        brief="File with the modes of the target.",
     )
     box: str = option(
         "",
@@ -158,6 +156,7 @@ class Params:
         "that depend on their neighbours, or samples simulated from the target (parametric), which "
         "is exact and slow.",
         choices=("wild", "markov", "parametric"),
+        section=NULL,
     )
     flip: float = stein_options.flip()
 
@@ -362,3 +361,17 @@ def _result(
         explanation=explanation,
         warnings=notices,
     )
+
+
+TEST = Test(
+    inputs=Inputs(
+        roles=("data",),
+        params=Params,
+        beside=(Beside("modes", drawn=False),),
+        columns=columns,
+        example="kstest pksd draws.csv --target posterior.toml",
+        description=DESCRIPTION,
+    ),
+    references=REFERENCES,
+    run=run,
+)

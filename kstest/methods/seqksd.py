@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..contract import Beside, Inputs, Test
 from ..diagnostics.dependence import strongest_lag
 from ..engine import Work
 from ..engine.sequence_near import EVERYWHERE, Neighbourhood
@@ -21,19 +22,14 @@ from ..engine.sequences import BALANCING, Subsequences
 from ..engine.work import silent
 from ..errors import UsageError
 from ..nulls import p_value, threshold, varies
-from ..params import alpha, check_common, draws, option, seed
+from ..params import NULL, alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
-from ..sources import Beside
 from .sequence.data import Given, given_sequences, impossible
 from .sequence.explanation import explain, explaining_kernel, sentence
 from .sequence.statistic import Evidence, Setup, parametric, sequence_hashes, wild
 from .stein.result import impossible as off_support
 
-READS = "sequences"
-SAMPLES = ("data",)
-BESIDE = (Beside("reference"),)
-EXAMPLE = "kstest seqksd names.txt --target model.csv"
 DESCRIPTION = (
     "The model is a file: in CSV a table of transition probabilities (^ is the beginning, $ the "
     "end) or counts of n-grams, in JSON a Markov chain, independent symbols, a Markov random field "
@@ -88,9 +84,13 @@ class Params:
         "--reference or else to the data, its null law simulated with refitting; or "
         "python:module:name.",
         metavar="MODEL",
+        brief="The model: a file, or fit:order=1.",
     )
     reference: Any = option(  # noqa: RUF009
-        "", "A file of sequences that --target fit:order=K is fitted to.", metavar="FILE"
+        "",
+        "A file of sequences that --target fit:order=K is fitted to.",
+        metavar="FILE",
+        brief="Sequences to fit the model to.",
     )
     allow_python: bool = option(
         False, "Let --target python:module:name import the module, which runs its code."
@@ -138,6 +138,7 @@ class Params:
         "Null law: data sets simulated from the model (parametric), or random signs (wild). auto "
         f"simulates below {PARAMETRIC_ROWS} sequences where the model can, else takes signs.",
         choices=("auto", "parametric", "wild"),
+        section=NULL,
     )
 
     def __post_init__(self) -> None:
@@ -381,3 +382,17 @@ def _too_few(base: Result, params: Params) -> Result:
         f"comes from random signs, to reject at level {params.alpha}",
     )
     return replace(base, explanation={"summary": "too few sequences to decide"}, warnings=(why,))
+
+
+TEST = Test(
+    inputs=Inputs(
+        reads="sequences",
+        roles=("data",),
+        params=Params,
+        beside=(Beside("reference"),),
+        example="kstest seqksd names.txt --target model.csv",
+        description=DESCRIPTION,
+    ),
+    references=REFERENCES,
+    run=run,
+)

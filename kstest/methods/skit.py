@@ -9,15 +9,15 @@ row. `init`, `step` and `result` are the test; `run` does all rows at once. The 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..betting import STEP_ROWS, blocks, pairs
 from ..betting.detector import HALF_LIVES
 from ..betting.rows import no_rows, rows_of
+from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import UsageError
 from ..params import option_name
@@ -26,8 +26,8 @@ from ..result import Result
 from ..sample import Columns, Sample
 from .common import one_bandwidth
 from .dependence.column_blocks import named_blocks, used_blocks
-from .stream import skit_pairs, skit_report
-from .stream.detection import check_given as check_given
+from .stream import detection, kept, skit_pairs, skit_report
+from .stream.detection import check_given
 from .stream.season import levels_of, residual_rows
 from .stream.skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
 from .stream.skit_options import Params
@@ -35,10 +35,6 @@ from .stream.skit_state import State
 
 # Rows after which a witness of --detect has half forgotten.
 DETECTOR_HALF_LIVES = (64.0, 512.0, math.inf)
-SAMPLES = ("data",)
-ACCEPTS = frozenset({"categorical", "missing"})
-BLOCKS = ("x", "y")
-EXAMPLE = "kstest skit stream.parquet --x temp --y rate"
 DESCRIPTION = (
     "Rows are taken in the order of the file, as a stream: the test may be looked at after every "
     "row and ends as soon as it rejects. A rejection is a false alarm with probability at most "
@@ -87,7 +83,7 @@ def with_blocks(params: Params, lists: Sequence[str]) -> Params:
     return replace(params, x=lists[0], y=lists[1])
 
 
-def init(params: Params, columns: Columns) -> State:
+def init(params: Params, columns: Columns, reference: Iterable[Sample] = ()) -> State:
     """Return the state before the first row."""
     sides = sides_of(params, columns)
     rows = [no_rows(columns, names) for names in sides]
@@ -121,14 +117,15 @@ def step(state: State, chunk: Sample) -> State:
     return replace(state, core=core)
 
 
-def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
+def declared(params: Params, columns: Columns) -> kept.Found:
+    """What a file may hold of such a stream."""
+    sides = [no_rows(columns, names) for names in sides_of(params, columns)]
+    return kept.skit(sides, design_of(params), params)
+
+
+def restore(params: Params, columns: Columns, core: Core) -> State:
     """Return the state of a stream from what a file kept of it."""
     return State(params, columns, sides_of(params, columns), core)
-
-
-def extra(state: State) -> dict[str, Any]:
-    """What a file keeps besides options, columns and core."""
-    return {}
 
 
 def decided(state: State) -> bool:
@@ -136,9 +133,10 @@ def decided(state: State) -> bool:
     return bool(state.core.verdict)
 
 
-def result(state: State) -> Result:
-    """Return what is known so far."""
-    return skit_pairs.report(state) if state.params.all_pairs else skit_report.report(state)
+def result(state: State, since: int = 0) -> Result:
+    """Return what is known so far; `since` rows came before this run."""
+    report = skit_pairs.report if state.params.all_pairs else skit_report.report
+    return detection.of_this_run(report(state), state, since)
 
 
 def drawing(state: State) -> Picture:
@@ -301,3 +299,29 @@ def sides_of(params: Params, columns: Columns) -> tuple[tuple[str, ...], ...]:
             "--all-pairs"
         )
     return (names[0],), (names[1],)
+
+
+TEST = StreamTest(
+    inputs=Inputs(
+        roles=("data",),
+        accepts=frozenset({"categorical", "missing"}),
+        params=Params,
+        blocks=("x", "y"),
+        columns=columns,
+        with_blocks=with_blocks,
+        check_given=check_given,
+        example="kstest skit stream.parquet --x temp --y rate",
+        description=DESCRIPTION,
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+    init=init,
+    step=step,
+    decided=decided,
+    result=result,
+    drawing=drawing,
+    core=Core,
+    declared=declared,
+    restore=restore,
+)

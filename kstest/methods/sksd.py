@@ -8,7 +8,7 @@ must have a certificate (`kstest.targets.certificate`); the others are refused w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from ..betting import STEP_ROWS, stein
 from ..betting.detector import HALF_LIVES
 from ..betting.rows import Rows
+from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
@@ -25,13 +26,10 @@ from ..result import Notice, Result
 from ..sample import Columns, Sample
 from ..targets import FAMILIES, Certificate, Target, chosen_columns, resolve
 from .stein.data import unused_scores
-from .stream import course, detection
+from .stream import course, detection, kept
 from .stream.course import Course
-from .stream.detection import MOST_LOG
-from .stream.detection import check_given as check_given
+from .stream.detection import MOST_LOG, check_given
 
-SAMPLES = ("data",)
-EXAMPLE = "kstest sksd draws.csv --target 'normal(mean=0, sd=1)' --columns x"
 DESCRIPTION = (
     "Rows are taken in the order of the file, as a stream: the test may be looked at after every "
     "row and ends as soon as it rejects. A rejection is a false alarm with probability at most "
@@ -69,6 +67,7 @@ class Params:
         "product) such as 'normal(mean=0, sd=2)', or a YAML, TOML or JSON file. Its score must be "
         "provably tame; where it is not, the message says why.",
         metavar="TARGET",
+        brief="The density, such as 'normal(mean=0, sd=1)'.",
     )
     alpha: float = alpha()
     seed: int = seed()
@@ -136,7 +135,7 @@ def require(params: Params, columns: Columns) -> None:
     certified(params, columns)
 
 
-def init(params: Params, columns: Columns) -> State:
+def init(params: Params, columns: Columns, reference: Iterable[Sample] = ()) -> State:
     """Return the state before the first row.
 
     Raises
@@ -151,14 +150,15 @@ def init(params: Params, columns: Columns) -> State:
     return State(params, columns, target, certificate, core)
 
 
-def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
+def declared(params: Params, columns: Columns) -> kept.Found:
+    """What a file may hold of such a stream."""
+    target, certificate = certified(params, columns)
+    return kept.sksd(Core, target.d, design_of(params, certificate))
+
+
+def restore(params: Params, columns: Columns, core: Core) -> State:
     """Return the state of a stream from what a file kept of it."""
     return State(params, columns, *certified(params, columns), core)
-
-
-def extra(state: State) -> dict[str, Any]:
-    """What a file keeps besides options, columns and core."""
-    return {}
 
 
 def step(state: State, chunk: Sample) -> State:
@@ -245,8 +245,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     return result(step(state, samples[0]))
 
 
-def result(state: State) -> Result:
-    """Return what is known so far."""
+def result(state: State, since: int = 0) -> Result:
+    """Return what is known so far; `since` rows came before this run."""
     core, params = state.core, state.params
     found, explanation = course.finding(core, params, True, _SUMMARIES, "rows", stein.TAU)
     d = state.target.d
@@ -263,7 +263,7 @@ def result(state: State) -> Result:
         explanation={**explanation, "target": params.target},
         warnings=tuple(_notices(state)),
     )
-    return detection.decisive(so_far, core.wealth)
+    return detection.of_this_run(detection.decisive(so_far, core.wealth), state, since)
 
 
 def certified(params: Params, columns: Columns) -> tuple[Target, Certificate]:
@@ -362,3 +362,27 @@ def _notices(state: State) -> list[Notice]:
             )
         )
     return found
+
+
+TEST = StreamTest(
+    inputs=Inputs(
+        roles=("data",),
+        params=Params,
+        columns=columns,
+        check_given=check_given,
+        example="kstest sksd draws.csv --target 'normal(mean=0, sd=1)' --columns x",
+        description=DESCRIPTION,
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+    init=init,
+    step=step,
+    decided=decided,
+    result=result,
+    drawing=drawing,
+    core=Core,
+    declared=declared,
+    restore=restore,
+    require=require,
+)

@@ -10,7 +10,7 @@ is sorted or drifts is a reference like any other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,9 @@ import numpy as np
 from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
 from ..betting.features import KERNELS, RUNGS, WIDEST
-from ..betting.rows import Rows, row_bytes, rows_of, shuffled
+from ..betting.rows import Rows, no_rows, row_bytes, rows_of, shuffled
 from ..betting.scores import Scores
+from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import alpha, check_common, option, seed
@@ -28,14 +29,11 @@ from ..picture import Picture
 from ..result import Notice, Result
 from ..sample import Columns, Sample
 from .common import one_bandwidth
-from .stream import course, detection, smmd_wings
-from .stream.detection import check_given as check_given
+from .stream import course, detection, kept, smmd_wings
+from .stream.detection import check_given
 from .stream.picture import E_VALUE, WEIGHTED
 from .stream.smmd_wings import Winged
 
-SAMPLES = ("reference", "sample")
-ACCEPTS = frozenset({"categorical", "missing"})
-EXAMPLE = "kstest smmd reference.parquet today.csv --state drift.kst"
 DESCRIPTION = (
     "The rows of the sample are taken in the order of the file, as a stream: the test may be "
     "looked at after every row and ends as soon as it rejects. A rejection is a false alarm with "
@@ -103,7 +101,12 @@ class Params:
         "standard deviation, or as it is.",
         choices=("robust", "standard", "none"),
     )
-    thin: int = option(1, "Use every N-th row of the stream only.", metavar="N")
+    thin: int = option(
+        1,
+        "Use every N-th row of the stream only.",
+        metavar="N",
+        brief="Use every N-th row of the stream only.",
+    )
     detect: bool = detection.detect(UNIT)
     run_length: int = detection.run_length(UNIT)
     on_alarm: str = detection.on_alarm()
@@ -156,7 +159,7 @@ class State:
     scores: Scores | None = None
 
 
-def init(params: Params, columns: Columns, reference: Iterable[Sample]) -> State:
+def init(params: Params, columns: Columns, reference: Iterable[Sample] = ()) -> State:
     """Return the state before the first row of the stream."""
     rows, digest = _read(params, columns, reference)
     design = design_of(params, rows.marks.shape[1], digest)
@@ -170,14 +173,15 @@ def init(params: Params, columns: Columns, reference: Iterable[Sample]) -> State
     return State(params, columns, rows, core, scores)
 
 
-def restore(params: Params, columns: Columns, core: Core, header: Mapping[str, Any]) -> State:
+def declared(params: Params, columns: Columns) -> kept.Found:
+    """What a file may hold of such a stream."""
+    rows = no_rows(columns, columns.names)
+    return kept.smmd(Core, rows, design_of(params, rows.marks.shape[1]), params)
+
+
+def restore(params: Params, columns: Columns, core: Core) -> State:
     """Return the state of a stream from what a file kept of it, without the reference."""
     return State(params, columns, None, core)
-
-
-def extra(state: State) -> dict[str, Any]:
-    """What a file keeps besides options, columns and core."""
-    return {}
 
 
 def attach(state: State, reference: Iterable[Sample]) -> State:
@@ -290,8 +294,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     return result(step(state, stream))
 
 
-def result(state: State) -> Result:
-    """Return what is known so far."""
+def result(state: State, since: int = 0) -> Result:
+    """Return what is known so far; `since` rows came before this run."""
     core, params = state.core, state.params
     unit = "rows" if params.mode == "conformal" else "blocks"
     found, explanation = course.finding(core, params, core.begun, _SUMMARIES, unit)
@@ -319,7 +323,7 @@ def result(state: State) -> Result:
         explanation=explanation,
         warnings=tuple(_notices(state)),
     )
-    return detection.decisive(so_far, core.wealth)
+    return detection.of_this_run(detection.decisive(so_far, core.wealth), state, since)
 
 
 def _advance(state: State, core: Core, rows: Rows) -> Core:
@@ -433,3 +437,28 @@ def _notices(state: State) -> list[Notice]:
             )
         )
     return found
+
+
+TEST = StreamTest(
+    inputs=Inputs(
+        roles=("reference", "sample"),
+        accepts=frozenset({"categorical", "missing"}),
+        params=Params,
+        check_given=check_given,
+        example="kstest smmd reference.parquet today.csv --state drift.kst",
+        description=DESCRIPTION,
+    ),
+    references=REFERENCES,
+    run=run,
+    picture=picture,
+    init=init,
+    step=step,
+    decided=decided,
+    result=result,
+    drawing=drawing,
+    core=Core,
+    declared=declared,
+    restore=restore,
+    later=kept.LATER,
+    attach=attach,
+)

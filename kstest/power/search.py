@@ -20,24 +20,19 @@ from typing import Any
 
 import numpy as np
 
+from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..methods.two_samples.pooled import balanced_rows
 from ..nulls import bin_size, partition
-from ..params import alpha, check_common, option, permutations, seed
+from ..params import NULL, alpha, check_common, option, permutations, seed
 from ..registry import METHODS
 from ..result import SCHEMA_VERSION, Notice, plain
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .alternative import Change
 
-SAMPLES = ("reference",)
-ACCEPTS = frozenset({"categorical", "missing"})
-EXAMPLE = "kstest plan reference.parquet --shift 0.2 --change temp"
-DESCRIPTION = """\
-Looks for the number of rows on each side at which a test finds a given change of the reference
-with a given power, by running the test on random splits of the reference with one part changed."""
 TESTS = ("mmd", "ks")
 
 # Neighbouring sizes of the answer differ by at most this factor.
@@ -51,20 +46,40 @@ class Params:
     """Options of `plan`; see the help of each field."""
 
     shift: float = option(
-        0.0, "Added to the columns that change, in units of each column's robust spread."
+        0.0,
+        "Added to the columns that change, in units of each column's robust spread.",
+        brief="Shift of the columns that change, in spreads.",
     )
-    scale_by: float = option(1.0, "Factor on the distance of values from the column's median.")
-    mix: float = option(1.0, "Share of the rows that change, 0 to 1.")
+    scale_by: float = option(
+        1.0,
+        "Factor on the distance of values from the column's median.",
+        brief="Factor on their spread.",
+    )
+    mix: float = option(
+        1.0, "Share of the rows that change, 0 to 1.", brief="Share of the rows that change."
+    )
     change: str | None = option(
-        None, "Numeric columns that change, written as for --columns. Default: all.", metavar="LIST"
+        None,
+        "Numeric columns that change, written as for --columns. Default: all.",
+        metavar="LIST",
+        brief="Columns that change; all by default.",
     )
-    power: float = option(0.9, "Probability of rejection to reach.")
-    test: str = option("mmd", "Test to plan for.", choices=TESTS)
+    power: float = option(
+        0.9,
+        "Probability of rejection to reach.",
+        section=NULL,
+        brief="Probability of rejection to reach; 0.9.",
+    )
+    test: str = option(
+        "mmd", "Test to plan for.", choices=TESTS, brief="Test to plan for: mmd or ks."
+    )
     alpha: float = alpha()
     permutations: int = permutations()
     seed: int = seed()
-    draws: int = option(100, "Simulated tests per number of rows.")
-    most_rows: int = option(10_000, "Rows of a side at most, whatever the power there.")
+    draws: int = option(100, "Simulated tests per number of rows.", section=NULL)
+    most_rows: int = option(
+        10_000, "Rows of a side at most, whatever the power there.", section=NULL
+    )
 
     def __post_init__(self) -> None:
         check_common(self)
@@ -86,6 +101,17 @@ class Params:
             raise UsageError(
                 f"--most-rows {self.most_rows}: give a whole number, {SMALLEST} or larger"
             )
+
+
+INPUTS = Inputs(
+    roles=("reference",),
+    accepts=frozenset({"categorical", "missing"}),
+    params=Params,
+    example="kstest plan reference.parquet --shift 0.2 --change temp",
+    description="""\
+Looks for the number of rows on each side at which a test finds a given change of the reference
+with a given power, by running the test on random splits of the reference with one part changed.""",
+)
 
 
 @dataclass(frozen=True)
@@ -194,7 +220,7 @@ def plan(
     """
     work = work or Work()
     started, clock = datetime.now(UTC), time.perf_counter()
-    require_accepted("plan", ACCEPTS, [reference])
+    require_accepted("plan", INPUTS.accepts, [reference])
     smallest = balanced_rows(params.alpha)
     start = max(SMALLEST, smallest)
     most = min(reference.n // 2, params.most_rows)
@@ -272,15 +298,15 @@ def _search(
 def _simulation(
     reference: Sample, change: Change, params: Params, work: Work
 ) -> Callable[[int, float, float], Size]:
-    module = METHODS[params.test].load()
+    test = METHODS[params.test].load()
     given: dict[str, Any] = {
         "alpha": params.alpha,
         "permutations": params.permutations,
         "seed": params.seed,
     }
-    if any(f.name == "explain" for f in fields(module.Params)):
+    if any(f.name == "explain" for f in fields(test.inputs.params)):
         given["explain"] = "none"
-    options = module.Params(**given)
+    options = test.inputs.params(**given)
     quiet = replace(work, progress=lambda share: None)
 
     def simulate(rows: int, begin: float, end: float) -> Size:
@@ -291,7 +317,7 @@ def _simulation(
             sample = change.apply(_rows(reference, order[reference.n - rows :], "sample"), moved)
             rng = np.random.default_rng([params.seed, draw, 2])
             pair = (_rows(reference, order[:rows], reference.name), sample)
-            rejected += module.run(pair, options, rng, quiet).verdict == "rejected"
+            rejected += test.run(pair, options, rng, quiet).verdict == "rejected"
             work.progress(begin + (end - begin) * (draw + 1) / params.draws)
         guess = (rejected + 1) / (params.draws + 2)
         return Size(

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..contract import Inputs
 from ..errors import UsageError
 from ..files import destinations, output
-from ..report import render
+from ..inputs import params_of
+from ..params import INPUT, STREAM
 from ..report.dqm import calibration as render_calibration
 from ..report.dqm import checks as render_checks
-from ..sources import OPTIONS, ReadOptions, given_options, read_options
+from ..sources import OPTIONS, ReadOptions, read_options
 from ..sources.stream import expand
+from . import call
+from .call import answer, deliver, files_of, sides_of, standard_input, working, written
 from .command import EPILOG as TEST_EPILOG
-from .command import (
-    LOCK_TIMEOUT,
-    OUTPUT_OPTIONS,
-    arguments,
-    command,
-    deliver,
-    files_of,
-    option_of,
-    read,
-    sides_of,
-    working,
-)
+from .command import LOCK_TIMEOUT, OUTPUT_OPTIONS, command, option_of, options_of
+from .help import Command, Option
 
 HELP = {"help_option_names": ["-h", "--help"]}
 # How batches are read is part of the calibration, except for these.
@@ -114,16 +106,19 @@ def _results(*names: str) -> list[click.Parameter]:
 
 
 def _calibrate() -> click.Command:
-    from ..dqm import calibrate as module
+    from ..dqm.calibrate import INPUTS
 
-    given = [o for o in OUTPUT_OPTIONS if o.name in ("form", "quiet", "threads", "debug")]
     results = [
-        click.Option(
-            ["--output", "-o"], metavar="FILE", required=True, help="The calibration to write."
+        Option(
+            ["--output", "-o"],
+            metavar="FILE",
+            required=True,
+            help="The calibration to write.",
+            brief="The calibration to write.",
         ),
-        *given,
+        *_results("form", "quiet", "threads", "debug"),
     ]
-    made = command("calibrate", SUMMARIES["calibrate"], module, _run_calibrate, results, EPILOG)
+    made = command("calibrate", SUMMARIES["calibrate"], INPUTS, _run_calibrate, results, EPILOG)
     # Two sides of one table make no sense here: the pool must be apart.
     dropped = {"sample_column", "reference_values", "pool_values"}
     made.params = [p for p in made.params if p.name not in dropped]
@@ -131,20 +126,19 @@ def _calibrate() -> click.Command:
 
 
 def _run_calibrate(**given: Any) -> int:
-    from ..dqm import calibrate as module
-    from ..dqm.reading import from_files
+    from ..dqm.calibrate import INPUTS
     from ..dqm.summary import summary
+    from ..inputs.batches import calibrated, from_files
 
-    sides = sides_of(module.SAMPLES, {**given, "sample_column": None})
-    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    sides = sides_of(INPUTS.roles, {**given, "sample_column": None})
+    params = params_of(INPUTS, given, written())
     destinations.require(given, files_of(sides))
     options = read_options((), given)
     data = {
         side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
     }
     with working(given, "fitting toys") as work:
-        stdin = sys.stdin.buffer if sys.stdin else None
-        made = module.calibrate(data, params, options, from_files(stdin), work)
+        made = calibrated(data, params, options, from_files(standard_input()), work)
     made.save(given["output"])
     if not given["quiet"]:
         output.write(render_calibration(summary(made), given["form"]), None)
@@ -153,39 +147,38 @@ def _run_calibrate(**given: Any) -> int:
 
 def _on_batches(
     name: str,
-    module: Any,
+    inputs: Inputs[Any],
     callback: Callable[..., int],
     several: bool,
     *results: str,
     extra: Sequence[click.Parameter] = (),
 ) -> click.Command:
-    reading = [option_of(f) for f in OPTIONS if f.name in BATCH_READING]
-    words = [SUMMARIES[name], *([module.DESCRIPTION] if hasattr(module, "DESCRIPTION") else [])]
-    return click.Command(
+    reading = [option_of(f, INPUT) for f in OPTIONS if f.name in BATCH_READING]
+    words = [SUMMARIES[name], inputs.description, f"\b\nExample: {inputs.example}"]
+    return Command(
         name,
         callback=callback,
         params=[
             click.Argument(["calibration"]),
             click.Argument(["batches"], nargs=-1 if several else 1, required=True,
                            metavar="BATCH..." if several else "BATCH"),
-            *map(option_of, fields(module.Params)),
+            *options_of(inputs),
             *reading,
             *extra,
             *_results("form", "output", "quiet", "exit_zero", "threads", "debug", *results),
         ],
-        help="\n\n".join([*words, f"\b\nExample: {module.EXAMPLE}"]),
+        help="\n\n".join(filter(None, words)),
         short_help=SUMMARIES[name],
         epilog=EPILOG,
-        context_settings=HELP,
     )  # fmt: skip
 
 
 def _read(calibration: Any, paths: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
-    from ..dqm.reading import batch_options, from_files
     from ..dqm.windows import Batch
+    from ..inputs.batches import batch_options, from_files
 
     options = ReadOptions(**{name: given[name] for name in BATCH_READING})
-    read = from_files(sys.stdin.buffer if sys.stdin else None)
+    read = from_files(standard_input())
     files = [p for path in paths for p in expand(path, "batch")]
     name = given.get("batch_id")
     if name is not None and len(files) > 1:
@@ -203,23 +196,26 @@ def _read(calibration: Any, paths: Sequence[str], given: Mapping[str, Any]) -> l
 
 
 def _check() -> click.Command:
-    from ..dqm import check as module
+    from ..dqm.check import INPUTS
 
     extra = [
-        click.Option(
+        Option(
             ["--history"],
             metavar="FILE",
             help="Remember p-values in FILE, so that alarms count batches of earlier runs, too.",
+            section=STREAM,
+            brief="Remember p-values in FILE, for alarms of later runs.",
         ),
-        click.Option(
+        Option(
             ["--batch-id"],
             metavar="NAME",
             help="With --history: name of the batch; other events under it are refused. Default: "
             "the name of the file, which may come again with other events.",
+            section=STREAM,
         ),
         LOCK_TIMEOUT,
     ]
-    return _on_batches("check", module, _run_check, True, extra=extra)
+    return _on_batches("check", INPUTS, _run_check, True, extra=extra)
 
 
 def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
@@ -228,7 +224,7 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm.history import remembered
     from ..dqm.reachable import require_reachable
 
-    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    params = params_of(module.INPUTS, given, written())
     _require_history(given)
     destinations.require(given, [calibration, *batches])
     known = load(calibration)
@@ -250,9 +246,9 @@ def _require_history(given: Mapping[str, Any]) -> None:
 
 
 def _explain() -> click.Command:
-    from ..dqm import explain as module
+    from ..dqm.explain import INPUTS
 
-    return _on_batches("explain", module, _run_explain, False, "plot")
+    return _on_batches("explain", INPUTS, _run_explain, False, "plot")
 
 
 def _run_explain(calibration: str, batches: str, **given: Any) -> int:
@@ -261,7 +257,7 @@ def _run_explain(calibration: str, batches: str, **given: Any) -> int:
     from ..plot import check as check_plot
     from ..plot import draw
 
-    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    params = params_of(module.INPUTS, given, written())
     plot = given["plot"]
     if plot is not None:
         check_plot(plot)
@@ -272,14 +268,13 @@ def _run_explain(calibration: str, batches: str, **given: Any) -> int:
         result, picture = module.explain(known, batch, params, work)
     if plot is not None:
         output.write(draw(result, picture, plot), plot, "--plot")
-    deliver(lambda color: render(result, given["form"], color), given)
-    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+    return answer(result, given)
 
 
 def _selftest() -> click.Command:
-    from ..dqm import selftest as module
+    from ..dqm.selftest import INPUTS
 
-    made = _on_batches("selftest", module, _run_selftest, True)
+    made = _on_batches("selftest", INPUTS, _run_selftest, True)
     made.params = [p for p in made.params if p.name not in (*BATCH_READING, "batches", "exit_zero")]
     return made
 
@@ -289,7 +284,7 @@ def _run_selftest(calibration: str, **given: Any) -> int:
     from ..dqm.calibration import load
     from ..report.dqm import selftest as render_selftest
 
-    params = module.Params(**{f.name: given[f.name] for f in fields(module.Params)})
+    params = params_of(module.INPUTS, given, written())
     destinations.require(given, [calibration])
     known = load(calibration)
     with working(given, "fitting") as work:
@@ -299,28 +294,17 @@ def _run_selftest(calibration: str, **given: Any) -> int:
 
 
 def _compare() -> click.Command:
-    from ..dqm import compare as module
+    from ..dqm.compare import TEST
 
-    names = ("form", "output", "quiet", "exit_zero", "threads", "debug")
-    results = [o for o in OUTPUT_OPTIONS if o.name in names]
-    return command("compare", SUMMARIES["compare"], module, _run_compare, results, TEST_EPILOG)
+    def run(**given: Any) -> int:
+        return call.run("dqm compare", TEST, given, "fitting")
 
-
-def _run_compare(**given: Any) -> int:
-    from ..dqm import compare as module
-    from ..run import record
-
-    sides, params = arguments(module, given)
-    destinations.require(given, files_of(sides), params)
-    samples, notices = read(module, sides, params, given)
-    with working(given, "fitting") as work:
-        result = record(module.run, samples, params, notices, work, given_options(given))
-    deliver(lambda color: render(result, given["form"], color), given)
-    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+    results = _results("form", "output", "quiet", "exit_zero", "threads", "debug")
+    return command("compare", SUMMARIES["compare"], TEST.inputs, run, results, TEST_EPILOG)
 
 
 def _show() -> click.Command:
-    return click.Command(
+    return Command(
         "show",
         callback=_run_show,
         params=[
@@ -329,7 +313,6 @@ def _show() -> click.Command:
         ],
         help=f"{SUMMARIES['show']}\n\n\b\nExample: kstest dqm show drift.cal",
         short_help=SUMMARIES["show"],
-        context_settings=HELP,
     )
 
 

@@ -9,7 +9,8 @@ import click
 from .. import power
 from ..files import destinations
 from ..report.plan import render
-from .command import OUTPUT_OPTIONS, arguments, command, deliver, files_of, read, working
+from .call import arguments, deliver, files_of, read, working
+from .command import OUTPUT_OPTIONS, command
 
 # What has no meaning without a verdict, a picture or a paper of its own.
 LEFT_OUT = ("plot", "quiet", "exit_zero", "cite")
@@ -23,13 +24,13 @@ Exit codes:
 def build(summary: str) -> click.Command:
     """Return the click command."""
     results = [o for o in OUTPUT_OPTIONS if o.name not in LEFT_OUT]
-    return command("plan", summary, power.search, _run, results, EPILOG)
+    return command("plan", summary, power.search.INPUTS, _run, results, EPILOG)
 
 
 def _run(**given: Any) -> int:
-    sides, params = arguments(power.search, given)
+    sides, params = arguments(power.search.INPUTS, given)
     destinations.require(given, files_of(sides), params)
-    samples, notices = read(power.search, sides, params, given)
+    samples, notices = read(power.search.INPUTS, sides, params, given)
     with working(given, "simulating tests") as work:
         found = power.plan(samples[0], params, notices, work)
     deliver(lambda color: render(found, given["form"]), given)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,9 +13,11 @@ import click
 
 from ..archive import ledger as ledgers
 from ..betting.warm import load
+from ..contract import StreamTest
 from ..errors import UsageError
 from ..files import destinations, output
-from ..methods.stream.detection import of_this_run
+from ..inputs import choose
+from ..params import STREAM
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
@@ -26,45 +27,52 @@ from ..sources import (
     Feed,
     Rewritten,
     Waiting,
-    columns_of,
     common_notices,
     given_options,
     read_feeds,
-    read_options,
 )
-from . import fingerprint, state_file
-from .batch import Batch, pieces
-from .command import LOCK_TIMEOUT, arguments, deliver, files_of, note, working
-from .state_file import Saved
+from ..streams import fingerprint, state_file
+from ..streams.batch import Batch, pieces
+from ..streams.state_file import Saved
+from .call import answer, arguments, files_of, note, standard_input, working
+from .command import LOCK_TIMEOUT
+from .help import Option
 
 OPTIONS = [
-    click.Option(
+    Option(
         ["--state"],
         metavar="FILE",
         help="Go on with the stream in FILE, or begin one, and keep there what the rows taught.",
+        section=STREAM,
+        brief="Begin a stream that is kept in FILE, or go on with it.",
     ),
-    click.Option(
+    Option(
         ["--batch-id"],
         metavar="NAME",
         help="With --state: a name of these rows. The name of other rows is refused. Rows that "
         "were counted are not counted again, with or without it.",
+        section=STREAM,
     ),
-    click.Option(
+    Option(
         ["--allow-duplicate"],
         is_flag=True,
         help="With --state: count these rows even if they were counted before.",
+        section=STREAM,
     ),
     LOCK_TIMEOUT,
-    click.Option(
+    Option(
         ["--follow"],
         is_flag=True,
         help="Wait at the end of the file for rows that are appended, until the test is decided.",
+        section=STREAM,
+        brief="Wait for rows that are appended to the file.",
     ),
-    click.Option(
+    Option(
         ["--look-every"],
         type=click.IntRange(1),
         metavar="ROWS",
         help="With --format jsonl: a line after so many rows. Default: as the rows arrive.",
+        section=STREAM,
     ),
 ]
 # Seconds between two savings of a batch that is still being read.
@@ -79,7 +87,7 @@ class Run:
     """
 
     name: str
-    module: Any
+    test: StreamTest[Any, Any]
     params: Any
     reading: Any
     given: Mapping[str, Any]
@@ -93,7 +101,7 @@ class Run:
     @property
     def feed(self) -> Feed:
         """The stream."""
-        return self.feeds[self.module.SAMPLES[-1]]
+        return self.feeds[self.test.inputs.roles[-1]]
 
     @property
     def looks(self) -> bool:
@@ -109,7 +117,7 @@ class Run:
         """What is known, with inputs, options and provenance."""
         from ..run import origin, unvarying_rows
 
-        found = of_this_run(self.module.result(state), state, self.since)
+        found = self.test.result(state, self.since)
         if not (self.feed.watch.vary() or self.given["state"]):
             found = unvarying_rows(found)
         sides = [
@@ -127,35 +135,36 @@ class Run:
         )
 
 
-def run(name: str, module: Any, given: dict[str, Any]) -> int:
+def run(name: str, test: StreamTest[Any, Any], given: dict[str, Any]) -> int:
     """Run a sequential test from the shell and return its exit code."""
     if given["cite"]:
-        output.write(module.REFERENCES, given["output"])
+        output.write(test.references, given["output"])
         return 0
-    result, shown, state = answer(name, module, given, _given())
+    sides, params = arguments(test.inputs, given)
+    result, shown, state = taken(name, test, given, sides, params)
     if given.get("plot"):
-        picture = module.drawing(state)
-        output.write(draw(result, picture, given["plot"]), given["plot"], "--plot")
+        content = draw(result, test.drawing(state), given["plot"])
+        output.write(content, given["plot"], "--plot")
     if not shown:
-        deliver(lambda color: render(result, given["form"], color), given)
+        return answer(result, given)
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 
-def answer(
-    name: str, module: Any, given: Mapping[str, Any], named: set[str]
+def taken(
+    name: str,
+    test: StreamTest[Any, Any],
+    given: Mapping[str, Any],
+    sides: dict[str, list[str]],
+    params: Any,
 ) -> tuple[Result, bool, Any]:
     """Take the rows of a run, and keep what they taught.
 
-    `named` are the options that were written, as opposed to those at their default. Returns the
-    result, whether a look at it was shown already, and the state.
+    Returns the result, whether a look at it was shown already, and the state.
     """
-    sides, params = arguments(module, given)
-    module.check_given(params, named)
     _check(given)
     destinations.require(given, files_of(sides), params)
-    reading = read_options(module.SAMPLES, given, columns_of(module, params))
-    stdin = sys.stdin.buffer if sys.stdin else None
-    follow = module.SAMPLES[-1] if given["follow"] else ""
+    reading = choose(test.inputs, params, given)
+    follow = test.inputs.roles[-1] if given["follow"] else ""
     waiting, started, clock = Waiting(), datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
         saved = None
@@ -166,20 +175,13 @@ def answer(
             if state_file.exists(given["state"]):
                 saved = state_file.read(given["state"])
                 fingerprint.require_same(given["state"], saved, name, params, reading)
-        feeds = stack.enter_context(read_feeds(sides, reading, stdin, follow, waiting))
+        feeds = stack.enter_context(read_feeds(sides, reading, standard_input(), follow, waiting))
         work = stack.enter_context(working(given, "reading rows"))
-        this = Run(name, module, params, reading, given, feeds, work, waiting, started, clock)
-        if hasattr(module, "require"):  # what is refused needs no compiled loops
-            module.require(params, this.columns())
+        this = Run(name, test, params, reading, given, feeds, work, waiting, started, clock)
+        if test.require is not None:  # what is refused needs no compiled loops
+            test.require(params, this.columns())
         load(work)
         return _batch(this, saved)
-
-
-def _given() -> set[str]:
-    """Names of the options that were written on the command line."""
-    context = click.get_current_context()
-    source = click.core.ParameterSource.COMMANDLINE
-    return {name for name in context.params if context.get_parameter_source(name) is source}
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -199,20 +201,20 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
 
     Returns the result, whether a look at it was shown already, and the state.
     """
-    module, path, given = this.module, this.given["state"], this.given
+    test, path, given = this.test, this.given["state"], this.given
     columns = this.columns()
-    others = [this.feeds[side].samples() for side in module.SAMPLES[:-1]]
+    sides = test.inputs.roles[:-1]
+    reference: Iterable[Sample] = this.feeds[sides[0]].samples() if sides else ()
     if saved is not None:
         fingerprint.require_columns(path, saved, columns)
         state, ledger = saved.state, saved.ledger
         # A batch that was cut off is gone on with: its rows so far are rows of this run.
-        used = getattr(getattr(state, "core", None), "used", 0)
-        this.since = max(0, used - (ledger.open[-1].rows if ledger.open else 0))
-        state = module.attach(state, *others) if others else state
+        this.since = max(0, state.core.used - (ledger.open[-1].rows if ledger.open else 0))
+        state = state if test.attach is None else test.attach(state, reference)
         columns = state.columns
     else:
-        state, ledger = module.init(this.params, columns, *others), ledgers.begin()
-    if module.decided(state):
+        state, ledger = test.init(this.params, columns, reference), ledgers.begin()
+    if test.decided(state):
         said = "the stream was decided before: these rows are not looked at"
         return this.result(state, (Notice("stream-decided", said),)), False, state
     batch = Batch(state, ledger, given["batch_id"], path or "", given["allow_duplicate"])
@@ -235,10 +237,10 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
 
 def _take(this: Run, batch: Batch, columns: Columns | None) -> None:
     """Take the rows until they end or the test is decided."""
-    module, given = this.module, this.given
+    test, given = this.test, this.given
     cuts = [] if columns is None else batch.cuts()
     for sample in pieces(this.feed, given["look_every"], cuts):
-        batch.take(module, sample, columns)
+        batch.take(test, sample, columns)
         if given["follow"] and columns is not None:
             batch.require_new()
         if columns is not None and not batch.may_save():
@@ -246,7 +248,7 @@ def _take(this: Run, batch: Batch, columns: Columns | None) -> None:
         if this.looks:
             batch.shown = True
             output.write(render(this.result(batch.state), "jsonl"), None)
-        if module.decided(batch.state):
+        if test.decided(batch.state):
             break
         if columns is not None:
             _checkpoint(this, batch, CHECKPOINT)

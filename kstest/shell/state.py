@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from ..contract import StreamTest
 from ..files import destinations
 from ..report import FORMATS, render
-from ..result import Result
-from . import state_file
-from .command import deliver
+from ..streams import state_file
+from .call import deliver
 
 
 def build(summary: str) -> click.Group:
@@ -50,7 +50,9 @@ def _run(**given: Any) -> int:
     saved = state_file.read(given["file"])
     from ..registry import METHODS
 
-    found: Result = METHODS[saved.method].load().result(saved.state)
+    test = METHODS[saved.method].load()
+    assert isinstance(test, StreamTest)
+    found = test.result(saved.state, 0)
     counted = {"batches": saved.ledger.count, "rows": saved.state.core.rows}
     found = replace(
         found,

@@ -28,10 +28,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from kstest.columns import Pivot
+from kstest.contract import Beside
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.beside import Beside, options_beside, sample_of, samples_beside
+from kstest.sources.beside import options_beside, samples_beside
 from kstest.sources.feeds import Feed, common_notices
 from kstest.sources.growing import Rewritten, Waiting
 from kstest.sources.objects import join_objects
@@ -39,7 +39,6 @@ from kstest.sources.options import (
     FILES_ONLY,
     OPTIONS,
     ReadOptions,
-    columns_of,
     given_options,
     read_options,
 )
@@ -57,15 +56,12 @@ __all__ = [
     "FILES_ONLY",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
-    "Beside",
     "Feed",
-    "Pivot",
     "ReadOptions",
     "Reader",
     "Rewritten",
     "SequenceOptions",
     "Waiting",
-    "columns_of",
     "common_notices",
     "given_options",
     "join_objects",
@@ -75,7 +71,6 @@ __all__ = [
     "read_samples",
     "read_sequences",
     "reader",
-    "sample_of",
     "samples_from_objects",
     "sequences_from_objects",
 ]
@@ -108,7 +103,7 @@ class Reader:
 
     def with_beside(
         self,
-        module: Any,
+        named: Sequence[Beside],
         params: Any,
         samples: Sequence[Sample],
         notices: Sequence[Notice],
@@ -123,12 +118,12 @@ class Reader:
                 return self.read({beside.option: [given]}, how, stdin)
             return self.take({beside.option: given}, how)
 
-        return samples_beside(module, params, samples, notices, read)
+        return samples_beside(named, params, samples, notices, read)
 
 
-def reader(module: Any) -> Reader:
-    """Return the Reader of a test: tables, unless its module says ``READS = "sequences"``."""
-    if getattr(module, "READS", "tables") == "sequences":
+def reader(reads: str = "tables") -> Reader:
+    """Return the Reader of ``tables`` or ``sequences``, as a test says in its inputs."""
+    if reads == "sequences":
         return Reader(
             SEQUENCE_OPTIONS,
             SEQUENCE_FILES_ONLY,

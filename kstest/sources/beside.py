@@ -1,38 +1,22 @@
 """Files that an option of a test names, beside its samples: read as the command reads its data.
 
-A test says in `BESIDE` which of its options are such files, and gets a Sample of each after those
-of its `SAMPLES`: it never opens a file itself, so that no file is read by other options.
+A test says which of its options are such files (`kstest.contract.Beside`), and gets a Sample of
+each after those of its roles: it never opens a file itself, so that none is read by other options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from kstest.contract import Beside
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.nulls import UNMET
 from kstest.sources.options import ReadOptions
 from kstest.wording import listed
-
-
-@dataclass(frozen=True)
-class Beside:
-    """An option that names further rows.
-
-    Attributes
-    ----------
-    option : str
-        Its field in the Params, and the name of the Sample.
-    drawn : bool
-        Whether they are draws like the data, so that --where is about them too; points that are
-        parameters are not.
-    """
-
-    option: str
-    drawn: bool = True
 
 
 def options_beside(options: ReadOptions, data: Sample, beside: Beside) -> ReadOptions:
@@ -69,7 +53,7 @@ def options_beside(options: ReadOptions, data: Sample, beside: Beside) -> ReadOp
 
 
 def samples_beside(
-    module: Any,
+    named: Sequence[Beside],
     params: Any,
     samples: Sequence[Sample],
     notices: Sequence[Notice],
@@ -79,15 +63,16 @@ def samples_beside(
 
     Parameters
     ----------
-    module : module of a test
+    named : sequence of Beside
+        The options of a test that name further rows.
     params : Params of that test
     samples, notices : sequence of Sample, of Notice
-        Those of its `SAMPLES`.
+        Those of its roles.
     read : callable
         Reads the value of an option.
     """
     every, notes = list(samples), list(notices)
-    for beside in getattr(module, "BESIDE", ()):
+    for beside in named:
         given = getattr(params, beside.option)
         if given is None or (isinstance(given, str) and not given):
             continue
@@ -114,8 +99,3 @@ def _repeated(samples: Sequence[Sample], found: Sample) -> list[Notice]:
         for i in found.inputs
         if i.sha256 in known
     ]
-
-
-def sample_of(samples: Sequence[Sample], option: str) -> Sample | None:
-    """The sample that an option names, if it was given."""
-    return next((s for s in samples[1:] if s.name == option), None)

@@ -20,7 +20,7 @@ from kstest.sources.planning import matched, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
 from kstest.sources.split import assigned
 from kstest.sources.table import Table
-from kstest.sources.where import Cells, holds
+from kstest.sources.where import holds
 
 Opener = Callable[[], Table]
 
@@ -92,9 +92,7 @@ def _read(
     gathered = {side: Rows(table, plan, levels, policy) for side in sides}
     start = 0
     for block in table.blocks(plan.wanted(table)):
-        # numbers last: a column that is read as both is compared as what it holds
-        columns: dict[str, Cells] = dict(zip(plan.texts, block.texts, strict=True))
-        columns |= {name: block.values[:, k] for k, name in enumerate(plan.numbers)}
+        columns = plan.cells(block)
         chosen = None if plan.where is None else holds(plan.where, columns)
         if plan.split:
             for side, rows in assigned(plan.split, columns, table.label, start).items():

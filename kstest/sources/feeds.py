@@ -29,7 +29,7 @@ from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.rows import Rows
 from kstest.sources.table import Coded, Table
-from kstest.sources.where import Cells, holds
+from kstest.sources.where import holds
 
 Opener = Callable[[], Table]
 
@@ -97,12 +97,10 @@ class Feed:
         for block in table.blocks(plan.wanted(table)):
             levels = [Levels() for _ in plan.coded]
             rows = Rows(table, plan, levels, self.policy)
-            columns: dict[str, Cells] = dict(zip(plan.texts, block.texts, strict=True))
-            columns |= {name: block.values[:, k] for k, name in enumerate(plan.numbers)}
             if plan.where is None:
                 rows.add(block, start)
             else:
-                kept = np.flatnonzero(holds(plan.where, columns))
+                kept = np.flatnonzero(holds(plan.where, plan.cells(block)))
                 rows.add(block, start, kept, block.rows - kept.size)
             start += block.rows
             part, chunks = rows.finish(None, start)

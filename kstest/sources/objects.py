@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.columns import quoted
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, coded, concatenated, level_text
 from kstest.sources.stream import converting
@@ -214,11 +215,7 @@ def join_objects(objects: Mapping[str, object]) -> tuple[Table, tuple[str, ...]]
 
     joined = tuple(name for some in names for name in some)
     require_unique(joined, " and ".join(tables))
-    return Table(PATH, "data", joined, kinds, blocks), tuple(map(_column_list, names))
-
-
-def _column_list(names: Sequence[str]) -> str:
-    return ",".join("'" + name.replace("'", "''") + "'" for name in names)
+    return Table(PATH, "data", joined, kinds, blocks), tuple(map(quoted, names))
 
 
 def _part(table: Table, span: range, wanted: Wanted) -> Part | None:

@@ -6,16 +6,18 @@ import json
 import os
 import re
 from dataclasses import replace
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from kstest.errors import DataError, UsageError
-from kstest.sources.columnar import BROKEN, ArrowFile, table_of
 from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
 from kstest.sources.formats import TEXT, Format, promised, recognised, titles
 from kstest.sources.growing import Waiting
 from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
 from kstest.sources.table import Table
 from kstest.wording import label, shown
+
+if TYPE_CHECKING:
+    from kstest.sources.columnar import ArrowFile
 
 LOOKED_AT = 1 << 14  # bytes of the beginning
 _FOREIGN = {
@@ -93,11 +95,15 @@ def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
 
         return open_csv(opened, how)
     _require_agreement(opened, found.name, input_format)
+    from kstest.sources.columnar import table_of
+
     return table_of(opened, opened_columns(opened, found))
 
 
 def opened_columns(opened: Opened, found: Format) -> ArrowFile:
     """Open a file of a format that has columns and types of its own."""
+    from kstest.sources.columnar import BROKEN
+
     opened.stream.live = False  # pyarrow takes a short read for the end
     with converting(opened.label, BROKEN):
         file: ArrowFile = found.load()(opened)

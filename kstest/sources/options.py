@@ -12,7 +12,7 @@ from typing import Any
 
 from kstest.columns import Pivot
 from kstest.errors import UsageError
-from kstest.params import option, option_name
+from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.wording import shown
 
@@ -34,9 +34,13 @@ class ReadOptions:
         None,
         "Columns to use: names, positions or patterns, such as a,b,3-5,'x*'. Default: all.",
         metavar="LIST",
+        brief="Columns to use, such as a,b,3-5,'x*'.",
     )
     exclude: str | None = option(
-        None, "Columns to leave out, written the same way.", metavar="LIST"
+        None,
+        "Columns to leave out, written the same way.",
+        metavar="LIST",
+        brief="Columns to leave out.",
     )
     categorical: str | None = option(
         None,
@@ -48,6 +52,7 @@ class ReadOptions:
         "Rows with missing or infinite values: refuse; drop and count; or keep, and let the test "
         "see which cells are missing.",
         choices=MISSING,
+        brief="Rows with missing values: refuse, drop, or mark.",
     )
     group: str | None = option(
         None,
@@ -68,11 +73,13 @@ class ReadOptions:
         "Rows to use, such as \"dom == 9 and 0 < tot < 200 and kind in ('a', 'b') and `x y` is not "
         'null".',
         metavar="CONDITION",
+        brief='Rows to use, such as "dom == 9 and tot < 200".',
     )
     sample_column: str | None = option(
         None,
         "Column that tells the sides apart when they are in one table; not tested itself.",
         metavar="COLUMN",
+        brief="Column that tells the sides apart in one file.",
     )
     values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
     input_format: str | None = option(
@@ -84,6 +91,7 @@ class ReadOptions:
         None,
         "CSV: the character between cells, or tab. Default: comma, semicolon or tab, from line 1.",
         metavar="CHAR",
+        section=DIALECT,
     )
     null_values: str | None = option(
         None,
@@ -92,16 +100,22 @@ class ReadOptions:
         metavar="LIST",
     )
     no_header: bool = option(
-        False, "CSV: the first line is a row already; the columns are called 1, 2, ..."
+        False,
+        "CSV: the first line is a row already; the columns are called 1, 2, ...",
+        section=DIALECT,
     )
     comment: str | None = option(
-        None, "CSV: lines that start so are skipped, such as # or ##.", metavar="CHAR"
+        None,
+        "CSV: lines that start so are skipped, such as # or ##.",
+        metavar="CHAR",
+        section=DIALECT,
     )
-    decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","))
+    decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","), section=DIALECT)
     encoding: str | None = option(
         None,
         "CSV: encoding of the text, such as latin-1 or utf-16. Default: utf-8.",
         metavar="NAME",
+        section=DIALECT,
     )
 
     # Weights below zero are accepted, as simulations of particle physics have them.
@@ -154,11 +168,6 @@ def given_options(given: Mapping[str, Any], options: Sequence[Any] = OPTIONS) ->
         for name, value in given.items()
         if (name in defaults or name.endswith("_values")) and value != defaults.get(name)
     }
-
-
-def columns_of(module: Any, params: Any) -> Callable[[Sequence[str]], Sequence[str]] | None:
-    """Ask a test which columns of a file it wants, where it has an opinion."""
-    return module.columns(params) if hasattr(module, "columns") else None
 
 
 def read_options(

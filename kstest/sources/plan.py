@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kstest.sources.table import Table, Wanted
+import numpy as np
+from numpy.typing import NDArray
+
+from kstest.sources.table import Block, Coded, Table, Wanted
 from kstest.sources.where_tree import Condition
 
 
@@ -88,3 +91,13 @@ class Plan:
             tuple(place[name] for name in self.texts),
             frozenset(place[name] for name in self.texts if name in self.by_value),
         )
+
+    def cells(self, block: Block) -> dict[str, NDArray[np.float64] | Coded]:
+        """The columns of a block by name, for conditions.
+
+        A column that is read as both numbers and text is compared as the numbers that it holds.
+        """
+        columns: dict[str, NDArray[np.float64] | Coded] = dict(
+            zip(self.texts, block.texts, strict=True)
+        )
+        return columns | {name: block.values[:, k] for k, name in enumerate(self.numbers)}

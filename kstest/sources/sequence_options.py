@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from kstest.errors import UsageError
-from kstest.params import option, option_name
+from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.wording import shown
 
@@ -25,6 +25,7 @@ class SequenceOptions:
         "What the symbols of a line of text are: its characters, its words between blanks, or "
         "whole numbers between blanks or commas.",
         choices=TOKENS,
+        brief="What a symbol is: a character, a word, ...",
     )
     empty: str = option(
         "error",
@@ -35,11 +36,13 @@ class SequenceOptions:
         None,
         "Parquet, Arrow: the column of lists or texts, if there are several.",
         metavar="COLUMN",
+        brief="Column with a sequence per row.",
     )
     id: str | None = option(
         None,
         "For tables with a row per event: the column that says which sequence an event belongs to.",
         metavar="COLUMN",
+        brief="Column that says which rows are a sequence.",
     )
     order: str | None = option(
         None,
@@ -51,6 +54,7 @@ class SequenceOptions:
         None,
         "With --id: events to use, such as \"kind != 'ping' and t < 100\".",
         metavar="CONDITION",
+        brief='Rows to use, such as "length > 3".',
     )
     input_format: str | None = option(
         None,
@@ -59,12 +63,16 @@ class SequenceOptions:
         choices=FORMATS,
     )
     delimiter: str | None = option(
-        None, "CSV: the character between cells, or tab. Default: from line 1.", metavar="CHAR"
+        None,
+        "CSV: the character between cells, or tab. Default: from line 1.",
+        metavar="CHAR",
+        section=DIALECT,
     )
     encoding: str | None = option(
         None,
         "Encoding of text, such as latin-1 or utf-16. Default: utf-8.",
         metavar="NAME",
+        section=DIALECT,
     )
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.columns import quoted
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
@@ -130,8 +131,8 @@ def read_events(
     if len(set(names)) < len(names):
         raise UsageError(f"--id, --order, --symbol: {listed(names)}; give different columns.")
     reading = ReadOptions(
-        columns=",".join(map(_quoted, names[1:])),
-        categorical=_quoted(options.symbol),
+        columns=quoted(names[1:]),
+        categorical=quoted([options.symbol]),
         group=options.id,
         missing="drop",
         where=options.where,
@@ -173,10 +174,6 @@ def _per_sequence(inputs: Any, count: int) -> Iterator[Any]:
     for k, source in enumerate(inputs):
         rows = count if k == 0 else 0
         yield replace(source, rows_read=rows, rows_used=rows, rows_dropped=0, rows_filtered=0)
-
-
-def _quoted(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

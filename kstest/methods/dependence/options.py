@@ -8,7 +8,16 @@ from dataclasses import dataclass, fields, replace
 from ...errors import UsageError
 from ...kernels import KERNELS, SCALES
 from ...nulls import PAIR_BINS
-from ...params import alpha, block_length, check_common, option, option_name, permutations, seed
+from ...params import (
+    NULL,
+    alpha,
+    block_length,
+    check_common,
+    option,
+    option_name,
+    permutations,
+    seed,
+)
 from ...sample import Sample
 from ..common import bandwidth_numbers, check_block_length, kernel_names, require_both
 from .arrangement import MOST_ROWS
@@ -23,8 +32,15 @@ _RULE = "aggregate|median|NUMBER[,NUMBER...]"
 class Params:
     """Options of `run`; see the help of each field."""
 
-    x: str = option("", "First block of columns, such as a,b,3-5,'x*'.", metavar="LIST")
-    y: str = option("", "Second block of columns.", metavar="LIST")
+    x: str = option(
+        "",
+        "First block of columns, such as a,b,3-5,'x*'.",
+        metavar="LIST",
+        brief="First block of columns, such as a,b,3-5,'x*'.",
+    )
+    y: str = option(
+        "", "Second block of columns.", metavar="LIST", brief="Second block of columns."
+    )
     block: tuple[str, ...] = option(
         (), "A block of columns; give three or more to test joint independence.", metavar="LIST"
     )
@@ -34,6 +50,7 @@ class Params:
         "permuted among those with equal values of them; where these hardly repeat, what they "
         "explain is learned and taken out, which is approximate.",
         metavar="LIST",
+        brief="Columns to be independent given.",
     )
     conditional: str = option(
         "residuals",
@@ -42,7 +59,11 @@ class Params:
         "(permutation).",
         choices=("residuals", "permutation"),
     )
-    all_pairs: bool = option(False, "Test all pairs of columns in one run, with Holm's correction.")
+    all_pairs: bool = option(
+        False,
+        "Test all pairs of columns in one run, with Holm's correction.",
+        brief="Test all pairs of columns in one run.",
+    )
     alpha: float = alpha()
     permutations: int = permutations()
     seed: int = seed()
@@ -50,6 +71,7 @@ class Params:
         "gaussian",
         f"Kernel, or several separated by commas: {', '.join(KERNELS)}.",
         metavar="NAME[,NAME...]",
+        brief="Kernel, or several.",
     )
     bandwidth: str = option(
         "aggregate",
@@ -77,8 +99,11 @@ class Params:
         f"up to {MOST_ROWS}, and bins for --all-pairs without --given. Not with --given whose "
         "values hardly repeat: nothing is permuted then.",
         choices=("auto", "rows", "bins"),
+        section=NULL,
     )
-    bins: int = option(PAIR_BINS, "Bins at most, when bins are permuted without --given.")
+    bins: int = option(
+        PAIR_BINS, "Bins at most, when bins are permuted without --given.", section=NULL
+    )
     features: str = features()
     lags: str = option(
         "",

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ...contract import sample_of
 from ...engine import Work
 from ...engine.sequences import log_weights
 from ...errors import UsageError
 from ...sample import Sample, Sequences
-from ...sources import sample_of
 from ...targets import Hidden, SequenceModel, Windows
 from ...targets.sequence_model import Drawn
 from ...targets.sequence_resolve import recoded, resolve_sequences

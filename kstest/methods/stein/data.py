@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract import sample_of
 from ...diagnostics.dependence import strongest_lag
 from ...diagnostics.digests import row_hashes
 from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
-from ...sources import sample_of
 from ...targets import SCORES, Chart, Target, paired, resolve
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...kernels import KERNELS
-from ...params import option
+from ...params import NULL, option
 from ...targets import FAMILIES
 
 STEIN_KERNELS = tuple(k.name for k in KERNELS.values() if k.jet and k.name in ("imq", "gaussian"))
@@ -18,6 +18,7 @@ def target(more: str) -> Any:
         "product) such as 'gamma(shape=2, scale=3)'; a YAML, TOML or JSON file; 'logp: EXPRESSION' "
         f"in column names{more}.",
         metavar="TARGET",
+        brief="The density, such as 'gamma(shape=2, scale=3)'.",
     )
 
 
@@ -71,4 +72,5 @@ def flip() -> Any:
         0.1,
         "With --null markov: probability that the sign changes from one row to the next; about "
         "one over the length of the dependence.",
+        section=NULL,
     )

@@ -11,7 +11,7 @@ from ...betting.detector import KINDS, Detector
 from ...betting.starts import log_weight
 from ...betting.wealth import Wealth, unmoved
 from ...errors import UsageError
-from ...params import option
+from ...params import NULL, option
 from ...result import Result, unvarying
 
 # exp of more is no float64.
@@ -23,11 +23,18 @@ def detect(unit: str = "blocks") -> Any:
         False,
         "Look for a change at any time, and raise an alarm; false alarms come on average after "
         f"--run-length {unit} or later.",
+        section=NULL,
+        brief="Look for a change at any time, raise alarms.",
     )
 
 
 def run_length(unit: str = "blocks") -> Any:
-    return option(10_000, f"With --detect: {unit} until a false alarm, on average, at least.")
+    return option(
+        10_000,
+        f"With --detect: {unit} until a false alarm, on average, at least.",
+        section=NULL,
+        brief="With --detect: time until a false alarm.",
+    )
 
 
 def on_alarm() -> Any:
@@ -36,6 +43,7 @@ def on_alarm() -> Any:
         "With --detect, after an alarm: look at no more rows; keep the alarm and go on; or begin "
         "anew, and report later batches by themselves.",
         choices=("stop", "latch", "restart"),
+        section=NULL,
     )
 
 
@@ -45,6 +53,7 @@ def detector() -> Any:
         "With --detect: Shiryaev-Roberts, which adds up the evidence of all times of change, or "
         "CUSUM, which takes the largest.",
         choices=KINDS,
+        section=NULL,
     )
 
 

@@ -5,20 +5,18 @@ The schemas of what bets keep are in `kstest.betting.schemas`; see `kstest.archi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...archive.packing import Declared, unpack
+from ...archive.packing import Declared
 from ...archive.schema import Number, Numbers, Part, Word
-from ...betting import guard, relay, stein
-from ...betting.rows import Rows, no_rows
+from ...betting import blocks, guard, pairs, relay, stein
+from ...betting.rows import Rows
 from ...betting.schemas import COUNT, INVARIANTS, ROW, ROWS, SCHEMAS, SUM, sizes
 from ...betting.scores import bins
-from ...registry import METHODS
-from ...sample import Columns
 from .season import MOST_LEVELS, Season
-from .skit_core import Core as SkitCore
+from .skit_core import Core
+from .skit_options import Params as SkitParams
 
 _WEALTH, _GUARD_WEALTH = (Part({"e": e}, optional=True) for e in ("E_WEALTH", guard.EXPERTS))
 _COURSE = {
@@ -64,41 +62,16 @@ _SMMD = {
     "watch": Part({}, optional=True),
 }
 _SKSD = {**_COURSE, "stein": Part({}), "impossible": Word(), "impossible_row": Number(0)}
-# Parts that begin when there are rows enough, and not with the first row.
-_LATER = ("blocks", "wings", "evidence", "watch")
+# Parts of `smmd` that begin when there are rows enough, and not with the first row.
+LATER = frozenset({"blocks", "wings", "evidence", "watch"})
+# What a file may hold of a core, and the lengths in it.
+Found = tuple[Declared, dict[str, Any]]
 
 
-def core_of(
-    name: str, params: Any, columns: Columns, header: Any, arrays: Mapping[str, Any]
-) -> Any:
-    """Return the core of a state of the test `name`, from a file.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If it cannot be the core of a stream with these options and columns.
-    """
-    module = METHODS[name].load()
-    declared, lengths = declaration(name, params, columns)
-    core = unpack(module.Core, header, arrays, declared, lengths)
-    _require_parts(name, core, params, columns)
-    return core
-
-
-def declaration(name: str, params: Any, columns: Columns) -> tuple[Declared, dict[str, Any]]:
-    """What a state of the test `name` may hold, and the lengths in it."""
-    module = METHODS[name].load()
-    maker = {"skit": _skit, "smmd": _smmd, "sksd": _sksd}[name]
-    core, invariant, lengths = maker(module, params, columns)
-    schemas = {**SCHEMAS, Season: _SEASON, module.Core: core}
-    return Declared(schemas, {**INVARIANTS, module.Core: invariant}), lengths
-
-
-def _skit(module: Any, params: Any, columns: Columns) -> tuple[Any, Any, dict[str, Any]]:
-    sides = [no_rows(columns, names) for names in module.sides_of(params, columns)]
-    design = module.design_of(params)
+def skit(sides: Sequence[Rows], design: blocks.Design | pairs.Design, params: SkitParams) -> Found:
+    """Of the independence test of a stream, whose blocks have these columns."""
     known = {"V": sum(side.values.shape[1] for side in sides), "E_WEALTH": design.experts}
-    if params.mode != "pairs":
+    if isinstance(design, blocks.Design):
         known |= sizes(design)
     if params.all_pairs:
         known |= {"E_WEALTH": 0, "PAIRS": len(sides) * (len(sides) - 1) // 2}
@@ -107,14 +80,14 @@ def _skit(module: Any, params: Any, columns: Columns) -> tuple[Any, Any, dict[st
         known |= {"DX": sides[0].values.shape[1], "MX": sides[0].marks.shape[1]}
         known |= {"DY": sides[1].values.shape[1], "MY": sides[1].marks.shape[1]}
 
-    def invariant(core: SkitCore) -> bool:
+    def invariant(core: Core) -> bool:
         if core.every is not None:
             counts = len(core.every.firsts), len(core.every.seconds)
             if counts != (len(sides) - 1,) * 2:
                 return False
         return core.season is None or len(core.season.levels) <= MOST_LEVELS
 
-    return _SKIT, invariant, known
+    return _declared(Core, _SKIT, invariant), known
 
 
 def _each(place: str, sides: Sequence[Rows]) -> dict[str, Any]:
@@ -125,9 +98,8 @@ def _each(place: str, sides: Sequence[Rows]) -> dict[str, Any]:
     }
 
 
-def _smmd(module: Any, params: Any, columns: Columns) -> tuple[Any, Any, dict[str, Any]]:
-    rows = no_rows(columns, columns.names)
-    design = module.design_of(params, rows.marks.shape[1])
+def smmd(core: type, rows: Rows, design: blocks.Design, params: Any) -> Found:
+    """Of the test of a stream against a reference, whose rows have these columns."""
     columns_of_scores = 1 + rows.values.shape[1] + rows.marks.shape[1]
     known = {
         "D": rows.values.shape[1],
@@ -152,27 +124,19 @@ def _smmd(module: Any, params: Any, columns: Columns) -> tuple[Any, Any, dict[st
         )
         return bool(watched and counted and modes)
 
-    return _SMMD, invariant, {**sizes(design), **known}
+    return _declared(core, _SMMD, invariant), {**sizes(design), **known}
 
 
-def _sksd(module: Any, params: Any, columns: Columns) -> tuple[Any, Any, dict[str, Any]]:
-    target, certificate = module.certified(params, columns)
-    design = module.design_of(params, certificate)
-    known = {"D": target.d, "M": 0, "E_WEALTH": design.experts}
+def sksd(core: type, d: int, design: stein.Design) -> Found:
+    """Of the test of a stream against a density of d columns."""
+    known = {"D": d, "M": 0, "E_WEALTH": design.experts}
 
     def invariant(core: Any) -> bool:
-        return len(core.stein.z) <= stein.most_rows(target.d)
+        return len(core.stein.z) <= stein.most_rows(d)
 
-    return _SKSD, invariant, known
+    return _declared(core, _SKSD, invariant), known
 
 
-def _require_parts(name: str, core: Any, params: Any, columns: Columns) -> None:
-    """Refuse a core that has other parts than one that begins with these options."""
-    module = METHODS[name].load()
-    nothing: list[Any] = [[]] * (len(module.SAMPLES) - 1)  # a reference without rows
-    begun = module.init(params, columns, *nothing).core
-    later = _LATER if nothing else ()
-    for f in fields(core):
-        there, expected = (getattr(c, f.name) is not None for c in (core, begun))
-        if there != expected and f.name not in later:
-            raise ValueError(f"{f.name} {'is' if there else 'is not'} there, against the options")
+def _declared(core: type, schema: Mapping[str, Any], invariant: Callable[[Any], bool]) -> Declared:
+    schemas = {**SCHEMAS, Season: _SEASON, core: schema}
+    return Declared(schemas, {**INVARIANTS, core: invariant})

@@ -15,12 +15,20 @@ from . import detection
 class Params:
     """Options of `run`; see the help of each field."""
 
-    x: str = option("", "First block of columns, such as a,b,3-5,'x*'.", metavar="LIST")
-    y: str = option("", "Second block of columns.", metavar="LIST")
+    x: str = option(
+        "",
+        "First block of columns, such as a,b,3-5,'x*'.",
+        metavar="LIST",
+        brief="First block of columns, such as a,b,3-5,'x*'.",
+    )
+    y: str = option(
+        "", "Second block of columns.", metavar="LIST", brief="Second block of columns."
+    )
     all_pairs: bool = option(
         False,
         "Test all pairs of columns in one run, by e-BH: of the pairs called dependent at most a "
         "share alpha are not, in the mean, whenever one looks.",
+        brief="Test all pairs of columns in one run.",
     )
     alpha: float = alpha()
     seed: int = seed()
@@ -62,7 +70,7 @@ class Params:
         "Watch whether both sides depend on the time of the row, and give no verdict if they do.",
         choices=("on", "off"),
     )
-    thin: int = option(1, "Use every N-th row only.", metavar="N")
+    thin: int = option(1, "Use every N-th row only.", metavar="N", brief="Use every N-th row only.")
     strided: int = option(
         1,
         "Blocks of every N-th row, N of them side by side, whose evidence is averaged: for rows "
@@ -78,6 +86,7 @@ class Params:
         "A calendar column, such as the hour: subtract from every number the mean of the earlier "
         "rows with the same value, and divide it by their spread. Not tested itself.",
         metavar="COLUMN",
+        brief="Calendar column whose season is taken out.",
     )
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from ...diagnostics.digests import fingerprint
 from ...errors import UsageError
 from ...kernels import Rows, scale_columns
 from ...nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
-from ...params import option
+from ...params import NULL, option
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
 from ..common import check_block_length
@@ -183,7 +183,8 @@ def design(
 
 
 def bins() -> Any:
-    return option(BINS, "Bins of the smaller sample, at least, when bins are permuted.")
+    text = "Bins of the smaller sample, at least, when bins are permuted."
+    return option(BINS, text, section=NULL)
 
 
 def check_design(params: Any) -> None:

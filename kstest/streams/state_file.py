@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from ..archive import load, save
 from ..archive.ledger import DECLARED, Ledger, from_earlier
 from ..archive.packing import pack, unpack
 from ..archive.schema import typed
+from ..contract import State, StreamTest
 from ..errors import DataError
-from ..methods.stream.kept import core_of
 from ..registry import METHODS
 from ..sample import Columns
 
@@ -32,7 +32,7 @@ class Saved:
     method: str
     params: Mapping[str, Any]
     reading: Mapping[str, Any]
-    state: Any
+    state: State
     ledger: Ledger
 
 
@@ -56,7 +56,6 @@ def exists(path: str) -> bool:
 
 def write(path: str, saved: Saved) -> None:
     """Replace the file, whole or not at all."""
-    module = METHODS[saved.method].load()
     core, arrays = pack(saved.state.core)
     ledger, more = pack(saved.ledger)
     header = {
@@ -66,7 +65,6 @@ def write(path: str, saved: Saved) -> None:
         "columns": asdict(saved.state.columns),
         "core": core,
         "ledger": ledger,
-        **module.extra(saved.state),
     }
     named = {f"core.{name}": array for name, array in arrays.items()}
     named |= {f"ledger.{name}": array for name, array in more.items()}
@@ -88,11 +86,13 @@ def read(path: str) -> Saved:
     """
     header, arrays = load(path, KIND, (VERSION,))
     try:
-        module = METHODS[header["method"]].load()
-        params = typed(module.Params, header["params"])
+        test = METHODS[header["method"]].load()
+        if not isinstance(test, StreamTest):
+            raise TypeError(f"{header['method']} is no test of streams")
+        params = typed(test.inputs.params, header["params"])
         columns = typed(Columns, header["columns"])
-        core = core_of(header["method"], params, columns, header["core"], _named(arrays, "core."))
-        state = module.restore(params, columns, core, header)
+        core = core_of(test, params, columns, header["core"], _named(arrays, "core."))
+        state = test.restore(params, columns, core)
         ledger = _ledger(header["ledger"], _named(arrays, "ledger."))
         reading = header["reading"]
         if not isinstance(reading, dict):
@@ -112,3 +112,28 @@ def _ledger(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ledg
 
 def _named(arrays: Mapping[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
     return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+
+
+def core_of(
+    test: StreamTest[Any, Any],
+    params: Any,
+    columns: Columns,
+    header: Any,
+    arrays: Mapping[str, Any],
+) -> Any:
+    """Return what a state of a test keeps, from a file.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it cannot be the core of a stream with these options and columns: of another shape, or
+        with other parts than one that begins.
+    """
+    declared, lengths = test.declared(params, columns)
+    core: Any = unpack(test.core, header, arrays, declared, lengths)
+    begun = test.init(params, columns, ()).core
+    for f in fields(core):
+        there, expected = (getattr(c, f.name) is not None for c in (core, begun))
+        if there != expected and f.name not in test.later:
+            raise ValueError(f"{f.name} {'is' if there else 'is not'} there, against the options")
+    return core

@@ -11,6 +11,7 @@ from typing import Any
 from ..archive import ledger as ledgers
 from ..archive.ledger import HEAD_ROWS, Ledger, Open
 from ..betting.rows import row_bytes
+from ..contract import StreamTest
 from ..errors import DataError
 from ..sample import Columns, Sample
 from ..sources import Feed
@@ -79,12 +80,12 @@ class Batch:
         """Rows after which a sample has to end: where batches were cut off."""
         return sorted({batch.rows for batch in self.ledger.open})
 
-    def take(self, module: Any, sample: Sample, columns: Columns | None) -> None:
+    def take(self, test: StreamTest[Any, Any], sample: Sample, columns: Columns | None) -> None:
         """Take more rows; without `columns` nothing is kept, and no digest needed."""
         then = self.taken
         rows = then.rows + sample.n
         if columns is None:
-            self.taken = replace(then, state=module.step(then.state, sample), rows=rows)
+            self.taken = replace(then, state=test.step(then.state, sample), rows=rows)
             return
         data, digest, head = row_bytes(sample, columns), then.digest.copy(), then.head
         if then.rows < HEAD_ROWS:
@@ -102,7 +103,7 @@ class Batch:
             else:
                 possible.append(batch)
         # Rows that were counted when the batch was cut off leave the state as it was.
-        state = self.before if resumed else module.step(then.state, sample)
+        state = self.before if resumed else test.step(then.state, sample)
         self.taken = Taken(state, rows, digest, head, tuple(possible), resumed or then.resumed)
 
     def may_save(self) -> bool:

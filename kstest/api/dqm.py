@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-from .dqm import calibrate as calibrating
-from .dqm import check as checking
-from .dqm import compare as comparing
-from .dqm import explain as explaining
-from .dqm.calibration import Calibration, load
-from .dqm.reading import batch_options, from_objects
-from .dqm.windows import Batch
-from .engine import Work
-from .result import Result
-from .run import record, require_accepted
-from .sources import FILES_ONLY, OPTIONS, ReadOptions, given_options, samples_from_objects
+from ..dqm import calibrate as calibrating
+from ..dqm import check as checking
+from ..dqm import compare as comparing
+from ..dqm import explain as explaining
+from ..dqm.calibration import Calibration, load
+from ..dqm.windows import Batch
+from ..inputs import params_of, reading_of
+from ..inputs.batches import batch_options, calibrated, from_objects
+from ..result import Result
+from ..run import execute
+from ..sources import ReadOptions
+from .binding import bind, options_of, plot_path, plotted, work_of
 
 __all__ = ["calibrate", "check", "compare", "explain", "load"]
-
-READING = {f.name for f in OPTIONS} - FILES_ONLY - {"sample_column"}
 
 
 def calibrate(
@@ -61,10 +58,13 @@ def calibrate(
     >>> calibration.sizes
     (100,)
     """
-    params = _params(calibrating.Params, given, "calibrate", READING)
-    options = ReadOptions(**{k: v for k, v in given.items() if k in READING})
+    inputs = calibrating.INPUTS
+    reading = reading_of(inputs) - {"sample_column", "reference_values", "pool_values"}
+    options = options_of("dqm_calibrate", inputs, given, set(), reading)
+    how = ReadOptions(**{name: options[name] for name in reading & set(options)})
+    params = params_of(inputs, options, set(options))
     data = {"reference": reference, "pool": pool}
-    return calibrating.calibrate(data, params, options, from_objects, _work(threads))
+    return calibrated(data, params, how, from_objects, work_of(threads))
 
 
 def check(
@@ -96,9 +96,10 @@ def check(
     >>> [result.verdict for result in kstest.dqm_check(calibration, *batches)]
     ['not rejected', 'rejected']
     """
-    params = _params(checking.Params, given, "check")
+    options = options_of("dqm_check", checking.INPUTS, given, set(), set())
+    params = params_of(checking.INPUTS, options, set(options))
     found = [_batch(calibration, data, place) for place, data in enumerate(batches, 1)]
-    return checking.check(calibration, found, params, _work(threads))
+    return checking.check(calibration, found, params, work_of(threads))
 
 
 def explain(
@@ -136,19 +137,13 @@ def explain(
     >>> result.explanation["ranking"][0].column
     '2'
     """
-    from .files import destinations, output
-    from .plot import check as check_plot
-    from .plot import draw
-
-    params = _params(explaining.Params, given, "explain")
-    path = None if plot is None else os.fspath(plot)
-    if path is not None:
-        check_plot(path)
-        destinations.check(path, "plot")
+    options = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
+    params = params_of(explaining.INPUTS, options, set(options))
+    path = plot_path(plot)
     own = _batch(calibration, batch, 1)
-    result, picture = explaining.explain(calibration, own, params, _work(threads))
+    result, picture = explaining.explain(calibration, own, params, work_of(threads))
     if path is not None:
-        output.write(draw(result, picture, path), path, "plot")
+        plotted(result, picture, path)
     return result
 
 
@@ -176,31 +171,15 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     >>> kstest.dqm_compare(X, Y, permutations=199).verdict
     'rejected'
     """
-    params = _params(comparing.Params, given, "compare", READING)
-    options = ReadOptions(**{k: v for k, v in given.items() if k in READING})
-    data = dict(zip(comparing.SAMPLES, (reference, batch), strict=True))
-    samples, notices = samples_from_objects(data, options)
-    require_accepted("dqm compare", comparing.ACCEPTS, samples)
-    return record(comparing.run, samples, params, notices, _work(threads), given_options(given))
+    test = comparing.TEST
+    given = {**given, "threads": threads}
+    call = bind("dqm_compare", test.inputs, (reference, batch), given, {"threads"})
+    return execute(
+        "dqm compare", call.samples, call.params, call.notices, call.work, call.reading, test
+    )
 
 
 def _batch(calibration: Calibration, data: Any, place: int) -> Batch:
     label = f"batch {place}"
     options = batch_options(calibration.layout, ReadOptions(), label)
     return Batch(label, *from_objects("batch", data, options))
-
-
-def _params(kind: Any, given: Mapping[str, Any], name: str, others: set[str] | None = None) -> Any:
-    options = {f.name for f in fields(kind)}
-    unknown = sorted(set(given) - options - (others or set()))
-    if unknown:
-        accepted = ", ".join(sorted({*options, *(others or ())}))
-        raise TypeError(f"kstest.dqm_{name} has no option {unknown[0]!r}; it has {accepted}")
-    chosen = {k: v for k, v in given.items() if k in options}
-    if "batch_size" in chosen:
-        chosen["batch_size"] = str(chosen["batch_size"])
-    return kind(**chosen)
-
-
-def _work(threads: int | None) -> Work:
-    return Work() if threads is None else Work(threads=threads)

@@ -1,0 +1,99 @@
+"""What the arguments of a function mean: Samples, checked options, threads, a file to draw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..contract import Inputs
+from ..engine import Work
+from ..files import destinations, output
+from ..inputs import of_objects, params_of, reading_of
+from ..params import as_options
+from ..picture import Picture
+from ..plot import check, draw
+from ..result import Notice, Result
+from ..sample import Sample
+from ..sources import given_options, join_objects, reader
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a function is to do."""
+
+    samples: Sequence[Sample]
+    params: Any
+    notices: Sequence[Notice]
+    work: Work
+    reading: Mapping[str, Any]
+
+
+def options_of(
+    name: str, inputs: Inputs[Any], given: Mapping[str, Any], others: Set[str], reading: Set[str]
+) -> dict[str, Any]:
+    """Options as the command takes them; unknown ones are refused.
+
+    Parameters
+    ----------
+    name : str
+        Of the function, for messages.
+    inputs : Inputs
+    given : mapping
+    others, reading : set of str
+        Accepted besides the Params: options of the function, and of reading.
+
+    Raises
+    ------
+    TypeError, UsageError
+    """
+    accepted = {f.name for f in fields(inputs.params)} | reading | others
+    unknown = sorted(set(given) - accepted)
+    if unknown:
+        known = ", ".join(sorted(accepted))
+        raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {known}")
+    return as_options((*fields(inputs.params), *reader(inputs.reads).options), given)
+
+
+def bind(
+    name: str, inputs: Inputs[Any], data: Sequence[Any], given: Mapping[str, Any], others: Set[str]
+) -> Call:
+    """Take the samples and options of a function of objects."""
+    # Tests of blocks of columns take one table, or one object per block.
+    sides = inputs.roles if given.get("sample_column") is None else ("table",)
+    joined = 1 < len(data) <= len(inputs.blocks)
+    if len(data) != len(sides) and not joined:
+        what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
+        more = f", or 2 to {len(inputs.blocks)} blocks of columns" if inputs.blocks else ""
+        raise TypeError(f"kstest.{name} takes {what}{more}")
+    reading = reading_of(inputs)
+    given = options_of(name, inputs, given, others, reading)
+    params = params_of(inputs, given, set(given))
+    if joined and inputs.with_blocks is not None:
+        whole, lists = join_objects(dict(zip(inputs.blocks, data, strict=False)))
+        params, data = inputs.with_blocks(params, lists), (whole,)
+    kept = {k: v for k, v in given.items() if k in reading}
+    samples, notices = of_objects(inputs, params, kept, dict(zip(sides, data, strict=True)))
+    record = given_options(kept, reader(inputs.reads).options)
+    return Call(samples, params, notices, work_of(given.get("threads")), record)
+
+
+def work_of(threads: int | None) -> Work:
+    """Threads, all processors by default."""
+    return Work() if threads is None else Work(threads=threads)
+
+
+def plot_path(plot: str | os.PathLike[str] | None) -> str | None:
+    """The file to draw, checked before anything is computed."""
+    if plot is None:
+        return None
+    path = os.fspath(plot)
+    check(path)
+    destinations.check(path, "plot")
+    return path
+
+
+def plotted(result: Result, picture: Picture, path: str) -> None:
+    """Draw a result to a file."""
+    output.write(draw(result, picture, path), path, "plot")

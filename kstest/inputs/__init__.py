@@ -1,0 +1,72 @@
+"""Inputs: from options, and files or objects, to what a test is run with.
+
+One binding for the shell and the Python functions: the options of a command become its Params, and
+what they name is read into Samples, all of it by the same options of reading. `batches` does so
+for calibrations of `dqm` and the batches that they judge. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields
+from typing import Any, BinaryIO, TypeVar
+
+from ..contract import Inputs
+from ..result import Notice
+from ..sample import Sample
+from ..sources import Reader, reader
+
+P = TypeVar("P")
+Taken = tuple[tuple[Sample, ...], tuple[Notice, ...]]
+
+
+def params_of(inputs: Inputs[P], given: Mapping[str, Any], written: Set[str]) -> P:
+    """Make the Params of a command; the names in `written` were given, all others are defaults.
+
+    Raises
+    ------
+    UsageError
+        For an option that cannot be, by itself or beside another one.
+    """
+    names = {f.name for f in fields(inputs.params)}  # type: ignore[arg-type]
+    params = inputs.params(**{name: value for name, value in given.items() if name in names})
+    if inputs.check_given is not None:
+        inputs.check_given(params, written)
+    return params
+
+
+def choose(inputs: Inputs[P], params: P, given: Mapping[str, Any]) -> Any:
+    """Check the options of reading, and let the command say which columns it wants."""
+    wanted = None if inputs.columns is None else inputs.columns(params)
+    return reader(inputs.reads).choose(inputs.roles, given, wanted)
+
+
+def of_files(
+    inputs: Inputs[P],
+    params: P,
+    given: Mapping[str, Any],
+    sides: Mapping[str, Sequence[str]],
+    stdin: BinaryIO | None = None,
+) -> Taken:
+    """Read files by side, and those that options name beside them."""
+    how, options = reader(inputs.reads), choose(inputs, params, given)
+    samples, notices = how.read(sides, options, stdin)
+    return how.with_beside(inputs.beside, params, samples, notices, options, stdin)
+
+
+def of_objects(
+    inputs: Inputs[P], params: P, given: Mapping[str, Any], sides: Mapping[str, Any]
+) -> Taken:
+    """Take arrays, frames and tables by side, and what options name beside them."""
+    how, options = reader(inputs.reads), choose(inputs, params, given)
+    samples, notices = how.take(sides, options)
+    return how.with_beside(inputs.beside, params, samples, notices, options)
+
+
+def reading_of(inputs: Inputs[Any], how: Reader | None = None) -> set[str]:
+    """Names of the options of reading that mean something for objects."""
+    how = how or reader(inputs.reads)
+    names = {f.name for f in how.options} - how.files_only
+    if len(inputs.roles) > 1:
+        return names | {f"{role}_values" for role in inputs.roles}
+    return names - {"sample_column"}

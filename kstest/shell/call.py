@@ -1,0 +1,147 @@
+"""A command line turned into files by role, Samples and threads, and where its answer goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from ..contract import Inputs, Test
+from ..engine.work import Work, available_threads
+from ..files import destinations, output
+from ..files.messages import say
+from ..inputs import Taken, of_files, params_of
+from ..plot import check as check_plot
+from ..plot import draw
+from ..report import render
+from ..result import Result
+from ..run import execute
+from ..sources import given_options, reader
+from .progress import progress
+
+P = TypeVar("P")
+
+
+def run(
+    name: str, test: Test[Any], given: Mapping[str, Any], label: str = "summing kernels"
+) -> int:
+    """Run a test and return its exit code."""
+    if given.get("cite"):
+        output.write(test.references, given["output"])
+        return 0
+    sides, params = arguments(test.inputs, given)
+    plot = given.get("plot")
+    if plot is not None:
+        check_plot(plot)
+    destinations.require(given, files_of(sides), params)
+    samples, notices = read(test.inputs, sides, params, given)
+    with working(given, label) as work:
+        reading = given_options(given, reader(test.inputs.reads).options)
+        result = execute(name, samples, params, notices, work, reading, test)
+    if plot is not None and test.picture is not None:
+        content = draw(result, test.picture(samples, params, result), plot)
+        output.write(content, plot, "--plot")
+    return answer(result, given)
+
+
+def answer(result: Result, given: Mapping[str, Any]) -> int:
+    """Deliver a Result and return its exit code."""
+    deliver(lambda color: render(result, given["form"], color), given)
+    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+
+
+def arguments(inputs: Inputs[P], given: Mapping[str, Any]) -> tuple[dict[str, list[str]], P]:
+    """Files of each role, and Params, checked."""
+    return sides_of(inputs.roles, given), params_of(inputs, given, written())
+
+
+def written() -> set[str]:
+    """Names of the options that were written on the command line."""
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    return {name for name in context.params if context.get_parameter_source(name) is source}
+
+
+def files_of(sides: Mapping[str, Sequence[str]]) -> list[str]:
+    """All files and globs of the sides."""
+    return [path for paths in sides.values() for path in paths]
+
+
+def read(
+    inputs: Inputs[P], sides: Mapping[str, Sequence[str]], params: P, given: Mapping[str, Any]
+) -> Taken:
+    """Read the files of a command."""
+    return of_files(inputs, params, given, sides, standard_input())
+
+
+def standard_input() -> Any:
+    """The bytes of standard input, if it is there."""
+    return sys.stdin.buffer if sys.stdin else None
+
+
+@contextmanager
+def working(given: Mapping[str, Any], label: str = "summing kernels") -> Iterator[Work]:
+    """Threads, progress bar and notes of a command."""
+    quiet = given.get("quiet", False)
+    with progress(quiet, label, _faster(given)) as show:
+        yield Work(
+            threads=given["threads"] or available_threads(),
+            progress=show,
+            notify=(lambda line: None) if quiet else note,
+        )
+
+
+def _faster(given: Mapping[str, Any]) -> str:
+    """What to say of an option that makes a long run short."""
+    features = given.get("features")
+    if features == "none":
+        return "--features auto sums at landmark rows, which is faster"
+    return (
+        "a number of --features sums at landmark rows, which is faster"
+        if features == "auto"
+        else ""
+    )
+
+
+def deliver(form: Callable[[bool], str], given: Mapping[str, Any]) -> None:
+    """Write what `form` makes, with or without colour, to where it was asked for."""
+    if not (given.get("quiet") and given["form"] == "text" and given["output"] is None):
+        color = given["output"] is None and wants_color(sys.stdout)
+        output.write(form(color), given["output"])
+
+
+def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Files of each role: from its option, else the next positional argument."""
+    if given.get("sample_column") is not None:
+        if not given["files"] or any(given[f"role_{role}"] for role in roles):
+            raise click.UsageError(
+                "with --sample-column all sides are in the same files: name them without "
+                f"{' and '.join(f'--{role}' for role in roles)}"
+            )
+        return {"table": list(given["files"])}
+    sides: dict[str, list[str]] = {role: list(given[f"role_{role}"]) for role in roles}
+    free = [role for role in roles if not sides[role]]
+    files = list(given["files"])
+    if len(files) != len(free):
+        wanted = " and ".join(free) if free else "no further file: all are given by options"
+        hint = "; several files of one side: --{0} FILE --{0} FILE".format((free or roles)[-1])
+        raise click.UsageError(
+            f"expected {len(free)} file{'s' * (len(free) != 1)} ({wanted}), found {len(files)}"
+            + (hint if len(files) > len(free) else "")
+        )
+    for role, file in zip(free, files, strict=True):
+        sides[role] = [file]
+    return sides
+
+
+def note(line: str) -> None:
+    say(f"kstest: {line}")
+
+
+def wants_color(stream: Any) -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return bool(stream and stream.isatty() and not plain)
