@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -463,3 +464,41 @@ def test_settings_are_kept_and_replace_is_frozen(folder, capsys):
     config = load("kstest.toml", {})
     assert replace(config.checks["a"], alpha=0.1).digest != config.checks["a"].digest
     assert os.path.samefile(config.folder, ".")
+
+
+DOCS = (Path(__file__).parent.parent / "docs" / "run.md").read_text()
+
+
+def test_the_commands_of_the_page_run(folder, capsys):
+    root = Path(__file__).parent.parent / "datasets"
+    Path("datasets").symlink_to(root)
+    lines = [line for line in DOCS.splitlines() if line.startswith("kstest ")]
+    assert len(lines) >= 8
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if words[0] in ("init", "validate", "run", "history", "show", "ack", "reset", "config"):
+            assert kstest(words) == 0, line
+    Path("kstest.toml").write_text(DOCS.split("```toml\n")[1].split("```")[0])
+    assert kstest(["validate"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("sample", "subject"),
+    [("like.csv", ""), ("unlike.csv", "drift"), ("absent.csv", "check failed"),
+     ("small.csv", "no verdict")],
+)  # fmt: skip
+def test_the_line_for_cron_tells_an_alarm_from_a_fault(sample, subject, folder, monkeypatch):
+    write(check("a", sample))
+    line = next(line for line in DOCS.splitlines() if line.startswith("0 6 * * *"))
+    command = line.removeprefix("0 6 * * * ").replace("/srv/shop", str(folder))
+    Path("bin").mkdir()
+    scripts = {"kstest": f'exec {sys.executable} -m kstest "$@"', "mail": 'cat > "$2.mail"'}
+    for name, text in scripts.items():
+        (Path("bin") / name).write_text(f"#!/bin/sh\n{text}\n")
+        (Path("bin") / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
+    mails = [p.stem for p in folder.glob("*.mail")]
+    assert mails == ([subject] if subject else [])

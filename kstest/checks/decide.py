@@ -121,7 +121,7 @@ def _outcome(unit: Unit, level: float, adjusted: float | None) -> Outcome:
         return replace(base, status=result.verdict, message=why)
     if adjusted <= check.alpha and result.verdict == "rejected":
         return replace(base, status="rejected")
-    deaf = _deaf(result, level)
+    deaf = "" if check.kind.stream else _deaf(result, level)
     if deaf:
         return replace(base, status="no verdict", message=deaf)
     words = summary
@@ -141,15 +141,23 @@ def _why(result: Result) -> str:
 
 
 def _deaf(result: Result, level: float) -> str:
-    """Why a test could not have rejected, whatever the data are; empty if it could."""
+    """Why a test cannot have rejected, or cannot tell how clearly; empty if it can.
+
+    "Not rejected" would mean nothing where even the smallest p-value is above the level of the run.
+    """
     if not level:
         return "the level is spent: reset the check, or give it a longer horizon"
     count: Any = result.null.get("replicates")
     least = control.smallest(count if isinstance(count, int) else None)
+    if least > level * (1 + control.TIED):
+        return (
+            f"{count:,} draws give p-values from {least:.3g} on, and this run may use the level "
+            f"{level:.3g}: give more of them, or choose another over-time"
+        )
     if result.p_value is not None and least and result.p_value <= least * (1 + control.TIED):
         return (
-            f"p {result.p_value:.3g} is the smallest that {count:,} draws can give, and more than "
-            f"this run may use (level {level:.3g}): give more of them"
+            f"p {result.p_value:.3g} is the smallest that {count:,} draws can give, and too large "
+            "after the correction over the checks of this run: give more of them"
         )
     return ""
 
