@@ -26,6 +26,7 @@ def option(
     hidden: bool = False,
     section: str = "",
     brief: str = "",
+    refused: Mapping[str, str] | None = None,
 ) -> Any:
     """Declare a field of a Params class.
 
@@ -44,6 +45,8 @@ def option(
         Of the help; by default `TEST`, and `INPUT` for an option of reading.
     brief : str
         A line for the short help; without it the option is not there.
+    refused : mapping of str to str, optional
+        Words that other tests accept, and why this one does not.
     """
     about = {
         "help": help,
@@ -52,6 +55,7 @@ def option(
         "hidden": hidden,
         "section": section,
         "brief": brief,
+        "refused": refused or {},
     }
     return field(default=default, metadata=about)
 
@@ -156,7 +160,10 @@ def check_choices(params: Any) -> None:
     for f in fields(params):
         value, choices = getattr(params, f.name), f.metadata.get("choices")
         if choices and value not in choices:
-            raise UsageError(f"{option_name(f.name)} {value!r}: choose from {', '.join(choices)}")
+            why = f.metadata.get("refused", {}).get(value) if isinstance(value, str) else None
+            why = f"{why}; " if why else ""
+            choose = f"{why}choose from {', '.join(choices)}"
+            raise UsageError(f"{option_name(f.name)} {value!r}: {choose}")
     if params.seed is None:
         object.__setattr__(params, "seed", _fresh_seed())
     whole = isinstance(params.seed, Integral) and not isinstance(params.seed, bool)

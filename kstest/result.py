@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from .findings import Finding, Headline, Verdict, joined, plain, summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EXIT_CODES", "SCHEMA_VERSION", "Answer", "Notice", "Result", "Verdict", "plain"]
 
 SCHEMA_VERSION = 1
-
-Verdict = Literal["rejected", "not rejected", "no verdict"]
 
 EXIT_CODES: dict[Verdict, int] = {"not rejected": 0, "rejected": 1, "no verdict": 3}
 
@@ -55,8 +59,10 @@ class Result:
     null : mapping
         ``scheme``, ``replicates`` and ``exact``: whether the p-value is valid at every sample
         size, over the data and the random seed.
+    findings : tuple of Finding
+        What drives the verdict; see `kstest.findings`.
     explanation : mapping
-        What drives the verdict.
+        The same, as values by their keys; in the JSON object this stands for the findings.
     warnings : tuple of Notice
         What may weaken it.
     inputs : tuple of mapping
@@ -79,7 +85,7 @@ class Result:
     columns: tuple[str, ...] = ()
     kernel: Mapping[str, Any] = field(default_factory=dict)
     null: Mapping[str, Any] = field(default_factory=dict)
-    explanation: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
     warnings: tuple[Notice, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -89,6 +95,14 @@ class Result:
     @property
     def reject(self) -> bool | None:
         return None if self.verdict == "no verdict" else self.verdict == "rejected"
+
+    @property
+    def explanation(self) -> dict[str, Any]:
+        return {f.key: f.value for f in self.findings}
+
+    def told(self, *findings: Finding, **changes: Any) -> Result:
+        """Return the result with more findings, in place of those of the same keys, and changes."""
+        return replace(self, findings=joined(self.findings, findings), **changes)
 
     def __bool__(self) -> bool:
         """Refuse: a Result would be true whatever it says, and `assert test(X, Y)` always pass."""
@@ -105,7 +119,81 @@ class Result:
         """Return the JSON object as plain Python values; NaN and infinities become None."""
         order = ("schema_version", "method", "verdict", "reject", "statistic", "p_value")
         rest = (f.name for f in fields(self) if f.name not in order)
-        return {name: plain(getattr(self, name)) for name in (*order, *rest)}
+        names = ("explanation" if name == "findings" else name for name in (*order, *rest))
+        return {name: plain(getattr(self, name)) for name in names}
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The JSON object alone; see `Answer.documents`."""
+        return [self.to_dict()]
+
+    def to_frame(self, key: str | None = None) -> pd.DataFrame:
+        """Return the result, or a table among its findings, as a pandas DataFrame.
+
+        Parameters
+        ----------
+        key : str, optional
+            Of a finding that is a list of rows, for example ``columns``: a row for each. By
+            default one row with the numbers of the result, so that many results are put below
+            each other by `pandas.concat`.
+
+        Raises
+        ------
+        KeyError
+            If no finding of that key has rows.
+
+        Examples
+        --------
+        >>> import kstest, numpy
+        >>> rng = numpy.random.default_rng(1)
+        >>> result = kstest.ks(rng.normal(size=(90, 2)), rng.normal(size=(90, 2)))
+        >>> result.to_frame().shape, len(result.to_frame("columns"))
+        ((1, 12), 2)
+        """
+        import pandas as pd
+
+        if key is not None:
+            tables = {f.key: f for f in self.findings if not isinstance(f.value, str | Mapping)}
+            tables = {k: f for k, f in tables.items() if _has_rows(f.to_json())}
+            if key not in tables:
+                found = ", ".join(tables) or "none"
+                raise KeyError(f"no finding {key!r} has rows; those that have: {found}")
+            return pd.DataFrame(tables[key].to_json())
+        row = self.to_dict()
+        simple = {k: v for k, v in row.items() if not isinstance(v, list | dict)}
+        named = {f"n_{name}": rows for name, rows in self.n.items()}
+        return pd.DataFrame([{**simple, **named}])
+
+
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command says that runs no single test: a plan, a calibration, many batches.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        In the JSON object each under its key, in this order.
+    headline : Headline or None
+    warnings : tuple of Notice
+        For people; the JSON object has them where a finding says so.
+    parts : tuple of Result
+        For an answer of several results, of which its findings tell in short. The JSON document
+        is the list of them.
+    """
+
+    findings: tuple[Finding, ...]
+    headline: Headline | None = None
+    warnings: tuple[Notice, ...] = ()
+    parts: tuple[Result, ...] = ()
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The JSON objects, one for each line of JSON lines."""
+        if self.parts:
+            return [part.to_dict() for part in self.parts]
+        return [{f.key: f.to_json() for f in self.findings}]
 
 
 def unvarying(base: Result, labellings: str, when: str) -> Result:
@@ -129,27 +217,8 @@ def unvarying(base: Result, labellings: str, when: str) -> Result:
     )
     if base.e_value is None:  # evidence that grows is told as it is
         base = replace(base, statistic=None, p_value=None, threshold=None)
-    return replace(
-        base,
+    return base.told(
+        summary("no decision is possible: the test sees nothing in these data"),
         verdict="no verdict",
-        explanation={
-            **base.explanation,
-            "summary": "no decision is possible: the test sees nothing in these data",
-        },
         warnings=(notice, *base.warnings),
     )
-
-
-def plain(value: Any) -> Any:
-    """Reduce `value` to what JSON can say: mappings, lists, strings, finite numbers, None."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if hasattr(value, "tolist"):  # NumPy scalars and arrays, without importing NumPy
-        return plain(value.tolist())
-    return [plain(v) for v in value]

@@ -26,6 +26,7 @@ from kstest.checks.runner import Run, _remembered
 from kstest.checks.unit import Unit
 from kstest.cli import run as kstest
 from kstest.errors import DataError
+from kstest.findings import summary
 from kstest.result import Result
 from tests.test_checks import check, folder, report, table, write
 
@@ -336,7 +337,7 @@ def soak(config, runs, rng, p_of, history):
             p = p_of(k, name, rng)
             result = Result(
                 "mmd", "rejected" if p <= one.alpha else "not rejected", one.alpha, p_value=p,
-                inputs=({"sha256": f"{k} {name}"},), explanation={"summary": "s"},
+                inputs=({"sha256": f"{k} {name}"},), findings=(summary("s"),),
             )  # fmt: skip
             units.append(Unit(one, "", dict(one.options), {}, result=result))
         made = _remembered(Run(config, [*config.checks.values()], now, 1, history), units)

@@ -18,6 +18,7 @@ from kstest.dqm.check import Params
 from kstest.dqm.history import History, Identity, remembered
 from kstest.dqm.over_time import with_alarms
 from kstest.errors import DataError
+from kstest.findings import Facts
 from kstest.result import Result
 
 FAST = {"batch_size": 60, "toys": 199, "centres": 20, "threads": 1}
@@ -289,7 +290,7 @@ def batches(rule, p_values, history):
         name = f"b{len(history.lines)}"
         result = Result(
             "dqm", "not rejected", 0.1, p_value=p, null={"replicates": None},
-            explanation={"batch": name}, provenance={"started": "2026-01-01T00:00:00"},
+            findings=(Facts("batch", name),), provenance={"started": "2026-01-01T00:00:00"},
         )  # fmt: skip
         identity = [Identity(name, name)]
         found += with_alarms(CALIBRATION, [result], params, history, identity)

@@ -140,7 +140,7 @@ def test_result_does_not_depend_on_threads_or_on_the_size_of_a_call(way, monkeyp
 
 
 def test_exponential_is_accurate_over_its_whole_range():
-    from kstest.engine.leaves import exp_minus
+    from kstest.kernels.compiled import exp_minus
 
     u = np.concatenate([np.geomspace(1e-12, 80, 1_000), [0.0]]).astype(np.float32)
     found = np.array([exp_minus(v) for v in u], dtype=np.float64)

@@ -14,6 +14,7 @@ from kstest import plot
 from kstest.methods import hsic
 from kstest.methods.dependence.pairs_map import MOST_COLUMNS
 from kstest.methods.dependence.picture import MOST_BINS, MOST_TABLES
+from kstest.methods.dependence.result import all_pairs
 from kstest.result import Result
 from kstest.run import execute
 from kstest.sources import ReadOptions, samples_from_objects
@@ -124,7 +125,7 @@ def test_many_columns_make_no_endless_figure(rng):
         {"x": x, "y": y, "p_value": p, "adjusted_p_value": p, "reject": p < 0.05, **described}
         for (x, y), p in zip(combinations(data, 2), rng.random(2080), strict=True)
     ]
-    result = Result("hsic", "rejected", 0.05, explanation={"summary": "", "all_pairs": pairs})
+    result = Result("hsic", "rejected", 0.05, findings=(all_pairs(pairs),))
     found = hsic.picture(samples, hsic.Params(all_pairs=True), result)
     assert len(found.panels) == 1 + MOST_TABLES
     assert len(found.panels[0].drawings[0].rows) == MOST_COLUMNS - 1

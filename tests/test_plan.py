@@ -15,9 +15,9 @@ from kstest.errors import DataError, UsageError
 from kstest.kernels.scaling import robust_spread, scale_columns
 from kstest.power import Params, plan
 from kstest.power.alternative import Change
+from kstest.power.answer import answer
 from kstest.power.search import Size, _between, _search
-from kstest.report import FORMATS
-from kstest.report.plan import render
+from kstest.report import FORMATS, render
 from kstest.sample import Sample
 
 
@@ -177,23 +177,23 @@ def test_smallest_p_value_and_smallest_rows(rng):
     assert found.smallest_rows == 7
     assert found.sizes[0].rows == 8
     assert found.sizes[0].smallest_p_value == pytest.approx(2 / math.comb(16, 8))
-    text = render(found, "text")
+    text = render(answer(found), "text")
     assert "7 rows a side can reach level 0.001" in text
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_renders_it(form, rng):
     found = plan(sample(rng.normal(size=60)), Params(shift=0.01, draws=20, test="ks"))
-    text = render(found, form)
+    text = render(answer(found), form)
     assert text.endswith("\n")
     if form == "text":
         assert text.startswith("MORE THAN 30 ROWS: with these, ")
         assert "give more rows of the reference" in text
         assert max(map(len, text.splitlines())) <= 80
-    else:
-        answer = json.loads(text, parse_constant=lambda name: pytest.fail(name))
-        assert (answer["command"], answer["rows"]) == ("plan", None)
-        assert [s["rows"] for s in answer["sizes"]] == [8, 16, 30]
+    elif form in ("json", "jsonl"):
+        said = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+        assert (said["command"], said["rows"]) == ("plan", None)
+        assert [s["rows"] for s in said["sizes"]] == [8, 16, 30]
 
 
 def test_rows_in_order_of_time_are_a_warning(rng):

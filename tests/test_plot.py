@@ -19,6 +19,7 @@ import kstest
 from kstest import plot
 from kstest.cli import run
 from kstest.errors import OutputError, UsageError
+from kstest.findings import Facts
 from kstest.methods import mmd, smmd
 from kstest.methods.distribution import (
     FEW_VALUES,
@@ -179,7 +180,7 @@ def test_witness_of_many_or_weighted_rows_is_close_to_the_sum_over_all(rng):
     samples, _ = samples_from_objects(sides, ReadOptions(weights="w"))
     result = kstest.result.Result(
         method="mmd", verdict="rejected", alpha=0.05, d=1,
-        explanation={"strongest": {"kernel": "gaussian", "bandwidth": 1.0}},
+        findings=(Facts("strongest", {"kernel": "gaussian", "bandwidth": 1.0}),),
     )  # fmt: skip
     curve = panel(mmd.picture(samples, params, result), "x").drawings[1]
     for x, y in list(zip(curve.x, curve.y, strict=True))[::40]:

@@ -206,7 +206,7 @@ def test_warmup_compiles_once_into_the_temporary_directory_where_nothing_else_wo
 
 
 def test_code_of_another_installation_does_not_count_as_compiled(package, tmp_path):
-    code = "from kstest.engine import jit; print(jit.is_compiled()); jit.mark_compiled()"
+    code = "from kstest import jit; print(jit.is_compiled()); jit.mark_compiled()"
     cache = {"KSTEST_CACHE_DIR": str(tmp_path / "cache")}
     other = tmp_path / "other"
     shutil.copytree(package, other)
@@ -217,7 +217,7 @@ def test_code_of_another_installation_does_not_count_as_compiled(package, tmp_pa
 
 @pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "/nowhere/at/all"}, {"HOME": "/proc"}])
 def test_some_cache_directory_of_this_user_is_found_whatever_the_home(home, package):
-    code = "from kstest.engine import jit; print(jit.cache_directory())"
+    code = "from kstest import jit; print(jit.cache_directory())"
     found = Path(in_copy(package, "-c", code, **home).strip())
     assert found.is_dir()
     assert found.stat().st_uid == os.getuid()

@@ -12,7 +12,7 @@ from test_state import answer, core, run
 
 import kstest
 from kstest.archive import packing
-from kstest.betting import blocks, detector, leaves, two_samples, wealth
+from kstest.betting import blocks, detector, round_leaves, two_samples, wealth
 from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit, sksd, smmd
@@ -68,7 +68,7 @@ def test_level_of_many_laws(mode, law):
 def test_conformal_p_values_are_those_of_the_definition(rng):
     bins, bag = rng.integers(0, 5, 30), rng.integers(0, 5, 20)
     counts, found = np.bincount(bag, minlength=5).astype(float), np.empty(30)
-    leaves.conformal_p_values(bins, np.uint64(3), np.uint64(10), counts, found)
+    round_leaves.conformal_p_values(bins, np.uint64(3), np.uint64(10), counts, found)
     uniform = np.empty(1)
     members = bag.tolist()
     for t, (score, p) in enumerate(zip(bins.tolist(), found.tolist(), strict=True)):

@@ -29,10 +29,10 @@ def block():
 def test_neighbours_are_those_of_the_definition(block):
     parts, sums, weight, orders = block
     out = np.empty((3, 1, 1, 5))
-    leaves.lagged_block(*parts, *sums, weight, orders, blocks.STRENGTHS, out)
-    alone = np.empty((1, 1, 5))
+    leaves.joint_block(*parts, *sums, weight, orders, blocks.STRENGTHS, out)
+    alone = np.empty((1, 1, 1, 5))
     leaves.joint_block(*parts, *sums, weight, orders, blocks.STRENGTHS, alone)
-    np.testing.assert_allclose(out[0], alone, rtol=1e-12)
+    np.testing.assert_array_equal(out[:1], alone)
     x, y = (parts[k][0] + 1j * parts[k + 1][0] for k in (0, 2))
     joint, first, second = (s[0, 0, 0] + 1j * s[0, 0, 1] for s in sums)
     delta = joint / 7 - first * second / 49

@@ -302,10 +302,7 @@ def factors(
     out = np.empty((L, design.games, *witness[0].shape[:2], len(STRENGTHS)))
     for k in range(L):
         parts = (np.ascontiguousarray(part[:, k::L]) for part in (*x, *y))
-        if design.lagged:
-            leaves.lagged_block(*parts, *witness, orders[k], STRENGTHS, out[k])
-        else:
-            leaves.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k, 0])
+        leaves.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k])
     if L == 1:
         return out.reshape(-1)
     flat = out.reshape(L, -1)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import leaves
+from . import round_leaves
 from .decision import Ends
 from .wealth import thinned
 
@@ -123,7 +123,9 @@ def follow(
     while t < len(ends):
         quiet = mode == "latch" and bool(alarms)
         stop = math.inf if quiet else log_threshold
-        n = leaves.detect(log_factors[t:], ends[t:], before, stop, kind == "sr", *state, path[t:])
+        n = round_leaves.detect(
+            log_factors[t:], ends[t:], before, stop, kind == "sr", *state, path[t:]
+        )
         largest = max(largest, float(path[t : t + n].max()))
         t += n
         if path[t - 1] >= stop:

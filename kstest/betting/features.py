@@ -11,18 +11,17 @@ are made anew rather than kept.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import KERNELS, median_distance
 from . import leaves
 from .rows import Rows
 
 Array = NDArray[np.float64]
 
-KERNELS = ("gaussian", "laplace")
 # Bandwidths, each half of the one before, the first twice the median distance.
 RUNGS = 4
 WIDEST = 2.0
@@ -72,30 +71,19 @@ def learn_scale(rows: Rows, how: str, kernel: str, bandwidth: float | None) -> S
             unit[c] = max(spread * top, 1e-300)
     if bandwidth is None:
         with np.errstate(over="ignore"):
-            bandwidth = median_distance(np.clip((v - centre) / unit, -FAR, FAR), kernel)
+            # The inner product of `payoffs` has no width, and one that nothing looks at.
+            geometry = KERNELS[kernel].geometry if kernel in KERNELS else "euclidean"
+            bandwidth = median_distance(np.clip((v - centre) / unit, -FAR, FAR), geometry)
     return Scale(centre, unit, bandwidth)
-
-
-def median_distance(z: Array, kernel: str) -> float:
-    """Median distance of different rows; where that is 0 their mean distance, or 1."""
-    if not z.shape[1]:
-        return 1.0
-    difference = z[:, None] - z[None]
-    power = 1 if kernel == "laplace" else 2
-    d = (np.abs(difference) ** power).sum(-1)[np.triu_indices(len(z), 1)]
-    middle = float(np.median(d)) or float(d.mean()) or 1.0
-    return middle if power == 1 else math.sqrt(middle)
 
 
 def frequencies(seed: int, columns: int, count: int, kernel: str) -> Array:
     """Frequencies of the kernel with bandwidth 1, shape (columns, count)."""
     u = np.empty(2 * columns * count)
     leaves.uniforms(np.uint64(seed), u)
-    if kernel == "laplace":  # the spectral law is Cauchy's
-        w = np.tan(np.pi * (u[::2] - 0.5))
-    else:  # normal, by Box and Muller
-        w = np.sqrt(-2 * np.log(u[::2])) * np.cos(2 * np.pi * u[1::2])
-    return w.reshape(columns, count)
+    spectrum = KERNELS[kernel].spectrum
+    assert spectrum is not None
+    return spectrum(u).reshape(columns, count)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The compiled inner loops of block e-values: features, permutations, their statistics.
 
 Like `kstest.engine.leaves`: arrays and plain numbers in, results written into `out`, nothing
-called outside this file. All sums run in a fixed order, row by row, so the result of a block does
-not depend on how its rows arrived.
+called outside this file and `kstest.kernels.compiled`. All sums run in a fixed order, row by row,
+so the result of a block does not depend on how its rows arrived.
 """
 
 from __future__ import annotations
@@ -11,32 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.jit import inline, leaf
+from ..jit import inline, leaf
+from ..kernels.compiled import GOLDEN, TO_UNIT, mixed, scaled, u64
 
-u64 = np.uint64
-# SplitMix64 (Steele, Lea, Flood 2014): a counter through this mixer is a good random stream, and
-# any element of it can be had without those before.
-GOLDEN = u64(0x9E3779B97F4A7C15)
-FIRST = u64(0xBF58476D1CE4E5B9)
-SECOND = u64(0x94D049BB133111EB)
-TO_UNIT = 2.0**-53
-# Beyond this many units a value is compressed logarithmically, as in `kstest.kernels.scaling`.
-FAR = 1e6
-LARGEST = 1.7e308
 # Rows that are near each other, and how the weight falls with each row more.
 NEAR = 7
 FADING = 0.8
-# The share of the money that is bet from the first round on; see `starts`.
-FIRST_SHARE = 0.5
-
-
-@inline
-def mixed(word: Any) -> Any:
-    """The output function of SplitMix64."""
-    z = word + GOLDEN
-    z = (z ^ (z >> u64(30))) * FIRST
-    z = (z ^ (z >> u64(27))) * SECOND
-    return z ^ (z >> u64(31))
 
 
 @leaf
@@ -72,11 +52,7 @@ def phases(
         for d in range(D):
             out[i, d] = 0.0
         for c in range(p):
-            z = (values[i, c] - centre[c]) / unit[c]
-            size = abs(z)
-            if size > FAR:
-                size = FAR * (1.0 + np.log(min(size, LARGEST) / FAR))
-                z = size if z > 0 else -size
+            z = scaled(values[i, c], centre[c], unit[c])
             for d in range(D):
                 out[i, d] += z * frequencies[c, d]
         for c in range(marks.shape[1]):
@@ -235,48 +211,6 @@ def neighbour_scores(G: Any, order: Any, H: Any, z: Any) -> None:
 
 
 @leaf
-def lagged_block(
-    cx: Any, sx: Any, cy: Any, sy: Any, joint: Any, first: Any, second: Any, weight: Any,
-    order: Any, strengths: Any, out: Any,
-) -> None:  # fmt: skip
-    """Log e-values of one block, of `joint_block` and of two more statistics; see `lagged`.
-
-    Parameters are those of `joint_block`, but for out, float64 (3, H, R, K): same rows, rows near
-    each other, same rows beyond the next ones.
-    """
-    H, R, _, D = joint.shape
-    B = cx.shape[1]
-    M = order.shape[0]
-    G = np.empty((B, B))
-    z = np.empty(M)
-    room, scores = np.empty((2, B, B)), np.empty((2, 2, M))
-    other = np.empty(strengths.shape[0])
-    P, Q = np.empty(D), np.empty(D)
-    for h in range(H):
-        for r in range(R):
-            joint_matrix(
-                cx[r], sx[r], cy[r], sy[r], joint[h, r], first[h, r], second[h, r], weight[h],
-                P, Q, G,
-            )  # fmt: skip
-            if not arrangement_scores(G, order, z):
-                out[:, h, r, :] = 0.0
-                continue
-            log_e_values(z, strengths, out[0, h, r])
-            # Of what y permuted and x permuted say, the smaller is fair if either is exchangeable.
-            neighbour_scores(G, order, room, scores[0])
-            neighbour_scores(G.T, order, room, scores[1])
-            for k in range(2):
-                for side in range(2):
-                    if standardised(scores[side, k]):
-                        log_e_values(scores[side, k], strengths, other)
-                    else:
-                        other[:] = 0.0
-                    for c in range(other.shape[0]):
-                        if side == 0 or other[c] < out[k + 1, h, r, c]:
-                            out[k + 1, h, r, c] = other[c]
-
-
-@leaf
 def joint_block(
     cx: Any, sx: Any, cy: Any, sy: Any, joint: Any, first: Any, second: Any, weight: Any,
     order: Any, strengths: Any, out: Any,
@@ -293,12 +227,18 @@ def joint_block(
         What was summed up: rows, or their faded number.
     order : int64 (M + 1, B)
     strengths : float64 (K,)
-    out : float64 (H, R, K)
+    out : float64 (1 or 3, H, R, K)
+        Of same rows; if there is room also of rows near each other, and of same rows beyond the
+        next ones (see `lagged`).
     """
     H, R, _, D = joint.shape
     B = cx.shape[1]
+    M = order.shape[0]
+    games = out.shape[0]
     G = np.empty((B, B))
-    z = np.empty(order.shape[0])
+    z = np.empty(M)
+    room, scores = np.empty((2, B, B)), np.empty((2, 2, M))
+    other = np.empty(strengths.shape[0])
     P, Q = np.empty(D), np.empty(D)
     for h in range(H):
         for r in range(R):
@@ -306,10 +246,24 @@ def joint_block(
                 cx[r], sx[r], cy[r], sy[r], joint[h, r], first[h, r], second[h, r], weight[h],
                 P, Q, G,
             )  # fmt: skip
-            if arrangement_scores(G, order, z):
-                log_e_values(z, strengths, out[h, r])
-            else:
-                out[h, r, :] = 0.0
+            if not arrangement_scores(G, order, z):
+                out[:, h, r, :] = 0.0
+                continue
+            log_e_values(z, strengths, out[0, h, r])
+            if games == 1:
+                continue
+            # Of what y permuted and x permuted say, the smaller is fair if either is exchangeable.
+            neighbour_scores(G, order, room, scores[0])
+            neighbour_scores(G.T, order, room, scores[1])
+            for k in range(2):
+                for side in range(2):
+                    if standardised(scores[side, k]):
+                        log_e_values(scores[side, k], strengths, other)
+                    else:
+                        other[:] = 0.0
+                    for c in range(other.shape[0]):
+                        if side == 0 or other[c] < out[k + 1, h, r, c]:
+                            out[k + 1, h, r, c] = other[c]
 
 
 @leaf
@@ -555,135 +509,3 @@ def add_lags(ranks: Any, keep: Any, lags: Any) -> None:
             for i in range(B - 1 - k):
                 total += ranks[c, i] * ranks[c, i + 1 + k]
         lags[k] = lags[k] * keep + total
-
-
-@leaf
-def starts_path(log_factors: Any, done: Any, tau: Any, begun: Any, out: Any) -> None:
-    """The wealth of bets that may begin in any round, round by round; see `starts`.
-
-    Parameters
-    ----------
-    log_factors : float64 (n, E)
-    done : int
-        Rounds before these.
-    tau : float
-    begun : float64 (E,)
-        Log wealth of what has begun to bet, -inf for nothing; changed in place.
-    out : float64 (n,)
-        Log of the mean wealth of the experts and of the money that waits.
-    """
-    n, E = log_factors.shape
-    for i in range(n):
-        earlier = float(done + i)
-        before = 1.0 + np.log1p(earlier / tau)
-        gain = np.log1p(1.0 / (earlier + tau))
-        waiting = (1.0 - FIRST_SHARE) / (before + gain)
-        weight = waiting * gain / before
-        if done + i == 0:
-            weight += FIRST_SHARE
-        more = np.log(weight)
-        top = np.log(waiting)
-        rest = top
-        for e in range(E):
-            larger = max(begun[e], more)
-            smaller = min(begun[e], more)
-            begun[e] = larger + np.log1p(np.exp(smaller - larger)) + log_factors[i, e]
-            top = max(top, begun[e])
-        total = 0.0
-        for e in range(E):
-            total += np.exp(begun[e] - top)
-        out[i] = top + np.log(total / E + np.exp(rest - top))
-
-
-@leaf
-def conformal_p_values(bins: Any, key: Any, first: Any, counts: Any, out: Any) -> None:
-    """Smoothed conformal p-values of scores that are bins, each added to the bag after its turn.
-
-    Parameters
-    ----------
-    bins : int64 (n,)
-        Larger bins are stranger rows.
-    key, first : uint64
-        Of the uniform numbers that split ties, and the number of the first of these rows.
-    counts : float64 (bins,)
-        The bag; changed in place.
-    out : float64 (n,)
-    """
-    total = 0.0
-    for b in range(counts.shape[0]):
-        total += counts[b]
-    base = mixed(key)
-    for i in range(bins.shape[0]):
-        above = 0.0
-        for b in range(bins[i] + 1, counts.shape[0]):
-            above += counts[b]
-        word = mixed(base + (first + u64(i)) * GOLDEN)
-        u = (float(word >> u64(11)) + 0.5) * TO_UNIT
-        out[i] = (above + u * (counts[bins[i]] + 1.0)) / (total + 1.0)
-        counts[bins[i]] += 1.0
-        total += 1.0
-
-
-@leaf
-def p_value_bets(p: Any, tilts: Any, powers: Any, low_powers: Any, out: Any) -> None:
-    """Log bets on p-values: 1 + e (1 - 2 p) for tilts e, k p^(k - 1) for powers k, and
-    k (1 - p)^(k - 1) for low powers k."""
-    T, P = tilts.shape[0], powers.shape[0]
-    for i in range(p.shape[0]):
-        low = np.log(max(p[i], 1e-300))
-        high = np.log(max(1.0 - p[i], 1e-17))
-        for k in range(T):
-            out[i, k] = np.log(max(1.0 + tilts[k] * (1.0 - 2.0 * p[i]), 1e-300))
-        for k in range(P):
-            out[i, T + k] = np.log(powers[k]) + (powers[k] - 1.0) * low
-        for k in range(low_powers.shape[0]):
-            out[i, T + P + k] = np.log(low_powers[k]) + (low_powers[k] - 1.0) * high
-
-
-@leaf
-def detect(
-    log_factors: Any, ends: Any, before: Any, stop: Any, sums_rule: Any, sums: Any, maxima: Any,
-    since: Any, out: Any,
-) -> Any:  # fmt: skip
-    """Rounds of an e-detector up to the first where the mean statistic reaches `stop`.
-
-    Parameters
-    ----------
-    log_factors : float64 (n, E)
-    ends : int64 (n,)
-    before : int
-        Row at the end of the round before the first.
-    stop : float
-        Log of the threshold.
-    sums_rule : bool
-        Shiryaev-Roberts; else CUSUM.
-    sums, maxima, since : (E,)
-        Log statistics and beginnings; changed in place.
-    out : float64 (n,)
-        Log of the mean of the statistics.
-
-    Returns
-    -------
-    int
-        Rounds that were taken.
-    """
-    n, E = log_factors.shape
-    for t in range(n):
-        top = -np.inf
-        for e in range(E):
-            larger = max(sums[e], 0.0)
-            grown = larger + np.log(np.exp(sums[e] - larger) + np.exp(-larger))
-            sums[e] = grown + log_factors[t, e]
-            if maxima[e] <= 0.0:
-                maxima[e] = 0.0
-                since[e] = before
-            maxima[e] += log_factors[t, e]
-            top = max(top, sums[e] if sums_rule else maxima[e])
-        total = 0.0
-        for e in range(E):
-            total += np.exp((sums[e] if sums_rule else maxima[e]) - top)
-        out[t] = top + np.log(total / E)
-        before = ends[t]
-        if out[t] >= stop:
-            return t + 1
-    return n

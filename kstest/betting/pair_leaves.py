@@ -9,29 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.jit import inline, leaf
-
-GAUSSIAN, LAPLACE, LINEAR = 0, 1, 2
-
-
-@inline
-def kernel(x: Any, i: Any, y: Any, j: Any, mx: Any, my: Any, code: Any, gamma: Any) -> Any:
-    """Kernel of row i of x and row j of y, zero where a mark differs."""
-    for c in range(mx.shape[1]):
-        if mx[i, c] != my[j, c]:
-            return 0.0
-    u = 0.0
-    if code == GAUSSIAN:
-        for c in range(x.shape[1]):
-            u += (x[i, c] - y[j, c]) ** 2
-        return np.exp(-gamma * u)
-    if code == LAPLACE:
-        for c in range(x.shape[1]):
-            u += abs(x[i, c] - y[j, c])
-        return np.exp(-gamma * u)
-    for c in range(x.shape[1]):
-        u += x[i, c] * y[j, c]
-    return u if x.shape[1] else 1.0
+from ..jit import leaf
+from ..kernels.compiled import pair_value
 
 
 @leaf
@@ -74,8 +53,8 @@ def hsic_pairs(
         mean_b = 0.0
         for j in range(N):
             for s in range(2):
-                k[s, j] = kernel(x, first + s, x, j, mx, mx, code, gammas[0])
-                l[s, j] = kernel(y, first + s, y, j, my, my, code, gammas[1])
+                k[s, j] = pair_value(x, first + s, x, j, mx, mx, code, gammas[0])
+                l[s, j] = pair_value(y, first + s, y, j, my, my, code, gammas[1])
             a = k[0, j] - k[1, j]
             b = l[0, j] - l[1, j]
             product += a * b
@@ -107,11 +86,11 @@ def hsic_pairs(
                 totals[0] += 2 * k[s, j] * l[s, j]
             for o in range(2):
                 if o != s:
-                    between_k = kernel(x, first + s, x, first + o, mx, mx, code, gammas[0])
-                    between_l = kernel(y, first + s, y, first + o, my, my, code, gammas[1])
+                    between_k = pair_value(x, first + s, x, first + o, mx, mx, code, gammas[0])
+                    between_l = pair_value(y, first + s, y, first + o, my, my, code, gammas[1])
                 else:
-                    between_k = kernel(x, first + s, x, first + s, mx, mx, code, gammas[0])
-                    between_l = kernel(y, first + s, y, first + s, my, my, code, gammas[1])
+                    between_k = pair_value(x, first + s, x, first + s, mx, mx, code, gammas[0])
+                    between_l = pair_value(y, first + s, y, first + s, my, my, code, gammas[1])
                 new_k += between_k
                 new_l += between_l
                 totals[0] += between_k * between_l
@@ -137,7 +116,7 @@ def weighted_sums(
         total = 0.0
         for j in range(weights.shape[0]):
             if weights[j] != 0.0:
-                total += weights[j] * kernel(new, i, old, j, new_marks, old_marks, code, gamma)
+                total += weights[j] * pair_value(new, i, old, j, new_marks, old_marks, code, gamma)
         out[i] = total
 
 
@@ -146,7 +125,7 @@ def kernel_matrix(x: Any, marks: Any, code: Any, gamma: Any, out: Any) -> None:
     """The symmetric matrix of kernel values, (n, n)."""
     for i in range(x.shape[0]):
         for j in range(i + 1):
-            out[i, j] = kernel(x, i, x, j, marks, marks, code, gamma)
+            out[i, j] = pair_value(x, i, x, j, marks, marks, code, gamma)
             out[j, i] = out[i, j]
 
 

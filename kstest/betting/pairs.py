@@ -230,7 +230,7 @@ def _hsic(
         *(np.ascontiguousarray(a) for a in (x.values, x.marks, y.values, y.marks)),
         state.learned,
         design.most_rows,
-        payoffs.KERNELS[design.kernel],
+        payoffs.CODES[design.kernel],
         np.array(gammas),
         sums,
         totals,
@@ -247,7 +247,7 @@ def _singular(
     design: Design, state: State, x: Rows, y: Rows, gammas: tuple[float, float], count: int
 ) -> tuple[State, Array]:
     """The same for a product of two functions, which are learned anew now and then."""
-    code, most = payoffs.KERNELS[design.kernel], design.most_rows
+    code, most = payoffs.CODES[design.kernel], design.most_rows
     sizes, start = payoffs.refit_sizes(most), state.learned
     learned, found = start, np.zeros(count)
     t = 0

@@ -26,13 +26,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import KERNELS, serving
 from . import pair_leaves
 from .rows import Rows
 
 Array = NDArray[np.float64]
 
 PAYOFFS = ("hsic", "coco", "kcc")
-KERNELS = {"gaussian": 0, "laplace": 1, "linear": 2}
+# Kernels by their branch in `kstest.kernels.compiled.pair_value`: those that blocks take too, and
+# the inner product, which has no bandwidth.
+NEEDS = ("spectrum", "pair_branch")
+CODES = {name: KERNELS[name].pair_branch or 0 for name in serving(*NEEDS)} | {"linear": 2}
 SMALLEST_NORM = 1e-12
 # Share of the trace that incomplete Cholesky leaves; singular values below are dropped.
 RESIDUAL = 1e-3
@@ -47,7 +51,7 @@ def normalised(covariance: Array, norm: Array) -> Array:
 
 def gamma(kernel: str, bandwidth: float) -> float:
     """The factor of the (squared) distance: 1 / (2 h^2) gaussian, 1 / h laplace."""
-    return 0.5 / bandwidth**2 if kernel == "gaussian" else 1.0 / bandwidth
+    return 1.0 / bandwidth if kernel == "linear" else KERNELS[kernel].scale(bandwidth)
 
 
 def refit_sizes(limit: int) -> list[int]:
@@ -62,7 +66,7 @@ def singular_pair(
 
     u(x) = sum_i weights_i k(X_i, x), of norm at most 1 and mean 0 over the rows.
     """
-    code = KERNELS[kernel]
+    code = CODES[kernel]
     factors = [_factor(rows, code, g) for rows, g in zip((x, y), gammas, strict=True)]
     n = len(x)
     (U, s, left), (V, t, right) = factors

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import KERNELS
 from . import wing_leaves
 from .blocks import Design
 from .features import Scale, learn_scale
@@ -67,7 +68,7 @@ class Scores:
         begun = cls(
             known,
             scale,
-            design.kernel == "laplace",
+            KERNELS[design.kernel].geometry == "cityblock",
             tuple(levels for levels, _ in ranked),
             tuple(ranks for _, ranks in ranked),
             np.empty((0, 0)),

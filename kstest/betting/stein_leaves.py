@@ -6,32 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.jit import inline, leaf
+from ..jit import leaf
+from ..kernels.compiled import tilted
 
 # Added to the squared norm of a witness, in units of its bound per row: far more than rounding can
 # take from it, far less than changes a bet.
 SLACK = 1e-9
-
-
-@inline
-def tilted(u: Any, w: Any, a: Any, i: Any, j: Any, squared: Any) -> Any:
-    """The tilted Stein kernel of rows i and j, for (1 + r^2 / squared)^(-1/2)."""
-    d = u.shape[1]
-    q = 0.0
-    both = 0.0
-    first = 0.0
-    second = 0.0
-    for c in range(d):
-        gap = u[j, c] - u[i, c]
-        q += gap * gap
-        both += a[i, c] * a[j, c]
-        first += a[i, c] * gap
-        second += a[j, c] * gap
-    t = 1.0 / (1.0 + q / squared)
-    k = np.sqrt(t)
-    slope = k * t / squared  # the gradient in row i is slope times the gap, in j minus that
-    trace = d * slope - 3 * q * slope * t / squared
-    return both * k - w[j] * slope * first + w[i] * slope * second + w[i] * w[j] * trace
 
 
 @leaf

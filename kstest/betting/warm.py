@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine import Work, jit
+from .. import jit
+from ..engine import Work
 from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth, wings
 from .rows import Rows
 
-FILES = ("leaves.py", "pair_leaves.py", "stein_leaves.py", "wing_leaves.py")
+FILES = ("leaves.py", "pair_leaves.py", "round_leaves.py", "stein_leaves.py", "wing_leaves.py")
 
 
 def load(work: Work) -> None:

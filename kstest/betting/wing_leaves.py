@@ -6,23 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.jit import inline, leaf
+from ..jit import leaf
+from ..kernels.compiled import scaled
 
-# Beyond this many units a value is compressed logarithmically, as in `kstest.kernels.scaling`.
-FAR = 1e6
-LARGEST = 1.7e308
 LEAST = 1e-300
-
-
-@inline
-def scaled(value: Any, centre: Any, unit: Any) -> Any:
-    """The value in units of its column."""
-    z = (value - centre) / unit
-    size = abs(z)
-    if size > FAR:
-        size = FAR * (1.0 + np.log(min(size, LARGEST) / FAR))
-        z = size if z > 0 else -size
-    return z
 
 
 @leaf

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..findings import number
 from ..report.layout import WIDTH, entry, heading, painted
-from ..report.wording import number
 from ..result import plain
 from ..wording import printable
 from .outcome import Outcome, Report

@@ -14,7 +14,7 @@ import click
 
 from ..errors import DataError, UsageError
 from ..files import output
-from ..report.wording import number
+from ..findings import number
 from ..shell.help import Command, Option
 from ..wording import printable, shown
 from .commands import CONFIG, configured, form_option, output_options

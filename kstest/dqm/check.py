@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri_exp
 
 from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
 from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
+from ..findings import Facts, by_bandwidth, summary
 from ..kernels import Rows
 from ..nulls.online import CONTROLS
 from ..params import INPUT, NULL, check_choices, option, seed
 from ..result import Notice, Result
 from ..run import origin
-from . import alarms
+from . import alarms, words
 from .calibration import Calibration, Score
 from .history import History, Identity
 from .over_time import SENTENCES, with_alarms
@@ -300,7 +300,7 @@ def _base(calibration: Calibration, batch: Batch, params: Judging) -> Result:
             "bandwidths": list(calibration.widths),
             "aggregate": calibration.settings["aggregate"] if len(calibration.widths) > 1 else None,
         },
-        explanation={"batch": batch.label, "calibration": calibration.digest},
+        findings=(words.batch(batch.label), Facts("calibration", calibration.digest)),
         warnings=(*batch.notices, *layout.unknown(batch.sample), *_units(layout, batch)),
     )
 
@@ -324,9 +324,8 @@ def _undecided(calibration: Calibration, batch: Batch, params: Judging) -> Resul
     n = batch.sample.n
     text = f"{batch.label} has {n:,} event{'s' * (n != 1)}, at least {least:,} are needed"
     base = _base(calibration, batch, params)
-    return replace(
-        base,
-        explanation={**base.explanation, "summary": "too few events"},
+    return base.told(
+        summary("too few events"),
         warnings=(*base.warnings, Notice("too-few-events", text)),
     )
 
@@ -350,8 +349,14 @@ def _decided(
         found += serial_dependence((batch.sample,), "calibrating with --draw consecutive")
     rejected = p <= params.alpha
     analytic = params.null == "analytic"
-    return replace(
-        base,
+    titled = "t" if len(calibration.widths) == 1 else "t at the strongest width"
+    return base.told(
+        summary(SENTENCES[bool(rejected)]),
+        words.statistic(titled),
+        *words.evidence(p, score.analytic, chosen.used, batch.sample.n),
+        Facts("events_expected", calibration.expected(g) or chosen.used),
+        words.tolerance(runs or None),
+        *by_bandwidth(table, strongest, "statistic"),
         verdict="rejected" if rejected else "not rejected",
         statistic=float(score.statistics[strongest]),
         p_value=p,
@@ -362,26 +367,8 @@ def _decided(
             "replicates": None if analytic else runs or toys,
             "exact": not analytic and draw == "disjoint",
         },
-        explanation={
-            **base.explanation,
-            "summary": SENTENCES[bool(rejected)],
-            "statistic": "t" if len(calibration.widths) == 1 else "t at the strongest width",
-            "z": z_value(p),
-            "analytic_p_value": score.analytic,
-            "analytic_z": z_value(score.analytic),
-            "events_used": chosen.used,
-            "events_expected": calibration.expected(g) or chosen.used,
-            "tolerance": runs or None,
-            "strongest": table[strongest],
-            "kernels": table,
-        },
         warnings=(*base.warnings, *found),
     )
-
-
-def z_value(p: float) -> float:
-    """Return z with P(N(0, 1) >= z) = p, however small p is."""
-    return float(-ndtri_exp(np.log(p)))
 
 
 def exit_code(results: Sequence[Result]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..diagnostics.digests import fingerprint
 from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..errors import UsageError
+from ..findings import by_bandwidth, summary
 from ..likelihood_ratio.combine import COMBINATIONS, combine
 from ..likelihood_ratio.features import SCALES, choose_centres, choose_features
 from ..likelihood_ratio.permute import permutation_statistics
@@ -21,6 +22,7 @@ from ..nulls import p_value
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
+from . import words
 from .references import REFERENCES
 from .settings import RIDGE, numbers, scale
 
@@ -96,7 +98,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     )
     if min(size, samples[0].n) < 2:
         why = Notice("too-few-events", "both sides need at least 2 events")
-        return replace(base, warnings=(why,), explanation={"summary": "too few events"})
+        return base.told(summary("too few events"), warnings=(why,))
     shuffled = pooled.rows.take(rng.permutation(n))
     centres = choose_centres(shuffled, params.centres, "kmeans++", rng)
     first = pooled.m if pooled.reference_first else 0
@@ -121,8 +123,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         }
         for f, x, y in zip(features, t[:, 0], z[:, 0], strict=True)
     ]
-    return replace(
-        base,
+    return base.told(
+        summary(SENTENCES[bool(rejected)]),
+        words.statistic("t at the strongest width"),
+        *by_bandwidth(table, strongest, "statistic"),
         verdict="rejected" if rejected else "not rejected",
         statistic=float(t[strongest, 0]),
         p_value=p,
@@ -132,12 +136,6 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             "aggregate": params.aggregate if len(features) > 1 else None,
         },
         null={"scheme": "permutations", "replicates": params.permutations, "exact": True},
-        explanation={
-            "summary": SENTENCES[bool(rejected)],
-            "statistic": "t at the strongest width",
-            "strongest": table[strongest],
-            "kernels": table,
-        },
         warnings=(*missingness(samples), *serial_dependence(samples, "a calibration")),
     )
 

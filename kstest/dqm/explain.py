@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..contract import Inputs
 from ..engine import Work, single_blas
+from ..findings import Facts, summary
 from ..kernels import Rows
 from ..likelihood_ratio import Pool, Reference
 from ..likelihood_ratio.explain import (
@@ -28,7 +29,7 @@ from ..methods.describe import CATEGORY, MISSING, NUMBER, in_words
 from ..params import option
 from ..picture import Picture
 from ..result import Notice, Result
-from . import check
+from . import check, words
 from .advice import MOSTLY_RATE, advice, meaning
 from .calibration import Calibration
 from .findings import Column, Ratios
@@ -96,8 +97,8 @@ def explain(
     parts = cut(calibration, batch, 0, 0, params.min_events)
     result = _together(batch, check.judge(calibration, parts, params, work))
     if result.verdict == "no verdict":
-        said = {"meaning": meaning(calibration, result), "advice": advice(result, ())}
-        return replace(result, explanation={**result.explanation, **said}), Picture()
+        said = meaning(calibration, result)
+        return result.told(*words.meant(said, advice(result, ()))), Picture()
     g = _size(calibration, result)
     ridge, expected = calibration.ridges[g], calibration.expected(g)
     k = int(np.argmin([row["analytic_p_value"] for row in result.explanation["kernels"]]))
@@ -113,22 +114,19 @@ def explain(
     ranking = _tested(calibration, pair, ranking, beyond["columns"], params, work)
     rate = _rate(calibration, events, expected, whole)
     found = [] if ratios.converged else [Notice("not-converged", "the fit did not converge")]
-    explanation = {
-        **result.explanation,
-        "ranking": ranking,
-        "beyond": beyond["columns"],
-        "beyond_events": beyond["events"],
-        "rate": rate,
-        "events": _events(batch, ratios, params.events),
-        "ratio_ridge": ratios.ridge,
-        "meaning": meaning(calibration, result),
-        "advice": advice(result, ranking, beyond["columns"], rate),
-        "calibrated": {
-            "started": calibration.record["provenance"]["started"],
-            "inputs": [dict(i) for i in calibration.record["inputs"]],
-        },
-    }
-    result = replace(result, explanation=explanation, warnings=(*result.warnings, *found))
+    result = result.told(
+        words.ranking(ranking, bool(result.reject), rate["tested"]),
+        words.beyond(beyond["columns"]),
+        Facts("beyond_events", beyond["events"]),
+        words.rate(rate),
+        words.events(_events(batch, ratios, params.events)),
+        Facts("ratio_ridge", ratios.ridge),
+        *words.meant(
+            meaning(calibration, result), advice(result, ranking, beyond["columns"], rate)
+        ),
+        words.calibrated(calibration.record),
+        warnings=(*result.warnings, *found),
+    )
     return result, picture(pair, calibration.reference.shares, ratios, ranking, result)
 
 
@@ -145,27 +143,24 @@ def _together(batch: Batch, results: Sequence[Result]) -> Result:
     p = simes(r.p_value for r in results)
     analytic = simes(r.explanation["analytic_p_value"] for r in results)
     notices = {n.message: n for r in results for n in r.warnings}
-    return replace(
-        first,
+    used = sum(r.explanation["events_used"] for r in results)
+    return first.told(
+        words.batch(batch.label),
+        summary(SENTENCES[p <= first.alpha]),
+        *words.evidence(p, analytic, used, batch.sample.n, whole=False),
+        words.windows(
+            [
+                {"batch": r.explanation["batch"], "p_value": r.p_value, "reject": r.reject}
+                for r in results
+            ],
+            used,
+        ),
         verdict="rejected" if p <= first.alpha else "not rejected",
         p_value=p,
         e_value=float(0.5 / math.sqrt(p)),
         threshold=None,
         n={**first.n, "batch": batch.sample.n},
         null={**first.null, "exact": False, "correction": "Simes"},
-        explanation={
-            **first.explanation,
-            "batch": batch.label,
-            "summary": SENTENCES[p <= first.alpha],
-            "z": check.z_value(p),
-            "analytic_p_value": analytic,
-            "analytic_z": check.z_value(analytic),
-            "events_used": sum(r.explanation["events_used"] for r in results),
-            "windows": [
-                {"batch": r.explanation["batch"], "p_value": r.p_value, "reject": r.reject}
-                for r in results
-            ],
-        },
         warnings=tuple(notices.values()),
     )
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..findings import Note
 from ..nulls.online import Rule
 from ..result import Notice, Result
-from . import alarms
+from . import alarms, words
 from .calibration import Calibration
 from .history import History, Identity
 from .reachable import beyond_toys
@@ -201,11 +202,10 @@ def _online(
         if result.p_value is not None:
             deaf = beyond_toys(result, level, params.control)
             summary = "farther than all toys, which are too few for this rule" if deaf else summary
-            result = replace(
-                result,
+            result = result.told(
+                Note("summary", summary),
                 verdict="no verdict" if deaf else "rejected" if rejected else "not rejected",
                 threshold=None,
-                explanation={**result.explanation, "summary": summary},
                 warnings=(*result.warnings, *deaf),
             )
         else:
@@ -224,5 +224,4 @@ def _dependence(control: str) -> Iterator[Notice]:
 
 
 def _with(result: Result, state: Mapping[str, Any], summary: str) -> Result:
-    alarm = {**state, "summary": summary}
-    return replace(result, explanation={**result.explanation, "alarm": alarm})
+    return result.told(words.alarm({**state, "summary": summary}, result))

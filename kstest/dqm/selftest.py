@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 from ..contract import Inputs
 from ..engine import Work, single_blas
 from ..errors import UsageError
+from ..findings import Facts, Headline, Line, number
 from ..kernels import Rows
 from ..params import NULL, check_choices, option, seed
+from ..result import Answer
 from .calibration import Calibration
 
 
@@ -93,3 +96,33 @@ def selftest(calibration: Calibration, params: Params, work: Work) -> dict[str, 
         "events": len(rows),
         "smallest_p_value": calibration.smallest_p_value,
     }
+
+
+def answer(found: Mapping[str, Any]) -> Answer:
+    """Whether a calibration can raise an alarm and keep quiet, as findings."""
+    level = number(found["alpha"])
+    quiet = "quiet" if found["good"] > found["alpha"] else f"REJECTED at {level}"
+    alarm = "rejected" if found["changed"] <= found["alpha"] else f"NOT REJECTED at {level}"
+    lines = {
+        "good": [Line("good batch", f"p {number(found['good'])}: {quiet}")],
+        "changed": [Line("changed", f"p {number(found['changed'])}: {alarm}")],
+        "change": [Line("change", f"{found['change']}, {found['events']:,} events")],
+        "smallest_p_value": [],
+    }
+    if found["smallest_p_value"] > found["alpha"]:
+        text = (
+            f"No p-value of this calibration is below {number(found['smallest_p_value'])}: "
+            "calibrate with more toys or runs, or give --alpha as it will be given to check."
+        )
+        lines["smallest_p_value"].append(Line("advice", text))
+    if found["good"] <= found["alpha"]:
+        text = (
+            f"A good batch is rejected by chance with probability {level}: another --seed of "
+            "calibrate puts another batch aside."
+        )
+        lines["smallest_p_value"].append(Line("advice", text))
+    passed = found["passed"]
+    return Answer(
+        tuple(Facts(key, value, tuple(lines.get(key, ()))) for key, value in found.items()),
+        Headline("PASSED" if passed else "FAILED"),
+    )

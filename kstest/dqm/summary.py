@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from ..errors import printable
+from ..findings import Column, Facts, Finding, Line, Table, listed, number
+from ..result import Answer, Notice
 from .calibration import Calibration
 
 
@@ -78,3 +82,89 @@ def _size(calibration: Calibration, g: int) -> dict[str, Any]:
         "analytic_offered": calibration.analytic_offered(g),
         "widths": widths,
     }
+
+
+SIZES = (
+    Column("events", "events", width=10),
+    Column("toys", "toys", width=8),
+    Column("mean", "mean", width=16),
+    Column("variance", "variance", width=16),
+    Column("beyond_5", "beyond 5 %", width=12),
+    Column("beyond_1", "1 %", width=8),
+)
+
+
+def answer(found: Mapping[str, Any]) -> Answer:
+    """What a calibration holds, `summary`, as findings."""
+    said = {**_columns(found), **_rows(found)}
+    findings: list[Finding] = []
+    for key, value in found.items():
+        if key == "sizes":
+            title = "toys against the analytic law, all widths"
+            findings.append(Table(key, value, SIZES, title, cells=_cells(value), printed="middle"))
+        else:
+            findings.append(Facts(key, value, tuple(said.get(key, ()))))
+    notices = tuple(Notice(w["code"], w["message"]) for w in found["warnings"])
+    return Answer(tuple(findings), warnings=notices)
+
+
+def _columns(found: Mapping[str, Any]) -> dict[str, list[Line]]:
+    names = ", ".join(printable(c["name"]) for c in found["columns"])
+    pivot = found["pivot"]
+    return {
+        "columns": [Line("columns", names, order=0)],
+        "pivot": [Line("events", hits_text(pivot), order=1)] if pivot else [],
+    }
+
+
+def _rows(found: Mapping[str, Any]) -> dict[str, list[Line]]:
+    settings, rows = found["settings"], found["rows"]
+    by_kind: dict[str, list[str]] = {}
+    for width, scale in zip(found["widths"], found["scales"], strict=True):
+        by_kind.setdefault(scale, []).append(number(width))
+    units = {"standard": "standard deviations", "whiten": "along axes without correlation"}
+    widths = [f"{', '.join(some)} {units[scale]}" for scale, some in by_kind.items()]
+    widths[-1] += f", combined by {settings['aggregate']}" * (len(found["widths"]) > 1)
+    pool = f"{rows['pool']:,} rows" + (f" in {rows['runs']} runs" if rows["runs"] else "")
+    model = f"{settings['statistic']} statistic, {settings['fit']}, {rows['centres']} centres"
+    toys = f"{settings['draw']}, count {settings['count']}, seed {settings['seed']}"
+    runs = f"each toy from one of {rows['runs']} good runs"
+    return {
+        "rows": [
+            Line("reference", f"{rows['reference']:,} rows", order=2),
+            Line("pool", pool, order=2),
+        ],
+        "widths": listed("widths", widths, order=3),
+        "settings": [
+            Line("model", model, order=4),
+            Line("toys", toys, order=4),
+            *([Line("tolerance", runs, order=4)] if rows["runs"] else []),
+        ],
+        "smallest_p_value": [Line("smallest p", number(found["smallest_p_value"]), order=5)],
+        "digest": [Line("digest", found["digest"], order=6)],
+    }
+
+
+def _cells(sizes: Any) -> tuple[tuple[Any, ...], ...]:
+    return tuple(
+        (
+            s["events"],
+            s["toys"],
+            f"{number(w['toy_mean'])}/{number(w['mean'])}",
+            f"{number(w['toy_variance'])}/{number(w['variance'])}",
+            f"{100 * w['beyond_5']:.1f} %",
+            f"{100 * w['beyond_1']:.1f} %",
+        )
+        for s in sizes
+        for w in s["widths"]
+    )
+
+
+def hits_text(pivot: Mapping[str, Any]) -> str:
+    """How hits become events."""
+    order = f"the order of {pivot['order']}" if pivot["order"] else "the order of the file"
+    if pivot["channel"]:
+        text = f"the first of every {pivot['channel']}"
+    else:
+        text = f"the first {pivot['hits']}"
+    return f"hits by {pivot['event']}, in {order}, {text}"

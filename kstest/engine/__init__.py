@@ -29,9 +29,9 @@ The engine never holds that matrix and never repeats the sweep::
 - `sequences` sums Stein features of sequences of symbols: no pairs at all, the kernel has an
   explicit feature map; its compiled loops are in `sequence_leaves`. Import it by its own name:
   nothing else needs it, and start-up counts.
-- `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops;
-  `jit` the options and the disk cache of compiled code; `work` threads and progress; `denormals`
-  keeps the processor from spending its time on numbers that count as zero.
+- `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops,
+  whose formulas are in `kstest.kernels.compiled`; `work` threads, executors and progress;
+  `denormals` keeps the processor from spending its time on numbers that count as zero.
 
 A task is a function of a module that takes arrays and returns its part of the sums; whoever asked
 (`work.run_tasks`) adds the parts in float64 and in a fixed order, and the matrix products are kept

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import jit
 from ..kernels import Bank, Rows
-from . import jit
 from .denormals import flushed_denormals
 from .fourier import fourier_sums
 from .fourier import seconds as fourier_seconds
@@ -109,7 +109,10 @@ def _suits_series(rows: Rows, blocks: int, bank: Bank) -> bool:
 
 
 def _suits_compiled(rows: Rows, bank: Bank, weighted: bool = False) -> bool:
-    if bank.kernel.leaf is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
+    branch = bank.kernel.branch
+    if bank.squaring and branch != 0:  # the loop that squares is that of exp(-u)
+        return False
+    if branch is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
         return False
     if weighted and bank.kernel.geometry == "cityblock":  # its distances are no products
         return False

@@ -1,7 +1,8 @@
 """The compiled inner loops: sums of kernel values over blocks of pairs.
 
 Everything here takes float32 arrays and plain numbers, writes into the arrays it is given, and
-calls nothing outside this file (see `kstest.engine.jit`). The NumPy twin is `kstest.engine.tiles`.
+calls nothing outside this file and `kstest.kernels.compiled`, which has the kernels themselves (see
+`kstest.jit`). The NumPy twin is `kstest.engine.tiles`.
 
 How one block is swept: four rows at a time against a strip of at most STRIP columns, so that the
 strip's distances stay in the first-level cache while the coordinates are added one after the
@@ -15,80 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .jit import inline, leaf
+from ..jit import inline, leaf
+from ..kernels.compiled import exp_minus, profile_sum, stein_strip
 
 STRIP = 512
 f32 = np.float32
-
-
-@inline
-def power_of_two(t: Any) -> Any:
-    """2^t for -126 < t <= 0: 2^k by exponent bits, 2^r (|r| <= 1/2) by its Taylor polynomial."""
-    k = np.rint(t)
-    r = t - k
-    p = f32(1.5403530e-4)
-    p = p * r + f32(1.3333558e-3)
-    p = p * r + f32(9.6181291e-3)
-    p = p * r + f32(5.5504109e-2)
-    p = p * r + f32(2.4022651e-1)
-    p = p * r + f32(6.9314718e-1)
-    p = p * r + f32(1.0)
-    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(f32)
-
-
-@inline
-def exp_minus(u: Any) -> Any:
-    """exp(-u) for u >= 0; anything below 0 counts as 0.
-
-    Branch-free float32, so that LLVM vectorises it; math.exp stays scalar. The relative error
-    is below 3e-7 + 1e-7 u (tested), which rounding u to float32 costs anyway; exp(-87) stands
-    in for anything smaller.
-    """
-    return power_of_two(min(max(u * f32(-1.4426950408889634), f32(-125.51446)), f32(0)))
-
-
-@inline
-def profile_sum(
-    u: Any, width: Any, code: Any, a: Any, skip: Any, count_squares: Any, out: Any
-) -> Any:
-    """Sums over one strip of phi(a u) and, if asked for, of its square, without column `skip`.
-
-    The branches follow `Kernel.leaf` in `kstest.kernels.radial`. The code is looked at once
-    per strip, not once per value. Values are left in `out`.
-    """
-    if code == 0:
-        for j in range(width):
-            out[j] = exp_minus(a * u[j])
-    elif code == 1:
-        for j in range(width):
-            out[j] = f32(1) / np.sqrt(f32(1) + a * u[j])
-    elif code == 2:
-        for j in range(width):
-            out[j] = f32(1) / (f32(1) + a * u[j])
-    elif code == 3:
-        for j in range(width):
-            v = np.sqrt(a * u[j])
-            out[j] = (f32(1) + v) * exp_minus(v)
-    elif code == 4:
-        for j in range(width):
-            v = np.sqrt(a * u[j])
-            out[j] = (f32(1) + v + a * u[j] * f32(1 / 3)) * exp_minus(v)
-    else:
-        for j in range(width):
-            out[j] = -np.sqrt(a * u[j])
-    if skip >= 0:
-        out[skip] = f32(0)
-    s = f32(0)
-    q = f32(0)
-    if count_squares:
-        for j in range(width):
-            e = out[j]
-            s += e
-            q += e * e
-    else:
-        for j in range(width):
-            s += out[j]
-    return s, q
 
 
 @inline
@@ -441,7 +373,7 @@ def stein_row(
         Every pair counts w_i w_j times.
     starts : int64 (G + 1,)
     code : int
-        0 Gaussian, else inverse multiquadric, as `Kernel.leaf`.
+        0 Gaussian, else inverse multiquadric, as `Kernel.stein_branch`.
     factors : float64 (L,)
         a of phi(a r^2), per bandwidth.
     sums : float64 (L, a_last - a_first, G)
@@ -482,54 +414,3 @@ def stein_row(
             for l in range(len(factors)):
                 sums[l, a - a_first, b] = acc[l]
                 squares[l] += acc2[l] * (0.5 if a == b else 1.0)
-
-
-@inline
-def stein_strip(
-    r2: Any,
-    ss: Any,
-    cross: Any,
-    weights: Any,
-    weight: Any,
-    width: Any,
-    code: Any,
-    factors: Any,
-    skip: Any,
-    sums: Any,
-    squares: Any,
-) -> None:
-    """Add one strip's Stein sums, and sums of squares, for all bandwidths.
-
-    r2, ss : |x - y|^2 and s_x . s_y of one row against a strip
-    cross : (s_x - s_y) . (x - y) + d
-    weights, weight : of the strip and of the row
-    skip : position of the row itself in the strip, or -1
-    """
-    for l in range(len(factors)):
-        a = factors[l]
-        total = 0.0
-        square = 0.0
-        if code == 0:
-            for j in range(width):
-                k = np.exp(-a * r2[j])
-                u = weights[j] * k * (ss[j] + 2.0 * a * (cross[j] - 2.0 * a * r2[j]))
-                total += u
-                square += u * u
-        else:
-            for j in range(width):
-                w = 1.0 / (1.0 + a * r2[j])
-                k = np.sqrt(w)
-                u = weights[j] * k * (ss[j] + a * w * (cross[j] - 3.0 * a * r2[j] * w))
-                total += u
-                square += u * u
-        if skip >= 0:
-            u = ss[skip]
-            if code == 0:
-                u += 2.0 * a * cross[skip]
-            else:
-                u += a * cross[skip]
-            u *= weights[skip]
-            total -= u
-            square -= u * u
-        sums[l] += weight * total
-        squares[l] += weight * weight * square

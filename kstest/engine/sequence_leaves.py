@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from .jit import inline, leaf
+from ..jit import inline, leaf
 
 NEVER = -math.inf
 
@@ -322,10 +322,10 @@ def _add(cells, marks, touched, number, cell, value):  # type: ignore[no-untyped
 
 @leaf
 def _remove(  # type: ignore[no-untyped-def]
-    codes, begin, length, lo, hi, S, start, slots, offset, weight, counts, steps, path,
-    cells, marks, touched, number,
+    codes, begin, length, lo, hi, S, start, slots, offset, weight, path, scratch,
 ):  # fmt: skip
     """Take windows lo..hi of a sequence away; their places go to `path`."""
+    cells, marks, touched, number, counts, steps = scratch
     for i in range(lo, hi + 1):
         index = 0
         for j in range(length):
@@ -340,10 +340,10 @@ def _remove(  # type: ignore[no-untyped-def]
 
 @leaf
 def _supply(  # type: ignore[no-untyped-def]
-    bases, powers, windows, S, weights, e, factor, start, slots, offset, counts, steps, path,
-    cells, marks, touched, number,
+    bases, powers, windows, S, weights, e, factor, start, slots, offset, path, scratch,
 ):  # fmt: skip
     """Put `windows` windows in, once with every symbol; counts stay as they are."""
+    cells, marks, touched, number, counts, steps = scratch
     size, found = len(cells), number[0]
     for a in range(S):
         w = factor * weights[e + a]
@@ -369,10 +369,8 @@ def _supply(  # type: ignore[no-untyped-def]
 
 @leaf
 def subsequence_features(  # type: ignore[no-untyped-def]
-    codes, offsets, first, last, S, shortest, longest, firsts, slots, stride,
-    substitute, insert, delete, J, weights, bins,
-    cells, marks, touched, counts, steps, out, squares, norms, growth,
-):  # fmt: skip
+    codes, offsets, first, last, kernel, near, weights, bins, scratch, out, squares, norms, growth
+):
     """Add the Stein features of sequences first <= s < last to the rows of `out`, by bin.
 
     Feature z of a sequence x is sum_u g_u (phi_z(u) - phi_z(x)) over its neighbours u, with
@@ -381,14 +379,18 @@ def subsequence_features(  # type: ignore[no-untyped-def]
     a few windows, and in their number by one at most: only changes of roots of counts are added,
     window by window, and what the number of windows changes is added at the end.
 
-    `cells`, `marks`, `touched` (D,) and `counts` (places,) are scratch, all 0 before and after.
+    `kernel` is S, the shortest and the longest length, the first place of each, slots and stride;
+    `near` the kinds of edits and J; `scratch` cells, marks, touched (D,), number (1,), counts
+    (places,), all 0 before and after, and steps.
     With `stride` > 0 the features of a sequence of n symbols lie n * stride cells further on: the
     kernel is multiplied by the equality of lengths. `squares` (D,) and `norms` (n,) take the
     sums of squares by cell and by sequence, `growth` (n,) the Stein feature of the number of
     symbols.
     """
+    S, shortest, longest, firsts, slots, stride = kernel
+    substitute, insert, delete, J = near
+    cells, marks, touched, number, counts, steps = scratch
     size, used = len(cells), longest - shortest + 1
-    number = np.zeros(1, np.int64)
     path, old = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
     bases, powers = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
     none = np.zeros(longest + 1, np.int64)
@@ -420,7 +422,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                         total += weights[e + a]
                     lo, hi = max(0, p - length + 1), min(p, n - length)
                     _remove(codes, begin, length, lo, hi, S, start, slots, at, here * total,
-                            counts, steps, old, cells, marks, touched, number)  # fmt: skip
+                            old, scratch)  # fmt: skip
                     for i in range(lo, hi + 1):
                         base, power = 0, 1
                         for j in range(length):
@@ -428,7 +430,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                             power = power * S if i + j > p else power
                         bases[i - lo], powers[i - lo] = base, power
                     _supply(bases, powers, hi - lo + 1, S, weights, e, here, start, slots, at,
-                            counts, steps, path, cells, marks, touched, number)  # fmt: skip
+                            path, scratch)  # fmt: skip
                     for k in range(hi - lo + 1):
                         counts[old[k]] += 1
                     e += S
@@ -440,7 +442,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                     total_up += total
                     lo, hi = max(0, p - length + 1), min(p - 1, n - length)
                     _remove(codes, begin, length, lo, hi, S, start, slots, at_up, up * total,
-                            counts, steps, old, cells, marks, touched, number)  # fmt: skip
+                            old, scratch)  # fmt: skip
                     windows = 0
                     for i in range(lo, min(p, n + 1 - length) + 1):
                         base, power = 0, 1
@@ -456,7 +458,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                         bases[windows], powers[windows] = base, power
                         windows += 1
                     _supply(bases, powers, windows, S, weights, e, up, start, slots, at_up,
-                            counts, steps, path, cells, marks, touched, number)  # fmt: skip
+                            path, scratch)  # fmt: skip
                     for k in range(hi - lo + 1):
                         counts[old[k]] += 1
                     e += S
@@ -465,8 +467,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                     total_down += weights[e]
                     lo, hi = max(0, p - length + 1), min(p, n - length)
                     _remove(codes, begin, length, lo, hi, S, start, slots, at_down,
-                            down * weights[e], counts, steps, old,
-                            cells, marks, touched, number)  # fmt: skip
+                            down * weights[e], old, scratch)  # fmt: skip
                     windows = 0
                     for i in range(lo, min(p - 1, n - 1 - length) + 1):
                         base = 0
@@ -476,7 +477,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
                         bases[windows] = base
                         windows += 1
                     _supply(bases, none, windows, 1, weights, e, down, start, slots, at_down,
-                            counts, steps, path, cells, marks, touched, number)  # fmt: skip
+                            path, scratch)  # fmt: skip
                     for k in range(hi - lo + 1):
                         counts[old[k]] += 1
                     e += 1

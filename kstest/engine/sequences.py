@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import jit
 from ..targets import Hidden, LogRatio, Windows
-from . import jit
 from .sequence_functions import function_ratios
 from .sequence_near import Neighbourhood
 from .work import Work
@@ -36,7 +37,7 @@ STRIDE = 40_503
 BLOCK_EDITS = 1 << 21
 # Substitutions of pairs in one compiled call, so that progress moves and Ctrl-C is heard.
 PAIR_STEPS = 1e8
-LEAVES = "sequence_leaves.py"
+LEAVES = Path(__file__).with_name("sequence_leaves.py")
 
 
 @dataclass(frozen=True)
@@ -205,22 +206,31 @@ def stein_features(
     leaves = load_sequence_leaves(work)
     n, D = len(offsets) - 1, kernel.cells
     found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n), np.zeros(n))
-    cells, marks, touched = np.zeros(D), np.zeros(D, np.bool_), np.zeros(D, np.int64)
-    counts = np.zeros(kernel.places, np.int64)
-    steps = np.diff(np.sqrt(np.arange(int(np.diff(offsets).max(initial=0)) + 4.0)))
+    scratch = _scratch(kernel, int(np.diff(offsets).max(initial=0)))
+    flags = (near.substitution, near.insertion, near.deletion, near.positions)
     weigh = BALANCING[balancing]
     with np.errstate(over="ignore"):  # exp of a large number: the weight is 0
         for first, last, ratios in log_ratios(codes, offsets, law, near, work):
             leaves.subsequence_features(
-                codes, offsets, first, last, kernel.symbols, kernel.shortest, kernel.longest,
-                kernel.firsts, kernel.places if kernel.hashed else 0,
-                STRIDE if kernel.equal_lengths else 0,
-                near.substitution, near.insertion, near.deletion, near.positions,
-                weigh(ratios), bins, cells, marks, touched, counts, steps,
+                codes, offsets, first, last, _numbers(kernel), flags, weigh(ratios), bins, scratch,
                 found.bins, found.squares, found.norms, found.growth,
             )  # fmt: skip
             work.progress(last / n)
     return found
+
+
+def _numbers(kernel: Subsequences) -> tuple[Any, ...]:
+    """The kernel as the compiled loop takes it."""
+    slots, stride = kernel.places if kernel.hashed else 0, STRIDE if kernel.equal_lengths else 0
+    return kernel.symbols, kernel.shortest, kernel.longest, kernel.firsts, slots, stride
+
+
+def _scratch(kernel: Subsequences, longest: int) -> tuple[Any, ...]:
+    """Room of the compiled loop, for sequences of up to `longest` symbols."""
+    D, steps = kernel.cells, np.diff(np.sqrt(np.arange(longest + 4.0)))
+    touched, number = np.zeros(D, np.int64), np.zeros(1, np.int64)
+    counts = np.zeros(kernel.places, np.int64)
+    return np.zeros(D), np.zeros(D, np.bool_), touched, number, counts, steps
 
 
 def hamming_blocks(
@@ -290,7 +300,6 @@ def _compile(leaves: Any) -> None:
         codes, offsets, 0, 1, 1, 1, offsets, np.zeros(4), np.zeros(1, np.int64), np.zeros((1, 1))
     )
     leaves.subsequence_features(
-        codes, offsets, 0, 1, 1, 1, 1, kernel.firsts, 0, 0, *flags, np.zeros(4),
-        np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.bool_), np.zeros(1, np.int64),
-        np.zeros(1, np.int64), np.zeros(4), np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.zeros(1),
+        codes, offsets, 0, 1, _numbers(kernel), flags, np.zeros(4), np.zeros(1, np.int64),
+        _scratch(kernel, 1), np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.zeros(1),
     )  # fmt: skip

@@ -94,12 +94,12 @@ class SteinPoints:
 
     def own(self, bank: Bank) -> Array:
         """Return u(x, x) of all rows, (L, n): |s|^2 phi(0) - 2 d phi'(0), weighted."""
-        jet, d = bank.kernel.jet, self.rows.shape[1]
-        assert jet is not None
+        derivatives, d = bank.kernel.derivatives, self.rows.shape[1]
+        assert derivatives is not None
         square = np.einsum("ij,ij->i", self.scores, self.scores)
         weights = np.ones(len(self)) if self.weights is None else self.weights
-        jets = [jet(np.zeros(1), float(a)) for a in bank.factors]
-        return np.array([(square * phi + d * first) * weights**2 for phi, first, _ in jets])
+        at_zero = [derivatives(np.zeros(1), float(a)) for a in bank.factors]
+        return np.array([(square * phi + d * first) * weights**2 for phi, first, _ in at_zero])
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,12 @@ class Pairs:
 
     def stein(self, bank: Bank) -> Iterator[NDArray[np.floating[Any]]]:
         """Yield u of every pair, one array per bandwidth."""
-        jet = bank.kernel.jet
-        if jet is None:
+        derivatives = bank.kernel.derivatives
+        if derivatives is None:
             raise ValueError(f"the {bank.kernel.name} kernel has no derivatives")
         slope = self.cross + self.trace
         for a in bank.factors:
-            phi, first, second = jet(self.r2, float(a))
+            phi, first, second = derivatives(self.r2, float(a))
             phi *= self.scores
             first *= slope
             second *= self.last
@@ -254,7 +254,7 @@ def _sums(
     side = int(starts[first])
     steps = repeats * side * (n - side / 2) * (6 + d + 4 * len(bank))
     compiled = (
-        bank.kernel.leaf is not None
+        bank.kernel.stein_branch is not None
         and steps >= NUMPY_STEPS
         and bool(np.isinf(points.radius).all())
     )
@@ -304,7 +304,7 @@ def _compiled(
     out = np.zeros((len(bank), groups, groups))
     columns = np.ascontiguousarray(points.rows.T)
     score_columns = np.ascontiguousarray(points.scores.T)
-    factors, code = bank.factors, bank.kernel.leaf
+    factors, code = bank.factors, bank.kernel.stein_branch
     weights = np.ones(len(points)) if points.weights is None else points.weights
     # Blocks of few rows are handed over several at a time; a call must be worth its overhead.
     spans = _spans(starts, first, CALL_STEPS / (6 + d + 4 * len(bank)))

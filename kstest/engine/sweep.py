@@ -38,7 +38,7 @@ def sweep(
     factors = bank.factors.astype(np.float32)
     apart = np.float32(MISMATCH[bank.kernel.geometry])
     cityblock = bank.kernel.geometry == "cityblock"
-    code = bank.kernel.leaf
+    code = bank.kernel.branch
     if not product:
         block_row(
             points.rows, points.columns, points.norms, points.codes, points.code_columns,

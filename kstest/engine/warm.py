@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import jit
+from .. import jit
 from .blocks import load_leaves
 from .sequences import load_sequence_leaves
 from .work import Work

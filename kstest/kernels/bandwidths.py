@@ -73,6 +73,21 @@ def quantile(distances: NDArray[np.float64], q: float) -> float:
     return float(distances[min(len(distances) - 1, int(q * len(distances)))])
 
 
+def median_distance(rows: NDArray[np.float64], geometry: str) -> float:
+    """Return the median distance of different rows of a few; where that is 0 their mean, or 1.
+
+    For the first rows of a stream, which are fewer than `pair_distances` is made for: every
+    difference is taken directly, duplicates count, and there is always a width.
+    """
+    if not rows.shape[1]:
+        return 1.0
+    difference = rows[:, None] - rows[None]
+    power = 1 if geometry == "cityblock" else 2
+    d = (np.abs(difference) ** power).sum(-1)[np.triu_indices(len(rows), 1)]
+    middle = float(np.median(d)) or float(d.mean()) or 1.0
+    return middle if power == 1 else math.sqrt(middle)
+
+
 def ladder(kernel: Kernel, distances: NDArray[np.float64]) -> Bank:
     """Return the bandwidth ladder: from twice the 95 % quantile of the distances to half the 5 %.
 

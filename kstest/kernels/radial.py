@@ -1,8 +1,8 @@
 """The kernels, one entry each.
 
-To add one, append a `Kernel` to `_ALL`: every test, the help text and the contract tests pick it
-up. It then runs at NumPy's speed. For the speed of the compiled engine give it a `leaf` number
-and the matching branch in `kstest/engine/leaves.py`.
+To add one, append a `Kernel` to `_ALL`: every test that can use it, the help text and the contract
+tests pick it up. It then runs at NumPy's speed. For the speed of the compiled loops give it a
+`branch` number, and that branch in `compiled.py` beside this file.
 """
 
 from __future__ import annotations
@@ -36,13 +36,20 @@ class Kernel:
     rung : float or None
         If set, the kernel with bandwidth h / rung is the square of the kernel with bandwidth h,
         so a ladder of bandwidths costs one evaluation of phi and one multiplication per rung.
-    leaf : int or None
-        Number of the branch in the compiled engine; None means NumPy only.
+    branch : int or None
+        Number of the branch in `compiled.profile_sum`; None means NumPy only. 0 is exp(-u).
+    stein_branch, pair_branch : int or None
+        The same in `compiled.stein_strip`, and in `compiled.pair_value`.
     has_bandwidth : bool
-    jet : callable or None
+        If not, the kernel is not bounded either; else k(x, x) = 1.
+    derivatives : callable or None
         Takes squared distances r^2 (left as they are) and the factor a, and returns phi, -2 phi'
         and 4 phi'', derivatives with respect to r^2. Needed by the Stein kernel; None where phi
         is not smooth enough or not bounded.
+    spectrum : callable or None
+        Takes uniform numbers from (0, 1), shape (2 m,), and returns m independent frequencies of
+        one coordinate for bandwidth 1: k is the characteristic function of their distribution in
+        each coordinate. Needed by random features.
     """
 
     name: str
@@ -51,9 +58,12 @@ class Kernel:
     profile: Callable[[Array], None]
     formula: str
     rung: float | None = None
-    leaf: int | None = None
+    branch: int | None = None
+    stein_branch: int | None = None
+    pair_branch: int | None = None
     has_bandwidth: bool = True
-    jet: Callable[[Array, float], tuple[Array, Array, Array]] | None = None
+    derivatives: Callable[[Array, float], tuple[Array, Array, Array]] | None = None
+    spectrum: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
     def scale(self, h: float) -> float:
         """The factor a of u = a D at bandwidth h."""
@@ -67,12 +77,21 @@ def _exponential(u: Array) -> None:
     np.exp(u, out=u)
 
 
-def _gaussian_jet(r2: Array, a: float) -> tuple[Array, Array, Array]:
+def _gaussian_derivatives(r2: Array, a: float) -> tuple[Array, Array, Array]:
     phi = np.exp(-a * r2)
     return phi, 2 * a * phi, 4 * a * a * phi
 
 
-def _inverse_multiquadric_jet(r2: Array, a: float) -> tuple[Array, Array, Array]:
+def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Normal frequencies, by Box and Muller."""
+    return np.asarray(np.sqrt(-2 * np.log(u[::2])) * np.cos(2 * np.pi * u[1::2]))
+
+
+def _cauchy(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.tan(np.pi * (u[::2] - 0.5)))
+
+
+def _inverse_multiquadric_derivatives(r2: Array, a: float) -> tuple[Array, Array, Array]:
     w = 1 / (1 + a * r2)
     phi = np.sqrt(w)
     first = a * phi * w
@@ -120,8 +139,11 @@ _ALL = (
         _exponential,
         "exp(-r^2 / (2 h^2))",
         rung=math.sqrt(2),
-        leaf=0,
-        jet=_gaussian_jet,
+        branch=0,
+        stein_branch=0,
+        pair_branch=0,
+        derivatives=_gaussian_derivatives,
+        spectrum=_normal,
     ),
     Kernel(
         "laplace",
@@ -130,7 +152,9 @@ _ALL = (
         _exponential,
         "exp(-r / h), r = sum of |x_c - y_c|",
         rung=2.0,
-        leaf=0,
+        branch=0,
+        pair_branch=1,
+        spectrum=_cauchy,
     ),
     Kernel(
         "imq",
@@ -138,8 +162,9 @@ _ALL = (
         1.0,
         _inverse_multiquadric,
         "(1 + r^2 / h^2)^(-1/2)",
-        leaf=1,
-        jet=_inverse_multiquadric_jet,
+        branch=1,
+        stein_branch=1,
+        derivatives=_inverse_multiquadric_derivatives,
     ),
     Kernel(
         "rational-quadratic",
@@ -147,7 +172,7 @@ _ALL = (
         0.5,
         _rational_quadratic,
         "(1 + r^2 / (2 h^2))^(-1)",
-        leaf=2,
+        branch=2,
     ),
     Kernel(
         "matern32",
@@ -155,7 +180,7 @@ _ALL = (
         3.0,
         _matern32,
         "(1 + v) exp(-v), v = sqrt(3) r / h",
-        leaf=3,
+        branch=3,
     ),
     Kernel(
         "matern52",
@@ -163,7 +188,7 @@ _ALL = (
         5.0,
         _matern52,
         "(1 + v + v^2/3) exp(-v), v = sqrt(5) r / h",
-        leaf=4,
+        branch=4,
     ),
     # Energy distance: not bounded and only conditionally positive definite, which MMD allows
     # (Sejdinovic, Sriperumbudur, Gretton, Fukumizu 2013, arXiv 1207.6076).
@@ -173,9 +198,33 @@ _ALL = (
         1.0,
         _negative_distance,
         "-r (no bandwidth)",
-        leaf=5,
+        branch=5,
         has_bandwidth=False,
     ),
 )
 
 KERNELS: dict[str, Kernel] = {k.name: k for k in _ALL}
+
+# What a test may need of a kernel: an attribute, and what is said of a kernel without it.
+NEEDS = {
+    "derivatives": "the Stein kernel needs two derivatives, and it has none here",
+    "spectrum": "the test needs random frequencies, and it has none here",
+    "pair_branch": "the test needs it for single pairs of rows, and it has no such branch",
+    "has_bandwidth": "it is not bounded, so that a single row could decide",
+}
+
+
+def missing(kernel: Kernel, *needs: str) -> str:
+    """Return the first of some needs, keys of `NEEDS`, that a kernel does not meet, or ''."""
+    return next((n for n in needs if getattr(kernel, n) is None or getattr(kernel, n) is False), "")
+
+
+def serving(*needs: str) -> tuple[str, ...]:
+    """Return the names of the kernels that have what a test needs."""
+    return tuple(name for name, kernel in KERNELS.items() if not missing(kernel, *needs))
+
+
+def lacking(*needs: str) -> dict[str, str]:
+    """Return for each of the other kernels why it does not serve."""
+    found = {name: missing(kernel, *needs) for name, kernel in KERNELS.items()}
+    return {name: NEEDS[need] for name, need in found.items() if need}

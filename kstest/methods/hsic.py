@@ -10,14 +10,14 @@ the folder `dependence`: `statistics`, all pairs of columns in `pairwise`, what 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..contract import Inputs, Test
 from ..engine import Work
+from ..findings import Facts, summary
 from ..nulls import p_value, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
@@ -42,6 +42,7 @@ from .dependence.pairwise import test_pairs
 from .dependence.picture import picture
 from .dependence.result import (
     column_pairs,
+    dependence,
     kernel_block,
     null_block,
     serial_notice,
@@ -244,29 +245,28 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     T = combined(found, params.aggregate, data.n)
     base = replace(base, kernel=kernel_block(found, params, landmarks_used(made)))
     kind = min(len(names), 3)
-    explanation = {**base.explanation, "summary": _sentence(kind, False, given_names)}
     if T is None or not varies(T):
         return unvarying(base, "pairing of the rows", CONSTANT)
     p = p_value(T)
     rejected = p <= params.alpha
-    explanation |= {
-        "summary": _sentence(kind, rejected, given_names),
-        "blocks": [list(block) for block in names],
-        **strongest(found),
-    }
+    base = base.told(
+        summary(_sentence(kind, rejected, given_names)),
+        Facts("blocks", [list(block) for block in names]),
+        *strongest(found),
+    )
     if rejected and arranged.targets is not None:
         doubt = doubted(arranged, p, rng)
         if doubt is not None:
-            return _doubtful(base, explanation, doubt)
+            return _doubtful(base, doubt)
     if rejected:
-        explanation["dependence"] = column_pairs(data, names, arranged, params, rng, work, found)
+        rows = column_pairs(data, names, arranged, params, rng, work, found)
+        base = base.told(dependence(rows))
     return replace(
         base,
         verdict="rejected" if rejected else "not rejected",
         statistic=float(T[0]),
         p_value=p,
         threshold=threshold(T, params.alpha),
-        explanation=explanation,
     )
 
 
@@ -294,8 +294,7 @@ def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:
             f"{n} row{'s' * (n != 1)}: the test needs at least {needed} to reject at level "
             f"{params.alpha}"
         )
-    explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+    return _lacking(base, Notice("too-few-rows", why))
 
 
 def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
@@ -305,25 +304,16 @@ def _unalike(base: Result, arranged: Arranged, params: Params) -> Result:
         f"ways: the test needs at least {math.ceil(1 / params.alpha)} to reject at level "
         f"{params.alpha}"
     )
-    explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(Notice("too-few-rows", why),))
+    return _lacking(base, Notice("too-few-rows", why))
 
 
 def _lacking(base: Result, why: Notice) -> Result:
-    explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(why,))
+    return base.told(summary("too few rows to decide"), warnings=(why,))
 
 
-def _doubtful(base: Result, explanation: Mapping[str, Any], why: Notice) -> Result:
+def _doubtful(base: Result, why: Notice) -> Result:
     """No verdict: a rejection that may be what was not learned of the given columns."""
-    return replace(
-        base,
-        explanation={
-            **explanation,
-            "summary": UNLEARNED,
-        },
-        warnings=(why, *base.warnings),
-    )
+    return base.told(summary(UNLEARNED), warnings=(why, *base.warnings))
 
 
 TEST = Test(

@@ -21,10 +21,12 @@ from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
+from ..findings import summary
 from ..nulls import Partition, labellings, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
+from .by_column import columns_found
 from .two_samples.cell_statistics import (
     anderson_darling,
     cramer_von_mises,
@@ -33,7 +35,14 @@ from .two_samples.cell_statistics import (
     standard_anderson_darling,
 )
 from .two_samples.cells import Cells, Layout, merged, value_cells
-from .two_samples.columns import Evidence, Labelled, categorical, correction, ordered
+from .two_samples.columns import (
+    Evidence,
+    Labelled,
+    categorical,
+    correction,
+    ordered,
+    statistic_named,
+)
 from .two_samples.counted import refused_for_counts
 from .two_samples.massed import ks as mass_ks
 from .two_samples.massed import prepared
@@ -262,17 +271,16 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     p = columns[0].adjusted_p_value
     single = len(evidence) == 1 and bool(samples[0].columns)
     limit = threshold(evidence[0].statistics, params.alpha) ** (1 / chosen.power)
-    return replace(
-        base,
-        verdict="rejected" if p <= params.alpha else "not rejected",
+    title = chosen.title if columns[0].column in samples[0].columns else "chi-squared"
+    rejected = bool(p <= params.alpha)
+    return base.told(
+        summary(SENTENCES[rejected]),
+        statistic_named(title, columns[0].column),
+        columns_found(columns, params.alpha, rejected),
+        verdict="rejected" if rejected else "not rejected",
         statistic=columns[0].statistic,
         p_value=p,
         threshold=chosen.report(limit, pooled.m, pooled.n) if single else None,
-        explanation={
-            "summary": SENTENCES[p <= params.alpha],
-            "statistic": chosen.title if columns[0].column in samples[0].columns else "chi-squared",
-            "columns": columns,
-        },
     )
 
 

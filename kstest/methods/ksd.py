@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from ..contract import Beside, Inputs, Test
 from ..engine import SteinPoints, Work
 from ..errors import UsageError
+from ..findings import summary
+from ..findings import target as named
 from ..kernels import Bank
 from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
@@ -24,6 +26,7 @@ from ..picture import Picture
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from ..targets import DISCRETE_NAMES, DiscreteTarget, Target, chosen_columns, resolve_discrete
+from .by_column import LISTED
 from .common import bandwidth_numbers
 from .frequencies import verdict as frequencies
 from .frequencies.picture import picture as picture_of_frequencies
@@ -328,21 +331,22 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if not varies(one):
         return unvarying(replace(base, warnings=notices), *UNVARYING)
     p = p_value(one)
-    summary = {"summary": SENTENCES[p <= params.alpha], **per_bandwidth(T, keep, bank)}
+    findings = [summary(SENTENCES[p <= params.alpha]), *per_bandwidth(T, keep, bank)]
     count = places(params.explain)
     if count and (p <= params.alpha or params.explain != "auto"):
         narrow = Bank(bank.kernel, (bank.bandwidths[strongest(T, keep)],))
         rows = sample.row_numbers
-        summary |= explain(points, order, narrow, given.X, given.columns, rows, count)
-    return replace(
-        base,
+        said = 1 if params.explain == "auto" else LISTED
+        findings += explain(points, order, narrow, given.X, given.columns, rows, count, said)
+    return base.told(
+        *findings,
+        named(given.name),
         verdict="rejected" if p <= params.alpha else "not rejected",
         statistic=float(one[0]),
         p_value=p,
         threshold=threshold(one, params.alpha),
         kernel=kernel_block(params.kernel, bank, params),
         null=null_block(law, bins, params, given.target),
-        explanation={**summary, "target": given.name},
         warnings=notices,
     )
 
@@ -385,15 +389,16 @@ def _robust(
         True: f"the data do not fit the target, even if {share} may be anything",
         False: f"no evidence at this level against the target, if {share} may be anything",
     }
-    return replace(
-        base,
+    return base.told(
+        summary(sentences[p <= params.alpha]),
+        named(given.name),
+        *found,
         verdict="rejected" if p <= params.alpha else "not rejected",
         statistic=float(T[0]),
         p_value=p,
         threshold=threshold(T, params.alpha),
         kernel=kernel_block(f"tilted {params.kernel}", made.bank, params),
         null={**null_block("wild", bins, params, given.target), "scheme": "centred random signs"},
-        explanation={"summary": sentences[p <= params.alpha], "target": given.name, **found},
         warnings=notices,
     )
 

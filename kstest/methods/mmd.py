@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
-from ..engine import Work, quadratic_forms
-from ..kernels import KERNELS, SCALES
+from ..engine import Forms, Work, quadratic_forms
+from ..findings import Finding, by_bandwidth, summary
+from ..kernels import KERNELS, SCALES, Rows
 from ..nulls import (
     AGGREGATES,
+    Partition,
     aggregate,
     informative,
     labellings,
@@ -29,25 +31,34 @@ from ..nulls import (
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
+from .by_column import columns_found
 from .common import bandwidth_numbers, banks, kernel_names
-from .two_samples.columns import Labelled, column_tests, correction, labels
+from .two_samples.columns import Labelled, column_tests, correction, labels, try_pairs
 from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (
     Pairs,
     check_bounded,
     check_tolerance,
     effect,
+    effect_found,
     tolerant_p_value,
     tolerant_statistics,
     unbiased_mmd,
 )
-from .two_samples.explanation import explanations, pair_tests, strange_rows
+from .two_samples.explanation import (
+    explanations,
+    pair_tests,
+    pairs_found,
+    rows_found,
+    strange_rows,
+)
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
 from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
+    Pooled,
     bins,
     check_design,
     constant,
@@ -255,7 +266,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     T = unbiased_mmd(forms, pairs)
 
     kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
-    keep = informative(T, forms.size)
+    sums = _Sums(samples, pooled, cut, rows, weights, signs, forms, pairs, T, kernels)
     # A bandwidth or unit that corrupt rows can move makes the tolerance approximate.
     given = bandwidth_numbers(params.bandwidth) and params.scale == "none"
     base = replace(
@@ -264,57 +275,86 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         null=null_block(cut, params.permutations, exact=not params.tolerance or bool(given)),
         warnings=(*missingness(samples), *notices),
     )
-    if not keep.any():
+    combined = _combined(sums, params)
+    if combined is None or not varies(combined):
         return constant(base, CONSTANT)
+    p, limit = p_value(combined), threshold(combined, params.alpha)
     if params.tolerance:
-        combined = tolerant_statistics(forms, pairs)
-        if not varies(combined):
-            return constant(base, CONSTANT)
         p = tolerant_p_value(combined, params.tolerance)
-        limit = threshold(combined, params.alpha) + 2 * np.sqrt(2) * params.tolerance
-    else:
-        smaller = min(pooled.m, pooled.n)
-        combined = (
-            T[keep][0]
-            if len(kernels) == 1
-            else aggregate(T[keep], forms.size[keep], params.aggregate, smaller)
-        )
-        if not varies(combined):
-            return constant(base, CONSTANT)
-        p, limit = p_value(combined), threshold(combined, params.alpha)
-    rejected = p <= params.alpha
-    strongest, table = _strongest(T, keep, kernels)
-    asked = explanations(params.explain)
-    explanation: dict[str, object] = {
-        "summary": SENTENCES[rejected],
-        "effect": effect(forms, pairs, cut, strongest, params.alpha, bool(rejected)),
-        "strongest": table[strongest],
-        "kernels": table,
-    }
-    if "columns" in asked and rejected:
-        explanation["columns"] = column_tests(
-            samples,
-            pooled,
-            cut,
-            Labelled.of(cut, signs, pooled.rows.width, params.correction, params.alpha, rng),
-            params.correction,
-            params.alpha,
-        )
-    if "pairs" in asked:
-        names = labels(pooled.names[: base.d], pooled.names[base.d :])
-        explanation["pairs"] = pair_tests(
-            rows, names, cut, signs, weights, work, params.correction, params.alpha, rng
-        )
-    if "rows" in asked:
-        explanation["rows"] = strange_rows(samples, pooled, kernels[strongest], asked["rows"], rng)
-    return replace(
-        base,
+        limit += 2 * np.sqrt(2) * params.tolerance
+    rejected = bool(p <= params.alpha)
+    return base.told(
+        *_findings(sums, params, rejected, rng, work),
         verdict="rejected" if rejected else "not rejected",
         statistic=float(combined[0]),
         p_value=p,
         threshold=limit,
-        explanation=explanation,
     )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Statistics of every kernel under every labelling, and what they are sums of."""
+
+    samples: Sequence[Sample]
+    pooled: Pooled
+    cut: Partition
+    rows: Rows
+    weights: NDArray[np.float64] | None
+    signs: NDArray[np.int8]
+    forms: Forms
+    pairs: Pairs
+    T: NDArray[np.float64]
+    kernels: list[tuple[str, float]]
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        """Kernels that say anything."""
+        return informative(self.T, self.forms.size)
+
+
+def _combined(sums: _Sums, params: Params) -> NDArray[np.float64] | None:
+    """One statistic of all kernels under every labelling; None if no kernel says anything."""
+    keep = sums.keep
+    if not keep.any():
+        return None
+    if params.tolerance:
+        return tolerant_statistics(sums.forms, sums.pairs)
+    if len(sums.kernels) == 1:
+        return np.asarray(sums.T[0])
+    smaller = min(sums.pooled.m, sums.pooled.n)
+    return aggregate(sums.T[keep], sums.forms.size[keep], params.aggregate, smaller)
+
+
+def _findings(
+    sums: _Sums, params: Params, rejected: bool, rng: np.random.Generator, work: Work
+) -> list[Finding]:
+    """Effect, bandwidths, and the columns, pairs and rows that were asked for."""
+    samples, pooled, cut = sums.samples, sums.pooled, sums.cut
+    strongest, table = _strongest(sums.T, sums.keep, sums.kernels)
+    asked, alpha, correction = explanations(params.explain), params.alpha, params.correction
+    interval = effect(sums.forms, sums.pairs, cut, strongest, alpha, rejected)
+    findings = [
+        summary(SENTENCES[rejected]),
+        effect_found(interval),
+        *by_bandwidth(table, strongest, "mmd2"),
+    ]
+    if "columns" in asked and rejected:
+        more = Labelled.of(cut, sums.signs, pooled.rows.width, correction, alpha, rng)
+        tests = column_tests(samples, pooled, cut, more, correction, alpha)
+        advice = "" if "pairs" in asked else try_pairs(tests)
+        findings.append(columns_found(tests, alpha, rejected, advice))
+    if "pairs" in asked:
+        d = len(samples[0].columns) + len(samples[0].categorical)
+        names = labels(pooled.names[:d], pooled.names[d:])
+        tested = pair_tests(
+            sums.rows, names, cut, sums.signs, sums.weights, work, correction, alpha, rng
+        )
+        findings.append(pairs_found(tested, alpha))
+    if "rows" in asked:
+        kernel = sums.kernels[strongest]
+        findings.append(rows_found(strange_rows(samples, pooled, kernel, asked["rows"], rng)))
+    return findings
 
 
 def _kernel_block(

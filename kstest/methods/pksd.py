@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from ..contract import Beside, Inputs, Test
 from ..engine import Work, stage
 from ..errors import UsageError
+from ..findings import Facts, Line, Note, number
+from ..findings import target as named
 from ..kernels import Bank
 from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
@@ -66,7 +68,7 @@ from .stein.result import (
     undecided,
 )
 from .stein.rounding import finest, grids, too_coarse
-from .stein.shares import jumps, summary, weights, without_effect
+from .stein.shares import jumps_found, modes_found, summary, weights, without_effect
 from .stein.starts import box, modes_of
 from .stein.statistic import setup
 
@@ -329,26 +331,30 @@ def _result(
     rejected = p <= params.alpha
     idle = without_effect(how.modes, found.moved)
     table, source = weights(Y, how.target, how.modes, by_target) if len(how.modes) else ([], "")
-    explanation: dict[str, object] = {
-        "summary": summary(rejected, idle, table),
-        "target": given.name,
-        "variant": params.variant,
-        **per_bandwidth(found.T, keep, bank),
-        "modes": table,
-        "target_shares": source,
-        "jumps": jumps(how, found),
-        "unmoved": {"statistic": float(plain[0]), "p_value": plain_p},
-    }
+    unmoved = {"statistic": float(plain[0]), "p_value": plain_p}
+    findings = [
+        Note("summary", summary(rejected, idle, table)),
+        named(given.name),
+        Facts("variant", params.variant),
+        *per_bandwidth(found.T, keep, bank),
+        *modes_found(table, source),
+        jumps_found(how, found),
+        Facts(
+            "unmoved",
+            unmoved,
+            (Line("unmoved", f"KSD of the rows as they are: p {number(plain_p)}"),),
+        ),
+    ]
     if plain_p <= params.alpha and rejected:
         narrow = Bank(bank.kernel, (bank.bandwidths[strongest(found.unmoved, plain_keep)],))
         numbers = given.sample.row_numbers
         points = how.made.frame.points(Y, S)
-        explanation |= explain(points, tested, narrow, given.X, given.columns, numbers)
+        findings += explain(points, tested, narrow, given.X, given.columns, numbers)
     if idle:
         notices = (*notices, Notice("too-few-modes", idle))
     decided = rejected or not idle
-    return replace(
-        base,
+    return base.told(
+        *findings,
         verdict=("rejected" if rejected else "not rejected") if decided else "no verdict",
         statistic=float(one[0]) if decided else None,
         p_value=p if decided else None,
@@ -358,7 +364,6 @@ def _result(
         else {"data": base.n["data"], "tested": n},
         kernel=kernel_block(params.kernel, bank, params),
         null=null_block(params.null, found.bins, params, how.target),
-        explanation=explanation,
         warnings=notices,
     )
 

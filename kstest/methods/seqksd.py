@@ -21,12 +21,13 @@ from ..engine.sequence_near import EVERYWHERE, Neighbourhood
 from ..engine.sequences import BALANCING, Subsequences
 from ..engine.work import silent
 from ..errors import UsageError
+from ..findings import Table, summary, target
 from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .sequence.data import Given, given_sequences, impossible
-from .sequence.explanation import explain, explaining_kernel, sentence
+from .sequence.explanation import explain, explaining_kernel, sentence, subsequences
 from .sequence.statistic import Evidence, Setup, parametric, sequence_hashes, wild
 from .stein.result import impossible as off_support
 
@@ -273,14 +274,16 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         when = "no edit of a sequence changes its probability, or all have one length and symbol"
         return unvarying(base, "draw of the null", when)
     p = p_value(combined)
-    summary = _SENTENCES[p <= params.alpha]
-    explanation: dict[str, Any] = {}
+    text = _SENTENCES[p <= params.alpha]
+    reasons: tuple[Table, ...] = ()
     if p <= params.alpha:
-        explanation = _explanation(given, made, params, rng, silent(work))
-        summary += sentence(explanation)
+        rows = _explanation(given, made, params, rng, silent(work))
+        text, reasons = text + sentence(rows), (subsequences(rows),)
     span = "-".join(map(str, dict.fromkeys((kernel.shortest, kernel.longest))))
-    return replace(
-        base,
+    return base.told(
+        summary(text),
+        target(model.name),
+        *reasons,
         verdict="rejected" if p <= params.alpha else "not rejected",
         statistic=float(combined[0]),
         p_value=p,
@@ -294,7 +297,6 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             "bandwidths": (),
         },
         null=_null_block(law, found, given, params),
-        explanation={"summary": summary, "target": model.name, **explanation},
         warnings=_oddities(given, law),
     )
 
@@ -340,7 +342,7 @@ def _null_block(law: str, found: Evidence, given: Given, params: Params) -> dict
 
 def _explanation(
     given: Given, made: Setup, params: Params, rng: np.random.Generator, work: Work
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     model, n = given.model, len(given.sequences)
     simulated = None
     if model.sample is not None:
@@ -381,7 +383,7 @@ def _too_few(base: Result, params: Params) -> Result:
         f"{n} sequence{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
         f"comes from random signs, to reject at level {params.alpha}",
     )
-    return replace(base, explanation={"summary": "too few sequences to decide"}, warnings=(why,))
+    return base.told(summary("too few sequences to decide"), warnings=(why,))
 
 
 TEST = Test(

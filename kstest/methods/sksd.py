@@ -20,6 +20,7 @@ from ..betting.rows import Rows
 from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import DataError, UsageError
+from ..findings import target as named
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
@@ -248,7 +249,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 def result(state: State, since: int = 0) -> Result:
     """Return what is known so far; `since` rows came before this run."""
     core, params = state.core, state.params
-    found, explanation = course.finding(core, params, True, _SUMMARIES, "rows", stein.TAU)
+    null = {"scheme": "Stein's identity", "replicates": None, "exact": True}
+    scheme = detection.scheme_of(null)
+    found, findings = course.finding(core, params, True, _SUMMARIES, scheme, "rows", stein.TAU)
     d = state.target.d
     so_far = Result(
         method="sksd",
@@ -259,8 +262,8 @@ def result(state: State, since: int = 0) -> Result:
         d=d,
         columns=state.target.columns,
         kernel={"name": "imq", "bandwidths": [h * math.sqrt(d) for h in stein.BANDWIDTHS]},
-        null={"scheme": "Stein's identity", "replicates": None, "exact": True},
-        explanation={**explanation, "target": params.target},
+        null=null,
+        findings=(*findings, named(params.target)),
         warnings=tuple(_notices(state)),
     )
     return detection.of_this_run(detection.decisive(so_far, core.wealth), state, since)

@@ -18,12 +18,14 @@ import numpy as np
 
 from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
-from ..betting.features import KERNELS, RUNGS, WIDEST
+from ..betting.features import RUNGS, WIDEST
 from ..betting.rows import Rows, no_rows, row_bytes, rows_of, shuffled
 from ..betting.scores import Scores
 from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import DataError, UsageError
+from ..findings import joined, summary
+from ..kernels import lacking, serving
 from ..params import alpha, check_common, option, seed
 from ..picture import Picture
 from ..result import Notice, Result
@@ -88,7 +90,9 @@ class Params:
         choices=("conformal", "blocks"),
     )
     block: int = option(12, "With --mode blocks: rows of a block, of either side.")
-    kernel: str = option("gaussian", "Kernel.", choices=KERNELS)
+    kernel: str = option(
+        "gaussian", "Kernel.", choices=serving("spectrum"), refused=lacking("spectrum")
+    )
     bandwidth: str = option(
         "median",
         "The median distance of the first rows of the reference, or a number in units of the "
@@ -298,18 +302,20 @@ def result(state: State, since: int = 0) -> Result:
     """Return what is known so far; `since` rows came before this run."""
     core, params = state.core, state.params
     unit = "rows" if params.mode == "conformal" else "blocks"
-    found, explanation = course.finding(core, params, core.begun, _SUMMARIES, unit)
+    scheme = detection.scheme_of(_null(params))
+    found, findings = course.finding(core, params, core.begun, _SUMMARIES, scheme, unit)
     numbers = detection.numbers(core.wealth, core.detector, params)
     if core.evidence is not None and core.wealth is not None:
         numbers |= smmd_wings.numbers(core.wealth)
-        explanation["evidence"] = smmd_wings.evidence(core, params, state.columns)
+        won = smmd_wings.evidence(core, params, scheme, state.columns)
+        findings = list(joined(findings, [won]))
         if core.verdict:
-            explanation["summary"] += f", by {explanation['evidence']['strongest']}"
+            text = f"{findings[0].value}, by {won.value['strongest']}"
+            findings = list(joined(findings, [summary(text)]))
     if _untested(core) and found == "not rejected":
         found = "no verdict"
-        explanation["summary"] = (
-            f"the reference is used up: the last {_untested(core):,} rows were not tested"
-        )
+        text = f"the reference is used up: the last {_untested(core):,} rows were not tested"
+        findings = list(joined(findings, [summary(text)]))
     so_far = Result(
         method="smmd",
         verdict=found,
@@ -320,7 +326,7 @@ def result(state: State, since: int = 0) -> Result:
         columns=state.columns.names,
         kernel=_kernel(state),
         null=_null(params),
-        explanation=explanation,
+        findings=tuple(findings),
         warnings=tuple(_notices(state)),
     )
     return detection.of_this_run(detection.decisive(so_far, core.wealth), state, since)

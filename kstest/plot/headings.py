@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..picture import Picture
-from ..report.text import facts, notice_label
+from ..report.outline import facts, notice_label
+from ..report.outline import sentence as said
 from ..result import Result
 from .lettering import cut, wrapped
 from .panels import DARK
@@ -66,5 +67,5 @@ def explained(picture: Picture) -> list[str]:
 
 def sentence(result: Result) -> str:
     """The summary as a sentence."""
-    summary = str(result.explanation.get("summary", ""))
+    summary = said(result.findings)
     return summary[:1].upper() + summary[1:] + "." * bool(summary)

@@ -10,14 +10,13 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from ..errors import printable
+from ..findings import Table
 from ..picture import Panel, Picture
-from ..report.text import facts, notice_label
-from ..report.wording import number
-from ..result import Result, plain
-from ..wording import printable
+from ..report.outline import facts, notice_label, outline, said
+from ..result import Result
 from .headings import explained, sentence
 from .panels import ALPHAS, COLORS
 
@@ -28,8 +27,6 @@ OPEN = 40
 MEANINGS = {
     "rejected": "The null hypothesis is rejected at level {alpha}: where it is true, {percent} of "
     "such tests reject.",
-    "alarm": "An alarm was raised. While nothing changes, alarms are {threshold} {unit} apart or "
-    "more, on average.",
     "not rejected": "No evidence was found. That is no proof of the opposite: a difference may be "
     "too small for this many rows.",
     "no verdict": "The test could not decide. Nothing is said about the data either way.",
@@ -76,13 +73,10 @@ svg { width: 100%; height: auto; }
 
 def _meaning(result: Result, percent: str) -> str:
     """What the verdict means; `percent` is how often a true null hypothesis is rejected."""
-    said, detector = result.explanation.get("meaning"), result.explanation.get("detector")
-    if said:
-        return str(said)
-    if detector and result.verdict == "rejected":
-        rare = f"{detector['threshold']:,}"
-        return MEANINGS["alarm"].format(threshold=rare, unit=detector["unit"])
-    return MEANINGS[result.verdict].format(alpha=f"{result.alpha:g}", percent=percent)
+    notes = (str(note.value) for note in outline(result).notes if note.role == "meaning")
+    lines = (text for _, text in said(result, "meaning"))
+    general = MEANINGS[result.verdict].format(alpha=f"{result.alpha:g}", percent=percent)
+    return [*notes, *lines, general][0]
 
 
 def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, bool]]) -> str:
@@ -95,8 +89,8 @@ def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, boo
     drawn : sequence of (Panel, str, bool)
         Each panel, an SVG document of it, and whether it takes the whole width.
     """
-    about = result.explanation.get("batch")
-    name = f" <small>{_text(Path(str(about)).name)}</small>" if about else ""
+    name, about = next(iter(said(result, "subject")), ("", ""))
+    name = f" <small>{_text(name)}</small>" if name else ""
     title = f"{result.verdict.upper()} – {f'{about} – ' if about else ''}kstest {result.method}"
     bound = "at most" if result.null.get("exact") else "about"
     meaning = _meaning(result, f"{bound} {100 * result.alpha:.3g} %")
@@ -108,13 +102,15 @@ def page(result: Result, picture: Picture, drawn: Sequence[tuple[Panel, str, boo
             f'<p class="warning">{notice_label(result, w).capitalize()}: {_text(w.message)}</p>'
             for w in result.warnings
         ),
-        _list("What to do", result.explanation.get("advice", ())),
+        *(
+            _list("What to do", note.value)
+            for note in outline(result).notes
+            if note.role == "advice" and note.value
+        ),
         _why(picture, drawn),
         "<h2>Numbers</h2>",
         _table((), ((label, text) for label, text in facts(result))),
-        _columns(result),
-        _pairs(result),
-        _rows(result),
+        _tables(result),
         _inputs(result),
         f'<p class="small">kstest {_text(str(result.provenance.get("kstest", "")))}, test '
         f"{_text(result.method)}, seed {_text(str(result.params.get('seed')))}.</p>",
@@ -172,42 +168,15 @@ def _figure(place: int, panel: Panel, image: str, whole: bool) -> str:
     return f"<figure{size}>{caption}\n{svg}</figure>"
 
 
-def _columns(result: Result) -> str:
-    tests = [plain(c) for c in result.explanation.get("columns", ())]
-    if not tests:
-        return ""
-    rows = [
-        (c["column"], number(c["adjusted_p_value"]), number(c["p_value"]),
-         f"{100 * c['distance']:.3g} %", c["words"])
-        for c in tests
-    ]  # fmt: skip
-    strong = [c["adjusted_p_value"] <= result.alpha for c in tests]
-    head = ("column", "p, corrected", "p alone", "distance", "what differs")
-    note = (
-        '<p class="small">Bold: differs, with p-values corrected for the number of columns. '
-        "Distance: the share of rows that would have to change, at least.</p>"
-    )
-    return _folded("All columns", len(rows), _table(head, rows, strong) + note)
-
-
-def _pairs(result: Result) -> str:
-    pairs = result.explanation.get("pairs", ())
-    rows = [
-        (" and ".join(p["columns"]), number(p["adjusted_p_value"]), number(p["p_value"]))
-        for p in pairs
-    ]
-    strong = [p["adjusted_p_value"] <= result.alpha for p in pairs]
-    head = ("columns", "p, corrected", "p alone")
-    return _folded("Pairs of columns", len(rows), _table(head, rows, strong)) if rows else ""
-
-
-def _rows(result: Result) -> str:
-    rows = [
-        (str(r["row"]), r["file"] or "", number(r["witness"]))
-        for r in result.explanation.get("rows", ())
-    ]
-    head = ("row", "file", "witness")
-    return _folded("Strangest rows", len(rows), _table(head, rows)) if rows else ""
+def _tables(result: Result) -> str:
+    """Every table among the findings."""
+    sections = []
+    for found in outline(result).tables:
+        if isinstance(found, Table) and found.columns:
+            table = _table([c.title for c in found.columns], found.rows(), found.strong)
+            note = f'<p class="small">{_text(found.note)}</p>' if found.note else ""
+            sections.append(_folded(found.title, len(found.value), table + note))
+    return "\n".join(sections)
 
 
 def _inputs(result: Result) -> str:

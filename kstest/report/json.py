@@ -1,11 +1,13 @@
-"""One JSON object, indented; strict: absent numbers are null, never NaN."""
+"""One JSON document, indented; strict: absent numbers are null, never NaN."""
 
 from __future__ import annotations
 
 import json
 
-from ..result import Result
+from ..result import Answer, Result
 
 
-def render(result: Result, color: bool = False) -> str:
-    return json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n"
+def render(answer: Result | Answer, color: bool = False) -> str:
+    documents = answer.documents()
+    several = isinstance(answer, Answer) and answer.parts
+    return json.dumps(documents if several else documents[0], indent=2, allow_nan=False) + "\n"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from ..result import Result
+from ..result import Answer, Result
 
 
-def render(result: Result, color: bool = False) -> str:
-    return json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=False) + "\n"
+def render(answer: Result | Answer, color: bool = False) -> str:
+    lines = (json.dumps(d, separators=(",", ":"), allow_nan=False) for d in answer.documents())
+    return "".join(f"{line}\n" for line in lines)

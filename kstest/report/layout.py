@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ..wording import printable
+from ..errors import printable
 
 WIDTH = 80
 LABEL = 12

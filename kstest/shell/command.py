@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -154,6 +154,17 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
     return name not in needs or needs[name] in inputs.accepts
 
 
+class _Choice(click.Choice[str]):
+    """Words of a test; those that only others accept go on to `Params`, which says why."""
+
+    def __init__(self, choices: Sequence[str], refused: Mapping[str, str]) -> None:
+        super().__init__(list(choices))
+        self.refused = refused
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in self.refused else super().convert(value, param, ctx)
+
+
 def option_of(f: Any, section: str = "") -> Option:
     """Return the option of a field made by `kstest.params.option`, in its section or this one."""
     about = f.metadata
@@ -166,7 +177,8 @@ def option_of(f: Any, section: str = "") -> Option:
         return Option([option_name(f.name), f.name], is_flag=True, **common)
     several = isinstance(f.default, tuple)
     plain = str if f.default is None or several else type(f.default)
-    kind: Any = click.Choice(list(about["choices"])) if about["choices"] else plain
+    choices = about["choices"]
+    kind: Any = _Choice(choices, about["refused"]) if choices else plain
     return Option(
         [option_name(f.name), f.name],
         type=kind,

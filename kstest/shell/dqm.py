@@ -13,8 +13,7 @@ from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import params_of
 from ..params import INPUT, STREAM
-from ..report.dqm import calibration as render_calibration
-from ..report.dqm import checks as render_checks
+from ..report import render
 from ..sources import OPTIONS, ReadOptions, read_options
 from ..sources.stream import expand
 from . import call
@@ -127,7 +126,7 @@ def _calibrate() -> click.Command:
 
 def _run_calibrate(**given: Any) -> int:
     from ..dqm.calibrate import INPUTS
-    from ..dqm.summary import summary
+    from ..dqm.summary import answer, summary
     from ..inputs.batches import calibrated, from_files
 
     sides = sides_of(INPUTS.roles, {**given, "sample_column": None})
@@ -141,7 +140,7 @@ def _run_calibrate(**given: Any) -> int:
         made = calibrated(data, params, options, from_files(standard_input()), work)
     made.save(given["output"])
     if not given["quiet"]:
-        output.write(render_calibration(summary(made), given["form"]), None)
+        output.write(render(answer(summary(made)), given["form"]), None)
     return 0
 
 
@@ -223,6 +222,7 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm.calibration import load
     from ..dqm.history import remembered
     from ..dqm.reachable import require_reachable
+    from ..dqm.several import together
 
     params = params_of(module.INPUTS, given, written())
     _require_history(given)
@@ -234,7 +234,7 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
         parts, results = module.judge_all(known, found, params, work)
     with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
         results = module.remember(known, parts, results, params, history)
-    deliver(lambda color: render_checks(results, given["form"], color), given)
+    deliver(lambda color: render(together(results), given["form"], color), given)
     code = module.exit_code(results)
     return 0 if given["exit_zero"] and code == 1 else code
 
@@ -282,14 +282,13 @@ def _selftest() -> click.Command:
 def _run_selftest(calibration: str, **given: Any) -> int:
     from ..dqm import selftest as module
     from ..dqm.calibration import load
-    from ..report.dqm import selftest as render_selftest
 
     params = params_of(module.INPUTS, given, written())
     destinations.require(given, [calibration])
     known = load(calibration)
     with working(given, "fitting") as work:
         found = module.selftest(known, params, work)
-    deliver(lambda color: render_selftest(found, given["form"]), given)
+    deliver(lambda color: render(module.answer(found), given["form"], color), given)
     return 0 if found["passed"] else 1
 
 
@@ -318,9 +317,9 @@ def _show() -> click.Command:
 
 def _run_show(calibration: str, **given: Any) -> int:
     from ..dqm.calibration import load
-    from ..dqm.summary import summary
+    from ..dqm.summary import answer, summary
 
     destinations.require(given, [calibration])
     known = load(calibration)
-    output.write(render_calibration(summary(known), given["form"]), given["output"])
+    output.write(render(answer(summary(known)), given["form"]), given["output"])
     return 0

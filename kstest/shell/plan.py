@@ -8,7 +8,8 @@ import click
 
 from .. import power
 from ..files import destinations
-from ..report.plan import render
+from ..power.answer import answer
+from ..report import render
 from .call import arguments, deliver, files_of, read, working
 from .command import OUTPUT_OPTIONS, command
 
@@ -33,5 +34,5 @@ def _run(**given: Any) -> int:
     samples, notices = read(power.search.INPUTS, sides, params, given)
     with working(given, "simulating tests") as work:
         found = power.plan(samples[0], params, notices, work)
-    deliver(lambda color: render(found, given["form"]), given)
+    deliver(lambda color: render(answer(found), given["form"], color), given)
     return 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from ..contract import StreamTest
 from ..files import destinations
+from ..findings import Facts, Line
 from ..report import FORMATS, render
 from ..streams import state_file
 from .call import deliver
@@ -54,10 +54,10 @@ def _run(**given: Any) -> int:
     assert isinstance(test, StreamTest)
     found = test.result(saved.state, 0)
     counted = {"batches": saved.ledger.count, "rows": saved.state.core.rows}
-    found = replace(
-        found,
+    text = f"{counted['rows']:,} rows in {counted['batches']:,} batches"
+    found = found.told(
+        Facts("state", counted, (Line("counted", text, "evidence"),)),
         params={**saved.params, **{k: v for k, v in saved.reading.items() if v is not None}},
-        explanation={**found.explanation, "state": counted},
     )
     deliver(lambda color: render(found, given["form"], color), given)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...engine import Residual
+from ...errors import printable
+from ...findings import Facts, Line
 from ...nulls import Pairing
 from ...result import Notice, Result
 from ...wording import listed
@@ -23,27 +25,49 @@ UNEXPLAINED = 3.0
 def with_given(base: Result, data: Arranged, made: Made, params: Any) -> Result:
     """Add what the given columns explain of every block, and warnings about what they leave."""
     assert data.given is not None
-    explanation: dict[str, Any] = {"given": list(data.given.block.names), "explained": None}
+    names = list(data.given.block.names)
     if data.targets is not None:
-        return replace(base, explanation=explanation | _learned(data))
+        return base.told(*_explained(names, params, *_learned(data)))
     margins = [side[0] for side in parted(made)[1][0] if isinstance(side[0], Residual)]
+    shares = None
     if params.conditional == "residuals":
         middle = len(margins[0].bank) // 2
-        explanation["explained"] = [float(margin.explained[middle]) for margin in margins]
+        shares = [float(margin.explained[middle]) for margin in margins]
     notices = () if data.equal else _unexplained(data, margins)
-    return replace(base, warnings=(*base.warnings, *notices), explanation=explanation)
+    return base.told(*_explained(names, params, shares, None), warnings=(*base.warnings, *notices))
 
 
-def _learned(data: Arranged) -> dict[str, Any]:
+def _explained(
+    names: list[str], params: Any, shares: list[float] | None, learners: list[list[str]] | None
+) -> Iterator[Facts]:
+    """The findings ``given``, ``explained`` and ``learners``, with a sentence of all."""
+    yield Facts("given", names)
+    lines = []
+    if shares:
+        each = [f"{100 * share:.0f} %" for share in shares]
+        what = f"{each[0]} of the first block, {each[-1]} of the second"
+        if len(each) > 2:
+            low, high = (f"{100 * share:.0f} %" for share in (min(shares), max(shares)))
+            what = f"{low} to {high} of the {'columns' if params.all_pairs else 'blocks'}"
+        used = list(dict.fromkeys(name for block in learners or () for name in block))
+        how = f" out of fold ({', '.join(used)})" if used else ""
+        listing = ", ".join(printable(name) for name in names)
+        lines.append(Line("given", f"{listing}: explains {what}{how}"))
+    yield Facts("explained", shares, tuple(lines))
+    if learners is not None:
+        yield Facts("learners", learners)
+
+
+def _learned(data: Arranged) -> tuple[list[float], list[list[str]]]:
     """Share of every block that is predicted out of fold, and by which learners."""
     targets = data.targets
     assert targets is not None
     owned = [targets.of_block(block.names) for block in data.blocks]
     location = targets.location
-    return {
-        "explained": [float(location.explained[some].mean()) for some in owned],
-        "learners": [list(dict.fromkeys(location.families[t] for t in some)) for some in owned],
-    }
+    return (
+        [float(location.explained[some].mean()) for some in owned],
+        [list(dict.fromkeys(location.families[t] for t in some)) for some in owned],
+    )
 
 
 def _unexplained(data: Arranged, margins: Sequence[Residual]) -> tuple[Notice, ...]:

@@ -12,12 +12,16 @@ import numpy as np
 from ...diagnostics.dependence import centred
 from ...diagnostics.drift import drifting
 from ...engine import Work
+from ...findings import Facts, Line, number, summary
 from ...nulls import holm_adjusted
 from ...result import Notice, Result, Verdict, unvarying
 from ...sample import Sample
 from .column_blocks import Block
-from .delays import LEAST_WINDOWS, Delay, Lags, delay, spectra
+from .delays import LEAST_WINDOWS, Array, Delay, Lags, delay, spectra
 from .kinds import describe
+from .result import all_pairs, dependence
+
+HEIGHTS, WIDEST = "▁▂▃▄▅▆▇█", 50
 
 _ALONE = {
     True: "the blocks are dependent, most at {where}",
@@ -73,36 +77,39 @@ def test_delays(
         return unvarying(base, "shift of the series", "a block is constant")
     rejected = found.p_value <= params.alpha
     where = _where(found.lag, *(" ".join(block.names) for block in blocks))
-    told = replace(
-        base,
+    told = base.told(
+        summary(_ALONE[rejected].format(where=where)),
+        Facts("blocks", [list(block.names) for block in blocks]),
+        _delay(found, lags),
         verdict="rejected" if rejected else "not rejected",
         statistic=found.statistic,
         p_value=found.p_value,
         threshold=found.threshold if np.isfinite(found.threshold) else None,
-        explanation={
-            **base.explanation,
-            "summary": _ALONE[rejected].format(where=where),
-            "blocks": [list(block.names) for block in blocks],
-            "delay": {
-                "lag": found.lag,
-                "kernel": found.kernel,
-                "curve": [
-                    {"lag": lags.first + k, "ratio": float(v)} for k, v in enumerate(found.curve)
-                ],
-            },
-        },
     )
     if not rejected:
         return told
     if all(drifts) or found.uneven:
         return _drifts(told, blocks)
-    return replace(
-        told,
-        explanation={
-            **told.explanation,
-            "dependence": _described(data, names[0], names[1], found.lag),
-        },
+    return told.told(dependence(_described(data, names[0], names[1], found.lag)))
+
+
+def _delay(found: Delay, lags: Lags) -> Facts:
+    """The finding of that name: the delay, and the dependence at every asked lag."""
+    curve = [{"lag": lags.first + k, "ratio": float(v)} for k, v in enumerate(found.curve)]
+    most = f"{number(float(found.curve.max()))} times other lags, {found.kernel} kernel"
+    lines = (
+        Line("delay", f"{found.lag} rows ({most})"),
+        Line("lags", f"{lags.first} {sparkline(found.curve)} {lags.last}"),
     )
+    return Facts("delay", {"lag": found.lag, "kernel": found.kernel, "curve": curve}, lines)
+
+
+def sparkline(values: Array) -> str:
+    """Heights from 0 to the largest as one character each; of many values the largest of some."""
+    step = -(-len(values) // WIDEST)
+    heights = [float(max(values[k : k + step])) for k in range(0, len(values), step)]
+    top = max(heights)
+    return "".join(HEIGHTS[min(7, int(8 * h / top))] if top > 0 else HEIGHTS[0] for h in heights)
 
 
 def _pairs(names: Sequence[Any], params: Any) -> int:
@@ -173,23 +180,17 @@ def _every_pair(
         for k, (i, j) in enumerate(pairs)
     ]
     clear = rejected & ~doubtful
-    verdict: Verdict = "rejected" if clear.any() else "not rejected"
-    summary = _PAIRS[bool(clear.any())].format(count=int(clear.sum()), total=len(pairs))
-    told = replace(
-        base,
-        p_value=float(adjusted.min()),
-        null={**base.null, "correction": "Holm"},
-        explanation={**base.explanation, "summary": summary, "all_pairs": rows},
+    several = sorted({k for pair, bad in zip(pairs, doubtful, strict=True) if bad for k in pair})
+    told = base.told(
+        all_pairs(rows), p_value=float(adjusted.min()), null={**base.null, "correction": "Holm"}
     )
-    if doubtful.any():
-        several = sorted(
-            {k for pair, bad in zip(pairs, doubtful, strict=True) if bad for k in pair}
-        )
+    if several:
         told = _drifts(told, [blocks[k] for k in several])
-        if not clear.any():
-            return told
-        told = replace(told, explanation={**told.explanation, "summary": summary})
-    return replace(told, verdict=verdict)
+    if several and not clear.any():
+        return told
+    verdict: Verdict = "rejected" if clear.any() else "not rejected"
+    text = _PAIRS[bool(clear.any())].format(count=int(clear.sum()), total=len(pairs))
+    return told.told(summary(text), verdict=verdict)
 
 
 def _told(data: Sample, x: Block, y: Block, found: Delay | None) -> dict[str, Any]:
@@ -208,12 +209,7 @@ def _drifts(base: Result, blocks: Sequence[Block]) -> Result:
         "that they share, and then a shifted series is no draw of the null. "
         "Take differences or take the trend out first, or test a stretch without a trend (--where)",
     )
-    return replace(
-        base,
-        verdict="no verdict",
-        explanation={**base.explanation, "summary": DRIFTS},
-        warnings=(notice, *base.warnings),
-    )
+    return base.told(summary(DRIFTS), verdict="no verdict", warnings=(notice, *base.warnings))
 
 
 def _refused(base: Result, n: int, lags: Lags, needed: int, windows: int) -> Result:
@@ -222,8 +218,4 @@ def _refused(base: Result, n: int, lags: Lags, needed: int, windows: int) -> Res
         f"lags, and {needed} are needed at level {base.alpha}: take {lags.rows_needed(needed):,} "
         "rows, or fewer lags"
     )
-    return replace(
-        base,
-        explanation={**base.explanation, "summary": "too few rows to decide"},
-        warnings=(Notice("too-few-rows", why),),
-    )
+    return base.told(summary("too few rows to decide"), warnings=(Notice("too-few-rows", why),))

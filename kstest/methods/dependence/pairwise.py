@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine import Work
+from ...findings import Note
 from ...nulls import holm_adjusted, p_value, varies
 from ...result import Result, Verdict, unvarying
 from .arrangement import Arranged
 from .doubt import UNLEARNED, Curves, doubt_notice
 from .kinds import describe, within
-from .result import kernel_block
+from .result import all_pairs, kernel_block
 from .rungs import Statistics, combined, largest_z
 from .statistics import Made, landmarks_used, pair_statistics
 
@@ -110,11 +111,11 @@ def test_pairs(
     verdict: Verdict = "rejected" if rejected.any() else "not rejected"
     if doubtful.any() and not rejected.any():
         verdict, summary = "no verdict", UNLEARNED
-    return replace(
-        base,
+    return base.told(
+        Note("summary", summary),
+        all_pairs(rows),
         verdict=verdict,
         p_value=None if doubtful.all() else float(adjusted[~doubtful].min()),
         null={**base.null, "replicates": params.permutations, "correction": "Holm"},
         kernel=kernel_block(last, params, landmarks_used(made), of_pairs=True),
-        explanation={**base.explanation, "summary": summary, "all_pairs": rows},
     )

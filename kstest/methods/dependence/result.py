@@ -11,6 +11,7 @@ import numpy as np
 
 from ...diagnostics.dependence import serial_dependence
 from ...engine import Work
+from ...findings import Column, Finding, Pairs, Table, by_bandwidth, listed, number
 from ...kernels import KERNELS
 from ...params import smallest_permutations
 from ...result import Notice
@@ -25,6 +26,8 @@ from .statistics import pair_statistics, prepared
 # Pairs of columns described one by one, and those that get an HSIC of their own.
 MOST_DESCRIBED = 400
 MOST_TESTED = 16
+# Those that are said in words.
+MOST_PAIRS = 5
 
 
 def column_pairs(
@@ -81,7 +84,47 @@ def column_pairs(
     return sorted(rows, key=lambda row: -(row["z"] or abs(row["strength"])))
 
 
-def strongest(found: Statistics) -> dict[str, Any]:
+def dependence(rows: list[dict[str, Any]]) -> Table:
+    """The finding of the same name: which pairs of columns depend on each other, and how."""
+    texts = []
+    for row in rows[:MOST_PAIRS]:
+        z = f", {number(row['z'])} sd above independence" if row["z"] is not None else ""
+        kind = f"{row['kind']}, {row['measure']} {row['strength']:.2f}"
+        texts.append(f"{row['x']} ~ {row['y']}: {kind}{z}")
+    if len(rows) > MOST_PAIRS:
+        texts.append(f"and {len(rows) - MOST_PAIRS} more pairs of columns")
+    columns = (
+        Column("x", "x"),
+        Column("y", "y"),
+        Column("kind", "kind"),
+        Column("measure", "measure"),
+        Column("strength", "strength", ".2f"),
+        Column("z", "sd above independence"),
+    )
+    lines = tuple(listed("dependent", texts))
+    return Table("dependence", rows, columns, "Dependent columns", lines)
+
+
+def all_pairs(rows: list[dict[str, Any]]) -> Pairs:
+    """The finding of the same name."""
+    return Pairs(
+        "all_pairs",
+        rows,
+        "Holm's correction",
+        tuple(
+            f"{row['kind']} {row['strength']:+.2f}"
+            + (f" at lag {row['lag']}" if "lag" in row else "")
+            for row in rows
+        ),
+        tuple(-float(row["z"] or 0) for row in rows),
+    )
+
+
+def _at_lag(row: dict[str, Any]) -> str:
+    return f" at lag {row['lag']}" if "lag" in row else ""
+
+
+def strongest(found: Statistics) -> tuple[Finding, ...]:
     """HSIC at each combination of bandwidths, and the one that stands out most."""
     z = informative_z(found)
     rows = [
@@ -89,7 +132,7 @@ def strongest(found: Statistics) -> dict[str, Any]:
         for k, (name, widths) in enumerate(found.rungs)
     ]
     best = max((k for k in range(len(rows)) if z[k] is not None), key=lambda k: float(z[k] or 0))
-    return {"strongest": rows[best], "kernels": rows}
+    return by_bandwidth(rows, best, "hsic")
 
 
 def kernel_block(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...findings import summary
+from ...findings import target as named
 from ...result import Notice, Result
 from ...sample import Sample
 from ...targets import Cells, DiscreteTarget, Target, on_grid
@@ -114,18 +116,18 @@ def _depends(found: Result, way: str, what: str) -> Result:
         p_value=None,
         statistic=None,
         threshold=None,
-        explanation={
-            "summary": "whether the data fit depends on how they were rounded",
-            "target": found.explanation["target"],
-        },
+        findings=(
+            summary("whether the data fit depends on how they were rounded"),
+            named(found.explanation["target"]),
+        ),
         warnings=(*found.warnings, why),
     )
 
 
 def no_verdict(base: Result, given: Given, coarse: tuple[Grid, ...]) -> Result:
     """Refuse to judge a density by columns on a grid that is too coarse."""
-    return replace(
-        base,
-        explanation={"summary": "values too coarse for a density", "target": given.name},
+    return base.told(
+        summary("values too coarse for a density"),
+        named(given.name),
         warnings=(*base.warnings, Notice("too-coarse", advice(given, coarse, False))),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from ...diagnostics.dependence import strongest_lag
 from ...errors import DataError, UsageError
+from ...findings import summary
+from ...findings import target as named
 from ...nulls import holm_adjusted, p_value, threshold
 from ...params import option_name
 from ...result import Notice, Result
 from ...sample import Sample
 from ...targets import Cells, DiscreteTarget, joined
 from ...wording import printable
+from ..by_column import columns_found
 from .explanation import surprises, words
 from .statistic import MOST_CELLS, Evidence, evidence
 
@@ -116,8 +119,10 @@ def decided(
         ps = {"p_value": float(p[k]), "adjusted_p_value": float(adjusted[k])}
         table.append({"column": c.name, **ps, "cells": cells, "words": words(cells)})
     one = found[0] if len(found) == 1 else None
-    return replace(
-        base,
+    return base.told(
+        summary(_summary(rejected, table)),
+        named(target),
+        columns_found(table, params.alpha, rejected),
         verdict="rejected" if rejected else "not rejected",
         statistic=float(one.T[0]) if one else None,
         p_value=smallest,
@@ -129,7 +134,6 @@ def decided(
             "replicates": draws,
             "exact": True,
         },
-        explanation={"summary": _summary(rejected, table), "target": target, "columns": table},
         warnings=notices,
     )
 
@@ -187,19 +191,18 @@ def _impossible(
     else:
         value = f"{sample.values[row, sample.columns.index(name)]:.10g}"
     more = f"; {count:,} rows have such values" if count > 1 else ""
-    return replace(
-        base,
+    return base.told(
+        summary(
+            f"the data do not fit the target: row {number}{file} has {printable(name)} "
+            f"= {value}, whose probability is 0{more}"
+        ),
+        named(target.name),
         verdict="rejected",
         p_value=1 / (1 + draws_of(params, len(target.columns))),
         null={
             "scheme": "support of the target",
             "replicates": draws_of(params, len(target.columns)),
             "exact": True,
-        },
-        explanation={
-            "summary": f"the data do not fit the target: row {number}{file} has {printable(name)} "
-            f"= {value}, whose probability is 0{more}",
-            "target": target.name,
         },
     )
 
@@ -219,8 +222,8 @@ def _undecided(base: Result, target: str, notices: tuple[Notice, ...]) -> Result
         f"{n} row{'s' * (n != 1)}: no counts of so few rows are rare enough under the target to "
         f"reject at level {base.alpha}",
     )
-    explanation = {"summary": "too few rows to decide", "target": target}
-    return replace(base, explanation=explanation, warnings=(*notices, why))
+    said = summary("too few rows to decide"), named(target)
+    return base.told(*said, warnings=(*notices, why))
 
 
 def _kernel(found: Evidence | None) -> dict[str, object]:

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from ...engine import Work
 from ...engine.sequences import Subsequences
+from ...findings import Column, Table, listed, number
 from ...targets import SequenceModel
 from ...targets.sequence_model import Drawn
 from .statistic import Setup, features_of
 
 LISTED = 10
+# Of these, in words.
+SAID = 5
 # Cells of the features that explain: one bin only, so many more than a test takes.
 MOST_CELLS = 1 << 21
 
@@ -38,7 +41,7 @@ def explain(
     made: Setup,
     alpha: float,
     work: Work,
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """Return the subsequences that the model makes too rarely or too often.
 
     Parameters
@@ -92,7 +95,7 @@ def explain(
                 "share_model": None if theirs is None else float(theirs[cell]),
             }
         )
-    return {"subsequences": rows}
+    return rows
 
 
 def _subsequence(cell: int, kernel: Subsequences, alphabet: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,9 +129,38 @@ def spelled(symbols: tuple[str, ...]) -> str:
     return ("" if all(len(s) == 1 for s in symbols) else " ").join(symbols)
 
 
-def sentence(found: dict[str, Any]) -> str:
+def subsequences(rows: list[dict[str, Any]]) -> Table:
+    """The finding of the same name, with those in words that are notable."""
+    notable = [row for row in rows if row["notable"]]
+    columns = (
+        Column("symbols", "subsequence"),
+        Column("model_makes", "the model makes"),
+        Column("share_data", "share of the data", "share"),
+        Column("share_model", "share of the model", "share"),
+        Column("z", "z", ".1f"),
+    )
+    cells = tuple(
+        tuple(spelled(row["symbols"]) if c.key == "symbols" else row[c.key] for c in columns)
+        for row in rows
+    )
+    lines = listed("because", [_words(row) for row in notable[:SAID]])
+    strong = tuple(row["notable"] for row in rows)
+    return Table(
+        "subsequences", rows, columns, "Subsequences", tuple(lines), strong=strong, cells=cells
+    )
+
+
+def _words(row: dict[str, Any]) -> str:
+    text = f"the model makes {row['model_makes']} {spelled(row['symbols'])!r} (z {row['z']:.1f})"
+    data, model = row["share_data"], row["share_model"]
+    if model is None:
+        return f"{text}: {number(100 * data)} % of the data"
+    return f"{text}: {number(100 * data)} % of the data, {number(100 * model)} % of the model"
+
+
+def sentence(found: list[dict[str, Any]]) -> str:
     """Say the strongest of it, where it is notable: "the model makes too few 'nn'"."""
-    rows = [row for row in found["subsequences"] if row["notable"]]
+    rows = [row for row in found if row["notable"]]
     if not rows:
         return ""
     return f"; the model makes {rows[0]['model_makes']} {spelled(rows[0]['symbols'])!r}"

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from ...engine import SteinPoints
 from ...engine.stein import pair_numbers
 from ...errors import UsageError
+from ...findings import Finding
 from ...kernels import Bank
+from ..by_column import drivers
 
 Array = NDArray[np.float64]
 
@@ -43,7 +45,8 @@ def explain(
     columns: tuple[str, ...],
     numbers: NDArray[np.int64],
     count: int = PLACES,
-) -> dict[str, object]:
+    said: int = 1,
+) -> tuple[Finding, ...]:
     """Return the share of each column and the places where the witness is largest.
 
     Parameters
@@ -59,8 +62,9 @@ def explain(
     columns : tuple of str
     numbers : ndarray of int (n,)
         Number of each row of the data in its file.
-    count : int
-        Places at most; each is a bandwidth or more away from those before it.
+    count, said : int
+        Places at most, and how many are said in words; each place is a
+        bandwidth or more away from those before it.
 
     Notes
     -----
@@ -77,13 +81,14 @@ def explain(
     share = np.maximum(parts, 0)
     share = share / share.sum() if share.sum() > 0 else share
     ranked = np.argsort(-share, kind="stable")
-    return {
-        "drivers": [{"column": columns[c], "share": float(share[c])} for c in ranked],
-        "places": [
+    return drivers(
+        [{"column": columns[c], "share": float(share[c])} for c in ranked],
+        [
             _place(i, witness, order, X, columns, numbers)
             for i in _separated(points, witness, bank.bandwidths[0], count)
         ],
-    }
+        said,
+    )
 
 
 def witness_at_rows(points: SteinPoints, bank: Bank) -> Array:
@@ -96,9 +101,9 @@ def contributions(points: SteinPoints, bank: Bank) -> tuple[Array, Array]:
     n = len(points)
     whole = slice(0, n)
     pairs = pair_numbers(points, whole, whole)
-    jet = bank.kernel.jet
-    assert jet is not None
-    phi, first, second = jet(pairs.r2, float(bank.factors[0]))
+    derivatives = bank.kernel.derivatives
+    assert derivatives is not None
+    phi, first, second = derivatives(pairs.r2, float(bank.factors[0]))
     for values in (phi, first, second):
         np.fill_diagonal(values, 0)
     X, S, pull, push = points.rows, points.scores, first.sum(axis=0), second.sum(axis=0)

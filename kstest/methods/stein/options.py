@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...kernels import KERNELS
+from ...kernels import lacking, serving
 from ...params import NULL, option
 from ...targets import FAMILIES
-
-STEIN_KERNELS = tuple(k.name for k in KERNELS.values() if k.jet and k.name in ("imq", "gaussian"))
 
 
 def target(more: str) -> Any:
@@ -38,7 +36,8 @@ def kernel() -> Any:
     return option(
         "imq",
         "Kernel: inverse multiquadric, which also controls the tails, or Gaussian.",
-        choices=STEIN_KERNELS,
+        choices=serving("derivatives"),
+        refused=lacking("derivatives"),
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...findings import Finding, by_bandwidth, summary
 from ...kernels import Bank
 from ...nulls import aggregate, informative
 from ...result import Notice, Result
@@ -51,12 +51,11 @@ def kernel_block(name: str, bank: Bank, params: Any) -> dict[str, object]:
 
 def impossible(base: Result, outside: str, params: Any, what: str = "target") -> Result:
     """A value that the target cannot give: probability 0 under the null, whatever the rest."""
-    return replace(
-        base,
+    return base.told(
+        summary(f"the data do not fit the {what}: {outside}"),
         verdict="rejected",
         p_value=1 / (1 + params.draws),
         null={"scheme": f"support of the {what}", "replicates": params.draws, "exact": True},
-        explanation={"summary": f"the data do not fit the {what}: {outside}"},
     )
 
 
@@ -73,8 +72,7 @@ def undecided(base: Result, params: Any) -> Result:
         f"{n} row{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
         f"comes from random signs, to reject at level {params.alpha}",
     )
-    explanation = {"summary": "too few rows to decide"}
-    return replace(base, explanation=explanation, warnings=(why,))
+    return base.told(summary("too few rows to decide"), warnings=(why,))
 
 
 def combined(T: Array, size: Array, params: Any, n: int) -> tuple[Array, NDArray[np.bool_]]:
@@ -97,11 +95,11 @@ def strongest(T: Array, keep: NDArray[np.bool_]) -> int:
     return int(np.argmax(_z(T, keep)))
 
 
-def per_bandwidth(T: Array, keep: NDArray[np.bool_], bank: Bank) -> dict[str, object]:
+def per_bandwidth(T: Array, keep: NDArray[np.bool_], bank: Bank) -> tuple[Finding, ...]:
     """Squared discrepancy per bandwidth, also in units of its null's spread."""
     z = _z(T, keep)
     rows = [
         {"bandwidth": h, "ksd2": float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
         for l, h in enumerate(bank.bandwidths)
     ]
-    return {"strongest": rows[strongest(T, keep)], "kernels": rows}
+    return by_bandwidth(rows, strongest(T, keep), "ksd2")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ...engine import SteinPoints, Work, signed_sums, stein_sums
 from ...errors import UsageError
+from ...findings import Facts
 from ...kernels import Bank
 from ...nulls import independent_signs, sign_bins
 from ...targets import Target, tilted_bound
@@ -72,9 +73,9 @@ def certified_bound(target: Target | None, made: Setup) -> float:
 
 def slope_at_zero(bank: Bank) -> float:
     """Return -2 phi'(0)."""
-    jet = bank.kernel.jet
-    assert jet is not None
-    return float(jet(np.zeros(1), float(bank.factors[0]))[1][0])
+    derivatives = bank.kernel.derivatives
+    assert derivatives is not None
+    return float(derivatives(np.zeros(1), float(bank.factors[0]))[1][0])
 
 
 def robust(
@@ -85,7 +86,7 @@ def robust(
     params: Any,
     rng: np.random.Generator,
     work: Work,
-) -> tuple[Array, dict[str, float], int]:
+) -> tuple[Array, tuple[Facts, ...], int]:
     """Return statistics (B + 1,), the observed one less theta, what they rest on, and the bins.
 
     The observed statistic is max(0, sqrt(V) - theta), a replicate sqrt(V*) with centred random
@@ -109,10 +110,10 @@ def robust(
     T = np.sqrt(V)
     distance = float(T[0])
     T[0] = max(0.0, distance - theta)
-    found = {
-        "contamination": params.contamination,
-        "bound": tau,
-        "theta": theta,
-        "distance": distance,
-    }
+    found = (
+        Facts("contamination", params.contamination),
+        Facts("bound", tau),
+        Facts("theta", theta),
+        Facts("distance", distance),
+    )
     return T, found, len(blocks)

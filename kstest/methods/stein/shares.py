@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import printable
+from ...findings import Column, Facts, Line, Table, listed, number, plain
 from ...targets import Target
 from .modes import Modes
 from .moves import Moved
@@ -21,6 +23,9 @@ Array = NDArray[np.float64]
 DRAWS = 20_000
 # Differences of more than this many standard deviations are worth a word.
 NOTABLE = 3.0
+# Modes that are said in words, and coordinates of each.
+MOST_MODES = 8
+MOST_COLUMNS = 4
 
 
 def weights(
@@ -113,6 +118,62 @@ def jumps(how: Perturbation, found: Perturbed) -> dict[str, object]:
         for m, ksd2 in zip(found.moved, found.per_scale, strict=True)
     ]
     return {"steps": how.steps if per_scale else 0, "scales": per_scale}
+
+
+def modes_found(table: list[dict[str, Any]], source: str) -> tuple[Table, Facts]:
+    """The findings ``modes`` and ``target_shares``: modes with their shares, and whence these."""
+    texts = [
+        f"{mode['mode']} at {_place(mode['place'])}: {100 * mode['share']:.1f} % of the rows, "
+        f"{100 * mode['target_share']:.1f} % of the target"
+        for mode in table[:MOST_MODES]
+    ]
+    if len(table) > MOST_MODES:
+        texts.append(f"and {len(table) - MOST_MODES} more modes")
+    columns = (
+        Column("mode", "mode"),
+        Column("place", "place"),
+        Column("share", "share of the rows", "share"),
+        Column("target_share", "share of the target", "share"),
+        Column("z", "z", ".1f"),
+    )
+    approximate = bool(table) and not source.startswith("draws")
+    line = Line("", f"the target's shares are {source}")
+    return (
+        Table("modes", table, columns, "Modes", tuple(listed("modes", texts))),
+        Facts("target_shares", source, (line,) if approximate else ()),
+    )
+
+
+def _place(place: dict[str, float]) -> str:
+    # The search ends near a mode, not on it: 3e-08 stands for 0.
+    some = [
+        f"{printable(c)} = {number(round(x, 6) + 0.0)}"
+        for c, x in list(place.items())[:MOST_COLUMNS]
+    ]
+    return ", ".join(some) + ", ..." * (len(place) > MOST_COLUMNS)
+
+
+def jumps_found(how: Perturbation, found: Perturbed) -> Facts:
+    """The finding ``jumps``: how rows moved between modes."""
+    value = jumps(how, found)
+    scales: list[dict[str, Any]] = plain(value)["scales"]
+    if not scales:
+        return Facts("jumps", value)
+    jumped, each = [s["jumped"] for s in scales], [s["scale"] for s in scales]
+    best = number(max(scales, key=lambda s: float(max(s["ksd2"])))["scale"])
+    if len(scales) == 1:
+        text = (
+            f"{how.steps} tried per row at scale {best}, which the other half chose; "
+            f"{100 * jumped[0]:.0f} % of the rows moved"
+        )
+    else:
+        share = f"{100 * min(jumped):.0f} to {100 * max(jumped):.0f} %"
+        ends = f"{number(min(each))} to {number(max(each))}"
+        text = (
+            f"{how.steps} tried per row and scale, {len(scales)} scales {ends}; {share} of the "
+            f"rows moved, strongest at {best}"
+        )
+    return Facts("jumps", value, (Line("jumps", text),))
 
 
 def percent(*shares: float) -> list[str]:

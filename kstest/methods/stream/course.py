@@ -20,6 +20,7 @@ from ...betting.detector import begin as begin_detector
 from ...betting.rows import Rows
 from ...betting.wealth import Array, Wealth, settle
 from ...betting.wealth import begin as begin_wealth
+from ...findings import Finding, summary
 from ...picture import Picture
 from ...result import Verdict
 from . import detection
@@ -127,10 +128,11 @@ def finding(
     params: Any,
     begun: bool,
     words: Mapping[str, str],
+    scheme: str,
     unit: str = "blocks",
     tau: float | None = None,
-) -> tuple[Verdict, dict[str, Any]]:
-    """Verdict and explanation.
+) -> tuple[Verdict, list[Finding]]:
+    """Verdict and findings.
 
     Parameters
     ----------
@@ -140,6 +142,8 @@ def finding(
         Whether there were rows enough for a bet.
     words : mapping
         A summary for every verdict, and for "alarm".
+    scheme : str
+        What bets rest on, as the result's ``null`` has it.
     unit : {'blocks', 'rows'}
         What is a round.
     tau : float or None
@@ -148,19 +152,18 @@ def finding(
     found: Verdict = "not rejected" if begun and core.rounds else "no verdict"
     if core.alarmed:
         found = "rejected"
-    summary = words[found]
+    text = words[found]
     if core.detector is not None and core.alarmed:
-        summary = f"{words['alarm']}; {detection.when(core.detector)}"
+        text = f"{words['alarm']}; {detection.when(core.detector)}"
     elif core.verdict:
-        summary += f"; decided after {core.row:,} rows"
-    explanation: dict[str, Any] = {"summary": summary}
+        text += f"; decided after {core.row:,} rows"
+    findings: list[Finding] = [summary(text)]
     if core.detector is not None:
-        explanation["detector"] = detection.alarms(core.detector, params, core.used, unit)
+        findings.append(detection.alarms(core.detector, params, scheme, core.used, unit))
     if core.wealth is not None:
-        explanation["evidence"] = detection.evidence(
-            core.wealth, params.alpha, core.used, core.row, None if core.verdict else tau
-        )
-    return found, explanation
+        late = None if core.verdict else tau
+        findings.append(detection.evidence(core.wealth, params, scheme, core.used, core.row, late))
+    return found, findings
 
 
 def drawing(core: Course, params: Any, title: str, label: str = E_VALUE) -> Picture:

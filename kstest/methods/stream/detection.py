@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from ...betting.detector import KINDS, Detector
 from ...betting.starts import log_weight
 from ...betting.wealth import Wealth, unmoved
 from ...errors import UsageError
+from ...findings import Facts, Line, number, summary
 from ...params import NULL, option
 from ...result import Result, unvarying
 
@@ -94,14 +95,28 @@ def decisive(result: Result, wealth: Wealth | None) -> Result:
     return result
 
 
-def evidence(
-    wealth: Wealth, alpha: float, used: int, row: int, tau: float | None = None
-) -> dict[str, Any]:
-    """The evidence of a stream, in natural logarithms where it says so.
+def scheme_of(null: Mapping[str, Any]) -> str:
+    """What bets rest on, from `Result.null`."""
+    replicates, scheme = null.get("replicates"), null.get("scheme")
+    return f"{replicates} x {scheme}" if replicates else str(scheme)
 
-    With `tau` (`betting.starts`) also what a bet that began now would have to win.
+
+def evidence(
+    wealth: Wealth,
+    params: Any,
+    scheme: str,
+    used: int,
+    row: int,
+    tau: float | None = None,
+    thresholds: Sequence[float] | None = None,
+) -> Facts:
+    """The finding ``evidence``: that of a stream, in natural logarithms where it says so.
+
+    With `tau` (`betting.starts`) also what a bet that began now would have to win; with
+    `thresholds` the e-values that e-BH asks of each of 1, 2, ... pairs.
     """
-    late = {}
+    alpha = params.alpha
+    late: dict[str, Any] = {}
     if tau is not None:
         late = {
             "late_start": {
@@ -110,7 +125,7 @@ def evidence(
                 "log_e_needed_at_first_row": math.log(1 / alpha) - log_weight(1, tau),
             }
         }
-    return {
+    value = {
         "log_e": wealth.log_e,
         "largest_log_e": wealth.largest,
         "largest_after_row": wealth.largest_row,
@@ -119,12 +134,48 @@ def evidence(
         "rows_used": used,
         "bets": wealth.rounds,
         "decided_after_row": row or None,
+        **({} if thresholds is None else {"pair_thresholds": list(thresholds)}),
     }
+    said = numbers(wealth, None, params)
+    most = number(math.exp(min(wealth.largest, MOST_LOG)))
+    texts = [
+        (
+            "e-value",
+            f"{number(said['e_value'])}, at most {most} (after {wealth.largest_row:,} rows); "
+            f"{number(said['threshold'])} rejects{_ranks(thresholds)}",
+        ),
+        ("p-value", f"{number(said['p_value'])}, valid at any time; level {number(alpha)}"),
+        ("bets", f"{wealth.rounds:,}, {scheme}, seed {params.seed}"),
+    ]
+    lines = [Line(label, text, "evidence") for label, text in texts]
+    if late:
+        lines.append(
+            Line("late change", _late(**late["late_start"]), "evidence", only=("not rejected",))
+        )
+    return Facts("evidence", value, tuple(lines))
 
 
-def alarms(found: Detector, params: Any, used: int, unit: str = "blocks") -> dict[str, Any]:
-    """What a detector says."""
-    return {
+def _late(from_row: int, log_e_needed: float, log_e_needed_at_first_row: float) -> str:
+    own = number(math.exp(min(log_e_needed, MOST_LOG)))
+    return (
+        f"one from row {from_row:,} on rejects once its own rows win e-value {own} or less, "
+        f"{log_e_needed:.3g} nats; from the first row on {log_e_needed_at_first_row:.3g}"
+    )
+
+
+def _ranks(least: Sequence[float] | None) -> str:
+    """What e-BH asks of one pair, of each of two, ..., of all."""
+    if not least or len(least) < 2:
+        return ""
+    more = [f"{number(value)} each for {k}" for k, value in enumerate(least[1:-1][:2], 2)]
+    words = [f"one pair needs {number(least[0])}", *more]
+    words += ["..."] * (len(least) > 4) + [f"{number(least[-1])} each for all {len(least)}"]
+    return f" some: {', '.join(words)}"
+
+
+def alarms(found: Detector, params: Any, scheme: str, used: int, unit: str = "blocks") -> Facts:
+    """The finding ``detector``."""
+    value = {
         "statistic": math.exp(min(max(found.log_m, -MOST_LOG), MOST_LOG)),
         "threshold": params.run_length,
         "kind": params.detector,
@@ -136,6 +187,31 @@ def alarms(found: Detector, params: Any, used: int, unit: str = "blocks") -> dic
             for row, begun in zip(found.alarms, found.begins, strict=True)
         ],
     }
+    kind = {"sr": "Shiryaev-Roberts", "cusum": "CUSUM"}[params.detector]
+    rare = f"{params.run_length:,}"
+    text = (
+        f"{kind} {number(value['statistic'])} after {found.rounds:,} {unit}; alarm from {rare} on, "
+        f"so false alarms are {rare} {unit} apart or more, on average"
+    )
+    last = zip(found.alarms[-5:], found.begins[-5:], strict=True)
+    meaning = (
+        f"An alarm was raised. While nothing changes, alarms are {rare} {unit} apart or more, on "
+        "average."
+    )
+    lines = [
+        Line("statistic", text, "evidence"),
+        *(
+            Line(
+                "alarm",
+                f"after row {int(row):,}; probably began after row {int(begun):,}",
+                "evidence",
+            )
+            for row, begun in last
+        ),
+        Line("bets", f"{scheme}, seed {params.seed}", "evidence"),
+        Line("", meaning, "meaning", only=("rejected",)),
+    ]
+    return Facts("detector", value, tuple(lines))
 
 
 def numbers(wealth: Wealth | None, found: Detector | None, params: Any) -> dict[str, Any]:
@@ -190,7 +266,5 @@ def of_this_run(result: Result, state: Any, since: int) -> Result:
         return result
     if new:
         return replace(result, verdict="no verdict")
-    summary = f"no alarm in the rows of this run; before them {when(core.detector)}"
-    return replace(
-        result, verdict="not rejected", explanation={**result.explanation, "summary": summary}
-    )
+    text = f"no alarm in the rows of this run; before them {when(core.detector)}"
+    return result.told(summary(text), verdict="not rejected")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...betting import bets, payoffs, symmetric
 from ...errors import UsageError
+from ...kernels import lacking
 from ...params import alpha, check_common, option, option_name, seed
 from ..common import one_bandwidth, require_both
 from . import detection
@@ -41,7 +42,8 @@ class Params:
     kernel: str = option(
         "gaussian",
         "Kernel; linear only with --mode pairs and --symmetric.",
-        choices=tuple(payoffs.KERNELS),
+        choices=tuple(payoffs.CODES),
+        refused=lacking(*payoffs.NEEDS),
     )
     bandwidth: str = option(
         "median",

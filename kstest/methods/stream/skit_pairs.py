@@ -11,11 +11,12 @@ import numpy as np
 from ...betting import column_pairs, ebh
 from ...betting.blocks import ARRANGEMENTS
 from ...betting.features import RUNGS
+from ...findings import Pairs, summary
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
 from ...wording import listed
 from ..dependence.pairs_map import pairs_map
-from .detection import MOST_LOG, evidence, numbers
+from .detection import MOST_LOG, evidence, numbers, scheme_of
 from .picture import evidence_picture, rejection_panel
 from .skit_report import GUARD_OFF, remedies, too_few_rows
 from .skit_state import State
@@ -41,19 +42,17 @@ def report(state: State) -> Result:
     judged = bool(core.wealth.rounds) and bool((every.outcome != column_pairs.UNSOUND).any())
     found: Verdict = "rejected" if count else "not rejected" if judged else "no verdict"
     if count:
-        summary = f"{count} of {total} pairs of columns are dependent (e-BH)"
+        text = f"{count} of {total} pairs of columns are dependent (e-BH)"
     elif judged:
-        summary = (
+        text = (
             f"not enough evidence so far that any of {total} pairs of columns depend on each other"
         )
     elif core.wealth.rounds:
-        summary = (
-            "every column depends on the time of the row, so dependence cannot be told from that"
-        )
+        text = "every column depends on the time of the row, so dependence cannot be told from that"
     else:
-        summary = "too few rows to decide"
+        text = "too few rows to decide"
     if core.verdict:
-        summary += f"; decided after {core.row:,} rows"
+        text += f"; decided after {core.row:,} rows"
     scheme = f"permutations of blocks of {params.block} rows"
     null = {"scheme": scheme, "replicates": ARRANGEMENTS, "exact": True, "correction": "e-BH"}
     return Result(
@@ -66,15 +65,32 @@ def report(state: State) -> Result:
         columns=tuple(name for (name,) in state.sides),
         kernel={"name": params.kernel, "bandwidths": [], "combinations": RUNGS},
         null=null,
-        explanation={
-            "summary": summary,
-            "evidence": {
-                **evidence(core.wealth, params.alpha, core.used, core.row),
-                "pair_thresholds": _thresholds(total, params.alpha),
-            },
-            "all_pairs": _rows(state),
-        },
+        findings=(
+            summary(text),
+            evidence(
+                core.wealth,
+                params,
+                scheme_of(null),
+                core.used,
+                core.row,
+                thresholds=_thresholds(total, params.alpha),
+            ),
+            _pairs(state),
+        ),
         warnings=tuple(_notices(state)),
+    )
+
+
+def _pairs(state: State) -> Pairs:
+    """The finding ``all_pairs``; pairs that were decided first come first."""
+    rows = _rows(state)
+    after = [row["decided_after_row"] for row in rows]
+    return Pairs(
+        "all_pairs",
+        rows,
+        "e-BH",
+        tuple("" if row is None else f"after row {row:,}" for row in after),
+        tuple(math.inf if row is None else float(row) for row in after),
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from ...betting import guard
 from ...betting.blocks import STRENGTHS
 from ...betting.features import RUNGS, WIDEST
 from ...betting.starts import horizon
+from ...findings import Column, Facts, Finding, Line, Table, number, summary
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
-from .detection import MOST_LOG, alarms, decisive, evidence, numbers, when
+from .detection import MOST_LOG, alarms, decisive, evidence, numbers, scheme_of, when
 from .picture import evidence_picture, guard_panel, main_panel
 from .skit_state import State
 
@@ -44,21 +46,23 @@ def report(state: State) -> Result:
     core, params = state.core, state.params
     key = _outcome(state)
     verdicts: dict[str, Verdict] = {"rejected": "rejected", "": "not rejected"}
-    summary = _SUMMARIES[key]
+    text = _SUMMARIES[key]
     if core.detector is not None and len(core.detector.alarms):
-        summary += f"; {when(core.detector)}"
+        text += f"; {when(core.detector)}"
     elif core.verdict:
-        summary += f"; decided after {core.row:,} rows"
+        text += f"; decided after {core.row:,} rows"
     tau = None if core.verdict else _tau(params)
-    explanation: dict[str, Any] = {
-        "summary": summary,
-        "blocks": [list(side) for side in state.sides],
-    }
-    if core.detector is None:
-        explanation["evidence"] = evidence(core.wealth, params.alpha, core.used, core.row, tau)
-    else:
-        explanation["detector"] = alarms(core.detector, params, core.used)
-    explanation |= {**_guarded(state), **_neighbours(state), **_strongest(state)}
+    scheme = scheme_of(_null(state))
+    findings: tuple[Finding, ...] = (
+        summary(text),
+        Facts("blocks", [list(side) for side in state.sides]),
+        evidence(core.wealth, params, scheme, core.used, core.row, tau)
+        if core.detector is None
+        else alarms(core.detector, params, scheme, core.used),
+        *_guarded(state),
+        *_neighbours(state),
+        *_strongest(state),
+    )
     so_far = Result(
         method="skit",
         verdict=verdicts.get(key, "no verdict"),
@@ -69,7 +73,7 @@ def report(state: State) -> Result:
         columns=tuple(name for side in state.sides for name in side),
         kernel=_kernel(state),
         null=_null(state),
-        explanation=explanation,
+        findings=findings,
         warnings=tuple(_notices(state)),
     )
     return decisive(so_far, core.wealth)
@@ -90,29 +94,39 @@ def _outcome(state: State) -> str:
     return "" if core.detector.rounds else "none"
 
 
-def _guarded(state: State) -> dict[str, Any]:
+def _guarded(state: State) -> Iterator[Table]:
     watch = state.core.watch
     if watch is None:
-        return {}
-    return {
-        "guard": [
-            {
-                "block": block,
-                "e_value": math.exp(min(float(watch.log_e[k]), MOST_LOG)),
-                "flagged_after_row": int(watch.flagged[k]) or None,
-            }
-            for k, block in enumerate(("x", "y"))
-        ]
-    }
+        return
+    rows = [
+        {
+            "block": block,
+            "e_value": math.exp(min(float(watch.log_e[k]), MOST_LOG)),
+            "flagged_after_row": int(watch.flagged[k]) or None,
+        }
+        for k, block in enumerate(("x", "y"))
+    ]
+    seen = [
+        f"{row['block']} after row {row['flagged_after_row']:,}"
+        for row in rows
+        if row["flagged_after_row"]
+    ]
+    text = f"rows depend on their time in {' and '.join(seen)}" if seen else "nothing seen"
+    columns = (
+        Column("block", "block"),
+        Column("e_value", "e-value"),
+        Column("flagged_after_row", "flagged after row"),
+    )
+    yield Table("guard", rows, columns, "Guard", (Line("guard", text, "evidence"),))
 
 
-def _neighbours(state: State) -> dict[str, Any]:
+def _neighbours(state: State) -> Iterator[Facts]:
     """Evidence for dependence between rows near each other, and of same rows beyond that."""
     core = state.core
     if core.near is None or core.beyond is None:
-        return {}
+        return
     both = {"near": core.near.log_e, "beyond": core.beyond.log_e}
-    return {"neighbours": {f"log_e_{name}": value for name, value in both.items()}}
+    yield Facts("neighbours", {f"log_e_{name}": value for name, value in both.items()})
 
 
 def _kernel(state: State) -> dict[str, Any]:
@@ -125,14 +139,18 @@ def _kernel(state: State) -> dict[str, Any]:
     return {"name": params.kernel, "bandwidths": ladder, "combinations": RUNGS}
 
 
-def _strongest(state: State) -> dict[str, Any]:
+def _strongest(state: State) -> Iterator[Facts]:
     """The bandwidths whose experts won most."""
     core = state.core
     if core.blocks is None or not core.wealth.rounds:
-        return {}
+        return
     # Experts are half-lives by bandwidths by strengths.
     best = int(core.wealth.experts.argmax()) // len(STRENGTHS) % RUNGS
-    return {"strongest": {"bandwidths": _kernel(state)["bandwidths"][best]}}
+    widths = _kernel(state)["bandwidths"][best]
+    text = " and ".join(number(h) for h in widths if h is not None)
+    yield Facts(
+        "strongest", {"bandwidths": widths}, (Line("kernel", text, "kernel"),) if text else ()
+    )
 
 
 def _null(state: State) -> dict[str, Any]:

@@ -6,6 +6,7 @@ See `kstest.betting.wings` for the bets and why the largest of them decides.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -17,12 +18,16 @@ from ...betting.blocks import Design
 from ...betting.rows import Rows
 from ...betting.scores import Scores
 from ...betting.wealth import Array, Wealth, recorded, thinned
+from ...errors import printable
+from ...findings import Facts, Line, number
 from ...sample import Columns
 from .course import Course
 from .detection import MOST_LOG
 
 # Rows after an alarm that are looked at together; the next ones are twice as many.
 FIRST_SPAN = 64
+# Bets that are named.
+BEST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +144,8 @@ def numbers(wealth: Wealth) -> dict[str, float]:
     }
 
 
-def evidence(core: Winged, params: Any, columns: Columns) -> dict[str, Any]:
-    """The evidence of every wing, in natural logarithms."""
+def evidence(core: Winged, params: Any, scheme: str, columns: Columns) -> Facts:
+    """The finding ``evidence``: that of every wing, in natural logarithms."""
     now, wealth = core.evidence, core.wealth
     assert now is not None
     assert wealth is not None
@@ -148,7 +153,7 @@ def evidence(core: Winged, params: Any, columns: Columns) -> dict[str, Any]:
     best = int(np.argmax(now.largest + shares))
     listed = zip(names(columns), shares, now.log_w, now.largest, strict=True)
     needed = math.log(1 / params.alpha)
-    return {
+    value: dict[str, Any] = {
         "log_weighted_wealth": wealth.log_e,
         "largest_log_weighted_wealth": wealth.largest,
         "largest_after_row": wealth.largest_row,
@@ -168,6 +173,37 @@ def evidence(core: Winged, params: Any, columns: Columns) -> dict[str, Any]:
             for name, share, w, largest in listed
         ],
     }
+    return Facts("evidence", value, tuple(_lines(wealth, value, params, scheme)))
+
+
+def _lines(wealth: Wealth, value: dict[str, Any], params: Any, scheme: str) -> Iterator[Line]:
+    """The largest weighted wealth of several bets, and the bets that came farthest."""
+    found = numbers(wealth)
+    most = number(math.exp(min(wealth.largest, MOST_LOG)))
+    ranked = sorted(value["wings"], key=lambda w: -math.log(w["share"]) - w["largest_log_wealth"])
+    parts = [
+        f"{printable(w['name'])} "
+        f"{number(w['share'] * math.exp(min(w['largest_log_wealth'], MOST_LOG)))}"
+        for w in ranked[:BEST]
+    ]
+    more = f", and {len(ranked) - BEST} more" if len(ranked) > BEST else ""
+    needed = value["late_change_needs_log"]
+    late = (
+        f"from row {value['rows_used'] + 1:,} on: found when the bets on it have won about "
+        f"{number(math.exp(needed))} times their stake ({needed:.1f} nats)"
+    )
+    level = f"{number(found['p_value'])}, valid at any time; level {number(params.alpha)}"
+    yield Line(
+        "evidence",
+        f"{number(found['statistic'])}, at most {most} (after {wealth.largest_row:,} rows); "
+        f"{number(1 / params.alpha)} rejects",
+        "evidence",
+    )
+    yield Line("best bets", ", ".join(parts) + more, "evidence")
+    yield Line("p-value", level, "evidence")
+    yield Line("e-value", f"{number(found['e_value'])}, from the p-value", "evidence")
+    yield Line("late change", late, "evidence", only=("not rejected", "no verdict"))
+    yield Line("bets", f"{wealth.rounds:,}, {scheme}, seed {params.seed}", "evidence")
 
 
 def late_change(needed: float, row: int) -> float:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.work import single_blas
+from ...findings import Facts, Line
 from ...nulls import (
     CORRECTIONS,
     ENOUGH,
@@ -78,6 +79,16 @@ class ColumnTest:
     distance: float
     words: str
     statistic: float
+
+
+def try_pairs(tests: Sequence[ColumnTest]) -> str:
+    """What to try where the whole differs and no column does."""
+    return "; try --explain pairs" if len(tests) > 1 else ""
+
+
+def statistic_named(title: str, column: str) -> Facts:
+    """The name of a statistic that is that of one column, among several statistics."""
+    return Facts("statistic", title, (Line(title, f"in column {column}", "statistic"),))
 
 
 def correction() -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...engine import Forms
 from ...errors import UsageError
+from ...findings import Facts, Line, number, plain
 from ...kernels import KERNELS
 from ...nulls import Partition, p_value
 from ...sample import Sample
@@ -72,6 +73,19 @@ def unbiased_mmd(forms: Forms, pairs: Pairs) -> Array:
 def _sums(forms: Forms) -> tuple[Array, Array, Array]:
     t, r, q = forms.total[:, None], forms.linear, forms.quadratic
     return (t + 2 * r + q) / 4, (t - 2 * r + q) / 4, (t - q) / 4
+
+
+def effect_found(value: dict[str, object] | None) -> Facts:
+    """The finding ``effect``: how far the samples are apart, with its interval."""
+    if not value:
+        return Facts("effect", value)
+    found = plain(value)
+    low, high = found["interval"]
+    text = (
+        f"MMD {number(found['mmd'])} at the strongest bandwidth, "
+        f"{100 * found['confidence']:.3g} % interval {number(low)} to {number(high)}"
+    )
+    return Facts("effect", value, (Line("effect", text, "numbers"),))
 
 
 def effect(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...engine import Work, mean_similarity, quadratic_forms
 from ...errors import UsageError
+from ...findings import Column, Table, listed, number, plain
 from ...kernels import KERNELS, Bank, Rows, choose, pair_distances
 from ...nulls import Partition
 from ...sample import Sample
@@ -24,6 +25,8 @@ EXPLANATIONS = ("columns", "pairs", "rows")
 COMPARED = 4096
 # Pairs of columns cost a kernel sum each.
 MOST_COLUMNS = 20
+# Pairs that are said in words.
+LISTED = 10
 
 
 def explanations(text: str) -> dict[str, int]:
@@ -76,6 +79,39 @@ def strange_rows(
         }
         for t, p in zip(top, position, strict=True)
     ]
+
+
+def pairs_found(rows: Sequence[dict[str, object]], alpha: float) -> Table:
+    """Columns and pairs of columns, the most telling first."""
+    tests = [plain(row) for row in rows]
+    texts = [f"{' and '.join(t['columns'])} (p {number(t['adjusted_p_value'])})" for t in tests]
+    columns = (
+        Column("columns", "columns"),
+        Column("adjusted_p_value", "p, corrected"),
+        Column("p_value", "p alone"),
+    )
+    return Table(
+        "pairs",
+        rows,
+        columns,
+        "Pairs of columns",
+        tuple(listed("pairs", texts[:LISTED])),
+        strong=tuple(test["adjusted_p_value"] <= alpha for test in tests),
+    )
+
+
+def rows_found(rows: Sequence[dict[str, object]]) -> Table:
+    """The rows that are least like the reference."""
+    texts = [
+        f"row {row['row']}{_of_file(row)} (witness {number(row['witness'])})"
+        for row in map(plain, rows)
+    ]
+    columns = Column("row", "row", "d"), Column("file", "file"), Column("witness", "witness")
+    return Table("rows", rows, columns, "Strangest rows", tuple(listed("rows", texts)))
+
+
+def _of_file(row: dict[str, object]) -> str:
+    return f" of {row['file']}" if row["file"] else ""
 
 
 def pair_tests(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from ...diagnostics.digests import fingerprint
 from ...diagnostics.missing import missingness
 from ...engine import Work
 from ...errors import UsageError
+from ...findings import Facts, Finding, Line, Table, summary
 from ...nulls import aggregate, informative, p_value, replicates, threshold
 from ...params import option_name
 from ...result import Notice, Result
 from ...sample import Sample
+from ..by_column import columns_found
 from ..common import banks
 from . import counted, weighted
-from .columns import ColumnTest
+from .columns import ColumnTest, statistic_named, try_pairs
 from .differences import Masses, column_tests, kernel_statistics
 from .pooled import SENTENCES, Pooled, constant, refused
 
@@ -37,8 +39,8 @@ class Prepared:
     pooled : Pooled
     masses : Masses
     base : Result
-    said : dict
-        For the explanation: `weights` or `entries` by side.
+    said : finding
+        `weights` or `entries` by side.
     counted : bool
     smaller : int
     """
@@ -47,7 +49,7 @@ class Prepared:
     pooled: Pooled
     masses: Masses
     base: Result
-    said: dict[str, object]
+    said: Facts | Table
     counted: bool
     smaller: int
 
@@ -68,9 +70,9 @@ def prepared(
         return _counted(samples, params, draws, rng, base)
     sides = weighted.weights_given(samples, pooled)
     none = weighted.unusable(sides, base)
-    said: dict[str, object] = {"weights": [asdict(side) for side in sides]}
+    said = weighted.told(sides)
     if none is not None:
-        return replace(none, explanation={**none.explanation, **said})
+        return none.told(said)
     rng = np.random.default_rng([int(rng.integers(2**63)), fingerprint(pooled.rows, False)])
     masses = weighted.masses_of(pooled, draws, rng)
     what = "groups" if pooled.groups is not None else "rows"
@@ -93,12 +95,12 @@ def _counted(
     scale = getattr(params, "scale", "robust")
     bins, pooled, first, both = counted.bins_of(samples, scale)
     entries = [int(first.sum()), int(both.sum() - first.sum())]
-    said: dict[str, object] = {
-        "entries": {s.name: k for s, k in zip(samples, entries, strict=True)}
-    }
+    named = {s.name: k for s, k in zip(samples, entries, strict=True)}
+    text = ", ".join(f"{k:,} {name}" for name, k in named.items())
+    said = Facts("entries", named, (Line("entries", text, "data"),))
     if min(entries) < 2:
         none = refused(base, f"{entries[0]} against {entries[1]} entries: at least 2 are needed")
-        return replace(none, explanation={**none.explanation, **said})
+        return none.told(said)
     mark = fingerprint(pooled.rows, False)
     drawn = int(rng.integers(2**63))
     rng = np.random.default_rng([drawn, mark, *both.astype(np.int64).tolist()])
@@ -137,16 +139,16 @@ def mmd(found: Prepared, params: Any, rng: np.random.Generator, work: Work) -> R
     one = T[keep][0] if keep.sum() == 1 else aggregate(T[keep], size[keep], rule, found.smaller)
     p = p_value(one)
     rejected = p <= params.alpha
-    explanation: dict[str, object] = {"summary": SENTENCES[rejected], **found.said}
+    findings: list[Finding] = [summary(SENTENCES[rejected]), found.said]
     if rejected and "columns" in params.explain:
-        explanation["columns"] = _columns(found, "cvm", params)
-    return replace(
-        base,
+        tests = _columns(found, "cvm", params)
+        findings.append(columns_found(tests, params.alpha, True, try_pairs(tests)))
+    return base.told(
+        *findings,
         verdict="rejected" if rejected else "not rejected",
         statistic=float(one[0]),
         p_value=p,
         threshold=threshold(one, params.alpha),
-        explanation=explanation,
     )
 
 
@@ -157,17 +159,15 @@ def ks(found: Prepared, params: Any, title: str) -> Result:
     columns = _columns(found, params.statistic, params)
     p = columns[0].adjusted_p_value
     numeric = columns[0].column in found.samples[0].columns
-    return replace(
-        found.base,
-        verdict="rejected" if p <= params.alpha else "not rejected",
+    rejected = bool(p <= params.alpha)
+    return found.base.told(
+        summary(SENTENCES[rejected]),
+        found.said,
+        statistic_named(title if numeric else "chi-squared", columns[0].column),
+        columns_found(columns, params.alpha, rejected, try_pairs(columns)),
+        verdict="rejected" if rejected else "not rejected",
         statistic=columns[0].statistic,
         p_value=p,
-        explanation={
-            "summary": SENTENCES[p <= params.alpha],
-            **found.said,
-            "statistic": title if numeric else "chi-squared",
-            "columns": columns,
-        },
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...diagnostics.dependence import LEAST_AUTO, block_length, serial_dependence
 from ...diagnostics.digests import fingerprint
 from ...errors import UsageError
+from ...findings import summary
 from ...kernels import Rows, scale_columns
 from ...nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
 from ...params import NULL, option
@@ -279,8 +280,8 @@ def balanced_rows(level: float) -> int:
 
 
 def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:
-    summary = "too few rows to decide" if code.startswith("too-few") else "no decision is possible"
-    return replace(base, explanation={"summary": summary}, warnings=(Notice(code, why),))
+    text = "too few rows to decide" if code.startswith("too-few") else "no decision is possible"
+    return base.told(summary(text), warnings=(Notice(code, why),))
 
 
 def constant(base: Result, why: str) -> Result:

@@ -8,12 +8,13 @@ is that of Gaussian multipliers, see `kstest.nulls.multipliers`: asymptotic.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...diagnostics.missing import weights_differ
+from ...findings import Column, Table, listed
 from ...kernels import Rows
 from ...kernels.scaling import robust_spread
 from ...nulls.multipliers import multipliers
@@ -148,6 +149,26 @@ def unusable(sides: Sequence[Side], base: Result) -> Result | None:
                 "too-few-effective-rows",
             )
     return None
+
+
+def told(sides: Sequence[Side]) -> Table:
+    """What weights leave of the rows of each side."""
+    texts = []
+    for side in sides:
+        negative = f", {100 * side.negative:.3g} % negative" if side.negative else ""
+        texts.append(
+            f"{side.effective:,.1f} effective {side.unit} in the {side.sample}, the largest holds "
+            f"{100 * side.largest:.3g} % of the squares{negative}"
+        )
+    columns = (
+        Column("sample", "sample"),
+        Column("rows", "rows"),
+        Column("effective", "effective", ",.1f"),
+        Column("largest", "largest, of squares", "share"),
+        Column("negative", "negative", "share"),
+    )
+    lines = tuple(listed("weights", texts, "data"))
+    return Table("weights", [asdict(side) for side in sides], columns, "Weights", lines)
 
 
 def weight_notices(sides: Sequence[Side]) -> tuple[Notice, ...]:

@@ -22,6 +22,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+# The loops over pairs of rows; and the formulas that loops of all rooms inline.
+LEAVES = Path(__file__).parent / "engine" / "leaves.py"
+SHARED = Path(__file__).parent / "kernels" / "compiled.py"
+
 # contract and reassoc let LLVM vectorise sums; nnan and ninf are left out because the engine
 # must not assume that what it is handed is finite.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -30,13 +34,14 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 def leaf(function: Callable[..., Any]) -> Any:
     """Compile `function` on first use, without the GIL, and keep the machine code on disk.
 
-    A leaf may call only leaves of its own file: numba does not notice when a callee in another
-    file changes, and would go on using the old machine code.
+    A leaf may call only leaves of its own file, and functions of `SHARED`: numba does not notice
+    when a callee in another file changes, and would go on using the old machine code. For the
+    shared file its digest is a part of the directory's name.
     """
     numba = _numba()
     config: Any = numba.config
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_directory())
+    config.CACHE_DIR = str(cache_directory() / _shared_digest()[:16])
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)(function)
     finally:
@@ -49,6 +54,11 @@ def inline(function: Callable[..., Any]) -> Any:
 
 
 @cache
+def _shared_digest() -> str:
+    return hashlib.sha256(SHARED.read_bytes()).hexdigest()
+
+
+@cache
 def _numba() -> Any:
     """Import numba.
 
@@ -58,7 +68,7 @@ def _numba() -> Any:
     """
     import numba
 
-    from .. import about
+    from . import about
 
     blas = "scipy.linalg.cython_blas"
     if about.own_process and blas not in sys.modules:
@@ -79,12 +89,12 @@ def cache_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="kstest-"))
 
 
-def is_compiled(file: str | Path = "leaves.py") -> bool:
-    """Say whether this machine has compiled the present leaves of a file, by default ours."""
+def is_compiled(file: Path = LEAVES) -> bool:
+    """Say whether this machine has compiled the present leaves of a file."""
     return _marker(file).exists()
 
 
-def mark_compiled(file: str | Path = "leaves.py") -> None:
+def mark_compiled(file: Path = LEAVES) -> None:
     """Remember that the present leaves are compiled, so that the next process is silent."""
     try:
         _marker(file).touch()
@@ -93,15 +103,14 @@ def mark_compiled(file: str | Path = "leaves.py") -> None:
 
 
 @cache
-def _marker(file: str | Path) -> Path:
+def _marker(leaves: Path) -> Path:
     import llvmlite.binding
     import numba
 
-    leaves = Path(__file__).parent / file
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
     # The path too: numba keeps the code of every installation apart.
     key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {leaves}".encode()
-    digest = hashlib.sha256(key + leaves.read_bytes()).hexdigest()
+    digest = hashlib.sha256(key + leaves.read_bytes() + _shared_digest().encode()).hexdigest()
     return cache_directory() / f"compiled-{digest[:16]}"
 
 

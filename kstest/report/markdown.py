@@ -1,0 +1,100 @@
+"""Markdown, good to paste into a pull request: a headline, and tables of what was found."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..errors import printable
+from ..findings import Pairs, Table, shown
+from ..result import Answer, Result
+from .outline import Entry, outline
+
+# Rows of a table; more would hide what comes after it.
+MOST_ROWS = 50
+# Characters that make a link, an emphasis, code or a mention out of what a file says.
+_MARKS = re.compile(r"[\\`*_\[\]#|~@$<>&]|(?<=:)/(?=/)|(?<=www)\.")
+
+
+def render(answer: Result | Answer, color: bool = False) -> str:
+    return "\n\n".join(_blocks(answer)) + "\n"
+
+
+def _blocks(answer: Result | Answer) -> Iterator[str]:
+    shape = outline(answer)
+    if shape.headline is not None:
+        title, sentence = _escaped(shape.headline.title), _escaped(shape.headline.sentence)
+        yield f"### {title}: {sentence}" if sentence else f"### {title}"
+    meaning = [str(note.value) for note in shape.notes if note.role == "meaning"]
+    yield from map(_escaped, meaning)
+    entries = (*shape.facts, *shape.reasons)
+    if entries:
+        yield _table(("", ""), _joined(entries))
+    for found in shape.tables:
+        yield from _titled(found)
+    for note in shape.notes:
+        if note.role == "advice" and note.value:
+            yield "#### What to do\n\n" + _list(note.value)
+    if shape.warnings:
+        yield "#### Warnings\n\n" + _list(
+            f"why: {text}" if label == "why" else text for label, text in shape.warnings
+        )
+
+
+def _joined(entries: Sequence[Entry]) -> list[list[str]]:
+    """Rows of labels; an entry without one is a further line of that before."""
+    rows: list[list[str]] = []
+    for label, text in entries:
+        if label or not rows:
+            rows.append([_escaped(label), _escaped(text)])
+        else:
+            rows[-1][1] += f"<br>{_escaped(text)}"
+    return rows
+
+
+def _titled(found: Table | Pairs) -> Iterator[str]:
+    if isinstance(found, Pairs):
+        title, head = "Pairs of columns", ["x", "y", "p, corrected", "dependent", ""]
+        rows = [
+            [
+                p["x"],
+                p["y"],
+                shown(p["adjusted_p_value"]),
+                shown(p["reject"]) or "no verdict",
+                words,
+            ]
+            for p, words in zip(found.value, found.words, strict=True)
+        ]
+        rows = [rows[k] for k in sorted(range(len(rows)), key=lambda k: found.ranks[k])]
+    elif found.columns:
+        title, head, rows = found.title, [c.title for c in found.columns], found.rows()
+    else:
+        return
+    if title:
+        yield f"#### {_escaped(title)} ({len(rows):,})"
+    cells = [[_escaped(cell) for cell in row] for row in rows]
+    for row, strong in zip(cells, getattr(found, "strong", ()), strict=False):
+        row[0] = f"**{row[0]}**" if strong and row[0] else row[0]
+    yield _table([_escaped(text) for text in head], cells)
+    if len(rows) > MOST_ROWS:
+        yield f"and {len(rows) - MOST_ROWS:,} more rows"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows[:MOST_ROWS]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _list(texts: Iterable[str]) -> str:
+    return "\n".join(f"- {_escaped(text)}" for text in texts)
+
+
+def _escaped(text: str) -> str:
+    """Text from anywhere, on one line, without what markdown or HTML would obey."""
+    return _MARKS.sub(_escape, printable(text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return html.escape(character) if character in "<>&" else f"\\{character}"
