@@ -124,22 +124,30 @@ def as_options(known: Iterable[Any], given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _as_option(name: str, kind: str, value: Any) -> Any:
-    text = kind in ("str", "str | None")
-    if text and isinstance(value, list | tuple):
+    base = kind.removesuffix(" | None")
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if base not in _ACCEPTED or (value is None and kind != "str"):
+        return value
+    if base == "str" and isinstance(value, list | tuple):
         return ",".join(map(_item, value))
-    if text and isinstance(value, Real) and not isinstance(value, bool):
+    if base == "str" and number:
         return str(value)
-    if kind == "int" and isinstance(value, float) and value.is_integer():
+    if base == "int" and isinstance(value, float) and value.is_integer():
         return int(value)
-    wrong = value is None if kind == "str" else text and value is not None
-    if isinstance(value, str):
-        wrong = kind in ("int", "float")
-    if wrong:
+    right = {
+        "str": isinstance(value, str),
+        "int": isinstance(value, Integral) and number,
+        "float": number,
+        "bool": isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"),
+    }
+    if not right[base]:
         raise UsageError(
-            f"{option_name(name)}: found {type(value).__name__}; accepted: "
-            f"{'text' if text else 'a number'}."
+            f"{option_name(name)}: found {type(value).__name__}; accepted: {_ACCEPTED[base]}."
         )
     return value
+
+
+_ACCEPTED = {"str": "text", "int": "a whole number", "float": "a number", "bool": "True or False"}
 
 
 def _item(value: Any) -> str:

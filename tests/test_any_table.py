@@ -373,3 +373,18 @@ def test_options_that_contradict_each_other_are_refused(options, message, rng):
         part["g"], part["w"] = offset + np.arange(40) // 2, 1.0
     with pytest.raises(UsageError, match=message):
         kstest.mmd(X, Y, **options)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"given": np.zeros(60)}, {"alpha": np.zeros(3)}, {"kernel": object()}, {"threads": "2"},
+        {"permutations": 99.5}, {"permutations": True}, {"all_pairs": "yes"}, {"alpha": "0.05"},
+        {"threads": 0}, {"scale": None}, {"seed": np.zeros(2)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_options_of_another_type_are_refused_by_name(wrong, rng):
+    (name,) = wrong
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}: "):
+        kstest.hsic(rng.normal(size=(60, 3)), **wrong)

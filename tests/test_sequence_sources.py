@@ -225,3 +225,30 @@ def test_columns_that_hold_no_sequences(tmp_path):
 def test_objects_that_are_no_sequences(rows):
     with pytest.raises(DataError, match="data"):
         taken(rows)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet"])
+def test_texts_stored_as_a_dictionary_are_texts(tmp_path, kind):
+    table = pa.table({"s": pa.array(["ab", "b", "ab"]).dictionary_encode(), "n": [1, 2, 3]})
+    sample = read_sequences({"d": [written(tmp_path, kind, table)]}, SequenceOptions())[0][0]
+    assert sample.sequences.alphabet == ("a", "b")
+    assert sample.sequences.offsets.tolist() == [0, 2, 3, 5]
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet"])
+def test_columns_of_one_name_are_refused(tmp_path, kind):
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["c"])], names=["s", "s"])
+    path = written(tmp_path, kind, table)
+    for options in (SequenceOptions(), SequenceOptions(column="s")):
+        with pytest.raises(DataError, match="several columns have the same name: 's'"):
+            read_sequences({"d": [path]}, options)
+
+
+def written(folder, kind, table):
+    path = str(folder / f"t.{kind}")
+    if kind == "parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    return path

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any
 
 from ..contract import Inputs
 from ..engine import Work
+from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import of_objects, params_of, reading_of
 from ..params import as_options
@@ -79,9 +81,13 @@ def bind(
     return Call(samples, params, notices, work_of(given.get("threads")), record)
 
 
-def work_of(threads: int | None) -> Work:
+def work_of(threads: Any) -> Work:
     """Threads, all processors by default."""
-    return Work() if threads is None else Work(threads=threads)
+    if threads is None:
+        return Work()
+    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
+        raise UsageError("--threads: give a whole number, at least 1")
+    return Work(threads=int(threads))
 
 
 def plot_path(plot: str | os.PathLike[str] | None) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar
 from ..contract import Inputs
 from ..result import Notice
 from ..sample import Sample
-from ..sources import Reader, reader
+from ..sources import reader
 
 P = TypeVar("P")
 Taken = tuple[tuple[Sample, ...], tuple[Notice, ...]]
@@ -63,9 +63,9 @@ def of_objects(
     return how.with_beside(inputs.beside, params, samples, notices, options)
 
 
-def reading_of(inputs: Inputs[Any], how: Reader | None = None) -> set[str]:
+def reading_of(inputs: Inputs[Any]) -> set[str]:
     """Names of the options of reading that mean something for objects."""
-    how = how or reader(inputs.reads)
+    how = reader(inputs.reads)
     names = {f.name for f in how.options} - how.files_only
     if len(inputs.roles) > 1:
         return names | {f"{role}_values" for role in inputs.roles}

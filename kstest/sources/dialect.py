@@ -1,4 +1,8 @@
-"""The dialect of CSV files: what --delimiter, --null-values, --decimal ... say, checked once."""
+"""The dialect of CSV files: what --delimiter, --null-values, --decimal ... say, checked once.
+
+Encoding and comments are filters of the bytes (`Transcoded`, `Uncommented`), before anything else
+reads them; what cells and rows are is told to pyarrow (`parse_options`, `convert_options`).
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from kstest.sources.columnar import BROKEN, ArrowFile, checked
 from kstest.sources.convert import base_name, to_coded
 from kstest.sources.sequence_text import Block, Symbols, tokenised
 from kstest.sources.stream import converting
+from kstest.sources.table import require_unique
 from kstest.wording import listed, shown
 
 _LISTS = ("list", "large_list")
@@ -44,6 +45,7 @@ def open_lists(file: ArrowFile, column: str | None, where: str) -> tuple[str, It
 
 def _column(schema: Any, column: str | None, where: str) -> str:
     names = list(schema.names)
+    require_unique(names, where)
     if column is not None:
         if column not in names:
             raise DataError(f"{where}: has no column {shown(column)}; it has {listed(names)}.")
