@@ -66,15 +66,6 @@ def test_products_equal_whole_matrices(rng):
             assert found[r, 0, b] == pytest.approx(expected, rel=1e-4, abs=1e-2)
 
 
-def test_wide_blocks_take_one_bandwidth_after_the_other(rng, monkeypatch):
-    X, Y = rng.normal(size=(200, 1)), rng.normal(size=(200, 1))
-    orders = np.array([rng.permutation(10) for _ in range(5)])
-    _, whole, _, _ = both(X, Y, 20, orders)
-    monkeypatch.setattr("kstest.engine.feature_margins.HELD", 1)
-    _, parts, _, _ = both(X, Y, 20, orders)
-    np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-3)
-
-
 def test_a_constant_block_says_nothing(rng):
     rows = Rows.of(np.ones((100, 1)))
     (margin,) = feature_margins([(rows, WIDE)], [rows.take(slice(0, 10))], WORK)
@@ -86,3 +77,14 @@ def test_categories_have_features(rng):
     rows = Rows(np.empty((100, 0)), rng.integers(0, 4, size=(100, 1)).astype(np.int32))
     (margin,) = feature_margins([(rows, WIDE)], [rows.take(slice(0, 50))], WORK)
     assert [f.shape[1] <= 4 for f in margin.features] == [True] * 3
+
+
+def test_taking_rows_of_both_blocks_anew_changes_nothing_but_their_order(rng):
+    X, Y = rng.normal(size=(103, 1)), rng.normal(size=(103, 1))
+    orders = np.array([rng.permutation(10) for _ in range(300)])
+    _, found, _, low = both(X, Y, 10, orders)
+    swap = np.concatenate([np.arange(100).reshape(10, 10)[::-1].ravel(), [102, 100, 101]])
+    again = [margin.take(swap) for margin in low]
+    mirrored = 9 - orders[:, ::-1]
+    (moved,) = feature_products(again, [(0, 1)], [mirrored], 10, WORK)
+    np.testing.assert_allclose(moved, found, rtol=1e-4, atol=1e-3)

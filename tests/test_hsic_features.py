@@ -77,3 +77,19 @@ def test_other_tests_of_dependence_refuse_a_number_and_auto_leaves_them_alone(rn
         with pytest.raises(UsageError, match="--features 20: is not for"):
             kstest.hsic(*blocks, features="20")
         assert "landmarks" not in kstest.hsic(*blocks, permutations=99).kernel
+
+
+def test_all_pairs_go_through_stages_and_keep_the_level_of_every_pair(rng, monkeypatch):
+    monkeypatch.setattr("kstest.methods.dependence.low_rank.LONG", 0)
+    table = rng.normal(size=(200, 12))
+    table[:, 3] += table[:, 2]
+    table[:, 7] = table[:, 6] ** 2 + 0.3 * table[:, 7]
+    found = kstest.hsic(table, all_pairs=True, threads=1, permutations=199)
+    rows = {(r["x"], r["y"]): r for r in found.explanation["all_pairs"]}
+    assert {pair for pair, r in rows.items() if r["reject"]} == {("3", "4"), ("7", "8")}
+    assert found.null["replicates"] == 2 * 66 / 0.05 - 1
+    p = np.array([r["p_value"] for r in rows.values()])
+    # Stages: of 199, 726 and 2,639 permutations; few pairs reach the last.
+    counts = [np.isclose(p * k, np.rint(p * k)).mean() for k in (200, 2640)]
+    assert counts[0] > 0.7
+    assert p.min() == 1 / 2640

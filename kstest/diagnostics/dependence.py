@@ -108,14 +108,20 @@ def _likeness(sample: Sample, samples: int) -> tuple[Array, Array]:
 
 def centred(sample: Sample) -> Array:
     """Numeric columns in robust units, far values cut, mean 0."""
-    x = np.clip(scale_columns(sample.values, "robust", sample.missing), -CUT, CUT)
-    return np.asarray(x - x.mean(axis=0))
+    x = scale_columns(sample.values, "robust", sample.missing)
+    np.clip(x, -CUT, CUT, out=x)
+    x -= x.mean(axis=0)
+    return x
 
 
 def with_sizes(x: Array) -> Array:
     """Put the centred absolute values of centred columns beside them."""
-    size = np.abs(x)
-    return np.hstack([x, size - size.mean(axis=0)])
+    n, d = x.shape
+    out = np.empty((n, 2 * d))
+    out[:, :d] = x
+    sizes = np.abs(x, out=out[:, d:])
+    sizes -= sizes.mean(axis=0)
+    return out
 
 
 def autocorrelation(x: Array, lag: int) -> Array:

@@ -11,13 +11,15 @@ permutation p of the bins is
 
     sum_ij k~(i, j) l~(p(i), p(j)) = | sum_a C_a,p(a) |^2,
 
-which s^2 inner products of the C_ab give for all permutations. The pairs i = i are taken out.
+which the inner products of all C_ab give for all permutations. The pairs i = i are taken out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +35,8 @@ Array = NDArray[np.float64]
 CUT = 1e-6
 # Landmarks of a block of one column, and of several.
 SINGLE, SEVERAL = 128, 64
-# Numbers of the cross products of all bins that are held at once: 200 MB.
-HELD = 50_000_000
+# Permutations that are looked up at a time.
+STEP = 256
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,12 @@ class FeatureMargin:
     def __len__(self) -> int:
         return len(self.features[0])
 
-    @property
+    def take(self, rows: Index) -> FeatureMargin:
+        """The same rows in another order; `rows` is a permutation of them."""
+        features, own = [f[rows] for f in self.features], [v[rows] for v in self.own]
+        return replace(self, features=features, own=own)
+
+    @cached_property
     def centred_square(self) -> Array:
         """Sum of k~(i, j)^2 over i != j, per bandwidth; 0 where only rounding is left."""
         found = []
@@ -146,54 +153,79 @@ def feature_products(
 
 def _pair(x: FeatureMargin, y: FeatureMargin, orders: Index, size: int) -> Array:
     """Products of one pair of blocks; (R, R', B)."""
-    count = orders.shape[1]
-    out = np.empty((len(x.features), len(y.features), len(orders)))
-    left = np.cumsum([0, *(f.shape[1] for f in x.features)])
-    right = np.cumsum([0, *(f.shape[1] for f in y.features)])
-    F, H = np.hstack(x.features), np.hstack(y.features)
-    moving = slice(0, count * size)
-    crossed = F[moving].reshape(count, size, -1), H[moving].reshape(count, size, -1)
-    still = F[count * size :].T @ H[count * size :]
-    own = [np.array(m.own) for m in (x, y)]
-    # For a wide block the bandwidths of the left are taken one after the other.
-    step = len(x.features) if count**2 * F.shape[1] * H.shape[1] <= HELD else 1
-    for first in range(0, len(x.features), step):
-        some = slice(left[first], left[first + step])
-        tables = np.matmul(
-            np.ascontiguousarray(crossed[0][:, :, some].transpose(0, 2, 1))[:, None],
-            crossed[1][None],
-        )  # (s, s, q, q')
-        for k in range(first, first + step):
-            part = slice(left[k] - some.start, left[k + 1] - some.start)
-            for l in range(len(y.features)):
-                cells = tables[:, :, part, right[l] : right[l + 1]].reshape(count**2, -1)
-                rest = still[left[k] : left[k + 1], right[l] : right[l + 1]].ravel()
-                out[k, l] = _squares(cells, rest, orders, count)
-    out -= _diagonals(own[0], own[1], orders, count, size)
+    found = _table(x, y, orders.shape[1], size).sums(orders)
+    return np.ascontiguousarray(found.T).reshape(len(x.features), len(y.features), -1)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a permutation p of s bins looks up: one sum for each of K pairs of bandwidths.
+
+    constant + sum_a single[a, p(a)] + 2 sum_{a < c} double[(a, c), (p(a), p(c))].
+
+    Attributes
+    ----------
+    double : ndarray of float32 (s (s - 1) / 2, s^2, K)
+        <C_ab, C_cd>: all bandwidths of a cell side by side, since they are looked up together.
+    single : ndarray (s, s, K)
+        |C_ab|^2 + 2 <C_ab, C_fixed> less the pairs i = i.
+    constant : ndarray (K,)
+    """
+
+    double: NDArray[np.float32]
+    single: Array
+    constant: Array
+
+    def sums(self, orders: Index) -> Array:
+        """Sums of every permutation; (B, K)."""
+        bins = len(self.single)
+        out = np.empty((len(orders), len(self.constant)))
+        for start in range(0, len(orders), STEP):  # so that a step's sums stay in the cache
+            places = orders[start : start + STEP]
+            double = np.zeros((len(places), out.shape[1]), np.float32)
+            for k, (a, c) in enumerate(combinations(range(bins), 2)):
+                double += self.double[k].take(places[:, a] * bins + places[:, c], axis=0)
+            part = out[start : start + STEP]
+            part[:] = self.constant
+            for a in range(bins):
+                part += self.single[a].take(places[:, a], axis=0)
+            part += 2 * double
+        return out
+
+
+def _table(x: FeatureMargin, y: FeatureMargin, bins: int, size: int) -> _Table:
+    """Inner products of the cross products of all pairs of bins."""
+    count, moving = len(x.features) * len(y.features), slice(0, bins * size)
+    first, second = np.triu_indices(bins, 1)
+    double = np.empty((count, len(first), bins, bins), np.float32)
+    single, constant = np.empty((count, bins**2)), np.empty(count)
+    places = iter(range(count))
+    for left in x.features:
+        columns = left[moving].reshape(bins, 1, size, -1).transpose(0, 1, 3, 2)
+        for right in y.features:
+            place = next(places)
+            meeting = np.matmul(columns, right[moving].reshape(1, bins, size, -1))
+            crossed = meeting.reshape(bins**2, -1)
+            rest = (left[bins * size :].T @ right[bins * size :]).ravel()
+            inner = crossed @ crossed.T
+            single[place] = inner.diagonal() + 2 * (crossed @ rest)
+            constant[place] = rest @ rest
+            double[place] = inner.reshape(bins, bins, bins, bins)[first, :, second]
+    own = [np.array(margin.own) for margin in (x, y)]
+    diagonals, rest = _diagonals(own[0], own[1], bins, size)
     n = len(x)
-    trace = np.outer(own[0].sum(axis=1), own[1].sum(axis=1)) / (n * (n - 1))
-    return np.asarray(out - trace[:, :, None])
+    trace = np.outer(own[0].sum(axis=1), own[1].sum(axis=1)).ravel() / (n * (n - 1))
+    cells = (single - diagonals).reshape(count, bins, bins).transpose(1, 2, 0)
+    table = double.reshape(count, -1).T.reshape(len(first), bins**2, count)
+    return _Table(np.ascontiguousarray(table), np.ascontiguousarray(cells), constant - rest - trace)
 
 
-def _squares(
-    cells: NDArray[np.float32], rest: NDArray[np.float32], orders: Index, count: int
-) -> Array:
-    """|rest + sum_a C_a,p(a)|^2 of every permutation, from inner products of the C; shape (B,)."""
-    rows = np.vstack([cells, rest[None]])
-    table = (rows @ rows.T).astype(np.float64)
-    picked = np.arange(count) * count + orders  # (B, s)
-    picked = np.hstack([picked, np.full((len(orders), 1), count**2)])
-    total = table.diagonal()[picked].sum(axis=1)
-    for a in range(count):
-        total += 2 * table[picked[:, a, None], picked[:, a + 1 :]].sum(axis=1)
-    return np.asarray(total)
+def _diagonals(x: Array, y: Array, bins: int, size: int) -> tuple[Array, Array]:
+    """Sums of k~(i, i) l~(j, j), row i of bin a with its counterpart j of bin b; of fixed rows.
 
-
-def _diagonals(x: Array, y: Array, orders: Index, count: int, size: int) -> Array:
-    """Sums of k~(i, i) l~(p(i), p(i)) of every permutation; shape (R, R', B)."""
-    moving = slice(0, count * size)
-    left, right = (v[:, moving].reshape(len(v), count, size) for v in (x, y))
-    table = np.einsum("rai,qbi->rqab", left, right, optimize=True)
-    rest = x[:, count * size :] @ y[:, count * size :].T
-    found = table[:, :, np.arange(count)[None], orders].sum(axis=3)
-    return np.asarray(found + rest[:, :, None])
+    Shapes (R R', s^2) and (R R',).
+    """
+    moving = slice(0, bins * size)
+    left, right = (v[:, moving].reshape(len(v) * bins, size) for v in (x, y))
+    table = (left @ right.T).reshape(len(x), bins, len(y), bins).transpose(0, 2, 1, 3)
+    return table.reshape(-1, bins**2), (x[:, bins * size :] @ y[:, bins * size :].T).ravel()

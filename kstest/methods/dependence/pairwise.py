@@ -20,10 +20,12 @@ from .doubt import UNLEARNED, Curves, doubt_notice
 from .kinds import describe, within
 from .result import all_pairs, kernel_block
 from .rungs import Statistics, combined, largest_z
-from .statistics import Made, landmarks_used, pair_statistics
+from .statistics import Made, coarser, landmarks_used, pair_statistics
 
 # Pairs with a p-value up to so many alpha get one from more permutations.
 AGAIN = 2.0
+# Permutations of a stage over those of the one before, about.
+GROWTH = 6.0
 
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
 _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
@@ -47,6 +49,44 @@ def _p_values(
     return p, z, found
 
 
+def _in_stages(
+    data: Arranged,
+    made: Made,
+    pairs: Sequence[tuple[int, int]],
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+) -> tuple[NDArray[np.float64], list[float | None], Statistics, int]:
+    """p-values and largest z of all pairs, the statistics of the last, and permutations at most.
+
+    All pairs get a p-value from the permutations that were asked for (of half as many bins, where
+    that is cheaper), and those with at most t_1 = `AGAIN` alpha another one from `GROWTH` times as
+    many, and so on up to 2 m / alpha, with falling t_k. A pair's p-value is that of its last stage.
+    It is at most t, where t_(k+1) < t <= t_k, only if that of stage k + 1 is: it stopped there at
+    most at t, or went on because it was at most t_(k+1). So it is exact if every stage is.
+    """
+    needed = math.ceil(2 * len(pairs) / params.alpha) - 1
+    first = coarser(data, made, rng) or (data, made)
+    p, z, last = _p_values(*first, pairs, params, rng, work)
+    drawn, bound = params.permutations, AGAIN * params.alpha
+    steps = max(1, round(math.log(max(1.0, needed / drawn), GROWTH)))
+    counts = [math.ceil(drawn * (needed / drawn) ** (k / steps)) for k in range(1, steps + 1)]
+    if needed <= drawn:
+        counts = [drawn] if first[0] is not data else []
+    most = drawn
+    for count in counts:
+        close = [k for k in range(len(pairs)) if p[k] <= bound]
+        if not close:
+            break
+        more = replace(params, permutations=count)
+        p[close], again, last = _p_values(data, made, [pairs[k] for k in close], more, rng, work)
+        for k, value in zip(close, again, strict=True):
+            z[k] = value
+        bound *= drawn / count
+        drawn = most = count
+    return p, z, last, most
+
+
 def test_pairs(
     base: Result,
     data: Arranged,
@@ -58,22 +98,11 @@ def test_pairs(
     """Test every pair of columns; the p-value is the smallest adjusted one.
 
     Holm multiplies the smallest of m p-values by m, so nothing could be rejected with fewer than
-    m / alpha permutations. Most pairs need no such p-value: all get one from the permutations that
-    were asked for, and those with at most `AGAIN` alpha another one, from 2 m / alpha. A pair's
-    p-value is the second if it has one, else the first, which is exact: it is at most t only if the
-    first is (t >= AGAIN alpha) or the second is (t < AGAIN alpha).
+    m / alpha permutations. Most pairs need no such p-value: see `_in_stages`.
     """
     blocks, given = data.blocks, data.given
     pairs = list(combinations(range(len(blocks)), 2))
-    needed = math.ceil(2 * len(pairs) / params.alpha) - 1
-    p, z, last = _p_values(data, made, pairs, params, rng, work)
-    close = [k for k in range(len(pairs)) if p[k] <= AGAIN * params.alpha]
-    if close and needed > params.permutations:
-        more = replace(params, permutations=needed)
-        p[close], again, last = _p_values(data, made, [pairs[k] for k in close], more, rng, work)
-        for k, value in zip(close, again, strict=True):
-            z[k] = value
-        params = more
+    p, z, last, drawn = _in_stages(data, made, pairs, params, rng, work)
     if np.isnan(p).all():
         return unvarying(base, "pairing of the rows", "the columns are constant")
     p = np.nan_to_num(p, nan=1.0)
@@ -116,6 +145,6 @@ def test_pairs(
         all_pairs(rows),
         verdict=verdict,
         p_value=None if doubtful.all() else float(adjusted[~doubtful].min()),
-        null={**base.null, "replicates": params.permutations, "correction": "Holm"},
+        null={**base.null, "replicates": drawn, "correction": "Holm"},
         kernel=kernel_block(last, params, landmarks_used(made), of_pairs=True),
     )
