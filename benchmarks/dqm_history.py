@@ -25,10 +25,10 @@ import kstest
 from kstest.dqm import alarms
 from kstest.dqm.check import Params, check, exit_code
 from kstest.dqm.history import remembered
-from kstest.dqm.online import CONTROLS
 from kstest.dqm.windows import Batch
 from kstest.engine import Work
 from kstest.inputs.batches import batch_options, from_objects
+from kstest.nulls.online import CONTROLS
 from kstest.sources import ReadOptions
 
 SIZE, TOYS = 60, 999

@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that is no test: `build(summary)` of its module returns that of click.
+    """A command that is no test: a function of its module, of the summary, returns that of click.
 
     One that `judges` data stands among the tests in the help.
     """
@@ -40,10 +40,11 @@ class Command:
     module: str
     summary: str
     judges: bool = False
+    maker: str = "build"
 
     def build(self) -> click.Command:
         """Import the module and return the command or the group."""
-        built: click.Command = import_module(self.module).build(self.summary)
+        built: click.Command = getattr(import_module(self.module), self.maker)(self.summary)
         return built
 
 
@@ -59,11 +60,20 @@ METHODS: dict[str, Entry] = {
     "seqksd": Entry("kstest.methods.seqksd", "Do sequences come from a given model?"),
 }
 
+CHECKS = "kstest.checks"
 COMMANDS: dict[str, Command] = {
     "dqm": Command(
         "kstest.shell.dqm", "Does a batch of detector events look like good ones?", judges=True
     ),
     "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
+    "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),
+    "validate": Command(f"{CHECKS}.commands", "Check kstest.toml without data.", maker="validate"),
+    "config": Command(f"{CHECKS}.commands", "Show settings and their origin.", maker="config"),
+    "history": Command(f"{CHECKS}.records", "Print what earlier runs found.", maker="history"),
+    "show": Command(f"{CHECKS}.records", "Print all that a run found.", maker="show"),
+    "ack": Command(f"{CHECKS}.records", "Silence a known alarm for a while.", maker="ack"),
+    "reset": Command(f"{CHECKS}.records", "Begin a check anew after a change.", maker="reset"),
     "state": Command("kstest.shell.state", "Show what a state file of a stream holds."),
 }

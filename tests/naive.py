@@ -374,7 +374,7 @@ def events(frame, event, order, hits, channel=None):
 
 def online_levels(name, alpha, p_values):
     """Levels of an online rule, each from its published formula and all that came before."""
-    from kstest.dqm.online import gamma_lord, gamma_power
+    from kstest.nulls.online import gamma_lord, gamma_power
 
     levels, rejected = [], []
     for t in range(1, len(p_values) + 1):

@@ -61,6 +61,8 @@ ROOMS = {
     "run sample sources",
     "shell": "archive betting contract datasets dqm engine errors files findings inputs params "
     "plot power registry report result run sample sources streams",
+    "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
+    "params registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",

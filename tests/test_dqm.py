@@ -14,11 +14,11 @@ from scipy.stats import binom
 import kstest
 from kstest.datasets.drift_tubes import make
 from kstest.dqm import alarms, check
-from kstest.dqm.online import Rule, gamma_lord, gamma_power
 from kstest.dqm.settings import sizes
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.inputs.batches import batch_options, from_objects
+from kstest.nulls.online import Rule, gamma_lord, gamma_power
 from kstest.report import render
 from kstest.sources import ReadOptions
 

@@ -19,13 +19,13 @@ from ..engine import Work, single_blas
 from ..errors import DataError, UsageError
 from ..findings import Facts, by_bandwidth, summary
 from ..kernels import Rows
+from ..nulls.online import CONTROLS
 from ..params import INPUT, NULL, check_choices, option, seed
 from ..result import Notice, Result
 from ..run import origin
 from . import alarms, words
 from .calibration import Calibration, Score
 from .history import History, Identity
-from .online import CONTROLS
 from .over_time import SENTENCES, with_alarms
 from .reachable import require_reachable
 from .windows import Batch, cut

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..findings import Note
+from ..nulls.online import Rule
 from ..result import Notice, Result
 from . import alarms, words
 from .calibration import Calibration
 from .history import History, Identity
-from .online import Rule
 from .reachable import beyond_toys
 
 SENTENCES = {

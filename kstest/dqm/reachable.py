@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from ..errors import UsageError
+from ..nulls.online import Rule
 from ..result import Notice, Result
 from .calibration import ANALYTIC_ROWS, Calibration
-from .online import Rule
 
 CLOSE = 1 + 1e-12
 

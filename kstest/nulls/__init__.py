@@ -6,6 +6,7 @@
 - `aggregate`: one statistic out of many kernels, from the labellings that are there anyway;
 - `wild`: random signs for one-sample tests;
 - `several`: many tests from the same labellings, corrected for their number;
+- `online`: levels of tests that never end, for the share of false ones among the rejections;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 
 Convention of the whole room: column 0 is the observed statistic, the columns 1..B its replicates.

@@ -81,6 +81,28 @@ def holm_adjusted(p: Array) -> Array:
     return out
 
 
+def benjamini_hochberg(p: Array) -> Array:
+    """Adjusted p-values of K tests by Benjamini and Hochberg (1995); shape (K,).
+
+    The false discovery rate is controlled where the p-values are independent, or depend on each
+    other positively.
+    """
+    order = np.argsort(-p, kind="stable")
+    raw = p[order] * len(order) / np.arange(len(order), 0, -1)
+    out = np.empty(len(order))
+    out[order] = np.minimum(np.minimum.accumulate(raw), 1.0)
+    return out
+
+
+def benjamini_yekutieli(p: Array) -> Array:
+    """Adjusted p-values of K tests by Benjamini and Yekutieli (2001); shape (K,).
+
+    The false discovery rate is controlled whatever the dependence.
+    """
+    harmonic = float((1 / np.arange(1, len(p) + 1)).sum())
+    return np.asarray(np.minimum(benjamini_hochberg(p) * harmonic, 1.0))
+
+
 def replicates(tests: int, alpha: float, given: int) -> int:
     """Labellings with which Holm's correction of this many tests resolves alpha; at least `given`.
 
@@ -114,3 +136,10 @@ def besag_clifford(statistics: Array, enough: int = ENOUGH) -> float:
 
 
 CORRECTIONS: dict[str, Callable[[Array], Array]] = {"westfall-young": step_down, "holm": holm}
+# Of p-values that are there already, from tests that share nothing.
+P_VALUE_CORRECTIONS: dict[str, Callable[[Array], Array]] = {
+    "holm": holm_adjusted,
+    "bh": benjamini_hochberg,
+    "by": benjamini_yekutieli,
+    "none": lambda p: p,
+}

@@ -141,6 +141,26 @@ def run(name: str, test: StreamTest[Any, Any], given: dict[str, Any]) -> int:
         output.write(test.references, given["output"])
         return 0
     sides, params = arguments(test.inputs, given)
+    result, shown, state = taken(name, test, given, sides, params)
+    if given.get("plot"):
+        content = draw(result, test.drawing(state), given["plot"])
+        output.write(content, given["plot"], "--plot")
+    if not shown:
+        return answer(result, given)
+    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+
+
+def taken(
+    name: str,
+    test: StreamTest[Any, Any],
+    given: Mapping[str, Any],
+    sides: dict[str, list[str]],
+    params: Any,
+) -> tuple[Result, bool, Any]:
+    """Take the rows of a run, and keep what they taught.
+
+    Returns the result, whether a look at it was shown already, and the state.
+    """
     _check(given)
     destinations.require(given, files_of(sides), params)
     reading = choose(test.inputs, params, given)
@@ -161,13 +181,7 @@ def run(name: str, test: StreamTest[Any, Any], given: dict[str, Any]) -> int:
         if test.require is not None:  # what is refused needs no compiled loops
             test.require(params, this.columns())
         load(work)
-        result, shown, state = _batch(this, saved)
-    if given.get("plot"):
-        content = draw(result, test.drawing(state), given["plot"])
-        output.write(content, given["plot"], "--plot")
-    if not shown:
-        return answer(result, given)
-    return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
+        return _batch(this, saved)
 
 
 def _check(given: Mapping[str, Any]) -> None:

@@ -106,9 +106,13 @@ class Rule:
             return self._alpha * gamma_power(self._seen + 1) * (self._rejections + 1)
         return min(self._spending.cap, self._spending.factor * self._total)
 
-    def add(self, p: float) -> bool:
-        """Judge the next batch."""
-        rejected = p <= self.level
+    def add(self, p: float, rejected: bool | None = None) -> bool:
+        """Judge the next batch.
+
+        `rejected` is what was made of it where more than its level had a say, such as a correction
+        over several tests. Only a p-value of at most its level may count as a rejection.
+        """
+        rejected = p <= self.level and rejected is not False
         self._seen += 1
         ticks = self._spending is not None and self._spending.keep < p <= self._spending.drop
         self._now += ticks

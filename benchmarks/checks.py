@@ -1,0 +1,159 @@
+"""What `kstest run` costs beside the tests that it runs, and how many false alarms it raises.
+
+    python3 benchmarks/checks.py                              # some 20 CPU minutes
+    python3 benchmarks/checks.py --checks 10 --files 5 --runs 50
+
+Printed: CPU time of a run of one check over that of the plain command, in processes of their own
+(bar: 1.1); time of a run of many checks over the sum of the times that the tests themselves took,
+on one thread (bar: 1.3); and for every kind of control over time, of a stable process: hourly runs
+by a fast-forwarded clock with 20 checks of 40 rows, the runs with a false alarm, what is promised,
+and after how many runs a shift of a standard deviation is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kstest.checks.config import load
+from kstest.checks.history import opened
+from kstest.checks.runner import run
+
+KINDS = {
+    "per-run": "",
+    "spending": "over-time = 'spending'\nhorizon = {runs}\n",
+    "online-fdr": "over-time = 'online-fdr'\n",
+    "anytime": "",
+}
+
+
+def check(name, test, reference, sample, more=""):
+    """A check as the file has it."""
+    return (
+        f"[checks.{name}]\ntest = '{test}'\nreference = '{reference}'\nsample = '{sample}'\n{more}"
+    )
+
+
+def write(path, rng, rows, columns=4, shift=0.0):
+    """A table of normal numbers."""
+    values = rng.normal(shift, 1, (rows, columns))
+    pd.DataFrame(values, columns=[f"x{k}" for k in range(columns)]).to_parquet(path)
+
+
+def cpu(words):
+    """CPU seconds of a process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "kstest", *words], check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def one_check(times):
+    """A run of one check beside the plain command."""
+    rng = np.random.default_rng(0)
+    write("a.parquet", rng, 1000)
+    write("b.parquet", rng, 1000)
+    Path("kstest.toml").write_text(check("one", "mmd", "a.parquet", "b.parquet"))
+    plain, whole = [], []
+    for _ in range(times):  # in turn, as other processes come and go
+        plain.append(cpu(["mmd", "a.parquet", "b.parquet", "--threads", "1"]))
+        whole.append(cpu(["run", "--threads", "1"]))
+    ratio = np.median(whole) / np.median(plain)
+    print(
+        f"one check: {np.median(plain):.3f} s CPU plain, {np.median(whole):.3f} s run: {ratio:.3f}"
+    )
+
+
+def many_checks(checks, files, rows):
+    """Many checks beside the time of their tests."""
+    rng = np.random.default_rng(1)
+    for k in range(files):
+        write(f"f{k}.parquet", rng, rows)
+    pairs = [(k % files, (k + 1 + k // files) % files) for k in range(checks)]
+    text = [
+        check(f"c{k}", "mmd", f"f{a}.parquet", f"f{b}.parquet") for k, (a, b) in enumerate(pairs)
+    ]
+    Path("kstest.toml").write_text("".join(text))
+    config = load("kstest.toml", {"history": "many.db"})
+    with opened("many.db") as history:
+        clock = time.perf_counter()
+        report = run(config, [*config.checks.values()], datetime.now(), 1, history)
+        seconds = time.perf_counter() - clock
+    tests = sum(o.result.provenance["seconds"] for o in report.outcomes)
+    print(
+        f"{checks} checks of {files} files of {rows:,} rows: {seconds:.1f} s, their tests "
+        f"{tests:.1f} s: {seconds / tests:.3f}"
+    )
+
+
+def soak(kind, runs, checks):
+    """A stable process for many runs, then a shift."""
+    rng = np.random.default_rng([2, runs])
+    more = "schema = 'off'\n" + KINDS[kind].format(runs=2 * runs)
+    test = "smmd" if kind == "anytime" else "mmd"
+    names = [f"c{k}" for k in range(checks)]
+    for name in names:
+        write(f"{name}.parquet", rng, 200 if kind == "anytime" else 40, 1)
+    paths = [(n, f"{n}.parquet", f"{n}-now.parquet") for n in names]
+    Path("kstest.toml").write_text(
+        "[run]\nkeep = 1\n" + "".join(check(n, test, a, b, more) for n, a, b in paths)
+    )
+    config = load("kstest.toml", {})
+    alarms, begun, found = 0, datetime(2026, 1, 1), None
+    clock = time.perf_counter()
+    with opened("soak.db") as history, contextlib.suppress(StopIteration):
+        for k in range(2 * runs):
+            for name, reference, now in paths:
+                changed = k >= runs and name == "c0"
+                if kind != "anytime":  # a reference that all runs share makes them err together
+                    write(reference, rng, 40, 1)
+                write(now, rng, 40, 1, float(changed))
+            when = begun + timedelta(hours=k)
+            report = run(config, [*config.checks.values()], when, 1, history)
+            rejected = {o.name for o in report.outcomes if o.status == "rejected"}
+            alarms += k < runs and bool(rejected)
+            if k >= runs and "c0" in rejected:
+                found = k - runs + 1
+                break
+    promised = f"at most {0.05 * runs:.0f} expected" if kind == "per-run" else "one with p <= 0.05"
+    delay = "not found" if found is None else f"found after {found}"
+    print(
+        f"{kind}: {runs} runs of {checks} checks, {alarms} with a false alarm ({promised}); shift "
+        f"{delay} runs; {time.perf_counter() - clock:.0f} s",
+        flush=True,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=9)
+    parser.add_argument("--checks", type=int, default=100)
+    parser.add_argument("--files", type=int, default=50)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        if given.times:
+            one_check(given.times)
+        if given.checks:
+            many_checks(given.checks, given.files, given.rows)
+        for kind in filter(None, given.kinds.split(",")):
+            os.mkdir(kind)
+            with contextlib.chdir(kind):
+                soak(kind, given.runs, 20)
+
+
+if __name__ == "__main__":
+    main()
