@@ -57,12 +57,12 @@ ROOMS = {
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings power result wording",
     "plot": "errors findings picture report result wording",
-    "api": "contract dqm engine errors files inputs params picture plot power registry result run sample "
-    "sources",
-    "shell": "archive betting contract datasets dqm engine errors files findings inputs params plot "
-    "power registry report result run sample sources streams",
-    "checks": "about archive columns contract dqm engine errors files findings inputs nulls params registry "
-    "report result run shell sources streams wording",
+    "api": "contract dqm engine errors files inputs params picture plot power registry result run "
+    "sample sources",
+    "shell": "archive betting contract datasets dqm engine errors files findings inputs params "
+    "plot power registry report result run sample sources streams",
+    "checks": "about archive columns contract dqm engine errors files findings inputs nulls params "
+    "registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",
