@@ -455,6 +455,16 @@ def test_all_kinds_of_tests_run_from_a_file(folder, capsys):
     assert (folder / ".kstest" / "states" / "s.kst").exists()
 
 
+def test_the_answers_do_not_depend_on_the_threads(folder, capsys):
+    write("".join(check(f"c{k}", "like.csv", f"seed = {k}", "alpha = 0.2") for k in range(5)))
+    found = []
+    for threads in ("1", "4"):
+        _, answer = report(capsys, "--threads", threads)
+        found.append([(o["name"], o["p_value"], o["adjusted"]) for o in answer["outcomes"]])
+    assert found[0] == found[1]
+    assert len({p for _, p, _ in found[0]}) > 1
+
+
 def test_a_check_per_level_of_a_column(folder, capsys):
     kinds = np.array(["it's", "b `c`", "d"])[np.arange(120) % 3]
     table(folder / "ref.csv", 1, kind=kinds)

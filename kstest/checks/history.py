@@ -42,6 +42,7 @@ class History:
 
     def __init__(self, base: sqlite3.Connection, path: str) -> None:
         self._base, self.path = base, path
+        self._series: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -53,6 +54,7 @@ class History:
             with self._guarded():
                 self._base.execute("COMMIT")
         except BaseException:
+            self._series.clear()
             with contextlib.suppress(sqlite3.Error):
                 self._base.execute("ROLLBACK")
             raise
@@ -89,16 +91,20 @@ class History:
         return len(self.rows("events", "WHERE kind = 'reset' AND name = ?", name))
 
     def series(self, name: str, series: str) -> list[dict[str, Any]]:
-        """The outcomes of a check that count, since it began anew."""
-        found = self.rows(
-            "outcomes",
-            "WHERE name = ? AND series = ? AND counted = 1 AND id > ? ORDER BY id",
-            name, series, self.since(name),
-        )  # fmt: skip
-        for place, row in enumerate(found):
-            if row["place"] != place or not _is_p(row["p_value"]) or row["level"] is None:
+        """The outcomes of a check that count, since it began anew.
+
+        What was read before is kept: only rows that came since are read again.
+        """
+        since = self.since(name)
+        found = self._series.setdefault((name, series, since), [])
+        last = found[-1]["id"] if found else since
+        condition = "WHERE name = ? AND series = ? AND counted = 1 AND id > ? ORDER BY id"
+        for row in self.rows("outcomes", condition, name, series, last):
+            fits = row["place"] == len(found) and row["level"] is not None
+            if not fits or not _is_p(row["p_value"]):
                 raise self._damaged(f"outcomes of {name} are lost or are none")
-        return found
+            found.append(row)
+        return list(found)
 
     def known(self, name: str, series: str, identity: str) -> dict[str, Any] | None:
         """The outcome that counts of a check of the same data, since it began anew."""

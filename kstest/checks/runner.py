@@ -6,8 +6,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -70,12 +71,24 @@ def run(
     this = Run(config, checks, now, threads, history)
     _share(this)
     # One limit around all: limits set within several threads would be undone in any order.
-    with single_blas(), ThreadPoolExecutor(max_workers=threads) as pool:
+    with single_blas(), _threads(threads) as pool:
         planned = [u for units in pool.map(lambda c: _planned(this, c), checks) for u in units]
         planned = _with_draws(this, planned)
         each = max(1, threads // max(1, len(planned)))
         done = [u for some in pool.map(lambda u: _executed(this, u, each), planned) for u in some]
     return _remembered(this, done)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that nobody waits for after an interruption."""
+    pool = ThreadPoolExecutor(max_workers=count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _share(this: Run) -> None:
