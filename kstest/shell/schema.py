@@ -14,8 +14,8 @@ def build(summary: str) -> click.Command:
     return click.Command(
         "schema",
         callback=_run,
-        help=f"{summary}\n\nAny library of JSON Schema (2020-12) validates with it what --format json "
-        "prints; a line of --format jsonl is one answer.",
+        help=f"{summary}\n\nAny library of JSON Schema (2020-12) validates with it what --format "
+        "json prints; a line of --format jsonl is one answer.",
         short_help=summary,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
