@@ -214,7 +214,7 @@ def by_bandwidth(rows: Sequence[Mapping[str, Any]], best: int, measure: str) -> 
     widths = strongest.get("bandwidths", [strongest.get("bandwidth")])
     text = " and ".join(number(h) for h in widths if h is not None)
     if strongest.get("scale") == "whiten":
-        text += ", along axes without correlation"
+        text += ", along whitened axes"
     titles = {"kernel": "kernel", "bandwidth": "bandwidth", "bandwidths": "bandwidths",
               "scale": "units", measure: measure, "analytic_p_value": "p, analytic",
               "z": "z"}  # fmt: skip

@@ -34,7 +34,7 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 def leaf(function: Callable[..., Any]) -> Any:
     """Compile `function` on first use, without the GIL, and keep the machine code on disk.
 
-    A leaf may call only leaves of its own file, and functions of `SHARED`: numba does not notice
+    A loop may call only leaves of its own file, and functions of `SHARED`: numba does not notice
     when a callee in another file changes, and would go on using the old machine code. For the
     shared file its digest is a part of the directory's name.
     """
@@ -63,7 +63,7 @@ def _numba() -> Any:
     """Import numba.
 
     When first used it imports SciPy's BLAS, a seventh of the CPU time of a small run, for code that
-    calls `np.dot`. No leaf does, so the command line hides it; in a process that is not ours other
+    calls `np.dot`. No loop does, so the command line hides it; in a process that is not ours other
     compiled code may need it.
     """
     import numba

@@ -71,8 +71,8 @@ def permutations() -> Any:
 
 
 def draws() -> Any:
-    text = "Draws from the null law; p is at least 1 / (1 + draws)."
-    return option(999, text, section=NULL, brief="Draws from the null law; 999 by default.")
+    text = "Draws from the null distribution; p is at least 1 / (1 + draws)."
+    return option(999, text, section=NULL, brief="Draws under the null; 999 by default.")
 
 
 def seed() -> Any:

@@ -53,7 +53,7 @@ METHODS: dict[str, Entry] = {
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
-    "smmd": Entry("kstest.methods.smmd", "Does a stream follow the law of a reference?"),
+    "smmd": Entry("kstest.methods.smmd", "Does a stream follow the distribution of a reference?"),
     "sksd": Entry("kstest.methods.sksd", "Does a stream come from a given density?"),
     "ksd": Entry("kstest.methods.ksd", "Does a sample come from a given density?"),
     "pksd": Entry("kstest.methods.pksd", "Does a sample fit a density of several modes?"),

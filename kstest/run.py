@@ -74,7 +74,7 @@ def unvarying_rows(result: Result) -> Result:
     """No verdict where all rows of both samples are equal, unless there was none already."""
     if result.verdict != "not rejected":
         return result
-    return unvarying(result, "labelling of the rows", "all rows are equal")
+    return unvarying(result, "permutation of the rows", "all rows are equal")
 
 
 def record(

@@ -25,9 +25,9 @@ ROOMS = {
     "about": "",
     "errors": "",
     "sample": "",
-    "picture": "",
     "findings": "",
     "result": "findings",
+    "picture": "",
     "wording": "errors",
     "params": "errors",
     "columns": "errors wording",
@@ -46,8 +46,8 @@ ROOMS = {
     "sources": "columns contract diagnostics errors params result sample syntax wording",
     "betting": "archive engine jit kernels sample targets",
     "likelihood_ratio": "engine errors kernels nulls",
-    "methods": "archive betting columns contract diagnostics engine errors findings kernels nulls "
-    "params picture result sample targets wording",
+    "methods": "archive betting columns contract diagnostics engine errors findings kernels "
+    "nulls params picture result sample targets wording",
     "run": "about contract engine errors registry result sample",
     "power": "columns contract diagnostics engine errors findings kernels methods nulls params "
     "registry result run sample",
@@ -55,14 +55,14 @@ ROOMS = {
     "likelihood_ratio methods nulls params picture result run sample wording",
     "inputs": "columns contract dqm engine errors result sample sources wording",
     "streams": "archive betting contract errors params registry sample sources wording",
-    "report": "errors findings power result wording",
+    "report": "errors findings result",
     "plot": "errors findings picture report result wording",
-    "api": "contract dqm engine errors files inputs params picture plot power registry result run "
-    "sample sources",
+    "api": "contract dqm engine errors files inputs params picture plot power registry result "
+    "run sample sources",
     "shell": "archive betting contract datasets dqm engine errors files findings inputs params "
     "plot power registry report result run sample sources streams",
-    "checks": "about archive columns contract dqm engine errors files findings inputs nulls params "
-    "registry report result run shell sources streams wording",
+    "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
+    "params registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",

@@ -14,7 +14,7 @@ where sd is the standard deviation of S(pi) over all B! arrangements, which depe
 (g(x_i, y_j)) only through what is the same for all its column permutations.
 
 **Proof.** Let y be exchangeable given F and x. Replace y by y o sigma, sigma a uniform permutation
-independent of everything: the law of (F, x, y) stays. Then S(pi_m) becomes
+independent of everything: the distribution of (F, x, y) stays. Then S(pi_m) becomes
 S(sigma o pi_m), and (sigma o pi_0, ..., sigma o pi_M) are M + 1 independent uniform permutations,
 hence exchangeable in m; sd, being the same for all arrangements, is unchanged. So (z_0, ..., z_M)
 are exchangeable given F, and with w_m = exp(c z_m)

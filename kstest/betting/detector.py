@@ -5,8 +5,9 @@ Given factors E_t with E[E_t | past] <= 1 while nothing has changed,
     Shiryaev-Roberts:  M_t = (M_{t-1} + 1) E_t,      CUSUM:  C_t = max(C_{t-1}, 1) E_t.
 
 While nothing has changed M_t - t is a supermartingale, so an alarm at the first N with M_N >= A has
-E[N] >= E[M_N] >= A: the average run length to a false alarm is at least A rounds, at every law. The
-mean of several M keeps that, and so does C <= M (Shin, Ramdas, Rinaldo 2023, arXiv 2203.03532).
+E[N] >= E[M_N] >= A: the average run length to a false alarm is at least A rounds, at every
+distribution. The mean of several M keeps that, and so does C <= M (Shin, Ramdas, Rinaldo 2023,
+arXiv 2203.03532).
 
 Unlike a wealth, which loses while nothing happens, these begin anew in every round; experts that
 forget what they learned long ago (`Design.half_lives`) find late changes soon. The CUSUM of the

@@ -1,8 +1,8 @@
 """Rows as points on circles: features whose means are characteristic functions.
 
-A row x becomes e^{i w'x} at D frequencies w. With w from the spectral law of a kernel, the mean
-over frequencies of e^{i w'x} times the conjugate of e^{i w'y} estimates k(x, y) (Rahimi and Recht
-2007, NeurIPS 20). Doubling all angles halves the bandwidth, so a ladder of bandwidths costs one
+A row x becomes e^{i w'x} at D frequencies w. With w from the spectral distribution of a kernel, the
+mean over frequencies of e^{i w'x} times the conjugate of e^{i w'y} estimates k(x, y) (Rahimi and
+Recht 2007, NeurIPS 20). Doubling all angles halves the bandwidth, so a grid of bandwidths costs one
 evaluation. What a bet knows of all earlier rows is then a sum over them: no row is stored.
 
 The frequencies come from `leaves.uniforms`, so they are the same with every version of NumPy, and

@@ -1,14 +1,15 @@
 """Payoffs of two rows: what swapping their y changes, by a witness learned from earlier rows.
 
-Under H0 the pairs (x1, y1), (x2, y2) and the swapped ones have one law given the past, so with any
-witness g the payoff
+Under H0 the pairs (x1, y1), (x2, y2) and the swapped ones have one distribution given the past, so
+with any witness g the payoff
 
     f = 1/2 [ g(x1, y1) + g(x2, y2) - g(x1, y2) - g(x2, y1) ]
 
 is symmetric about 0. If g has unit norm in the product space of kernels with k(x, x) <= 1 and
 k >= 0, then |f| <= 1: the feature differences have norm sqrt(2 - 2k) <= sqrt(2) each.
 
-- `hsic`: g is the embedding of the joint law less that of the product of the margins, from all
+- `hsic`: g is the embedding of the joint distribution less that of the product of the margins, from
+all
   earlier rows; f = 1 / (2 H) [ mean(a b) - mean(a) mean(b) ] with a_j = k(x1, X_j) - k(x2, X_j),
   b_j likewise in y, H^2 the biased HSIC of the earlier rows.
 - `coco`, `kcc`: g(x, y) = u(x) v(y), the functions of unit norm with the largest covariance

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# In units of sqrt(d), in the certified coordinates, where a normal law has unit variance.
+# In units of sqrt(d), in the certified coordinates, where a normal distribution has unit variance.
 BANDWIDTHS = (0.5, 1.0, 2.0)
 BETS = np.array([0.25, 0.5, 0.95])
 # Rows within which late starts of a bet are about as dear as early ones; see `starts`. More than
@@ -131,7 +131,7 @@ def step(design: Design, state: State, z: Array, scores: Array) -> tuple[State, 
 
 
 def tilt(certificate: Certificate) -> float:
-    """The squared radius of the tilt: rows of a normal law are within half of it."""
+    """The squared radius of the tilt: rows of a normal distribution are within half of it."""
     return 2.0 * len(certificate.centre) + certificate.offset**2
 
 

@@ -1,14 +1,15 @@
 """Payoffs from the sign and size of a statistic that is symmetric about 0 under H0.
 
 If x1 and x2 are exchangeable given the past and y1, y2, swapping them turns the witness difference
-W into -W, so W is symmetric about 0 given the past; kernels need not be bounded, and the laws may
-drift. Any odd function of W chosen from the past has mean 0 (Podkopaev et al. 2023, section 4):
+W into -W, so W is symmetric about 0 given the past; kernels need not be bounded, and the
+distributions may drift. Any odd function of W chosen from the past has mean 0 (Podkopaev et al.
+2023, section 4):
 
 - `tanh`: tanh(W / s), s the distance of the 10 % and 90 % quantiles of past W;
 - `sign`: sign(W) / 2;
 - `rank`: sign(W) times the rank of |W| among past ones, divided by their number;
 - `predictive`: tanh(theta W), theta = mean / variance of past W, to be bet in full: the likelihood
-  ratio of N(mu, s^2) against its symmetrised law given |W| is 1 + tanh(mu W / s^2).
+  ratio of N(mu, s^2) against its symmetrised distribution given |W| is 1 + tanh(mu W / s^2).
 
 Scale and ranks refer to the last `MEMORY` values, so that the state stays small.
 """

@@ -2,12 +2,13 @@
 
 **Claim.** Let a block hold b rows of a stream and b rows of a reference that were not used before.
 If given all earlier rows these 2b rows are exchangeable (as when all rows are independent draws of
-one law), then E[E | past] = 1 for each factor E = exp(c z_0) / mean_m exp(c z_m), where z_m is the
-sum of the witness over b of the 2b rows: the stream's for m = 0, and those that random
+one distribution), then E[E | past] = 1 for each factor E = exp(c z_0) / mean_m exp(c z_m), where
+z_m is the sum of the witness over b of the 2b rows: the stream's for m = 0, and those that random
 arrangements call the stream otherwise, standardised over all arrangements.
 
-**Proof.** As in `blocks`: composing the arrangements with a uniform one leaves the law of the rows
-as it is, and makes z_0, ..., z_M exchangeable; each then takes an equal share of their mean. QED
+**Proof.** As in `blocks`: composing the arrangements with a uniform one leaves the distribution of
+the rows as it is, and makes z_0, ..., z_M exchangeable; each then takes an equal share of their
+mean. QED
 
 The witness is mean over earlier stream rows less mean over earlier reference rows of the kernel,
 from sums of features. A reference of m rows is used up by m rows of the stream: rows that are used

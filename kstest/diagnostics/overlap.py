@@ -20,10 +20,10 @@ OVERLAP = 0.01
 def require_disjoint(reference: Sample, pool: Sample) -> None:
     """Refuse a pool that holds rows of the reference.
 
-    Rows of the reference fit it too well, so that a law of the null from them would let good
-    batches alarm. Equal rows may be chance where columns take few values, so the pool may repeat
-    as many as one half of the reference repeats of the other, and twice that; stretches of rows
-    that both have in the same order are no chance.
+    Rows of the reference fit it too well, so that a distribution of the null from them would let
+    good batches alarm. Equal rows may be chance where columns take few values, so the pool may
+    repeat as many as one half of the reference repeats of the other, and twice that; stretches of
+    rows that both have in the same order are no chance.
     """
     digests = {i.sha256: i.path for i in reference.inputs if i.sha256 is not None}
     for source in pool.inputs:

@@ -1,10 +1,10 @@
 """The engine: the only code that walks over pairs of rows.
 
 A kernel test of N rows needs sums over N^2 pairs, for several bandwidths, under a thousand
-labellings of the rows. Done as written that is N^2 x bandwidths x labellings, in an N x N matrix.
-The engine never holds that matrix and never repeats the sweep::
+permutations of the rows. Done as written that is N^2 x bandwidths x permutations, in an N x N
+matrix. The engine never holds that matrix and never repeats the sweep::
 
-      rows, in blocks              one sweep over pairs             all labellings at once
+      rows, in blocks              one sweep over pairs             all permutations at once
     +---+---+---+---+           +----+----+----+----+
     | 1 | 2 | 3 | 4 |  ----->   | 11 | 12 | 13 | 14 |             q_b = v_b' A v_b
     +---+---+---+---+           |    | 22 | 23 | 24 |  ----->
@@ -17,7 +17,7 @@ The engine never holds that matrix and never repeats the sweep::
   makes the same sums without pairs, of Gaussian kernels in one or two columns; `landmarks` those of
   the Nystrom kernel, for very many rows.
 - `forms` turns block sums, or for single rows the kernel tiles themselves, into the quadratic
-  forms v' K v of all labellings.
+  forms v' K v of all permutations.
 - `margins` and `products` do the same for independence tests, where the rows of one kernel matrix
   are permuted against those of another: centred kernel values strip by strip, and the sums of their
   products for all permutations at once; `residuals` takes another block of columns out first.
@@ -38,9 +38,9 @@ A task is a function of a module that takes arrays and returns its part of the s
 on one thread each: the answer does not depend on the number of threads, nor on the executor that
 runs the tasks, as `Work(executor=...)` takes any of `concurrent.futures`.
 
-Which rows form a block, and which labellings are drawn, is the business of `kstest.nulls`. The
+Which rows form a block, and which permutations are drawn, is the business of `kstest.nulls`. The
 rounding of a float32 sweep cannot hurt validity: the blocks lie in random order, so the
-rounded statistic of a labelling is a function of positions that are exchangeable under the null.
+rounded statistic of a permutation is a function of positions that are exchangeable under the null.
 
 Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses them.
 """

@@ -1,4 +1,4 @@
-"""Kernel sums over pairs of blocks of rows: one sweep, whatever the number of labellings."""
+"""Kernel sums over pairs of blocks of rows: one sweep, whatever the number of permutations."""
 
 from __future__ import annotations
 

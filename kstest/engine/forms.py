@@ -1,4 +1,4 @@
-"""Quadratic forms v' K v of all labellings at once, from block sums or straight from the rows."""
+"""Quadratic forms v' K v of all permutations at once, from block sums or straight from the rows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def quadratic_forms(
     weights: NDArray[np.float64] | None = None,
     landmarks: Rows | None = None,
 ) -> Forms:
-    """Evaluate the forms of all labellings.
+    """Evaluate the forms of all permutations.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def quadratic_forms(
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
     signs : ndarray of int8 or float64 (G, B + 1)
-        One labelling per column; or any number per block, as of a weighted bootstrap.
+        One permutation per column; or any number per block, as of a weighted bootstrap.
     banks : sequence of Bank
         L kernels in all.
     work : Work
@@ -124,7 +124,7 @@ def _from_rows(
     work: Work,
     weights: NDArray[np.float64] | None,
 ) -> Forms:
-    """Row labellings: each tile of K meets all sign vectors in one float32 matrix product.
+    """Row permutations: each tile of K meets all sign vectors in one float32 matrix product.
 
     Only the upper triangle is visited, so a tile off the diagonal counts twice.
     """

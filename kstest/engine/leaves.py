@@ -6,7 +6,7 @@ calls nothing outside this file and `kstest.kernels.compiled`, which has the ker
 
 How one block is swept: four rows at a time against a strip of at most STRIP columns, so that the
 strip's distances stay in the first-level cache while the coordinates are added one after the
-other; then the kernel is applied in place, and each further rung of a bandwidth ladder is one
+other; then the kernel is applied in place, and each further rung of a bandwidth grid is one
 multiplication per value, because it is the square of the rung before.
 """
 

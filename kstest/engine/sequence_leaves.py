@@ -63,7 +63,7 @@ def _length_change(lengths, n, m):  # type: ignore[no-untyped-def]
 def window_ratios(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, S, K, table, lengths, substitute, insert, delete, J, out
 ):
-    """Log ratios of all neighbours of sequences first <= s < last, for a law of windows."""
+    """Log ratios of all neighbours of sequences first <= s < last, by a model of windows."""
     base = S + 1
     powers = np.empty(K + 1, np.int64)
     powers[0] = 1

@@ -1,6 +1,6 @@
 """Stein features of sequences: the Zanella-Stein operator under an explicit feature map.
 
-For a law p of sequences the operator A f(x) = sum_u g(p(u) / p(x)) (f(u) - f(x)), over the
+For a distribution p of sequences the operator A f(x) = sum_u g(p(u) / p(x)) (f(u) - f(x)), over the
 neighbours u of x and with a balancing function g(t) = t g(1 / t), has expectation 0 under p
 (Baum, Kanagawa, Gretton 2023, arXiv 2210.10741). The contiguous subsequence kernel has a finite
 feature map phi, so that the Stein kernel of two sequences is the inner product of their Stein
@@ -194,7 +194,7 @@ def stein_features(
     Parameters
     ----------
     codes, offsets
-        Sequences, every one possible under the law.
+        Sequences, every one possible under the distribution.
     law, kernel, near
     balancing : str
         A key of `BALANCING`.

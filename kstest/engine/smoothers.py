@@ -6,8 +6,8 @@ whole (the constant, straight lines), s / (s + lambda) for those of a kernel rid
 feature takes the U and the lambda that generalised cross-validation chooses for it.
 
 Such residuals are not independent of each other: in-sample smoothing makes neighbours opposed. A
-null law of random signs has to know that, so `Smoothed.again` applies the same H to the residuals
-with signs. For the same with whole kernel matrices under permutation see `residuals`.
+null distribution of random signs has to know that, so `Smoothed.again` applies the same H to the
+residuals with signs. For the same with whole kernel matrices under permutation see `residuals`.
 """
 
 from __future__ import annotations

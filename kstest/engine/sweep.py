@@ -1,4 +1,4 @@
-"""Calls the compiled leaves for one task. Importing this module imports numba."""
+"""Calls the compiled loops for one task. Importing this module imports numba."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def sweep(
 def warm(weighted: bool = False) -> None:
     """Compile the leaves, or load them from the disk cache, on the smallest input.
 
-    The leaf for weights, a second of compilation that few need, only if it is asked for.
+    The loop for weights, a second of compilation that few need, only if it is asked for.
     """
     points = Points.of(np.zeros((2, 1)), np.float32)
     starts = np.array([0, 1, 2])

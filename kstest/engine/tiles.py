@@ -1,7 +1,7 @@
 """Kernel values of a rectangle of pairs, in NumPy: any kernel, any precision.
 
 The plain counterpart of `leaves`: it serves small inputs, kernels that have no compiled branch,
-and the row-wise labellings of `forms`, where a matrix product dominates.
+and the row-wise permutations of `forms`, where a matrix product dominates.
 """
 
 from __future__ import annotations

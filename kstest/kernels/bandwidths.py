@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .radial import Kernel
 from .rows import MISMATCH, Rows
 
-# A ladder longer than this reaches widths at which single precision no longer tells neighbouring
-# rows apart, and costs more than its rungs find.
+# A bandwidth grid longer than this reaches widths at which single precision no longer tells
+# neighbouring rows apart, and costs more than its rungs find.
 MOST_RUNGS = 20
 
 
@@ -89,7 +89,7 @@ def median_distance(rows: NDArray[np.float64], geometry: str) -> float:
 
 
 def ladder(kernel: Kernel, distances: NDArray[np.float64]) -> Bank:
-    """Return the bandwidth ladder: from twice the 95 % quantile of the distances to half the 5 %.
+    """Return the bandwidth grid: from twice the 95 % quantile of the distances to half the 5 %.
 
     Gaussian and Laplace kernels descend by their own rung (each rung the square of the one
     before), other kernels by sqrt(2). Kernels without a bandwidth give a bank of one.

@@ -1,11 +1,11 @@
-"""Kernels on the cells of a discrete law, for comparing frequencies with probabilities.
+"""Kernels on the cells of a discrete distribution, for comparing frequencies with probabilities.
 
 With counts c of n rows, probabilities p and d = c / n - p, a kernel K gives the statistic n d' K d.
 Each entry is good at one kind of misfit, and no kernel by itself leads everywhere
 (``benchmarks/discrete.py``):
 
 ========================  =====================================================================
-Gaussian ladder           bumps, waves, wrong spread, from the widest to single cells
+Gaussian bandwidth grid           bumps, waves, wrong spread, from the widest to single cells
 diag(1 / p)               Pearson's chi-squared: cells that have nothing to do with each other
 Anderson-Darling          too many small or large values: sum_j p_j D_j^2 / (P_j (1 - P_j)), D and
                           P the sums of d and p up to cell j (Anderson and Darling 1952)

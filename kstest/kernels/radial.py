@@ -35,7 +35,7 @@ class Kernel:
         For the help text; r is the distance, h the bandwidth.
     rung : float or None
         If set, the kernel with bandwidth h / rung is the square of the kernel with bandwidth h,
-        so a ladder of bandwidths costs one evaluation of phi and one multiplication per rung.
+        so a grid of bandwidths costs one evaluation of phi and one multiplication per rung.
     branch : int or None
         Number of the branch in `compiled.profile_sum`; None means NumPy only. 0 is exp(-u).
     stein_branch, pair_branch : int or None

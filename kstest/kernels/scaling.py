@@ -35,10 +35,10 @@ def scale_columns(
         Rows of all samples, finite.
     how : {'robust', 'standard', 'none'}
         ``robust``: median, and the median absolute deviation times 1.4826 (the standard deviation
-        of a normal law); where that is 0, because more than half of the values are equal, the
-        standard deviation. ``standard``: mean and standard deviation. ``none``: the median is
-        subtracted, which no distance sees, and the units stay; far values are those beyond
-        10^6 times the widest column's spread.
+        of a normal distribution); where that is 0, because more than half of the values are equal,
+        the standard deviation. ``standard``: mean and standard deviation. ``none``: the median is
+        subtracted, which no distance sees, and the units stay; far values are those beyond 10^6
+        times the widest column's spread.
     missing : ndarray of bool, shape (N, d), optional
         Cells to leave out of centre and spread; they become 0, the centre.
 

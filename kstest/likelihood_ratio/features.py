@@ -161,7 +161,7 @@ def choose_features(
     widths : sequence of float
         Empty for those that `choose_widths` takes from the rows.
     scale : {'auto', 'both', 'standard', 'whiten'}
-        Distances of the columns as they are, along axes without correlation, or features of either
+        Distances of the columns as they are, along whitened axes, or features of either
         kind. ``auto``: of either where widths are chosen, else of the columns as they are.
         Fewer than two numeric columns have no correlation.
     cut : float

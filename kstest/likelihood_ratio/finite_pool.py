@@ -1,4 +1,4 @@
-"""What toys of one pool have in common, and how far it makes them too narrow a law.
+"""What toys of one pool have in common, and how far it makes them too narrow a distribution.
 
 Toys of N events from a pool of N_P have N / N_P of their events in common, on average. To second
 order t is a quadratic form in xi - delta, xi the batch's fluctuation about the truth and delta the
@@ -8,11 +8,11 @@ reference's (see `law`), so that for two toys
 
 with f and r mean and mean square of the share of a toy that another one has, too: r = f^2 if toys
 are drawn at random. (The weights of the quadratic form cancel.) A fresh batch shares nothing with
-them: around their mean it has 1 + v times the variance of t, they have 1 - v. So the law that they
-show is stretched by sqrt((1 + v) / (1 - v)) about its mean. With a pool of 20 batches that is 1.2 %
-for N_R = 8 N and 2.6 % for N_R = 2 N, without which a level of .05 would be .052 and .055. It holds
-on average over references and pools, in the normal approximation; `benchmarks/README.md` has
-measured levels.
+them: around their mean it has 1 + v times the variance of t, they have 1 - v. So the distribution
+that they show is stretched by sqrt((1 + v) / (1 - v)) about its mean. With a pool of 20 batches
+that is 1.2 % for N_R = 8 N and 2.6 % for N_R = 2 N, without which a level of .05 would be .052 and
+.055. It holds on average over references and pools, in the normal approximation;
+`benchmarks/README.md` has measured levels.
 """
 
 from __future__ import annotations
@@ -59,6 +59,6 @@ def stretch_of(how: str, size: float, pool_rows: int, reference_rows: float) -> 
 
 
 def stretched(toys: Array, factor: float) -> Array:
-    """Widen the law of every width about its mean; shape (K, B) stays."""
+    """Widen the distribution of every width about its mean; shape (K, B) stays."""
     centre = toys.mean(axis=1, keepdims=True)
     return np.asarray(centre + factor * (toys - centre))

@@ -1,4 +1,4 @@
-"""The null law without toys: a quadratic form in normal variables, and its tail.
+"""The null distribution without toys: a quadratic form in normal variables, and its tail.
 
 For one Newton step from f = 0 the statistic is to second order in f
 
@@ -12,8 +12,8 @@ Poisson. (For the data term alone the second moment that the batch adds to the H
 much as d; the formula holds where the features come close to a constant function, which they do
 unless the ridge is large.) So t is close to a weighted sum of chi-squareds with one degree of
 freedom, the weights eigenvalues of that form, plus a normal term in the second case. It averages
-over references: with the one that is at hand the law is shifted, which toys from a pool see and
-this law does not.
+over references: with the one that is at hand the distribution is shifted, which toys from a pool
+see and this distribution does not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NEAR_MEAN = 1e-3
 
 @dataclass(frozen=True)
 class QuadraticLaw:
-    """Law of sum_j (c_j X_j^2 + b_j X_j), X_j independent standard normal.
+    """Distribution of sum_j (c_j X_j^2 + b_j X_j), X_j independent standard normal.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ def null_law(
     poisson: bool = False,
     spread: Array | None = None,
 ) -> QuadraticLaw:
-    """Return the law of the statistic of one width under the null.
+    """Return the distribution of the statistic of one width under the null.
 
     Parameters
     ----------

@@ -70,10 +70,10 @@ def draw_indices(
 
     Notes
     -----
-    A toy without replacement has exactly the law of a fresh batch, averaged over pools; toys of
-    one pool resemble each other more than they resemble a batch (see `finite_pool`). Disjoint toys
-    are independent given the reference, so that p is exact for one fixed reference. Consecutive
-    ones keep what neighbours have in common.
+    A toy without replacement has exactly the distribution of a fresh batch, averaged over pools;
+    toys of one pool resemble each other more than they resemble a batch (see `finite_pool`).
+    Disjoint toys are independent given the reference, so that p is exact for one fixed reference.
+    Consecutive ones keep what neighbours have in common.
     """
     n = len(pool.rows)
     sizes = rng.poisson(size, count) if poisson else np.full(count, size)

@@ -1,11 +1,11 @@
-"""Null laws: what the statistic would do if the null hypothesis were true.
+"""Null distributions: what the statistic would do if the null hypothesis were true.
 
-- `partition`: which rows move together, and the labellings drawn (two samples);
+- `partition`: which rows move together, and the permutations drawn (two samples);
 - `pairings`: the same for blocks of columns, whose rows are paired anew;
 - `blocks`: the same where the data say what moves together: groups, stretches of time;
-- `aggregate`: one statistic out of many kernels, from the labellings that are there anyway;
+- `aggregate`: one statistic out of many kernels, from the permutations that are there anyway;
 - `wild`: random signs for one-sample tests;
-- `several`: many tests from the same labellings, corrected for their number;
+- `several`: many tests from the same permutations, corrected for their number;
 - `online`: levels of tests that never end, for the share of false ones among the rejections;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 

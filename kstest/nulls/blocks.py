@@ -4,7 +4,7 @@
 have their labels permuted: exact if groups, their sizes included, are exchangeable. Groups that
 lie on both sides have their two parts swapped, or not: exact if, within every group, the part that
 is called the first could as well have been the second. In both cases the number of rows on a side
-changes with the labelling; statistics have to allow for that.
+changes with the permutation; statistics have to allow for that.
 
 `time_partition` moves stretches of consecutive rows of one length: an approximation, good if the
 stretches are long against the memory of the series and many.
@@ -35,7 +35,7 @@ def group_partition(
         Shuffles the groups.
     most : int
         Blocks at most; of more groups, equally many at random move together, which is a subgroup
-        of the labellings, so it stays exact.
+        of the permutations, so it stays exact.
 
     Raises
     ------

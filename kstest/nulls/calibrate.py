@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Aggregated statistics divide small differences by small spreads; labellings that are equal in
+# Aggregated statistics divide small differences by small spreads; permutations that are equal in
 # exact arithmetic may then differ by this share of the spread.
 TIED = 1e-9
 

@@ -1,4 +1,4 @@
-"""Null law of two histograms: entries dealt to two sides, bin by bin.
+"""Null distribution of two histograms: entries dealt to two sides, bin by bin.
 
 Under the null hypothesis that all entries are exchangeable, the counts of one side are multivariate
 hypergeometric given the pooled counts and both totals. The list of bins is halved again and again:

@@ -1,4 +1,4 @@
-"""Gaussian multipliers: a null law for samples of weighted rows that are not exchangeable.
+"""Gaussian multipliers: a null distribution for samples of weighted rows that are not exchangeable.
 
 Where the rows of one side are weighted (a simulation) and those of the other are not, no
 permutation is exact. The difference of the two weighted means of any function f is compared with

@@ -1,4 +1,4 @@
-"""How rows are cut into bins, and the labellings under which a two-sample test is repeated.
+"""How rows are cut into bins, and the permutations under which a two-sample test is repeated.
 
 Under the null hypothesis the rows of both samples are exchangeable. Permuting rows, or permuting
 whole bins of h rows formed at random within each sample, are both subgroups of the permutations
@@ -7,7 +7,7 @@ for bins: Domingo-Enrich, Dwivedi, Mackey 2025, arXiv 2502.07672).
 
 Two conditions make that true for bins. All bins that move have one common size on both sides:
 bins of 10 and of 1 rows are not exchangeable. And the rows that are left over, or the surplus
-bins of a much larger side, keep their label in every labelling: still a subgroup, and no row is
+bins of a much larger side, keep their label in every permutation: still a subgroup, and no row is
 dropped.
 """
 
@@ -60,7 +60,7 @@ class Partition:
 
     @property
     def scheme(self) -> str:
-        """What the null law does, in words."""
+        """What the null distribution does, in words."""
         if self.paired:
             return f"swap of the two sides within {self.unit}"
         return f"permutation of {self.unit}"
@@ -72,9 +72,9 @@ class Partition:
 
     @property
     def distinct(self) -> int:
-        """Number of labellings that can give different statistics, the observed one included.
+        """Number of permutations that can give different statistics, the observed one included.
 
-        If both samples have the same number of blocks, a labelling and its mirror image give
+        If both samples have the same number of blocks, a permutation and its mirror image give
         the same statistic.
         """
         if self.paired:
@@ -146,12 +146,12 @@ def partition(
 
 
 def labellings(cut: Partition, permutations: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Draw labellings of the blocks.
+    """Draw permutations of the blocks.
 
     Returns
     -------
     ndarray of int8 (G, permutations + 1)
-        Column 0 is the observed labelling, the others are independent and uniform over the
+        Column 0 is the observed permutation, the others are independent and uniform over the
         permutations of the bins.
 
     Notes

@@ -1,15 +1,15 @@
-"""p-values of several tests from the same labellings, and their correction.
+"""p-values of several tests from the same permutations, and their correction.
 
 `holm` controls the family-wise error strongly, whatever the dependence between the tests: all it
 needs is that the p-value of every test in which nothing differs is valid by itself, and that of a
-permutation test is. With B labellings and K tests its smallest value is K / (B + 1), so it asks
+permutation test is. With B permutations and K tests its smallest value is K / (B + 1), so it asks
 for more of them: see `replicates` and `besag_clifford`.
 
 `step_down` is Westfall and Young's step-down of the largest statistic (1993; Ge, Dudoit, Speed
 2003). It uses the dependence between the tests and controls the family-wise error strongly where
-the labellings leave the joint law of the unaffected tests alone (subset pivotality). Where only
-the dependence between columns differs between the samples, they do not: with unequal numbers of
-rows it then names columns that do not differ, many times more often than the level says.
+the permutations leave the joint distribution of the unaffected tests alone (subset pivotality).
+Where only the dependence between columns differs between the samples, they do not: with unequal
+numbers of rows it then names columns that do not differ, many times more often than the level says.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ ENOUGH = 20
 
 
 def tie_ranks(statistics: Array) -> Array:
-    """p-value of every statistic among all labellings of its test; shape (K, B + 1).
+    """p-value of every statistic among all permutations of its test; shape (K, B + 1).
 
     Column 0 holds the p-values (1 + #{b >= 1: T_b >= T_0}) / (1 + B), the others what they would
-    be had another labelling been observed.
+    be had another permutation been observed.
     """
     out = np.empty_like(statistics)
     for row, values in zip(out, statistics, strict=True):
@@ -53,7 +53,7 @@ def step_down(statistics: Array) -> Array:
     ----------
     statistics : ndarray (K, B + 1)
         Large values speak against the null. They are compared between tests in units of their
-        own spread over the labellings, which does not affect validity, only whom it favours.
+        own spread over the permutations, which does not affect validity, only whom it favours.
     """
     mean, spread = statistics.mean(axis=1, keepdims=True), statistics.std(axis=1, keepdims=True)
     z = np.divide(
@@ -114,7 +114,7 @@ def replicates(tests: int, alpha: float, given: int) -> int:
 
 
 def besag_clifford(statistics: Array, enough: int = ENOUGH) -> float:
-    """p-value of a statistic among labellings that are looked at one by one.
+    """p-value of a statistic among permutations that are looked at one by one.
 
     Parameters
     ----------
@@ -124,9 +124,9 @@ def besag_clifford(statistics: Array, enough: int = ENOUGH) -> float:
 
     Notes
     -----
-    h / l if the h-th labelling as extreme as the observed one is the l-th that was drawn, else
+    h / l if the h-th permutation as extreme as the observed one is the l-th that was drawn, else
     (1 + #{b: T_b >= T_0}) / (1 + B). Valid at every sample size (Besag and Clifford 1991,
-    Biometrika 78), and of a test that is far from rejecting only the first few labellings count.
+    Biometrika 78), and of a test that is far from rejecting only the first few permutations count.
     """
     tie = TIED * float(statistics.std())
     extreme = np.flatnonzero(statistics[1:] >= statistics[0] - tie)

@@ -5,9 +5,9 @@ Independent rows take independent signs. Rows that depend on their neighbours ta
 stay together over about the length of that dependence (a Markov chain: Leucht and Neumann 2013;
 Chwialkowski, Sejdinovic, Gretton 2014, arXiv 1408.5404).
 
-Both are asymptotic: the signs copy the null law's spread, and its shape the better the more
-rows there are. Rows may share a sign in bins. The sums over bins are nearer to a symmetric law
-than single rows are, and for symmetric sums independent signs are exact.
+Both are asymptotic: the signs copy the null distribution's spread, and its shape the better the
+more rows there are. Rows may share a sign in bins. The sums over bins are nearer to a symmetric
+distribution than single rows are, and for symmetric sums independent signs are exact.
 """
 
 from __future__ import annotations

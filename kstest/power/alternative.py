@@ -1,4 +1,4 @@
-"""The law to find: rows of the reference, some of them changed."""
+"""The distribution to find: rows of the reference, some of them changed."""
 
 from __future__ import annotations
 

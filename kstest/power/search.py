@@ -1,12 +1,12 @@
 """Search for the number of rows at which a test finds a change with a given power.
 
 What is simulated is the test itself, on rows of the reference: a draw splits off two disjoint
-parts of n rows at random and changes one of them. For independent rows of one law the two parts
-are exactly two independent samples of it, at every n up to half of the reference. Rows are not
-drawn with replacement: narrow kernels would find the rows that occur twice within a sample and
-never in both. (`mmd`, normal law, shift 0.1, 200 rows a side, 120 runs: power 0.09 for fresh
-samples, 0.13 for splits of 400 rows, but 0.46 for draws with replacement from 400 rows and 0.94
-from 200.)
+parts of n rows at random and changes one of them. For independent rows of one distribution the two
+parts are exactly two independent samples of it, at every n up to half of the reference. Rows are
+not drawn with replacement: narrow kernels would find the rows that occur twice within a sample and
+never in both. (`mmd`, normal distribution, shift 0.1, 200 rows a side, 120 runs: power 0.09 for
+fresh samples, 0.13 for splits of 400 rows, but 0.46 for draws with replacement from 400 rows and
+0.94 from 200.)
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Size:
     standard_error : float
         Of `power`, binomial, one rejection and one other added so that it is never 0.
     smallest_p_value : float
-        The larger of 1 / (1 + B) and 1 / number of labellings that differ.
+        The larger of 1 / (1 + B) and 1 / number of permutations that differ.
     """
 
     rows: int
@@ -185,7 +185,7 @@ def plan(
     Parameters
     ----------
     reference : Sample
-        Independent rows of the law that is changed; N rows.
+        Independent rows of the distribution that is changed; N rows.
     params : Params
     notices : sequence of Notice
         What the reading of the data had to say.

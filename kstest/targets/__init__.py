@@ -1,4 +1,4 @@
-"""Targets: the laws that a goodness-of-fit test can compare data with.
+"""Targets: the distributions that a goodness-of-fit test can compare data with.
 
 A `Target` gives the score (gradient of the log density) of rows, and where it can a density, a
 sampler and its modes. A test asks for what it needs: the kernel Stein discrepancy for scores

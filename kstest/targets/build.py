@@ -53,8 +53,8 @@ def build(spec: Spec, columns: Sequence[str], name: str) -> Target:
         return replace(JOINT[spec.family](spec, chosen), name=name)
     if spec.family in DISCRETE_NAMES:
         raise UsageError(
-            f"--target: {spec.family} is a law of single values and has no density, which this "
-            "test needs; kstest ksd tests it, by its frequencies"
+            f"--target: {spec.family} is a distribution of single values and has no density, "
+            "which this test needs; kstest ksd tests it, by its frequencies"
         )
     if spec.family not in FAMILIES:
         known = ", ".join([*FAMILIES, *JOINT, "product", *DISCRETE_NAMES])

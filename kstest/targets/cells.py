@@ -1,4 +1,4 @@
-"""Cells: the law of one column that takes few values, as cells with probabilities.
+"""Cells: the distribution of one column that takes few values, as cells with probabilities.
 
 A cell is one value, or a stretch of neighbouring ones; it is what `kstest.methods.frequencies`
 counts rows in. `discrete` makes them of families, `rounding` of a density whose draws were
@@ -25,7 +25,7 @@ NEAR = 1e-6
 
 @dataclass(frozen=True)
 class Cells:
-    """The law of one column, in cells whose probabilities are known.
+    """The distribution of one column, in cells whose probabilities are known.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def on_grid(
     origin: float = 0.0,
     step: float = 1.0,
 ) -> Cells:
-    """Return cells of the points origin + k step of a law that may have infinitely many.
+    """Return cells of the points origin + k step of a distribution that may have infinitely many.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def on_grid(
     mass : callable
         Numbers k to the probability of point k.
     start : float
-        Some k in the middle of the law.
+        Some k in the middle of the distribution.
     ends : tuple of float
         First and last point of the support, where it has any.
     origin, step : float

@@ -2,8 +2,8 @@
 
 Tests whose guarantee rests on a bound of the Stein kernel need one that holds at every row. It
 follows from a line that the norm of the score stays below, in the coordinates of `Target.charts`,
-once the kernel is tilted (`tilted_bound`). Laws for which such a line is known in closed form have
-a certificate; for others the reason why not.
+once the kernel is tilted (`tilted_bound`). Distributions for which such a line is known in closed
+form have a certificate; for others the reason why not.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ class Certificate:
     slope: float
 
 
-# By family: the point where the score in the coordinate of the chart is 0, and what its derivative
-# does not exceed.
+# By family: the point where the score in the coordinate of the transform is 0, and what its
+# derivative does not exceed.
 _LINEAR: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
     "normal": lambda v: (v["mean"], 1 / v["sd"] ** 2),
     "student_t": lambda v: (v["location"], (v["df"] + 1) / v["df"] / v["scale"] ** 2),
     "logistic": lambda v: (v["location"], 0.5 / v["scale"] ** 2),
     "lognormal": lambda v: (v["log_mean"], 1 / v["log_sd"] ** 2),
-    # logit of a beta law: score a - (a + b) / (1 + e^-y), of slope (a + b) / 4 at most
+    # logit of a beta distribution: score a - (a + b) / (1 + e^-y), of slope (a + b) / 4 at most
     "beta": lambda v: (np.log(v["a"] / v["b"]), (v["a"] + v["b"]) / 4),
     "uniform": lambda v: (0 * v["low"], 0.5 + 0 * v["low"]),
 }
-# The score of a Laplace law has one size.
+# The score of a Laplace distribution has one size.
 _LEVEL: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
     "laplace": lambda v: (v["location"], 1 / v["scale"]),
 }
 _REASONS = {
-    "gamma": "the score of the logarithm of a gamma law grows exponentially",
-    "exponential": "the score of the logarithm of an exponential law grows exponentially",
+    "gamma": "the score of the logarithm of a gamma distribution grows exponentially",
+    "exponential": "the score of the logarithm of an exponential distribution grows exponentially",
     "von_mises": "an angle has another kernel",
 }
 
@@ -76,7 +76,7 @@ def of_family(name: str, values: dict[str, Any], d: int) -> Certificate | str:
 
 
 def of_mixture(means: Array, covariances: Array) -> Certificate:
-    """The certificate of a mixture of normal laws, whatever its weights.
+    """The certificate of a mixture of normal distributions, whatever its weights.
 
     Its score is a mean of those of its components, so at most the largest of these. In coordinates
     in which the mean of the covariances is the identity,

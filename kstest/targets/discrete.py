@@ -26,7 +26,7 @@ SUM_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class DiscreteTarget:
-    """Laws of d columns, in cells each; how the columns depend on each other is left open.
+    """Distributions of d columns, in cells each; how the columns depend on each other is left open.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class DiscreteTarget:
 
 @dataclass(frozen=True)
 class DiscreteFamily:
-    """A family of laws of whole numbers.
+    """A family of distributions of whole numbers.
 
     Attributes
     ----------
@@ -158,12 +158,12 @@ DISCRETE_NAMES = (*DISCRETE, CATEGORICAL)
 
 
 def is_discrete(spec: Spec) -> bool:
-    """Whether a Spec is a discrete law, or a product of such.
+    """Whether a Spec is a discrete distribution, or a product of such.
 
     Raises
     ------
     UsageError
-        For a product of discrete laws and densities.
+        For a product of discrete distributions and densities.
     """
     if spec.family != "product":
         return spec.family in DISCRETE_NAMES
@@ -175,8 +175,8 @@ def is_discrete(spec: Spec) -> bool:
         discrete = next(c for c, yes in kinds.items() if yes)
         density = next(c for c, yes in kinds.items() if not yes)
         raise UsageError(
-            f"--target: product: column {discrete} has a discrete law and column {density} a "
-            "density; test them by two runs"
+            f"--target: product: column {discrete} has a discrete distribution and column "
+            f"{density} a density; test them by two runs"
         )
     return any(kinds.values())
 
@@ -210,8 +210,8 @@ def build_discrete(spec: Spec, columns: Sequence[str], name: str) -> DiscreteTar
 def _laws(spec: Spec, d: int) -> tuple[Cells, ...]:
     if spec.fit:
         raise UsageError(
-            f"--target: {spec.family}(fit) is not possible: discrete laws take their parameters "
-            "from you, and none that were estimated from the tested rows"
+            f"--target: {spec.family}(fit) is not possible: discrete distributions take their "
+            "parameters from you, and none that were estimated from the tested rows"
         )
     if spec.family == CATEGORICAL:
         return (_categorical(spec),) * d

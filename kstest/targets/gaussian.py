@@ -1,4 +1,4 @@
-"""Multivariate normal laws and their mixtures."""
+"""Multivariate normal distributions and their mixtures."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def mixture(spec: Spec, columns: tuple[str, ...]) -> Target:
 def gaussian_target(
     weights: Array, means: Array, covariances: Array, columns: tuple[str, ...]
 ) -> Target:
-    """Return the Target of a mixture of K normal laws.
+    """Return the Target of a mixture of K normal distributions.
 
     Parameters
     ----------

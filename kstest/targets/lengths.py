@@ -1,4 +1,4 @@
-"""Laws of the number of symbols of a sequence."""
+"""Distributions of the number of symbols of a sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markov chains of any order as laws of windows: from probabilities, counts, or sequences."""
+"""Markov chains of any order as models of windows: from probabilities, counts, or sequences."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _require_sound(
         context = contexts_of(int(stuck[0]), alphabet, order)
         raise DataError(
             f"--target {name}: after {spelled(context)} the sequence can never end; give a "
-            "probability of the end ($ in CSV, stop in JSON), or a law of lengths"
+            "probability of the end ($ in CSV, stop in JSON), or a distribution of lengths"
         )
 
 

@@ -1,9 +1,9 @@
 """Targets fitted to a reference sample of their own: a Gaussian mixture, or a kernel density.
 
-The null hypothesis is composite: data and reference are draws from one law of that form, whose
-parameters nobody knows. A test therefore has to simulate a reference too, fit it again and draw
-data beside it (`Target.simulate`); with the fitted parameters taken as true it would reject far
-too often.
+The null hypothesis is composite: data and reference are draws from one distribution of that form,
+whose parameters nobody knows. A test therefore has to simulate a reference too, fit it again and
+draw data beside it (`Target.simulate`); with the fitted parameters taken as true it would reject
+far too often.
 """
 
 from __future__ import annotations

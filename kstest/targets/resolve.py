@@ -87,12 +87,13 @@ def resolve(
 
 
 def resolve_discrete(given: Any, columns: Sequence[str]) -> DiscreteTarget | None:
-    """Return the laws of a discrete target for data with these columns; None for a density.
+    """Return the distributions of a discrete target for data with these columns; None for a
+    density.
 
     Raises
     ------
     UsageError, DataError
-        As `resolve`, and for a product of discrete laws and densities.
+        As `resolve`, and for a product of discrete distributions and densities.
     """
     if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT, _LOGP)):
         return None

@@ -59,8 +59,8 @@ def read_csv_model(path: str) -> SequenceModel:
         )
     if END not in symbols:
         raise DataError(
-            f"{where}: has no column {END}, the probability of the end; a chain with a law of "
-            "lengths is written in JSON"
+            f"{where}: has no column {END}, the probability of the end; a chain with a "
+            "distribution of lengths is written in JSON"
         )
     alphabet = tuple(symbol for symbol in symbols if symbol != END)
     rows: dict[Context, dict[str | None, float]] = {}

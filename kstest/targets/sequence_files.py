@@ -14,9 +14,9 @@ Keys of contexts are symbols end to end where every symbol is one character, els
 blanks (n-grams and windows of a field always by blanks); "" is the beginning, and shorter contexts
 are those near it. Probabilities that are not there are 0. ``stop`` is the probability of the end
 after any symbol, one number or one per context (or state); rows of transitions are those of going
-on. In place of ``stop``, ``length`` gives the law of the number of symbols (`lengths`). A Markov
-random field has log weights of windows, and is not normalised. ``alphabet``, a list, adds symbols
-that the other keys do not name.
+on. In place of ``stop``, ``length`` gives the distribution of the number of symbols (`lengths`). A
+Markov random field has log weights of windows, and is not normalised. ``alphabet``, a list, adds
+symbols that the other keys do not name.
 """
 
 from __future__ import annotations
@@ -145,11 +145,11 @@ def _markov(
 def _ending(
     table: Mapping[str, Any], where: str
 ) -> tuple[float | Mapping[str, float] | None, NDArray[np.float64] | None]:
-    """Return what stops a sequence: probabilities, or a law of lengths."""
+    """Return what stops a sequence: probabilities, or a distribution of lengths."""
     if ("stop" in table) == ("length" in table):
         raise DataError(
             f"{where}: give either stop, the probability of the end after a symbol, or length, the "
-            "law of the number of symbols"
+            "distribution of the number of symbols"
         )
     if "length" in table:
         return None, length_law(table["length"], f"{where}: length")

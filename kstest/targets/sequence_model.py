@@ -1,9 +1,10 @@
-"""SequenceModel: the law that a test of sequences compares the data with, up to its constant.
+"""SequenceModel: the distribution that a test of sequences compares the data with, up to its
+constant.
 
-A model of sequences over an alphabet of S symbols is one of three laws, by what a change of one
-symbol costs: a sum over windows (Markov chains, n-grams, Markov random fields, independent
-symbols), a hidden Markov model, or a Python function. The test asks for ratios of probabilities
-of neighbouring sequences only, so no law has to be normalised.
+A model of sequences over an alphabet of S symbols is one of three distributions, by what a change
+of one symbol costs: a sum over windows (Markov chains, n-grams, Markov random fields, independent
+symbols), a hidden Markov model, or a Python function. The test asks for ratios of probabilities of
+neighbouring sequences only, so no distribution has to be normalised.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Hidden:
         From row to column; rows sum to 1 - stop.
     emission : ndarray (H, S)
     stop : ndarray (H,)
-        Probability of ending after the symbol of a state; ones where lengths have a law.
+        Probability of ending after the symbol of a state; ones where lengths have a distribution.
     lengths : ndarray (L + 1,)
         As in `Windows`.
     empty : float
@@ -96,7 +97,7 @@ Law = Windows | Hidden | LogRatio
 
 @dataclass(frozen=True)
 class SequenceModel:
-    """A law of sequences; what it can do beyond ratios is optional.
+    """A distribution of sequences; what it can do beyond ratios is optional.
 
     Attributes
     ----------
@@ -110,8 +111,8 @@ class SequenceModel:
     sample : callable or None
         (n, rng) to n independent draws: codes (T,) and offsets (n + 1,).
     simulate : callable or None
-        Set where parameters were estimated: (n, rng) to n draws, and the law as it would have
-        been estimated beside them.
+        Set where parameters were estimated: (n, rng) to n draws, and the distribution as it would
+        have been estimated beside them.
     own_alphabet : bool
         Whether the alphabet comes from the model and not from the data.
     """

@@ -13,14 +13,15 @@ from .sequence_model import Array, Drawn, Hidden, Windows, joined
 
 # No draw may be longer: a chain that all but never stops would never end.
 LONGEST = 100_000
-# Cells of the tables of a law with lengths of their own, one table per number of symbols left.
+# Cells of the tables of a distribution with lengths of their own, one table per number of symbols
+# left.
 MOST_CELLS = 1 << 24
 
 Sampler = Callable[[int, np.random.Generator], Drawn]
 
 
 def window_sampler(law: Windows, name: str) -> Sampler | None:
-    """Return a sampler of a law of windows, or None where there is none.
+    """Return a sampler of a distribution of windows, or None where there is none.
 
     Without lengths the rows of the table must be probabilities. With lengths the weights are
     arbitrary, and the next symbol is drawn by the total weight of what may follow it.

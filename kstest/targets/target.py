@@ -1,4 +1,4 @@
-"""Target: the law that a goodness-of-fit test compares the data with."""
+"""Target: the distribution that a goodness-of-fit test compares the data with."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Target:
     modes : ndarray (K, d) or None
         Where log p is largest locally, if that is known.
     components : tuple of ndarray or None
-        Means (K, d) and covariances (K, d, d) where the law is a mixture of normal laws.
+        Means (K, d) and covariances (K, d, d) where the distribution is a mixture of normal
+        distributions.
     fitted : tuple of str
         Names of the parameters that were estimated from the tested data themselves.
     refit : callable or None
@@ -74,7 +75,7 @@ class Target:
     def unconstrain(self, X: Array) -> tuple[Array, Array]:
         """Return coordinates on the line (or circle) and the scores with respect to them.
 
-        With y = chart(x) the density of y is p(x) |dx/dy|, so its score is
+        With y = transform(x) the density of y is p(x) |dx/dy|, so its score is
         score(x) dx/dy + d log|dx/dy| / dy.
         """
         with np.errstate(all="ignore"):
