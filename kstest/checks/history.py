@@ -27,7 +27,9 @@ from ..errors import DataError, KstestError, OutputError
 from ..wording import label, one_line
 
 MAGIC, APPLICATION, VERSION = b"SQLite format 3\x00", 0x6B737431, 1
-RUN = ("started", "date", "seconds", "version", "config", "digest", "settings", "exit_code")
+RUN = (
+    "started", "date", "seconds", "version", "config", "digest", "settings", "exit_code", "heads",
+)  # fmt: skip
 OUTCOME = (
     "run", "name", "unit", "series", "place", "test", "severity", "over_time", "status", "p_value",
     "e_value", "statistic", "level", "adjusted", "counted", "acknowledged", "identity", "seconds",
@@ -81,14 +83,31 @@ class History:
                 raise self._damaged(f"row {number} of its {table} was altered")
         return [{"id": number, **dict(zip(names, row, strict=True))} for number, _, *row in found]
 
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Acknowledgements and resets of a check.
+
+        All are read, since one with an altered name would not be found by it.
+        """
+        return [e for e in self.rows("events", "ORDER BY id") if e["name"] == name]
+
     def since(self, name: str) -> int:
         """Number of the last outcome of a check before it began anew; 0 without."""
-        found = self.rows("events", "WHERE kind = 'reset' AND name = ? ORDER BY id", name)
+        found = [e for e in self.events(name) if e["kind"] == "reset"]
         return int(found[-1]["after"]) if found else 0
 
     def resets(self, name: str) -> int:
         """How often a check began anew."""
-        return len(self.rows("events", "WHERE kind = 'reset' AND name = ?", name))
+        return sum(e["kind"] == "reset" for e in self.events(name))
+
+    def heads(self) -> dict[str, list[int]]:
+        """Where every series begins and how many outcomes it has, by the last run.
+
+        The last row of a series could be lost without a trace otherwise: a row that cannot be found
+        by its name any more has no checksum that fails.
+        """
+        found = self.rows("runs", "ORDER BY id DESC LIMIT 1")
+        heads: dict[str, list[int]] = json.loads(found[0]["heads"]) if found else {}
+        return heads
 
     def series(self, name: str, series: str) -> list[dict[str, Any]]:
         """The outcomes of a check that count, since it began anew.
@@ -104,6 +123,9 @@ class History:
             if not fits or not _is_p(row["p_value"]):
                 raise self._damaged(f"outcomes of {name} are lost or are none")
             found.append(row)
+        begun, length = self.heads().get(head(name, series), [since, 0])
+        if len(found) != (length if begun == since else 0):
+            raise self._damaged(f"outcomes of {name} are lost")
         return list(found)
 
     def known(self, name: str, series: str, identity: str) -> dict[str, Any] | None:
@@ -117,7 +139,7 @@ class History:
 
     def acknowledged(self, name: str, day: str) -> str | None:
         """Until when and why an alarm of a check is known, on some day; None where it is not."""
-        found = self.rows("events", "WHERE name = ? ORDER BY id", name)
+        found = self.events(name)
         if not found or found[-1]["kind"] != "ack" or found[-1]["until"] < day:
             return None
         return f"until {found[-1]['until']}: {found[-1]['why']}"
@@ -179,6 +201,11 @@ def _guarded(where: str) -> Iterator[None]:
         raise damaged(where, one_line(error)) from error
 
 
+def head(name: str, series: str) -> str:
+    """The name of a series among the heads."""
+    return json.dumps([name, series])
+
+
 def digest(text: str) -> str:
     """Of a text, for telling whether it was altered."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -222,6 +249,7 @@ def opened(path: str, seconds: float = 10.0, *, new: bool = True) -> Iterator[Hi
     try:
         with _guarded(where):
             _require_version(base, where)
+            _require_whole(base, where)
         yield History(base, where)
     finally:
         base.close()
@@ -314,6 +342,16 @@ def _require_version(base: sqlite3.Connection, where: str) -> None:
             f"history {where}: is of version {version}; this kstest reads version {VERSION}. Use "
             "the kstest that wrote it, or name another file with --history"
         )
+
+
+def _require_whole(base: sqlite3.Connection, where: str) -> None:
+    """Refuse tables that lack rows: none is ever deleted, and SQLite counts them on its own."""
+    counts = dict(base.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    for table in TABLES:
+        text = f"SELECT count(*), coalesce(max(id), 0) FROM {table} NOT INDEXED"
+        rows, last = base.execute(text).fetchone()
+        if not rows == last == counts.get(table, 0):
+            raise damaged(where, f"rows of its {table} are lost")
 
 
 def damaged(where: str, why: str, path: str | None = None) -> DataError:

@@ -24,7 +24,7 @@ from .control import Member, draws_needed, levels, prices
 from .decide import decided
 from .execute import Answer, answers, begun_alpha, prepared
 from .groups import levels as groups
-from .history import History, digest
+from .history import History, digest, head
 from .outcome import Outcome, Report
 from .unit import Unit, past_of
 
@@ -217,8 +217,9 @@ def _remembered(this: Run, units: Sequence[Unit]) -> Report:
     if history is None:
         return _report(this, decided(this.config.settings, units, None, day))
     with history.transaction():
-        entered = decided(config.settings, units, history, day)
-        report = _report(this, entered)
+        report = _report(this, decided(config.settings, units, history, day))
+        heads = history.heads()
+        places = [_place(history, heads, u, o) for u, o in zip(units, report.outcomes, strict=True)]
         number = history.add(
             "runs",
             {
@@ -230,13 +231,26 @@ def _remembered(this: Run, units: Sequence[Unit]) -> Report:
                 "digest": report.digest,
                 "settings": json.dumps(report.settings),
                 "exit_code": report.exit_code,
+                "heads": json.dumps(heads),
             },
         )
-        for unit, outcome in zip(units, report.outcomes, strict=True):
-            place = len(past_of(history, unit.check, unit.series)) if _counts(outcome) else None
+        for unit, outcome, place in zip(units, report.outcomes, places, strict=True):
             _enter(history, number, unit, outcome, place)
         history.forget(config.settings.keep)
     return replace(report, run=number)
+
+
+def _place(
+    history: History, heads: dict[str, list[int]], unit: Unit, outcome: Outcome
+) -> int | None:
+    """Place of an outcome in its series, whose head is moved; None where it does not count."""
+    if not _counts(outcome):
+        return None
+    key, since = head(outcome.name, unit.series), history.since(outcome.name)
+    begun, place = heads.get(key, [since, 0])
+    place = place if begun == since else 0
+    heads[key] = [since, place + 1]
+    return place
 
 
 def _counts(outcome: Outcome) -> bool:
