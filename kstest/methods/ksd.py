@@ -146,7 +146,8 @@ class Params:
         "auto",
         "Null distribution: samples simulated from the target (parametric), random signs for "
         "independent rows (wild), or signs that persist (markov) for rows that depend on their "
-        f"neighbours. auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes wild.",
+        f"neighbours. auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes "
+        "wild.",
         choices=("auto", "wild", "markov", "parametric"),
         section=NULL,
     )
