@@ -481,6 +481,9 @@ def test_a_check_per_level_of_a_column(folder, capsys):
         "it's": ("not rejected", 40), "b `c`": ("not rejected", 40), "d": ("rejected", 40)
     }  # fmt: skip
     assert all("kind" not in o["result"]["columns"] for o in answer["outcomes"])
+    table(folder / "ref.csv", 1, kind=kinds, gone=1)  # the columns of both sides are left
+    write(check("g", "new.csv", 'by = "kind"', test="ks"))
+    assert [o["result"]["columns"] for o in report(capsys)[1]["outcomes"]] == [["a", "b"]] * 3
     write(check("g", "new.csv", 'by = "knd"', test="ks"))
     code, answer = report(capsys)
     assert code == 2
