@@ -173,6 +173,7 @@ BAD = {
     "option bool": (GOOD + "permutations = true\n", "line 5: [checks.a]: permutations = 'True'"),
     "option date": (GOOD + "columns = 2026-01-31\n", "give text"),
     "option table": (GOOD + "columns = {a = 1}\n", "give text"),
+    "option list": (GOOD + "columns = []\n", "line 5: [checks.a]: --columns: found an empty item"),
     "option choice": (GOOD + "missing = 'keep'\n", "accepted: error, drop, indicator"),
     "permutations": (GOOD + "permutations = 5\n", "give at least"),
     "anytime": (GOOD + "over-time = 'anytime'\n", "is for the tests of streams"),
