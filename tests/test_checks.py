@@ -173,6 +173,7 @@ BAD = {
     "option bool": (GOOD + "permutations = true\n", "line 5: [checks.a]: permutations = 'True'"),
     "option date": (GOOD + "columns = 2026-01-31\n", "give text"),
     "option table": (GOOD + "columns = {a = 1}\n", "give text"),
+    "option list": (GOOD + "columns = []\n", "line 5: [checks.a]: --columns: found an empty item"),
     "option choice": (GOOD + "missing = 'keep'\n", "accepted: error, drop, indicator"),
     "permutations": (GOOD + "permutations = 5\n", "give at least"),
     "anytime": (GOOD + "over-time = 'anytime'\n", "is for the tests of streams"),
@@ -481,6 +482,9 @@ def test_a_check_per_level_of_a_column(folder, capsys):
         "it's": ("not rejected", 40), "b `c`": ("not rejected", 40), "d": ("rejected", 40)
     }  # fmt: skip
     assert all("kind" not in o["result"]["columns"] for o in answer["outcomes"])
+    table(folder / "ref.csv", 1, kind=kinds, gone=1)  # the columns of both sides are left
+    write(check("g", "new.csv", 'by = "kind"', test="ks"))
+    assert [o["result"]["columns"] for o in report(capsys)[1]["outcomes"]] == [["a", "b"]] * 3
     write(check("g", "new.csv", 'by = "knd"', test="ks"))
     code, answer = report(capsys)
     assert code == 2

@@ -25,7 +25,7 @@ from kstest.checks.history import opened
 from kstest.checks.runner import Run, _remembered
 from kstest.checks.unit import Unit
 from kstest.cli import run as kstest
-from kstest.errors import DataError
+from kstest.errors import DataError, OutputError
 from kstest.findings import summary
 from kstest.result import Result
 from tests.test_checks import check, folder, report, table, write
@@ -300,6 +300,26 @@ def test_a_history_that_cannot_be_written_is_said_before_anything_is_read(folder
         assert kstest(["run", "--history", place]) == 2
         assert "history" in capsys.readouterr().err
     assert not (folder / ".kstest").exists()
+
+
+def test_a_full_disk_is_an_error_and_leaves_the_history_whole(folder, capsys):
+    write(check("a", "like.csv"))
+    report(capsys)
+    config = load("kstest.toml", {})
+    with opened(str(HISTORY)) as history:
+        history._base.execute("PRAGMA cache_size = 1")
+        pages = history._base.execute("PRAGMA page_count").fetchone()[0]
+        history._base.execute(f"PRAGMA max_page_count = {pages}")
+
+        def until_full():
+            for _ in range(50):
+                runner.run(config, [*config.checks.values()], datetime.now(), 1, history)
+
+        with pytest.raises(OutputError, match="full"):
+            until_full()
+    code, answer = report(capsys)
+    assert code == 0
+    assert len(outcomes()) == answer["run"]
 
 
 def test_rows_that_are_lost_or_altered_are_noticed(folder, capsys):

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..columns import parse_items
 from ..contract import Inputs, StreamTest, Test
 from ..engine.work import Work
 from ..errors import UsageError
@@ -117,6 +118,9 @@ def prepared(kind: Kind, options: Mapping[str, Any]) -> tuple[dict[str, Any], An
     for name, f in declared.items():
         if isinstance(f.default, tuple):
             given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
+    for name in ("columns", "exclude", "categorical"):
+        if given.get(name) is not None:
+            parse_items(given[name], f"--{name}")
     params = params_of(kind.inputs, given, set(options))
     if kind.test is not None:
         choose(kind.inputs, params, given)

@@ -150,7 +150,8 @@ def _planned(this: Run, check: Check) -> list[Unit]:
                 found = schema.Compared()  # the test says what is wrong with these files
             unit = replace(unit, changes=found.changes)
             if found.common != found.names and "columns" not in options:
-                narrowed = _narrowed(options, given["exclude"], found.names, found.common)
+                common = [name for name in found.common if name != check.by]
+                narrowed = _narrowed(options, given["exclude"], found.names, common)
                 unit = replace(unit, options=narrowed)
         if check.by is None:
             return [unit]
