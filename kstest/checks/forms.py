@@ -1,6 +1,6 @@
 """Forms of a report: text for people, JSON for programs. They render a `Report` and never compute.
 
-To add a form, write a module with `render(report, color) -> str` and name it in `FORMS`.
+To add a form, write a module of `formats` with `render(report, color) -> str`, named in `FORMS`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from ..findings import number
@@ -29,7 +30,11 @@ TITLES = {
 
 def render(report: Report, form: str, color: bool = False) -> str:
     """Return the report in the given form, ending in a newline."""
-    return FORMS[form](report, color)
+    found = FORMS[form]
+    if isinstance(found, str):
+        found = import_module(f"{__package__}.formats.{found}").render
+    made: str = found(report, color)
+    return made
 
 
 def text(report: Report, color: bool = False) -> str:
@@ -134,4 +139,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return found
 
 
-FORMS: dict[str, Callable[[Report, bool], str]] = {"text": text, "json": as_json}
+# Forms of this file, and modules with a `render` of the same kind.
+FORMS: dict[str, Callable[[Report, bool], str] | str] = {
+    "text": text,
+    "json": as_json,
+    "markdown": "markdown",
+    "junit": "junit",
+    "github": "github",
+    "gitlab": "gitlab",
+    "prometheus": "prometheus",
+    "nagios": "nagios",
+    "csv": "csv",
+}

@@ -42,8 +42,20 @@ def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None)
     written = {option_name(n): given[n] for n in WRITTEN if given.get(n) is not None}
     for name, path in written.items():
         check(path, name, regular=name[2:] in KEPT)
+    apart(written, [*_all(inputs, True), *_all(_files_of(params), False)])
+
+
+def require_apart(written: Mapping[str, str], inputs: Iterable[str]) -> None:
+    """Check files to write, by the words for their option, against files and globs read."""
+    for name, path in written.items():
+        check(path, name)
+    apart(written, list(_all(inputs, True)))
+
+
+def apart(written: Mapping[str, str], inputs: Iterable[tuple[str, os.stat_result]]) -> None:
+    """Refuse to write what is read, or one file twice; inputs with what they are."""
     read: dict[object, str] = {}
-    for path, found in [*_all(inputs, True), *_all(_files_of(params), False)]:
+    for path, found in inputs:
         key: object = (found.st_dev, found.st_ino)
         if key in read and stat.S_ISFIFO(found.st_mode):
             raise UsageError(

@@ -24,10 +24,10 @@ def render(answer: Result | Answer, color: bool = False) -> str:
 def _blocks(answer: Result | Answer) -> Iterator[str]:
     shape = outline(answer)
     if shape.headline is not None:
-        title, sentence = _escaped(shape.headline.title), _escaped(shape.headline.sentence)
+        title, sentence = escaped(shape.headline.title), escaped(shape.headline.sentence)
         yield f"### {title}: {sentence}" if sentence else f"### {title}"
     meaning = [str(note.value) for note in shape.notes if note.role == "meaning"]
-    yield from map(_escaped, meaning)
+    yield from map(escaped, meaning)
     entries = (*shape.facts, *shape.reasons)
     if entries:
         yield _table(("", ""), _joined(entries))
@@ -47,9 +47,9 @@ def _joined(entries: Sequence[Entry]) -> list[list[str]]:
     rows: list[list[str]] = []
     for label, text in entries:
         if label or not rows:
-            rows.append([_escaped(label), _escaped(text)])
+            rows.append([escaped(label), escaped(text)])
         else:
-            rows[-1][1] += f"<br>{_escaped(text)}"
+            rows[-1][1] += f"<br>{escaped(text)}"
     return rows
 
 
@@ -72,11 +72,11 @@ def _titled(found: Table | Pairs) -> Iterator[str]:
     else:
         return
     if title:
-        yield f"#### {_escaped(title)} ({len(rows):,})"
-    cells = [[_escaped(cell) for cell in row] for row in rows]
+        yield f"#### {escaped(title)} ({len(rows):,})"
+    cells = [[escaped(cell) for cell in row] for row in rows]
     for row, strong in zip(cells, getattr(found, "strong", ()), strict=False):
         row[0] = f"**{row[0]}**" if strong and row[0] else row[0]
-    yield _table([_escaped(text) for text in head], cells)
+    yield _table([escaped(text) for text in head], cells)
     if len(rows) > MOST_ROWS:
         yield f"and {len(rows) - MOST_ROWS:,} more rows"
 
@@ -87,10 +87,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _list(texts: Iterable[str]) -> str:
-    return "\n".join(f"- {_escaped(text)}" for text in texts)
+    return "\n".join(f"- {escaped(text)}" for text in texts)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text from anywhere, on one line, without what markdown or HTML would obey."""
     return _MARKS.sub(_escape, printable(text))
 
