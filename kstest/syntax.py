@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from .errors import UsageError
 
 MOST_DEPTH = 50  # nodes inside nodes
+LINKS = 5  # of a sum, that count as one of them
 MOST_BRACKETS = 150  # open at once; Python's parser takes 200
 LARGEST_NUMBER = 1e300
 _SHOWN = 60  # characters of the text in a message
@@ -69,7 +70,7 @@ class Language:
     words: Mapping[str, str] = field(default_factory=dict)
     odd: Mapping[str, str] = field(default_factory=dict)
     most_characters: int = 4096
-    most_nodes: int = 500
+    most_nodes: int = 2500
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def shorten(text: str, most: int = _SHOWN) -> str:
 def _check(tree: ast.expr, source: _Source) -> None:
     """Refuse nodes that the language does not have, and trees too deep or large to be walked."""
     language, count = source.language, 0
-    stack: list[tuple[ast.AST, ast.AST, int]] = [(tree, tree, 1)]
+    stack: list[tuple[ast.AST, ast.AST, float]] = [(tree, tree, 1)]
     while stack:
         node, place, depth = stack.pop()
         # operators have no place of their own: what holds them has
@@ -165,13 +166,23 @@ def _check(tree: ast.expr, source: _Source) -> None:
         if depth > MOST_DEPTH:
             raise source.refuse_node(place, _too_large("nested too deeply", language))
         if count > language.most_nodes:
-            raise source.refuse_node(tree, _too_large("too many terms", language))
+            raise source.refuse_node(tree, _too_large("too many parts", language))
         children = list(ast.iter_child_nodes(node))
-        stack += [(child, place, depth + 1) for child in reversed(children)]
+        # a + b + c is a chain, in which many links are as deep as one bracket.
+        before = node.left if isinstance(node, ast.BinOp) and _sum(node) else None
+        steps = [1 / LINKS if child is before and _sum(child) else 1 for child in children]
+        stack += [
+            (child, place, depth + step) for child, step in zip(children, steps, strict=True)
+        ][::-1]
+
+
+def _sum(node: ast.AST) -> bool:
+    """Whether a node is a sum or a difference."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
 def _too_large(why: str, language: Language) -> str:
-    limits = f"at most {language.most_nodes:,} terms, nested at most {MOST_DEPTH} deep"
+    limits = f"at most {language.most_nodes:,} parts, nested at most {MOST_DEPTH} deep"
     return f"cannot be read: too large, {why} ({limits})"
 
 

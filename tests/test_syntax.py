@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -199,3 +200,15 @@ def test_a_condition_loads_neither_pandas_nor_a_query_engine(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_a_sum_of_many_terms_is_no_nesting(rng):
+    X = pd.DataFrame(rng.normal(size=(40, 80)), columns=[f"x{k}" for k in range(80)])
+    target = "logp: " + " - ".join(["0", *(f"{name}**2/2" for name in X)])
+    assert kstest.ksd(X, target=target, draws=99).p_value > 0
+    deep = "logp: " + "(0 - " * 60 + "x0" + ")" * 60
+    with pytest.raises(UsageError, match="nested too deeply"):
+        kstest.ksd(X, target=deep)
+    long = "logp: " + " - ".join(["0", *(f"{name}**2/2" for name in X)] * 10)
+    with pytest.raises(UsageError, match="at most 4,096"):
+        kstest.ksd(X, target=long)

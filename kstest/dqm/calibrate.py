@@ -143,7 +143,7 @@ def calibrate(
 def laws_of(
     side: Reference, size: int, ridge: float, params: Params, pool: Pool
 ) -> tuple[QuadraticLaw, ...]:
-    """Analytic null law of every width for one size of batch."""
+    """Analytic null distribution of every width for one size of batch."""
     poisson, laws = params.count == "poisson", []
     for k in range(len(side.features)):
         spread = None
@@ -182,7 +182,7 @@ def _notices(
             Notice(
                 "small-reference",
                 f"the reference has {side.effective_rows / largest:.3g} times the events of a "
-                f"batch: below {ANALYTIC_ROWS} the analytic law is shown for comparison only",
+                f"batch: below {ANALYTIC_ROWS} the analytic distribution is only shown to compare",
             )
         )
     fewest = min(t.shape[1] for t in toys)

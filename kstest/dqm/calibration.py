@@ -37,7 +37,8 @@ Array = NDArray[np.float64]
 KIND, VERSION = "calibration", 2
 # Version 1 knew no axes: its distances are those of the columns.
 READABLE = (1, VERSION)
-# The analytic law averages over references; from this many times the batch on that is harmless.
+# The analytic distribution averages over references; from this many times the batch on that is
+# harmless.
 ANALYTIC_ROWS = 10
 
 

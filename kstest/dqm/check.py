@@ -47,7 +47,7 @@ class Judging:
     )
     null: str = option(
         "toys",
-        "Where p-values come from: toys, or the analytic law.",
+        "Where p-values come from: toys, or the analytic distribution.",
         choices=("toys", "analytic"),
         section=NULL,
     )

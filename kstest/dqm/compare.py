@@ -111,7 +111,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     z = np.divide(t - t.mean(axis=1, keepdims=True), spread, out=np.zeros_like(t), where=spread > 0)
     # Ties among ranks are broken by how far a width's statistic stands out, whoever's it is.
     if not t.std(axis=1).any():
-        return unvarying(base, "labelling of the rows", "all events are equal")
+        return unvarying(base, "permutation of the rows", "all events are equal")
     p = p_value(combine(t, -np.exp(np.minimum(z, 100.0)), params.aggregate))
     rejected, strongest = p <= params.alpha, int(z[:, 0].argmax())
     table = [

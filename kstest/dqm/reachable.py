@@ -14,7 +14,7 @@ CLOSE = 1 + 1e-12
 
 
 def require_reachable(calibration: Calibration, params: Any, control: str = "persistence") -> None:
-    """Refuse a level that no p-value can reach, and a law that does not hold.
+    """Refuse a level that no p-value can reach, and a distribution that does not hold.
 
     Parameters
     ----------

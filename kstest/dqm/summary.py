@@ -21,7 +21,7 @@ def summary(calibration: Calibration) -> dict[str, Any]:
     -------
     dict
         Columns with type and range, widths, sizes with moments and tails of the toys beside those
-        of the analytic law, settings, inputs with their hashes, provenance.
+        of the analytic distribution, settings, inputs with their hashes, provenance.
     """
     layout, record = calibration.layout, calibration.record
     columns: list[dict[str, Any]] = [
@@ -69,7 +69,7 @@ def _size(calibration: Calibration, g: int) -> dict[str, Any]:
                 "mean": law.mean,
                 "toy_variance": float(toys[k].var()),
                 "variance": law.variance,
-                # What the analytic law would reject at these levels, among good toys.
+                # What the analytic distribution would reject at these levels, among good toys.
                 "beyond_5": float((tails <= 0.05).mean()),
                 "beyond_1": float((tails <= 0.01).mean()),
             }
@@ -100,7 +100,7 @@ def answer(found: Mapping[str, Any]) -> Answer:
     findings: list[Finding] = []
     for key, value in found.items():
         if key == "sizes":
-            title = "toys against the analytic law, all widths"
+            title = "toys against the analytic distribution, all widths"
             findings.append(Table(key, value, SIZES, title, cells=_cells(value), printed="middle"))
         else:
             findings.append(Facts(key, value, tuple(said.get(key, ()))))
@@ -122,7 +122,7 @@ def _rows(found: Mapping[str, Any]) -> dict[str, list[Line]]:
     by_kind: dict[str, list[str]] = {}
     for width, scale in zip(found["widths"], found["scales"], strict=True):
         by_kind.setdefault(scale, []).append(number(width))
-    units = {"standard": "standard deviations", "whiten": "along axes without correlation"}
+    units = {"standard": "standard deviations", "whiten": "along whitened axes"}
     widths = [f"{', '.join(some)} {units[scale]}" for scale, some in by_kind.items()]
     widths[-1] += f", combined by {settings['aggregate']}" * (len(found["widths"]) > 1)
     pool = f"{rows['pool']:,} rows" + (f" in {rows['runs']} runs" if rows["runs"] else "")

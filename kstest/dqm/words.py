@@ -53,7 +53,7 @@ def z_text(value: float, least: str = "below -8") -> str:
 def evidence(
     p: float, analytic: float, used: int, events: int, whole: bool = True
 ) -> tuple[Facts, ...]:
-    """The p-value as z, beside that of the analytic law, and how many events were judged.
+    """The p-value as z, beside that of the analytic distribution, and how many events were judged.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def evidence(
         Whether events that were not judged are worth a word.
     """
     z, analytic_z = z_value(p), z_value(analytic)
-    text = f"z {z_text(z)}; by the analytic law p {number(analytic)}"
+    text = f"z {z_text(z)}; by the analytic distribution p {number(analytic)}"
     text += f", z {z_text(analytic_z)}" if analytic < 1 else ""
     lines = (Line("evidence", text, "numbers", EVIDENCE),)
     left = f"{used:,} of {events:,} events, a size that was calibrated; the others were not judged"

@@ -146,11 +146,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
         sum_{i != j} (A_i . A_j) (B_i . B_j) (W_i . W_j) / (n (n - 1)),
 
-    and their null law is that of random signs of rows (of groups, of blocks of time), independent
-    for each block, smoothed again (`kstest.methods.dependence.signs`). Of three blocks or more: the
-    same of all pairs, of triples and of all blocks (parts of the total multivariance; Boettcher et
-    al. 2019). Two rows of one group or block of time are left out of these sums like a row with
-    itself.
+    and their null distribution is that of random signs of rows (of groups, of blocks of time),
+    independent for each block, smoothed again (`kstest.methods.dependence.signs`). Of three blocks
+    or more: the same of all pairs, of triples and of all blocks (parts of the total multivariance;
+    Boettcher et al. 2019). Two rows of one group or block of time are left out of these sums like a
+    row with itself.
 
     That rests on the product of the errors of two regressions being small beside the noise, sqrt(n)
     mean |error_x error_y|: each error o(n^(-1/4)), or one side right whatever the other (Shah,

@@ -110,8 +110,8 @@ REFERENCES = """\
 }
 """
 
-# Distinct values of a column that have a cell of their own. Of 2 million rows the law of the
-# largest difference is then known to a sixty-fourth of its spread.
+# Distinct values of a column that have a cell of their own. Of 2 million rows the distribution of
+# the largest difference is then known to a sixty-fourth of its spread.
 CELLS = 4096
 
 
@@ -121,7 +121,7 @@ class _Statistic:
 
     title: str
     compute: Callable[[Cells], Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]]
-    # Makes null laws of columns alike: a power that takes most of the skewness.
+    # Makes null distributions of columns alike: a power that takes most of the skewness.
     power: float
     # From the computed value and the numbers of rows to the reported value.
     report: Callable[[float, int, int], float] = lambda value, m, n: value
@@ -179,7 +179,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         Rejected if the adjusted p-value of any column is at most alpha; `p_value` is the smallest
         adjusted one, `statistic` that of the same column (`explanation["columns"]` has all, the
         most different first). `threshold` is given for a single column. No verdict if either
-        sample has fewer than 2 rows, or too few labellings exist to reach p <= alpha.
+        sample has fewer than 2 rows, or too few permutations exist to reach p <= alpha.
 
         Statistics are those of SciPy: ``ks_2samp``, ``cramervonmises_2samp`` (without ties; see
         `kstest.methods.cell_statistics` for ties), ``anderson_ksamp`` (mid-ranks, standardised)
@@ -188,20 +188,21 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Notes
     -----
-    Exact: p-values come from the labellings that `mmd` uses, so ties do no harm. Of a column in
+    Exact: p-values come from the permutations that `mmd` uses, so ties do no harm. Of a column in
     which nothing differs, p is at most alpha with at most that probability, whatever the other
     columns do. Holm's correction (the default) then controls the family-wise error in the strong
     sense: the probability that any column in which nothing differs is named is at most alpha,
     whichever others differ and however columns depend on each other, alike in both samples or not.
-    It draws as many labellings as it takes to resolve alpha (`permutations` or more; a column that
-    is far from rejecting stops early, Besag and Clifford 1991). ``correction="westfall-young"``
-    does so only where the dependence between the columns in which nothing differs is the same in
-    both samples. Groups, blocks of time and the order of rows: as in `mmd`.
+    It draws as many permutations as it takes to resolve alpha (`permutations` or more; a column
+    that is far from rejecting stops early, Besag and Clifford 1991).
+    ``correction="westfall-young"`` does so only where the dependence between the columns in which
+    nothing differs is the same in both samples. Groups, blocks of time and the order of rows: as in
+    `mmd`.
 
-    A column of more than 4,096 distinct values is rounded to 4,096 pooled levels before labellings
-    are compared, except for its 1,024 smallest and largest values. The rule does not see labels, so
-    the p-value stays exact, of the statistic of the rounded values. The statistic that is reported
-    is that of all values, the threshold that of the rounded ones.
+    A column of more than 4,096 distinct values is rounded to 4,096 pooled levels before
+    permutations are compared, except for its 1,024 smallest and largest values. The rule does not
+    see labels, so the p-value stays exact, of the statistic of the rounded values. The statistic
+    that is reported is that of all values, the threshold that of the rounded ones.
 
     Weights, and `counts` of entries that a row stands for: as in `mmd`; every statistic is that of
     the weighted distribution functions (``ad`` and ``cvm`` as means over the pooled mass, without

@@ -108,8 +108,8 @@ class Params:
     """Options of `run`; see the help of each field."""
 
     target: Any = stein_options.target(  # noqa: RUF009
-        "; fit:gmm:K, fit:kde with --reference; or a discrete law, whose frequencies are tested "
-        f"({', '.join(DISCRETE_NAMES)}), such as 'poisson(rate=3)'"
+        "; fit:gmm:K, fit:kde with --reference; or a discrete distribution, whose frequencies are "
+        f"tested ({', '.join(DISCRETE_NAMES)}), such as 'poisson(rate=3)'"
     )
     score_prefix: str = option(
         "",
@@ -120,7 +120,7 @@ class Params:
     reference: Any = option(  # noqa: RUF009
         "",
         "A file that --target fit:gmm:K (Gaussian mixture) or fit:kde (kernel density) is fitted "
-        "to; the null law is simulated with refitting.",
+        "to; the null distribution is simulated with refitting.",
         metavar="FILE",
         brief="A sample to fit the target to.",
     )
@@ -144,9 +144,10 @@ class Params:
     )
     null: str = option(
         "auto",
-        "Null law: samples simulated from the target (parametric), random signs for independent "
-        "rows (wild), or signs that persist (markov) for rows that depend on their neighbours. "
-        f"auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes wild.",
+        "Null distribution: samples simulated from the target (parametric), random signs for "
+        "independent rows (wild), or signs that persist (markov) for rows that depend on their "
+        f"neighbours. auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes "
+        "wild.",
         choices=("auto", "wild", "markov", "parametric"),
         section=NULL,
     )
@@ -167,7 +168,7 @@ class Params:
     bound: float = option(
         0.0,
         "With --contamination: a bound of the tilted Stein kernel that you can prove; 0 derives "
-        "it, for normal laws and their mixtures.",
+        "it, for normal distributions and their mixtures.",
     )
 
     def __post_init__(self) -> None:
@@ -244,7 +245,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With parameters fitted to the data it is a parametric bootstrap with refitting, asymptotic.
     Coordinates and bandwidths come from rows simulated from the target, or from the data where
     it cannot be sampled; the test is then timid while n is below about 20 d. ``wild`` and
-    ``markov`` are asymptotic in n: the signs copy the null law of a degenerate statistic.
+    ``markov`` are asymptotic in n: the signs copy the null distribution of a degenerate statistic.
     Measured levels are printed by ``benchmarks/stein.py``.
 
     A discrete target (`kstest.targets.discrete`) has no score: the frequencies of its values are

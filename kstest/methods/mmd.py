@@ -2,7 +2,7 @@
 
 Null hypothesis: the rows of both samples are exchangeable, for example independent draws from
 one distribution. `run` reads like the method: scale, cut into blocks, choose bandwidths, sum the
-kernels once, evaluate all labellings, combine the kernels, calibrate, explain.
+kernels once, evaluate all permutations, combine the kernels, calibrate, explain.
 """
 
 from __future__ import annotations
@@ -117,10 +117,10 @@ class Params:
     )
     bandwidth: str = option(
         "aggregate",
-        "Bandwidths: a ladder of them, combined (aggregate); one, the median distance of the "
+        "Bandwidths: a grid of them, combined (aggregate); one, the median distance of the "
         "pooled rows (median); or numbers, in units of the scaled columns.",
         metavar="aggregate|median|NUMBER[,NUMBER...]",
-        brief="A ladder of them, one, or numbers.",
+        brief="A grid of bandwidths, one, or numbers.",
     )
     aggregate: str = option(
         "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
@@ -179,7 +179,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             - 2 sum_{i, j} k(x_i, y_j) / (m n);
 
         with several it is their aggregate, without a unit. No verdict if either sample has
-        fewer than 2 rows, or too few labellings exist to reach p <= alpha.
+        fewer than 2 rows, or too few permutations exist to reach p <= alpha.
 
     Notes
     -----
@@ -191,19 +191,20 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
 
     With many rows (`features`) the kernel is replaced by its Nystrom approximation at r landmark
-    rows whose label no labelling changes, so the test stays exact and its cost grows like N r
+    rows whose label no permutation changes, so the test stays exact and its cost grows like N r
     instead of N^2 / 2: see `kstest.engine.landmarks`.
 
     Missing cells marked by an indicator are a level of their own, and categories are equal or
     not: see `kstest.kernels.rows`. Weights multiply every row's share of its sample and move
     with the row: exact if rows with their weights are exchangeable, or weights are equal within
-    each side. Where the weights of the samples have different laws (one side is a simulation), or
-    some are negative, rows are not permuted: the null law is that of Gaussian multipliers with
-    the aggregate ``studentised``, asymptotic (`kstest.nulls.multipliers`; levels:
-    ``benchmarks/weighted.py``; ``exact`` is false). The statistic of a kernel is then the squared
-    distance of the weighted mean embeddings, pairs of a row with itself included. No verdict below
-    20 effective rows a side, (sum w)^2 / sum w^2, where power is low, or where weights cancel to a
-    tenth of their sizes. No number of effective rows finds weights whose tail was not drawn.
+    each side. Where the weights of the samples have different distributions (one side is a
+    simulation), or some are negative, rows are not permuted: the null distribution is that of
+    Gaussian multipliers with the aggregate ``studentised``, asymptotic (`kstest.nulls.multipliers`;
+    levels: ``benchmarks/weighted.py``; ``exact`` is false). The statistic of a kernel is then the
+    squared distance of the weighted mean embeddings, pairs of a row with itself included. No
+    verdict below 20 effective rows a side, (sum w)^2 / sum w^2, where power is low, or where
+    weights cancel to a tenth of their sizes. No number of effective rows finds weights whose tail
+    was not drawn.
 
     With `counts` a row stands for as many entries, as in a histogram: these are dealt to the two
     sides anew (multivariate hypergeometric given the pooled counts), which is exact for independent
@@ -211,7 +212,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     (chi-squared) joins the others. A difference of the totals is not tested.
 
     With `tolerance` R the statistic is max_k MMD_k (biased, so bounded), and p counts the
-    labellings with T_b + 2 sqrt(2) R >= T_0: no more than the share R of min(m, n) altered rows
+    permutations with T_b + 2 sqrt(2) R >= T_0: no more than the share R of min(m, n) altered rows
     can cause a rejection, whatever they are (after Schrab and Kim 2024, arXiv 2405.19912). Exact
     for given bandwidths and `scale` none, approximate otherwise.
 
@@ -294,7 +295,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
 @dataclass(frozen=True)
 class _Sums:
-    """Statistics of every kernel under every labelling, and what they are sums of."""
+    """Statistics of every kernel under every permutation, and what they are sums of."""
 
     samples: Sequence[Sample]
     pooled: Pooled
@@ -314,7 +315,7 @@ class _Sums:
 
 
 def _combined(sums: _Sums, params: Params) -> NDArray[np.float64] | None:
-    """One statistic of all kernels under every labelling; None if no kernel says anything."""
+    """One statistic of all kernels under every permutation; None if no kernel says anything."""
     keep = sums.keep
     if not keep.any():
         return None

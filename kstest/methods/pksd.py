@@ -154,9 +154,9 @@ class Params:
     scale: str = stein_options.scale()
     null: str = option(
         "wild",
-        "Null law: random signs for independent rows (wild), signs that persist (markov) for rows "
-        "that depend on their neighbours, or samples simulated from the target (parametric), which "
-        "is exact and slow.",
+        "Null distribution: random signs for independent rows (wild), signs that persist (markov) "
+        "for rows that depend on their neighbours, or samples simulated from the target "
+        "(parametric), which is exact and slow.",
         choices=("wild", "markov", "parametric"),
         section=NULL,
     )

@@ -82,7 +82,7 @@ class Params:
     target: Any = option(  # noqa: RUF009
         "",
         "The model: a CSV or JSON file; fit:order=K, a Markov chain fitted to the file of "
-        "--reference or else to the data, its null law simulated with refitting; or "
+        "--reference or else to the data, its null distribution simulated with refitting; or "
         "python:module:name.",
         metavar="MODEL",
         brief="The model: a file, or fit:order=1.",
@@ -121,8 +121,8 @@ class Params:
     )
     edits: str = option(
         "substitution,insertion,deletion",
-        "Which edits of one symbol make neighbours. Substitution alone is blind to the law of "
-        "lengths.",
+        "Which edits of one symbol make neighbours. Substitution alone is blind to the "
+        "distribution of lengths.",
         metavar="LIST",
     )
     positions: str = option(
@@ -136,8 +136,9 @@ class Params:
     )
     null: str = option(
         "auto",
-        "Null law: data sets simulated from the model (parametric), or random signs (wild). auto "
-        f"simulates below {PARAMETRIC_ROWS} sequences where the model can, else takes signs.",
+        "Null distribution: data sets simulated from the model (parametric), or random signs "
+        f"(wild). auto simulates below {PARAMETRIC_ROWS} sequences where the model can, "
+        "else takes signs.",
         choices=("auto", "parametric", "wild"),
         section=NULL,
     )
@@ -213,9 +214,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     ``parametric`` is exact: p <= alpha has probability at most alpha at every n, over data and
     seed, because simulated data sets get their statistic exactly as the data do. With a chain
     fitted to the data or to a reference it is a parametric bootstrap with refitting, asymptotic.
-    ``wild`` is asymptotic in n: the signs copy the null law of a degenerate statistic, and reject
-    too often below about 100 sequences if the model makes some symbols very rarely (a warning says
-    so). Measured levels are printed by ``benchmarks/sequences.py``.
+    ``wild`` is asymptotic in n: the signs copy the null distribution of a degenerate statistic, and
+    reject too often below about 100 sequences if the model makes some symbols very rarely (a
+    warning says so). Measured levels are printed by ``benchmarks/sequences.py``.
 
     Shares of subsequences hardly tell long sequences from short ones. With ``length_kernel``
     "linear", the default, the U-statistic of the kernel |x| |y| of the numbers of symbols is
@@ -369,7 +370,7 @@ def _oddities(given: Given, law: str) -> tuple[Notice, ...]:
                 "few-sequences",
                 f"{n} sequences are few for random signs, which are an approximation: below "
                 f"{SIGNED_ROWS} false alarms can be more frequent than --alpha says. A model that "
-                "can be sampled has an exact null law (--null parametric)",
+                "can be sampled has an exact null distribution (--null parametric)",
             )
         )
     return tuple(out)
@@ -380,8 +381,8 @@ def _too_few(base: Result, params: Params) -> Result:
     enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
     why = Notice(
         "too-few-rows",
-        f"{n} sequence{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
-        f"comes from random signs, to reject at level {params.alpha}",
+        f"{n} sequence{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null "
+        f"distribution comes from random signs, to reject at level {params.alpha}",
     )
     return base.told(summary("too few sequences to decide"), warnings=(why,))
 

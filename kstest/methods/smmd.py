@@ -1,10 +1,10 @@
-"""Sequential two-sample test: does a stream follow the law of a reference?
+"""Sequential two-sample test: does a stream follow the distribution of a reference?
 
-Null hypothesis: the rows of reference and stream are exchangeable, as independent draws of one law
-are. The evidence may be looked at after every row. Two ways to bet, see `kstest.betting`: `wings`
-(the default) makes a finite reference last for an endless stream; `two_samples` uses a fresh row of
-the reference for every row of the stream. The reference is taken in random order, so a file that
-is sorted or drifts is a reference like any other.
+Null hypothesis: the rows of reference and stream are exchangeable, as independent draws of one
+distribution are. The evidence may be looked at after every row. Two ways to bet, see
+`kstest.betting`: `wings` (the default) makes a finite reference last for an endless stream;
+`two_samples` uses a fresh row of the reference for every row of the stream. The reference is taken
+in random order, so a file that is sorted or drifts is a reference like any other.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def picture(samples: Sequence[Sample], params: Params, result: Result) -> Pictur
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
-    """Test, row by row, whether a stream follows the law of a reference.
+    """Test, row by row, whether a stream follows the distribution of a reference.
 
     Parameters
     ----------

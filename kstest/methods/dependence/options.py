@@ -215,8 +215,8 @@ def column_names(
 def resolved(params: Params, signed: bool) -> Params:
     """Return the options with --aggregate auto decided: by whether random signs are drawn.
 
-    Contrasts of neighbouring bandwidths, which mahalanobis looks for, ask more of a null law than
-    an approximate one gives.
+    Contrasts of neighbouring bandwidths, which mahalanobis looks for, ask more of a null
+    distribution than an approximate one gives.
     """
     rule = "studentised" if signed else "mahalanobis"
     return replace(params, aggregate=rule) if params.aggregate == "auto" else params

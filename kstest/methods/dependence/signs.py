@@ -1,4 +1,4 @@
-"""The null law of a conditional test where values of the given columns hardly repeat: random signs.
+"""Random signs: the null of a conditional test where values of the given columns hardly repeat.
 
 Given z, let A_i and B_i be what smoothing (`leftover`) leaves of two blocks' kernel features in row
 i. If the blocks are independent given z, E[A_i x B_i | z] is the product of the errors of both
@@ -104,7 +104,7 @@ class Leftover:
 
 
 def too_few(data: Arranged) -> Notice | None:
-    """Say why signs would copy the law of the sums badly, or levels could not be learned."""
+    """Say why signs would copy the sums' distribution badly, or levels could not be learned."""
     given = data.given
     assert given is not None
     least = LEAST_UNITS if data.unit == 1 else LEAST_GROUPS

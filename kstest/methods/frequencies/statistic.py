@@ -1,8 +1,8 @@
 """Counts of rows in cells against known probabilities: the statistic under simulated counts.
 
-Under the null hypothesis the counts of n independent rows are multinomial. Their law is simulated,
-and the observed counts get their statistic exactly as simulated ones do, so p <= alpha has
-probability at most alpha at every n and for any number of cells.
+Under the null hypothesis the counts of n independent rows are multinomial. Their distribution is
+simulated, and the observed counts get their statistic exactly as simulated ones do, so p <= alpha
+has probability at most alpha at every n and for any number of cells.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def statistics(counts: Array, p: Array, kernels: dict[str, Array]) -> Array:
     Notes
     -----
     The deviance of a cell with c rows, e = n p expected, is 2 (c log(c / e) - c + e): that of a
-    Poisson law, in which a row where hardly any is expected is as surprising as it should be.
+    Poisson distribution, in which a row where hardly any is expected is as surprising as it should
+    be.
     """
     from scipy.special import xlogy
 

@@ -1,4 +1,4 @@
-"""Tests columns against discrete laws: impossible values, counts, simulated counts, verdict."""
+"""Columns against discrete distributions: impossible values, counts, simulated counts, verdict."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def require_usable(params: Any) -> None:
         )
     if params.null not in ("auto", "parametric"):
         raise UsageError(
-            f"--null {params.null}: the null law of frequencies is simulated, which is exact; "
-            "leave --null out. Rows that depend on their neighbours have to be thinned first"
+            f"--null {params.null}: the null distribution of frequencies is simulated, which is "
+            "exact; leave --null out. Rows that depend on their neighbours have to be thinned first"
         )
 
 
 def run(sample: Sample, target: DiscreteTarget, params: Any, rng: np.random.Generator) -> Result:
-    """Test whether columns are independent draws from discrete laws; see `kstest.ksd`."""
+    """Test whether columns are independent draws from discrete distributions; see `kstest.ksd`."""
     base = Result(
         method="ksd",
         verdict="no verdict",
@@ -147,18 +147,19 @@ def draws_of(params: Any, columns: int) -> int:
 
 
 def placed(sample: Sample, name: str, cells: Cells) -> NDArray[np.int64]:
-    """Return the cell of every row in a column, -1 where the law gives its value probability 0.
+    """Return the cell of every row in a column, -1 where the distribution gives its value
+    probability 0.
 
     Raises
     ------
     DataError
-        For a column of names whose law is of numbers, or the reverse.
+        For a column of names whose distribution is of numbers, or the reverse.
     """
     if name in sample.categorical:
         place = sample.categorical.index(name)
         if not cells.labels:
             raise DataError(
-                f"data: column {name!r} holds names, the target is a law of numbers; give "
+                f"data: column {name!r} holds names, the target is a distribution of numbers; give "
                 "categorical(name=probability, ...)"
             )
         known = {label: k for k, label in enumerate(cells.labels)}
@@ -166,7 +167,7 @@ def placed(sample: Sample, name: str, cells: Cells) -> NDArray[np.int64]:
         return np.asarray(table[sample.codes[:, place]])
     if cells.labels:
         raise DataError(
-            f"data: column {name!r} holds numbers, the target is a law of the names "
+            f"data: column {name!r} holds numbers, the target is a distribution of the names "
             f"{', '.join(map(repr, cells.labels[:5]))}; give categorical(p0, p1, ...) for the "
             f"numbers 0, 1, ..., or read the column as names with --categorical {name!r}"
         )

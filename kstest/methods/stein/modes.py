@@ -94,9 +94,10 @@ class Modes:
         return self.log_density + self.log_volume
 
     def log_shares(self, Y: Array) -> Array:
-        """Return log of each mode's share in the density at rows, (n, K), by normal laws alone.
+        """Return log of each mode's share in the density at rows, (n, K), by normal distributions
+        alone.
 
-        The laws have the modes as means, their precisions, and equal weights.
+        The distributions have the modes as means, their precisions, and equal weights.
         """
         logs = np.empty((len(Y), len(self)))
         for k, root in enumerate(self.narrow):
@@ -131,8 +132,8 @@ def values_at(target: Target, Y: Array) -> tuple[Array, Array]:
 def precision(target: Target, place: Array, spread: Array) -> Array:
     """Return minus the second derivative of log p, (d, d), by central differences of the score.
 
-    Exact for normal laws. Steps grow or shrink to half a standard deviation, so that the spread
-    need not be known well, and a cusp has a width. Eigenvalues are taken by their size: away
+    Exact for normal distributions. Steps grow or shrink to half a standard deviation, so that the
+    spread need not be known well, and a cusp has a width. Eigenvalues are taken by their size: away
     from a maximum the matrix need not be positive definite.
     """
     least = 1e-8 / spread

@@ -6,12 +6,12 @@ A row jumps from the surroundings of mode i to those of mode j by an affine map,
 
 with m the modes, measured from their mean, C the inverses of the precisions there, and t the
 jump scale; the map from j to i is its inverse. The mode i to leave is drawn with probability
-r_i(x), its share in the density at x if there were normal laws at the modes; the mode j to reach
-uniformly from the others. Accepted with probability min(1, a_j(x') / a_i(x)), where
-a_i(x) = p(x) |C_i|^(1/2) r_i(x), the jump is a Metropolis-Hastings step that leaves p invariant
-(Tjelmeland and Hegstad 2001; Liu, Duncan, Gandy 2023, arXiv 2304.14762). Rows drawn from p stay
-draws from p, however often they jump; rows whose modes have wrong weights come to lie, for t other
-than 1, where p has few.
+r_i(x), its share in the density at x if there were normal distributions at the modes; the mode j to
+reach uniformly from the others. Accepted with probability min(1, a_j(x') / a_i(x)), where a_i(x) =
+p(x) |C_i|^(1/2) r_i(x), the jump is a Metropolis-Hastings step that leaves p invariant (Tjelmeland
+and Hegstad 2001; Liu, Duncan, Gandy 2023, arXiv 2304.14762). Rows drawn from p stay draws from p,
+however often they jump; rows whose modes have wrong weights come to lie, for t other than 1, where
+p has few.
 
 Published is r_i = 1 / K, a uniform pair of modes: of many modes most rows are then asked to leave
 one where they are not, and only a step in K does something.

@@ -4,7 +4,7 @@
 
 with x^t the row after its jumps at scale t. Rows with their copies are independent of each other,
 and under the null hypothesis every copy is drawn from the target, so h has mean 0 in each argument
-as u has, and the same random signs give its null law.
+as u has, and the same random signs give its null distribution.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the Stein tests say: refusals, the null law, the discrepancy at every bandwidth."""
+"""What the Stein tests say: refusals, the null distribution, the discrepancy at every bandwidth."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def undecided(base: Result, params: Any) -> Result:
     enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
     why = Notice(
         "too-few-rows",
-        f"{n} row{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null law "
-        f"comes from random signs, to reject at level {params.alpha}",
+        f"{n} row{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null "
+        f"distribution comes from random signs, to reject at level {params.alpha}",
     )
     return base.told(summary("too few rows to decide"), warnings=(why,))
 

@@ -42,7 +42,7 @@ def tilted(points: SteinPoints, rows: Array) -> SteinPoints:
 
 
 def certified_bound(target: Target | None, made: Setup) -> float:
-    """Return tau >= sup u~(x, x) for a mixture of normal laws.
+    """Return tau >= sup u~(x, x) for a mixture of normal distributions.
 
     With r = |x - a| the score of a mixture is at most that of its steepest component,
     L (r + M): L the largest eigenvalue of a precision, M the largest distance of a mean from a; see

@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 # one: ends of the search differ by far less, and a mixture has no two modes that near.
 SAME = 1.0
 # End points of the search are modes if no point half a standard deviation beside them, or uphill,
-# has this many nats more. (The score is no sign: at a cusp, as of a Laplace law, it jumps.)
+# has this many nats more. (The score is no sign: at a cusp, as of a Laplace distribution, it
+# jumps.)
 CONVERGED = 1e-2
 # A mode with this many nats less mass than the heaviest can be left out.
 MASS_GAP = 30.0
@@ -110,7 +111,7 @@ def _climbed(minimize: Any, target: Target, place: Array, spread: Array) -> tupl
 
 
 def mixture_modes(target: Target, spread: Array) -> Modes:
-    """Means of a mixture of normal laws: its modes where they are well apart, without a search."""
+    """Means of a mixture of normal distributions: where well apart its modes, without a search."""
     assert target.components is not None
     means = target.components[0]
     means = means[np.argsort(-target.log_density(means), kind="stable")]

@@ -33,7 +33,7 @@ def weights(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return the modes, the most surprising share first, and where the target's shares come from.
 
-    A row belongs to the mode whose normal law (mean there, precision that of the density)
+    A row belongs to the mode whose normal distribution (mean there, precision that of the density)
     makes it most probable. The target's shares are those of its own draws, counted alike, or, where
     it cannot be sampled, Laplace's approximation of the mass around each mode. `z` is the
     difference in standard deviations of the counts; no part of the test.

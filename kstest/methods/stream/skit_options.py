@@ -63,7 +63,7 @@ class Params:
     bet: str = option("mixture", "With --mode pairs: how much is bet.", choices=bets.BETS)
     symmetric: str = option(
         "none",
-        "With --mode pairs: bet on sign and size of the witness difference, for laws that drift.",
+        "With --mode pairs: bet on sign and size of the witness difference, for drifting data.",
         choices=symmetric.TRANSFORMS,
     )
     witness_rows: int = option(2000, "With --mode pairs: rows that the witness keeps.")

@@ -1,10 +1,10 @@
 """The classical two-sample statistics of one column, from the counts of its cells.
 
 Every function takes `first`, shape (C, b), the rows of the first sample in each cell under b
-labellings, and `both`, shape (C,), the rows of both samples there, and returns the statistic under
-each labelling, shape (b,). Large values speak against the null hypothesis, and the statistic is
-the same for both ways to call the samples. A labelling that leaves one side empty has the value 0.
-A cell is one value to them: rows in it are tied.
+permutations, and `both`, shape (C,), the rows of both samples there, and returns the statistic
+under each permutation, shape (b,). Large values speak against the null hypothesis, and the
+statistic is the same for both ways to call the samples. A permutation that leaves one side empty
+has the value 0. A cell is one value to them: rows in it are tied.
 
 Notation: m and n rows, N = m + n; F and G the shares of either sample up to and including a cell.
 """

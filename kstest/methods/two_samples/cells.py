@@ -1,7 +1,7 @@
-"""How many rows of each side lie in each cell of a column, under every labelling.
+"""How many rows of each side lie in each cell of a column, under every permutation.
 
 A test of one column that depends on the order of the rows only through its cells costs one
-product of the labellings with the table of cells by block; no sorting and no kernel sum is
+product of the permutations with the table of cells by block; no sorting and no kernel sum is
 repeated. `cell_statistics` makes tests of the counts.
 """
 
@@ -17,7 +17,7 @@ from ...nulls import Partition
 from .pooled import Pooled
 
 Array = NDArray[np.float64]
-# From the weights (C, b) of the first side under b labellings, and those (C,) of both sides.
+# From the weights (C, b) of the first side under b permutations, and those (C,) of both sides.
 Statistic = Callable[[Array, Array], Array]
 
 # Levels of a categorical column that have a cell of their own; the rarest share the last.
@@ -65,7 +65,7 @@ class Layout:
         return np.bincount(place, first, count).astype(np.float64)[:, None], both
 
     def over_labellings(self, cells: Cells, statistic: Statistic) -> Array:
-        """Return the statistic under every labelling, shape (B + 1,).
+        """Return the statistic under every permutation, shape (B + 1,).
 
         Counts are exact; sums of weights have the rounding of single precision.
         """

@@ -1,4 +1,4 @@
-"""Which columns differ: a test per column from the labellings that are there anyway.
+"""Which columns differ: a test per column from the permutations that are there anyway.
 
 Every column is cut into cells (pooled quantiles, or its levels): see `cells`. The statistic is
 that of Anderson and Darling on the cells of a numeric column, and chi-squared on the levels of a
@@ -53,7 +53,7 @@ class Evidence:
     Attributes
     ----------
     statistics : ndarray (B + 1,)
-        Under every labelling, on a scale where columns have null laws of a like shape.
+        Under every permutation, on a scale where columns have null distributions of a like shape.
     statistic : float
         As observed, on the scale that is reported.
     distance : float
@@ -125,7 +125,7 @@ class Labelled:
         alpha: float,
         rng: np.random.Generator,
     ) -> Labelled:
-        """Draw as many more labellings as the correction of this many tests asks for."""
+        """Draw as many more permutations as the correction of this many tests asks for."""
         given = signs.shape[1] - 1
         wanted = replicates(tests, alpha, given) if correction == "holm" else given
         return cls(signs, labellings(cut, wanted - given, rng) if wanted > given else None)
@@ -137,10 +137,10 @@ class Labelled:
         return int(self.signs.shape[1]) - 1 + more
 
     def tested(self, test: Callable[[NDArray[np.int8]], Evidence]) -> Evidence:
-        """Evidence of one test under the first labellings, and under more if it may reject.
+        """Evidence of one test under the first permutations, and under more if it may reject.
 
         With more of them the p-value is that of `besag_clifford`, a function of the whole series
-        of labellings, so that stopping early is exact.
+        of permutations, so that stopping early is exact.
         """
         found = test(self.signs)
         if self.further is None:
@@ -175,7 +175,7 @@ def column_tests(
 
     Notes
     -----
-    Each p-value is as exact as the labellings are.
+    Each p-value is as exact as the permutations are.
     """
     d = pooled.rows.values.shape[1]
     evidence = []
@@ -203,7 +203,7 @@ def categorical(
     cells = level_cells(codes)
     statistics = layout.over_labellings(cells, chi_squared)
     distance = float(total_variation(*layout.observed(cells))[0])
-    # Chi-squared laws of any number of cells become alike by their cube root (Wilson and
+    # Chi-squared distributions of any number of cells become alike by their cube root (Wilson and
     # Hilferty 1931), so that no column is favoured.
     return Evidence(np.cbrt(statistics), float(statistics[0]), distance)
 
@@ -220,7 +220,7 @@ def ordered(
     # A missing cell is a level of the column that holds it.
     columns = pooled.rows.values.shape[1] + len(samples[0].categorical)
     tested = labels(pooled.names[:columns], pooled.names[columns:])
-    # Equal p-values, as at the resolution of the labellings: the larger difference first.
+    # Equal p-values, as at the resolution of the permutations: the larger difference first.
     order = sorted(range(len(tested)), key=lambda c: (adjusted[c], p[c], -evidence[c].distance))
     return [
         ColumnTest(

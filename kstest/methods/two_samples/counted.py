@@ -131,7 +131,7 @@ def refused_for_counts(samples: Sequence[Sample], base: Result) -> Result | None
     """No verdict, where weights or a column look like the counts of a histogram: name --counts.
 
     As single observations the rows of a histogram say nothing: positions on one grid in both files
-    are no draws of any law, and the test has as many observations as there are bins.
+    are no draws of any distribution, and the test has as many observations as there are bins.
     """
     if samples[0].weights is not None:
         if not looks_counted(samples):

@@ -1,8 +1,8 @@
 """Two-sample statistics of mass that rows bring with them: weighted rows, and bins of histograms.
 
 The labelled tests know two sides and count rows. Here a row's mass on the first side minus that on
-the second is a number, as observed (column 0) and as the null law draws it; every statistic is a
-function of these differences.
+the second is a number, as observed (column 0) and as the null distribution draws it; every
+statistic is a function of these differences.
 """
 
 from __future__ import annotations

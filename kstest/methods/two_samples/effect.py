@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pairs:
-    """How much weight the pairs of a labelling hold; arrays of shape (B + 1,).
+    """How much weight the pairs of a permutation hold; arrays of shape (B + 1,).
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Pairs:
 
 
 def unbiased_mmd(forms: Forms, pairs: Pairs) -> Array:
-    """Return the U-statistic MMD^2 of every kernel and labelling; shape (L, B + 1).
+    """Return the U-statistic MMD^2 of every kernel and permutation; shape (L, B + 1).
 
     With v = +1 on the rows of one sample and -1 on those of the other, and K0 the kernel matrix
     without its diagonal, the within and between sums are (t + 2 r + q) / 4, (t - 2 r + q) / 4 and
@@ -93,11 +93,11 @@ def effect(
 ) -> dict[str, object] | None:
     """The MMD of one kernel with a confidence interval, from a jackknife over the blocks.
 
-    sqrt(max(MMD^2, 0)) of the unbiased estimate, between 0 (the laws agree) and sqrt(2) (they
-    share nothing, at this bandwidth) for kernels between 0 and 1. The interval is asymptotic: the
-    delete-one-block jackknife of MMD^2 with normal quantiles, good away from 0. At 0 the law of
-    the estimate is not normal; the interval then starts at 0, as it does whenever the test does
-    not reject. None where the sums of the blocks were not kept.
+    sqrt(max(MMD^2, 0)) of the unbiased estimate, between 0 (the distributions agree) and sqrt(2)
+    (they share nothing, at this bandwidth) for kernels between 0 and 1. The interval is asymptotic:
+    the delete-one-block jackknife of MMD^2 with normal quantiles, good away from 0. At 0 the
+    distribution of the estimate is not normal; the interval then starts at 0, as it does whenever
+    the test does not reject. None where the sums of the blocks were not kept.
     """
     if forms.blocks is None or cut.movable < 8:
         return None
@@ -161,7 +161,7 @@ def check_bounded(tolerance: float, samples: Sequence[Sample]) -> None:
 
 
 def tolerant_statistics(forms: Forms, pairs: Pairs) -> Array:
-    """max_k of the biased MMD_k, for every labelling; kernels with k(x, x) = 1 and no weights."""
+    """max_k of the biased MMD_k, for every permutation; kernels with k(x, x) = 1 and no weights."""
     within_x, within_y, between = _sums(forms)
     x, y = pairs.x, pairs.y
     squared = (within_x + x) / x**2 + (within_y + y) / y**2 - 2 * between / (x * y)
@@ -172,7 +172,7 @@ def tolerant_p_value(statistics: Array, tolerance: float) -> float:
     """p-value that a share `tolerance` of min(m, n) altered rows cannot make too small.
 
     One row moves the biased MMD of a kernel between 0 and 1 by at most sqrt(2) / min(m, n), under
-    every labelling, and so the observed value and each replicate (Schrab and Kim 2024, arXiv
+    every permutation, and so the observed value and each replicate (Schrab and Kim 2024, arXiv
     2405.19912).
     """
     lowered = statistics.copy()

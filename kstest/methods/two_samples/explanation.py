@@ -168,7 +168,7 @@ def _of_part(
     work: Work,
     signs: NDArray[np.int8],
 ) -> Evidence:
-    """The MMD of some columns under every labelling."""
+    """The MMD of some columns under every permutation."""
     forms = quadratic_forms(part, cut.starts, signs, [bank], work, weights)
     T = unbiased_mmd(forms, Pairs.of(cut.starts, signs, weights))[0]
     return Evidence(T, float(T[0]), 0.0)

@@ -1,10 +1,10 @@
 """Which rows stand for all when kernels are summed at landmarks, and when they are.
 
 A landmark must not tell the two samples apart, else the permutation test is not exact. Landmarks
-are therefore rows whose label no labelling changes (`kstest.nulls.partition`, `fixed`): given them,
-all other rows are exchangeable, whatever is computed from the landmarks, and half of them may come
-from each sample. Taken from all rows alike, a small sample beside a large one would hardly get one,
-and a clump in it would be overlooked.
+are therefore rows whose label no permutation changes (`kstest.nulls.partition`, `fixed`): given
+them, all other rows are exchangeable, whatever is computed from the landmarks, and half of them may
+come from each sample. Taken from all rows alike, a small sample beside a large one would hardly get
+one, and a clump in it would be overlooked.
 
 Where groups or stretches of time are permuted there are no such rows to choose. Landmarks are then
 drawn from all rows alike: a permutation carries rows drawn so to rows drawn so.

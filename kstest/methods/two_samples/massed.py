@@ -1,4 +1,4 @@
-"""`mmd` and `ks` of rows that bring their mass: weights of another law, and counts."""
+"""`mmd` and `ks` of rows that bring their mass: weights of another distribution, and counts."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def prepared(
     samples: Sequence[Sample], pooled: Pooled | None, params: Any, tests: int,
     rng: np.random.Generator, base: Result,
 ) -> Prepared | Result:  # fmt: skip
-    """Draw the null law for this many corrected tests, or say why there is no verdict.
+    """Draw the null distribution for this many corrected tests, or say why there is no verdict.
 
     `pooled` are weighted rows; without them the samples are counted.
     """
-    _refuse_options(params, "--counts" if pooled is None else "--weights of another law")
+    _refuse_options(params, "--counts" if pooled is None else "--weights of another distribution")
     draws = params.permutations
     if params.correction == "holm":
         draws = replicates(tests, params.alpha, draws)
@@ -195,8 +195,8 @@ def _kernel_block(
 def _beyond() -> Notice:
     return Notice(
         "approximate-counts",
-        "more than a billion entries: where parts of the histogram hold as many, their law is "
-        "taken as normal or binomial",
+        "more than a billion entries: where parts of the histogram hold as many, their "
+        "distribution is taken as normal or binomial",
     )
 
 

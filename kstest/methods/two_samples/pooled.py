@@ -246,7 +246,7 @@ def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
 def refused_for_labellings(
     cut: Partition, pooled: Pooled, base: Result, chosen: str | None = None
 ) -> Result | None:
-    """No verdict, if too few labellings exist to reach p <= alpha.
+    """No verdict, if too few permutations exist to reach p <= alpha.
 
     Nor if the blocks of time that were `chosen` by their memory (``auto``) are too few.
     """
@@ -262,7 +262,7 @@ def refused_for_labellings(
         return None
     what = f"{cut.movable // 2 if cut.paired else cut.movable} {cut.unit}"
     text = (
-        f"{pooled.m} against {pooled.n} rows: only {cut.distinct} different labellings of the "
+        f"{pooled.m} against {pooled.n} rows: only {cut.distinct} different permutations of the "
         f"{what} exist, so no p-value can reach {base.alpha}"
     )
     advice = {
@@ -274,7 +274,7 @@ def refused_for_labellings(
 
 
 def _enough(other: int, level: float) -> str:
-    """How many rows a side must have, against `other` rows, for 1 / level labellings."""
+    """How many rows a side must have, against `other` rows, for 1 / level permutations."""
     if other >= 2:
         for k in range(2, other):
             if math.comb(other + k, k) >= 1 / level:
@@ -283,7 +283,7 @@ def _enough(other: int, level: float) -> str:
 
 
 def balanced_rows(level: float) -> int:
-    """Smallest number of rows a side, the same on both, with 1 / level labellings."""
+    """Smallest number of rows a side, the same on both, with 1 / level permutations."""
     k = 2
     while math.comb(2 * k, k) // 2 < 1 / level:
         k += 1
@@ -296,5 +296,5 @@ def refused(base: Result, why: str, code: str = "too-few-rows") -> Result:
 
 
 def constant(base: Result, why: str) -> Result:
-    """No labelling differs from another: no verdict."""
-    return unvarying(base, "labelling of the rows", why)
+    """No permutation differs from another: no verdict."""
+    return unvarying(base, "permutation of the rows", why)

@@ -1,8 +1,8 @@
 """Weighted rows against rows weighted otherwise: what is summed, drawn and said.
 
-Rows can be permuted with their weights only if weights have one law on both sides. A simulation
-with weights against data without has not; there, and where weights may be negative, the null law
-is that of Gaussian multipliers, see `kstest.nulls.multipliers`: asymptotic.
+Rows can be permuted with their weights only if weights have one distribution on both sides. A
+simulation with weights against data without has not; there, and where weights may be negative, the
+null distribution is that of Gaussian multipliers, see `kstest.nulls.multipliers`: asymptotic.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from .pooled import Pooled, refused
 
 Array = NDArray[np.float64]
 
-# Weights that differ at this level have no one law: under the null of rows that are exchangeable
-# with their weights, the share of data sets whose null law is approximate without need.
+# Weights that differ at this level have no one distribution: under the null of rows that are
+# exchangeable with their weights, the share of data sets whose null distribution is approximate
+# without need.
 WEIGHTS_LEVEL = 0.001
 # Effective rows of a side without which there is no verdict, and below which a warning.
 LEAST_EFFECTIVE, FEW_EFFECTIVE = 20, 40
@@ -79,8 +80,8 @@ class Side:
 def multiplied(pooled: Pooled) -> bool:
     """Whether rows cannot be permuted with their weights.
 
-    They can where weights are equal within each side, or have one law on both sides as far as a
-    test of the weights alone sees, and none is negative.
+    They can where weights are equal within each side, or have one distribution on both sides as far
+    as a test of the weights alone sees, and none is negative.
     """
     if pooled.weights is None:
         return False
