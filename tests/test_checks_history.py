@@ -372,7 +372,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("runs", [60, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [60, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stable_process_keeps_to_the_promised_false_alarms(kind, runs, folder):
     repeats = 1 if kind == "per-run" else 5
