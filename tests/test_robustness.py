@@ -158,8 +158,10 @@ def test_no_bar_without_a_terminal(file):
         check=False,
     )
     assert done.returncode in (0, 1)
-    assert BAR not in done.stdout
-    assert done.stderr == ""
+    assert BAR not in done.stdout + done.stderr
+    assert "\r" not in done.stderr
+    # On a very busy machine a line may say how long it takes.
+    assert all(line.startswith("kstest: summing") for line in done.stderr.splitlines())
 
 
 def in_copy(package, *arguments, **environment):
