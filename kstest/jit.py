@@ -89,6 +89,11 @@ def cache_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="kstest-"))
 
 
+def cache_lasts() -> bool:
+    """Whether compiled code is there for the next process, too."""
+    return cache_directory() in set(_candidates())
+
+
 def is_compiled(file: Path = LEAVES) -> bool:
     """Say whether this machine has compiled the present leaves of a file."""
     return _marker(file).exists()
