@@ -59,8 +59,8 @@ ROOMS = {
     "plot": "errors findings picture report result wording",
     "api": "contract dqm engine errors files inputs params picture plot power registry result "
     "run sample sources",
-    "shell": "archive betting contract datasets dqm engine errors files findings inputs params "
-    "plot power registry report result run sample sources streams",
+    "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
+    "kernels params plot power registry report result run sample sources streams",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
