@@ -111,6 +111,7 @@ class Params:
         "The null distribution comes from other shifts of one series, which keep the memory of "
         "both.",
         metavar="A:B",
+        brief="Dependence at an unknown delay, such as 0:20 rows.",
     )
     block_length: str | None = block_length()
 
