@@ -176,3 +176,14 @@ def test_lags_are_two_whole_numbers(text, rng):
 def test_options_of_the_plain_test_are_refused(options, rng):
     with pytest.raises(UsageError, match="--lags"):
         kstest.hsic(*rng.normal(size=(2, 100)), lags="0:2", **options)
+
+
+def test_the_picture_is_of_lags_and_not_of_unshifted_rows(rng, tmp_path):
+    x, y = linked(rng, 1200, "square")
+    found = kstest.hsic(x, y, lags="0:20", plot=tmp_path / "lags.svg")
+    assert found.reject
+    drawn = (tmp_path / "lags.svg").read_text()
+    assert drawn.startswith("<?xml")
+    page = tmp_path / "lags.html"
+    kstest.hsic(x, y, lags="0:20", plot=page)
+    assert "dependence by lag, largest at lag 7" in page.read_text()

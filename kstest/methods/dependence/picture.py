@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...picture import HeatMap, Panel, Picture
+from ...picture import Curve, HeatMap, Panel, Picture
 from ...result import Result
 from ...sample import MISSING_CODE, MISSING_NAME, Sample
 from ..distribution import number_labels
@@ -47,13 +47,17 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
         per pair of columns, the strongest first: rows in a cell over what independence of the two
         gives, n_a n_b / n, in cells between quantiles, or of a level. With ``given`` ranks among
         rows alike in the given columns stand for numbers, and what independence gives is the sum
-        over such rows. No panels if there is no verdict.
+        over such rows. With ``lags`` the dependence by lag, or the map alone. No panels if there
+        is no verdict.
     """
     data = samples[0]
     if result.verdict == "no verdict":
         return Picture()
     every = result.explanation.get("all_pairs")
     panels = [pairs_map(every, result)] if every else []
+    if params.lags:  # tables of rows at other delays than the found ones would mislead
+        panels += [_by_lag(result)] * ("delay" in result.explanation)
+        return Picture((), tuple(panels), (), tuple(_notes(result, False, False)))
     pairs = _pairs(every, result)
     label = _alike(data, params)
     for pair in pairs[:MOST_TABLES]:
@@ -61,6 +65,19 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
         panels.append(_table(data, pair, label, bool(result.reject) and clear))
     left_out = tuple(f"{p['x']} ~ {p['y']}" for p in pairs[MOST_TABLES:])
     return Picture((), tuple(panels), left_out, tuple(_notes(result, bool(every), bool(pairs))))
+
+
+def _by_lag(result: Result) -> Panel:
+    """The dependence at every asked lag, as a multiple of that at lags of the null."""
+    curve = result.explanation["delay"]["curve"]
+    lags, ratios = (np.array([point[key] for point in curve]) for key in ("lag", "ratio"))
+    found = result.explanation["delay"]["lag"]
+    drawn = Curve(
+        lags.astype(np.float64), ratios, "times other lags", marks=np.array([float(found)]),
+        level=1.0, level_words="other lags", across="lag in rows",
+    )  # fmt: skip
+    title = f"dependence by lag, largest at lag {found}"
+    return Panel(title, (), (drawn,), bool(result.reject))
 
 
 def _pairs(every: Sequence[dict[str, Any]] | None, result: Result) -> list[dict[str, Any]]:
