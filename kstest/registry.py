@@ -75,5 +75,6 @@ COMMANDS: dict[str, Command] = {
     "show": Command(f"{CHECKS}.records", "Print all that a run found.", maker="show"),
     "ack": Command(f"{CHECKS}.records", "Silence a known alarm for a while.", maker="ack"),
     "reset": Command(f"{CHECKS}.records", "Begin a check anew after a change.", maker="reset"),
+    "doctor": Command("kstest.shell.doctor", "Show what kstest runs on, and how fast."),
     "state": Command("kstest.shell.state", "Show what a state file of a stream holds."),
 }

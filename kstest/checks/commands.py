@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from ..engine.work import available_threads
+from ..errors import KstestError
 from ..files import output
 from ..params import INPUT, NULL, OUTPUT, option_name
 from ..shell.call import wants_color
 from ..shell.command import OUTPUT_OPTIONS
 from ..shell.help import Command, Option
 from .config import Config, find, load
-from .forms import FORMS, render
+from .forms import FORMS
 from .settings import DECLARED
 from .templates import date_of
 
@@ -34,6 +35,14 @@ CONFIG = Option(
     brief="File of the checks",
     help="File of the checks. Default: kstest.toml here or above, or [tool.kstest] of a "
     "pyproject.toml.",
+)
+
+REPORTS = Option(
+    ["--report", "reports"],
+    multiple=True,
+    metavar="FORM:FILE",
+    brief="Write a further form of the answer to a file",
+    help="Write the answer in a further form to a file, such as junit:out.xml; may be repeated.",
 )
 
 
@@ -103,6 +112,7 @@ def build(summary: str) -> click.Command:
             ),
             *setting_options(),
             form_option(*FORMS),
+            REPORTS,
             *output_options("output", "debug"),
             Option(
                 ["--quiet", "-q"],
@@ -130,17 +140,29 @@ def configured(given: Mapping[str, Any]) -> Iterator[Config]:
 
 
 def _run(names: tuple[str, ...], **given: Any) -> int:
+    if given["form"] != "nagios":
+        return _answered(names, **given)
+    from .formats import nagios
+
+    try:
+        return _answered(names, **given)
+    except KstestError as error:  # 2 would be read as an alarm
+        output.write(nagios.line(nagios.UNKNOWN, str(error)) + "\n", None)
+        return nagios.UNKNOWN
+
+
+def _answered(names: tuple[str, ...], **given: Any) -> int:
+    from .deliver import deliver, require, targets
     from .history import opened
     from .runner import LOCK_TIMEOUT, run
 
     now = date_of(given["date"])
-    target = None if given["output"] is None else os.path.abspath(given["output"])
-    if target is not None:
-        from ..files import destinations
-
-        destinations.check(target, "--output")
+    target = given["output"]
+    target = target if target in (None, "-") else os.path.abspath(target)
+    reports = targets(given["reports"])
     with configured(given) as config:
         checks = config.chosen(names)
+        require(config, now, target, reports)
         threads = config.settings.threads or available_threads()
         with contextlib.ExitStack() as stack:
             history = None
@@ -150,9 +172,15 @@ def _run(names: tuple[str, ...], **given: Any) -> int:
                 _require_forgetful(config, checks)
             report = run(config, checks, now, threads, history)
     code = report.exit_code
+    for form, path in reports.items():
+        deliver(report, form, path, f"--report {form}")
     if not (given["quiet"] and code == 0 and target is None):
         color = target is None and wants_color(sys.stdout)
-        output.write(render(report, given["form"], color), target)
+        deliver(report, given["form"], target, "--output", color)
+    if given["form"] == "nagios":
+        from .formats import nagios
+
+        return nagios.exit_code(report)
     return code
 
 

@@ -22,7 +22,12 @@ WRITTEN = ("output", "plot", "state", "history")
 KEPT = ("state", "history")
 
 
-def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None) -> None:
+def require(
+    given: Mapping[str, Any],
+    inputs: Iterable[str],
+    params: Any = None,
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Check every file that a command is to write.
 
     Parameters
@@ -33,6 +38,8 @@ def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None)
         Files and globs that the command reads.
     params : Params, optional
         Its options that name files count as inputs, too.
+    more : mapping of str to str, optional
+        Further files to write, by what an error calls their option.
 
     Raises
     ------
@@ -40,6 +47,7 @@ def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None)
         If a file cannot be written, is read too, or is written twice.
     """
     written = {option_name(n): given[n] for n in WRITTEN if given.get(n) is not None}
+    written |= more or {}
     for name, path in written.items():
         check(path, name, regular=name[2:] in KEPT)
     read: dict[object, str] = {}
