@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,17 +14,15 @@ from typing import Any
 
 import click
 
-from ..about import __version__
 from ..errors import printable
 from ..files import output
 from .command import OUTPUT_OPTIONS
 from .help import Command, Option
 
 LIBRARIES = (
+    "kstest",
     "numpy", "scipy", "pandas", "pyarrow", "numba", "llvmlite", "scikit-learn", "click",
 )  # fmt: skip
-SECONDS = 1.0
-ROWS = 1000  # in each of two blocks
 
 
 def build(summary: str) -> click.Command:
@@ -69,7 +66,6 @@ def _doctor(**given: Any) -> int:
 def examine() -> dict[str, Any]:
     """What is found, by name; a text where something cannot be found out."""
     found: dict[str, Any] = {
-        "kstest": __version__,
         "python": platform.python_version(),
         "executable": printable(sys.executable or ""),
         "system": platform.platform(),
@@ -101,9 +97,9 @@ def _threads() -> int:
 
 
 def _cache() -> Path:
-    from ..jit import cache_directory
+    from ..engine.speed import kept
 
-    return cache_directory()
+    return kept()
 
 
 def _kept() -> str:
@@ -119,28 +115,12 @@ def _kept() -> str:
 
 
 def _compiled() -> bool:
-    from ..jit import is_compiled
+    from ..engine.speed import compiled
 
-    return is_compiled()
+    return compiled()
 
 
 def _speed() -> int:
-    """Sums over pairs of rows of the Gaussian kernel, one column, one thread.
+    from ..engine.speed import pair_sums_per_second
 
-    A pair sum is one kernel value that is added up.
-    """
-    import numpy as np
-
-    from ..engine.sweep import sweep, warm
-    from ..engine.tiles import Points
-    from ..kernels import KERNELS, Bank
-
-    warm()
-    points = Points.of(np.random.default_rng(0).normal(size=(2 * ROWS, 1)), np.float32)
-    starts, bank = np.array([0, ROWS, 2 * ROWS]), Bank(KERNELS["gaussian"], (1.0,), squaring=True)
-    begun, pairs, elapsed = time.perf_counter(), 0, 0.0
-    while elapsed < SECONDS:
-        sweep(False, points, starts, 0, 1, 2, bank, True)
-        pairs += ROWS * ROWS
-        elapsed = time.perf_counter() - begun
-    return round(pairs / elapsed)
+    return pair_sums_per_second()
