@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from ..engine.work import available_threads
-from ..errors import UsageError
-from ..files import destinations, output
+from ..errors import KstestError
+from ..files import output
 from ..params import INPUT, NULL, OUTPUT, option_name
 from ..shell.call import wants_color
 from ..shell.command import OUTPUT_OPTIONS
 from ..shell.help import Command, Option
 from .config import Config, find, load
-from .formats import nagios
-from .forms import FORMS, render
+from .forms import FORMS
 from .settings import DECLARED
 from .templates import date_of
 
@@ -36,6 +35,14 @@ CONFIG = Option(
     brief="File of the checks",
     help="File of the checks. Default: kstest.toml here or above, or [tool.kstest] of a "
     "pyproject.toml.",
+)
+
+REPORTS = Option(
+    ["--report", "reports"],
+    multiple=True,
+    metavar="FORM:FILE",
+    brief="Write a further form of the answer to a file",
+    help="Write the answer in a further form to a file, such as junit:out.xml; may be repeated.",
 )
 
 
@@ -105,15 +112,7 @@ def build(summary: str) -> click.Command:
             ),
             *setting_options(),
             form_option(*FORMS),
-            Option(
-                ["--report", "reports"],
-                multiple=True,
-                section=OUTPUT,
-                metavar="FORM:FILE",
-                brief="Write the report in a form to a file",
-                help="Write the report in one more form to a file, such as junit:checks.xml or "
-                "prometheus:kstest.prom; may be given several times.",
-            ),
+            REPORTS,
             *output_options("output", "debug"),
             Option(
                 ["--quiet", "-q"],
@@ -141,15 +140,29 @@ def configured(given: Mapping[str, Any]) -> Iterator[Config]:
 
 
 def _run(names: tuple[str, ...], **given: Any) -> int:
+    if given["form"] != "nagios":
+        return _answered(names, **given)
+    from .formats import nagios
+
+    try:
+        return _answered(names, **given)
+    except KstestError as error:  # 2 would be read as an alarm
+        output.write(nagios.line(nagios.UNKNOWN, str(error)) + "\n", None)
+        return nagios.UNKNOWN
+
+
+def _answered(names: tuple[str, ...], **given: Any) -> int:
+    from .deliver import deliver, require, targets
     from .history import opened
     from .runner import LOCK_TIMEOUT, run
 
     now = date_of(given["date"])
-    target = None if given["output"] is None else os.path.abspath(given["output"])
-    reports = _reports(given["reports"])
+    target = given["output"]
+    target = target if target in (None, "-") else os.path.abspath(target)
+    reports = targets(given["reports"])
     with configured(given) as config:
         checks = config.chosen(names)
-        _require_apart(target, reports, config, [c.files(now) for c in checks])
+        require(config, now, target, reports)
         threads = config.settings.threads or available_threads()
         with contextlib.ExitStack() as stack:
             history = None
@@ -158,43 +171,23 @@ def _run(names: tuple[str, ...], **given: Any) -> int:
             else:
                 _require_forgetful(config, checks)
             report = run(config, checks, now, threads, history)
+    code = report.exit_code
     for form, path in reports.items():
-        output.write(render(report, form), path, "--report")
-    code = report.exit_code if given["form"] != "nagios" else nagios.exit_code(report)
+        deliver(report, form, path, f"--report {form}")
     if not (given["quiet"] and code == 0 and target is None):
         color = target is None and wants_color(sys.stdout)
-        output.write(render(report, given["form"], color), target)
+        deliver(report, given["form"], target, "--output", color)
+    if given["form"] == "nagios":
+        from .formats import nagios
+
+        return nagios.exit_code(report)
     return code
-
-
-def _reports(texts: Sequence[str]) -> dict[str, str]:
-    """File of every form that --report names, as it is from here."""
-    found: dict[str, str] = {}
-    for text in texts:
-        form, _, path = text.partition(":")
-        if form not in FORMS or not path:
-            raise UsageError(f"--report {text}: give FORM:FILE, FORM one of {', '.join(FORMS)}")
-        if form in found:
-            raise UsageError(f"--report {text}: the form {form} is given twice")
-        found[form] = os.path.abspath(path)
-    return found
-
-
-def _require_apart(
-    target: str | None, reports: Mapping[str, str], config: Config, files: Sequence[Any]
-) -> None:
-    """Refuse to write over what a run reads or keeps."""
-    written = {f"--report {form}": path for form, path in reports.items()}
-    if target is not None:
-        written["--output"] = target
-    read = [str(config.path), *(p for roles in files for paths in roles.values() for p in paths)]
-    if config.settings.history != "none":
-        read.append(config.settings.history)
-    destinations.require_apart(written, read)
 
 
 def _require_forgetful(config: Config, checks: Any) -> None:
     """Refuse to run without a history what counts its earlier runs."""
+    from ..errors import UsageError
+
     for check in checks:
         if check.over_time in ("spending", "online-fdr"):
             raise UsageError(

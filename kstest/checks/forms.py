@@ -1,13 +1,13 @@
 """Forms of a report: text for people, JSON for programs. They render a `Report` and never compute.
 
-To add a form, write a module of `formats` with `render(report, color) -> str`, named in `FORMS`.
+To add a form, write a module with `render(report, color) -> str` and name it in `FORMS`.
 """
 
 from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -30,23 +30,22 @@ TITLES = {
 
 def render(report: Report, form: str, color: bool = False) -> str:
     """Return the report in the given form, ending in a newline."""
-    found = FORMS[form]
-    if isinstance(found, str):
-        found = import_module(f"{__package__}.formats.{found}").render
-    made: str = found(report, color)
-    return made
+    if form in ("text", "json"):
+        return text(report, color) if form == "text" else as_json(report)
+    rendered: str = import_module(FORMS[form]).render(report, color)
+    return rendered
 
 
 def text(report: Report, color: bool = False) -> str:
     """For people: the answer first, then a line per check, in 80 columns."""
     title, verdict = TITLES[report.exit_code]
-    head = heading(title, painted(title, verdict, color), _sentence(report))
+    head = heading(title, painted(title, verdict, color), sentence(report))
     table = [line for o in report.outcomes for line in _lines(o)]
     body = [line for label, words in _facts(report) for line in entry(label, words)]
     return "\n".join([*head, *table, *body]) + "\n"
 
 
-def _sentence(report: Report) -> str:
+def sentence(report: Report) -> str:
     """What the run found, with the names of the checks that matter."""
     every, count = report.outcomes, len(report.outcomes)
     fail_on = str(report.settings["fail_on"])
@@ -117,7 +116,7 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
         yield "run", f"{report.run} in the history; kstest show {report.run} has all of it"
 
 
-def as_json(report: Report, color: bool = False) -> str:
+def as_json(report: Report) -> str:
     """For programs: one object; strict, absent numbers are null."""
     return json.dumps(to_dict(report), indent=2, allow_nan=False) + "\n"
 
@@ -139,15 +138,16 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return found
 
 
-# Forms of this file, and modules with a `render` of the same kind.
-FORMS: dict[str, Callable[[Report, bool], str] | str] = {
-    "text": text,
-    "json": as_json,
-    "markdown": "markdown",
-    "junit": "junit",
-    "github": "github",
-    "gitlab": "gitlab",
-    "prometheus": "prometheus",
-    "nagios": "nagios",
-    "csv": "csv",
+_FORMATS = f"{__package__}.formats"
+# The module of each; that of the first two is this one.
+FORMS = {
+    "text": __name__,
+    "json": __name__,
+    "junit": f"{_FORMATS}.junit",
+    "github": f"{_FORMATS}.github",
+    "gitlab": f"{_FORMATS}.gitlab",
+    "prometheus": f"{_FORMATS}.prometheus",
+    "nagios": f"{_FORMATS}.nagios",
+    "markdown": f"{_FORMATS}.markdown",
+    "csv": f"{_FORMATS}.table",
 }

@@ -22,7 +22,12 @@ WRITTEN = ("output", "plot", "state", "history")
 KEPT = ("state", "history")
 
 
-def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None) -> None:
+def require(
+    given: Mapping[str, Any],
+    inputs: Iterable[str],
+    params: Any = None,
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Check every file that a command is to write.
 
     Parameters
@@ -33,6 +38,8 @@ def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None)
         Files and globs that the command reads.
     params : Params, optional
         Its options that name files count as inputs, too.
+    more : mapping of str to str, optional
+        Further files to write, by what an error calls their option.
 
     Raises
     ------
@@ -40,22 +47,11 @@ def require(given: Mapping[str, Any], inputs: Iterable[str], params: Any = None)
         If a file cannot be written, is read too, or is written twice.
     """
     written = {option_name(n): given[n] for n in WRITTEN if given.get(n) is not None}
+    written |= more or {}
     for name, path in written.items():
         check(path, name, regular=name[2:] in KEPT)
-    apart(written, [*_all(inputs, True), *_all(_files_of(params), False)])
-
-
-def require_apart(written: Mapping[str, str], inputs: Iterable[str]) -> None:
-    """Check files to write, by the words for their option, against files and globs read."""
-    for name, path in written.items():
-        check(path, name)
-    apart(written, list(_all(inputs, True)))
-
-
-def apart(written: Mapping[str, str], inputs: Iterable[tuple[str, os.stat_result]]) -> None:
-    """Refuse to write what is read, or one file twice; inputs with what they are."""
     read: dict[object, str] = {}
-    for path, found in inputs:
+    for path, found in [*_all(inputs, True), *_all(_files_of(params), False)]:
         key: object = (found.st_dev, found.st_ino)
         if key in read and stat.S_ISFIFO(found.st_mode):
             raise UsageError(

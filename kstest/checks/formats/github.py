@@ -1,50 +1,72 @@
-"""Annotations of a GitHub workflow, at most ten, and its step summary.
+"""Annotations of GitHub Actions, and the summary of the step.
 
-GitHub shows ten annotations a step; the alarms come first. The summary, in Markdown, goes to the
-file that `GITHUB_STEP_SUMMARY` names, where that is set.
+GitHub shows ten annotations of a kind per step; more are counted in the last one.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from ...errors import OutputError
+from ...wording import printable
+from ..forms import sentence
 from ..outcome import Outcome, Report
-from . import markdown
-from .rows import label, sentence
+from . import happened, markdown, notable, place
 
 MOST = 10
+SUMMARY = "GITHUB_STEP_SUMMARY"
+LARGEST = 2**20  # bytes of a summary
 
 
 def render(report: Report, color: bool = False) -> str:
-    """Return the lines of annotations, and write the step summary."""
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:  # GitHub asks for appending
-            file.write(markdown.render(report))
-    fail_on = str(report.settings["fail_on"])
-    ranked = sorted(
-        (o for o in report.outcomes if o.status != "not rejected" or o.changes),
-        key=lambda o: ("error", "warning", "notice").index(_kind(o, fail_on)),
-    )
-    lines = [
-        f"::{_kind(o, fail_on)} title={_property(f'kstest {label(o)}')}::{_data(sentence(o))}"
-        for o in ranked[:MOST]
-    ]
-    if len(ranked) > MOST:
-        lines[-1] = f"::notice title=kstest::and {len(ranked) - MOST + 1} more checks to look at"
-    return "".join(f"{line}\n" for line in lines)
+    """One workflow command per check that is to be looked at; one plain line first."""
+    found = notable(report)
+    shown = found if len(found) <= MOST else found[: MOST - 1]
+    lines = [f"kstest: {_harmless(sentence(report))}"]
+    lines += [_annotation(report, kind, outcome) for kind, outcome in shown]
+    rest = found[len(shown) :]
+    if rest:
+        kind = rest[0][0]
+        lines.append(f"::{kind} title=kstest::{len(rest)} more checks to look at")
+    return "\n".join(lines) + "\n"
 
 
-def _kind(outcome: Outcome, fail_on: str) -> str:
-    if outcome.alarm(fail_on) or outcome.status == "error":
-        return "error"
-    return "notice" if outcome.acknowledged is not None else "warning"
+def _annotation(report: Report, kind: str, outcome: Outcome) -> str:
+    path, line = place(report, outcome)
+    title = f"kstest {printable(outcome.label)}"
+    where = f"file={_property(path)},line={line},title={_property(title)}"
+    return f"::{kind} {where}::{_data(happened(outcome))}"
+
+
+def _harmless(text: str) -> str:
+    """Without the older form of a command, which is obeyed in the middle of a line."""
+    return text.replace("##[", "## [")
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = _harmless(text).replace("%", "%25")
+    return text.replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def summarize(report: Report) -> None:
+    """Append the report to the summary of the step, where there is one.
+
+    Raises
+    ------
+    OutputError
+    """
+    path = os.environ.get(SUMMARY)
+    if not path:
+        return
+    text = markdown.render(report).encode()
+    if len(text) > LARGEST:
+        text = f"kstest: {sentence(report)} (too many checks for a summary)\n".encode()
+    try:
+        with open(path, "ab") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise OutputError(f"{SUMMARY} {path}: cannot be written: {error.strerror}") from error

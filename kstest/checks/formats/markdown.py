@@ -1,29 +1,32 @@
-"""Markdown, for a pull request or a chat: a table with a line per check."""
+"""A table in Markdown, for comments and summaries."""
 
 from __future__ import annotations
 
+import html
+import re
+
 from ...findings import number
-from ...report.markdown import escaped
+from ...wording import printable
+from ..forms import TITLES, sentence
 from ..outcome import Report
-from .rows import label, sentence
+from . import happened
+
+HEAD = ("check", "verdict", "p-value", "adjusted", "level", "what was found")
 
 
 def render(report: Report, color: bool = False) -> str:
-    """Return a heading and a table."""
-    fail_on = str(report.settings["fail_on"])
-    alarms = sum(o.alarm(fail_on) for o in report.outcomes)
-    count = len(report.outcomes)
-    title = f"{alarms} of {count} checks alarm" if alarms else f"{count} checks, no alarm"
-    lines = [
-        f"### kstest: {title}",
-        "",
-        "| check | verdict | p | what |",
-        "| --- | --- | --- | --- |",
-    ]
-    for o in report.outcomes:
-        verdict = f"**{o.status}**" if o.alarm(fail_on) or o.status == "error" else o.status
-        p = "" if o.p_value is None else number(o.p_value)
-        what = sentence(o).partition(": ")[2] if o.status != "not rejected" else ""
-        what = what or "; ".join(change.message for change in o.changes)
-        lines.append(f"| {escaped(label(o))} | {verdict} | {p} | {escaped(what)} |")
-    return "\n".join(lines) + "\n\n"
+    """The answer first, then a row per check."""
+    rows = [HEAD, ("---",) * len(HEAD)]
+    for outcome in report.outcomes:
+        numbers = (outcome.p_value, outcome.adjusted, outcome.alpha)
+        texts = ["" if v is None else number(v) for v in numbers]
+        status = f"**{outcome.status}**" if outcome.status != "not rejected" else outcome.status
+        rows.append((_cell(outcome.label), status, *texts, _cell(happened(outcome))))
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"**{TITLES[report.exit_code][0]}**: {_cell(sentence(report))}\n\n{table}\n"
+
+
+def _cell(text: str) -> str:
+    """Text that stays text: no markup, no tags, no further cell, no mention of a person."""
+    safe = re.sub(r"([\\`*_\[\]~#|!])", r"\\\1", html.escape(printable(text), quote=False))
+    return safe.replace("@", "@\N{WORD JOINER}")

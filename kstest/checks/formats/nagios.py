@@ -1,49 +1,36 @@
-"""One line of a Nagios plugin with performance data, and the exit code that Nagios reads.
-
-| exit code | Nagios | when |
-| --- | --- | --- |
-| 0 | OK | no alarm |
-| 1 | WARNING | a rejection that is only warned of, or acknowledged |
-| 2 | CRITICAL | an alarm |
-| 3 | UNKNOWN | a check could not run, or has no verdict |
-"""
+"""One line for Nagios and Icinga, and their own exit codes."""
 
 from __future__ import annotations
 
-from ...findings import number
-from ..outcome import Outcome, Report
-from .rows import label, sentence
+from ...wording import printable
+from ..forms import sentence
+from ..outcome import Report
 
-WORDS = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}
-SHOWN = 3
+WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+OK, WARNING, CRITICAL, UNKNOWN = range(4)
 
 
 def exit_code(report: Report) -> int:
-    """The exit code that Nagios reads."""
+    """2 for an alarm, 3 if a check could not run or has no verdict, 1 for others that rejected."""
     if report.exit_code == 1:
-        return 2
+        return CRITICAL
     if report.exit_code != 0:
-        return 3
-    return int(any(o.status == "rejected" or o.changes for o in report.outcomes))
+        return UNKNOWN
+    open_ones = [o for o in report.outcomes if o.acknowledged is None]
+    return WARNING if any(o.status == "rejected" or o.changes for o in open_ones) else OK
 
 
 def render(report: Report, color: bool = False) -> str:
-    """Return the line."""
-    telling = [o for o in report.outcomes if o.status != "not rejected" or o.changes]
-    words = "; ".join(f"{label(o)} {sentence(o)}" for o in telling[:SHOWN])
-    if len(telling) > SHOWN:
-        words += f"; and {len(telling) - SHOWN} more"
-    words = words or f"{len(report.outcomes)} checks, no alarm"
-    data = " ".join(_data(o) for o in report.outcomes if o.p_value is not None)
-    status = f"KSTEST {WORDS[exit_code(report)]} - {_plain(words)}"
-    return f"{status} | {data}\n" if data else f"{status}\n"
+    """The state, what was found, and the p-values as performance data."""
+    data = [f"time={report.seconds:.3f}s;;;0"]
+    for outcome in report.outcomes:
+        p = outcome.p_value if outcome.adjusted is None else outcome.adjusted
+        name = "".join("_" if c in "='|" else c for c in printable(outcome.label))
+        value = "U" if p is None else f"{p:.10f}"  # no exponents: not all readers know them
+        data.append(f"'{name} p'={value};;{outcome.alpha:.10f}:;0;1")
+    return f"{line(exit_code(report), sentence(report))} | {' '.join(data)}\n"
 
 
-def _plain(text: str) -> str:
-    """Without the bar, which begins the performance data."""
-    return " ".join(text.replace("|", "/").split())
-
-
-def _data(outcome: Outcome) -> str:
-    name = _plain(label(outcome)).replace("'", "''").replace("=", "_")
-    return f"'{name}'={number(outcome.p_value or 0.0)};;;0;1"
+def line(code: int, words: str) -> str:
+    """The line without performance data, which a bar would begin."""
+    return f"KSTEST {WORDS[code]} - {printable(words).replace('|', '/')}"

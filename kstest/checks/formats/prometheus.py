@@ -1,73 +1,83 @@
-"""Text format of Prometheus, for the textfile collector of the node exporter.
+"""Prometheus' text format, for the textfile collector of the node exporter.
 
-Gauges without timestamps, as the collector asks for. The file is renamed into place by
-``--report prometheus:FILE``, so that the collector never reads half of it. The time of the run
-tells a rule of alerts that runs have stopped.
+No sample has a timestamp: the collector refuses files with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from ...wording import printable
-from ..outcome import Outcome, Report
+from ..outcome import BUG, ERROR, Outcome, Report
 
-_GAUGES: tuple[tuple[str, str, Callable[[Outcome, str], float | None]], ...] = (
-    ("kstest_check_alarm", "1 if the check makes the exit code 1.", lambda o, f: o.alarm(f)),
-    ("kstest_check_rejected", "1 if the test rejects.", lambda o, f: o.status == "rejected"),
-    ("kstest_check_error", "1 if the check could not run.", lambda o, f: o.status == "error"),
-    (
-        "kstest_check_no_verdict",
-        "1 if the check has no verdict.",
-        lambda o, f: o.status == "no verdict",
-    ),
-    (
-        "kstest_check_acknowledged",
-        "1 if an alarm of the check is known.",
-        lambda o, f: o.acknowledged is not None,
-    ),
-    ("kstest_check_p_value", "p-value of the test.", lambda o, f: o.p_value),
-    ("kstest_check_changes", "Columns that are not as before.", lambda o, f: len(o.changes)),
-    ("kstest_check_duration_seconds", "Duration of the check.", lambda o, f: o.seconds),
-)
+SUCCESS = "kstest_last_success_timestamp_seconds"
 
 
-def render(report: Report, color: bool = False) -> str:
-    """Return the metrics."""
-    return "".join(f"{line}\n" for line in _lines(report))
+def render(report: Report, color: bool = False, earlier: str = "") -> str:
+    """The samples of a run; `earlier` is what the file held, of which the last success stays.
 
-
-def _lines(report: Report) -> Iterator[str]:
+    A success is a run in which every check could run, whatever it found.
+    """
     fail_on = str(report.settings["fail_on"])
-    for name, words, value in _GAUGES:
-        yield f"# HELP {name} {words}"
-        yield f"# TYPE {name} gauge"
-        for outcome in report.outcomes:
-            number = value(outcome, fail_on)
-            if number is not None:
-                yield f"{name}{{{_labels(outcome)}}} {float(number):.10g}"
-    code = report.exit_code
-    started = datetime.fromisoformat(report.started).timestamp()
-    whole = [
-        ("kstest_run_exit_code", "Exit code of the run.", float(code)),
-        ("kstest_run_duration_seconds", "Duration of the run.", report.seconds),
-        ("kstest_run_time_seconds", "When the run began, in Unix time.", started),
-    ]
-    if not any(o.status == "error" for o in report.outcomes):
-        words = "When the last run in which every check ran began, in Unix time."
-        whole.append(("kstest_run_last_success_time_seconds", words, started))
-    for name, words, number in whole:
-        yield f"# HELP {name} {words}"
-        yield f"# TYPE {name} gauge"
-        yield f"{name} {number:.15g}"
+    now = time.time()
+    kept = re.search(rf"^{SUCCESS} (\d+(?:\.\d+)?)$", earlier, flags=re.MULTILINE)
+    success = float(kept[1]) if kept else 0.0
+    if report.exit_code not in (ERROR, BUG) and all(o.status != "error" for o in report.outcomes):
+        success = now
+    lines: list[str] = []
+
+    def family(name: str, words: str, samples: Iterable[tuple[str, float]]) -> None:
+        some = [f"{name}{labels} {value!r}" for labels, value in samples]
+        if some:
+            lines.extend([f"# HELP {name} {words}", f"# TYPE {name} gauge", *some])
+
+    every = list(_labelled(report))
+    family("kstest_last_run_timestamp_seconds", "When the last run ended.", [("", now)])
+    family(SUCCESS, "When all checks could run last; 0 for never.", [("", success)])
+    family("kstest_run_duration_seconds", "Duration of the run.", [("", float(report.seconds))])
+    family("kstest_run_exit_code", "Exit code of the run.", [("", float(report.exit_code))])
+    family(
+        "kstest_check_alarm",
+        "Whether the check is an alarm.",
+        [(where, float(o.alarm(fail_on))) for where, o in every],
+    )
+    family(
+        "kstest_check_status",
+        "1 for the status that the check has.",
+        [(f'{where[:-1]},status="{o.status}"}}', 1.0) for where, o in every],
+    )
+    family(
+        "kstest_check_p_value",
+        "The p-value after the correction over the checks of the run.",
+        [(w, float(p)) for w, o in every if (p := _adjusted(o)) is not None],
+    )
+    family("kstest_check_alpha", "The level.", [(w, float(o.alpha)) for w, o in every])
+    family("kstest_check_duration_seconds", "Duration.", [(w, float(o.seconds)) for w, o in every])
+    return "\n".join(lines) + "\n"
+
+
+def _adjusted(outcome: Outcome) -> float | None:
+    return outcome.p_value if outcome.adjusted is None else outcome.adjusted
+
+
+def _labelled(report: Report) -> Iterator[tuple[str, Outcome]]:
+    """Labels that differ: of a file with one series twice the collector takes nothing."""
+    seen: Counter[str] = Counter()
+    for outcome in report.outcomes:
+        where = _labels(outcome)
+        seen[where] += 1
+        again = f',number="{seen[where]}"' if seen[where] > 1 else ""
+        yield f"{where[:-1]}{again}}}", outcome
 
 
 def _labels(outcome: Outcome) -> str:
-    pairs = {"check": outcome.name, "unit": outcome.unit, "test": outcome.test}
-    return ",".join(f'{key}="{_escaped(value)}"' for key, value in pairs.items())
+    names = ("name", "unit", "test", "severity")
+    values = {"check" if n == "name" else n: getattr(outcome, n) for n in names}
+    return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in values.items()) + "}"
 
 
-def _escaped(text: str) -> str:
-    text = "\n".join(printable(line) for line in text.splitlines())
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _escaped(value: str) -> str:
+    return printable(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
