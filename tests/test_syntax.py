@@ -108,7 +108,7 @@ def test_attacks_are_refused_at_once_in_words(language, text):
     began = time.process_time()
     with pytest.raises(KstestError) as caught:
         LANGUAGES[language](text)
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 3  # 10 ms, or a collection of garbage in a large process
     message = str(caught.value)
     assert message.startswith(language)
     assert message.isprintable()
