@@ -22,6 +22,7 @@ from kstest.nulls.bounds import (
     share_p_value,
     variation_p_value,
 )
+from kstest.nulls.rank_bounds import RankCorrelation
 
 
 def accepts(rejections, sets, level):
@@ -313,3 +314,101 @@ def test_a_run_corrects_the_p_value_of_the_effects(tmp_path, monkeypatch, capsys
     found = json.loads(capsys.readouterr().out)["outcomes"]
     assert [o["status"] for o in found] == ["rejected", "not rejected"]
     assert found[1]["p_value"] == 1
+
+
+# --- dependence -------------------------------------------------------------------------------
+
+
+def tied(rng, n):
+    x = rng.poisson(1, n).astype(float)
+    return x, rng.poisson(1 + x / 2).astype(float)
+
+
+def volatile(rng, n):
+    x = rng.normal(size=n)
+    return x, 0.2 * x + np.exp(x) * rng.normal(size=n)
+
+
+def bent(rng, n):
+    x = rng.normal(size=n)
+    return x, x**2 / 2 + rng.normal(size=n)
+
+
+# made by 10 draws of 200,000 rows
+TRUE = {
+    tied: (0.350, (False, False)),
+    volatile: (0.648, (False, True)),
+    bent: (0.425, (True, False)),
+}
+
+
+@pytest.mark.parametrize("sets", [300, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draw", TRUE)
+def test_level_of_rank_correlations_at_the_boundary(draw, sets):
+    true, folds = TRUE[draw]
+    rng, found = np.random.default_rng(8), []
+    for _ in range(sets):
+        one = RankCorrelation.of(*draw(rng, 120), *folds)
+        found.append((one.r, one.error, one.known and one.p_value(true, 1) <= 0.05))
+    r, error, rejected = (np.array(k) for k in zip(*found, strict=True))
+    assert accepts(rejected.sum(), sets, 0.05)
+    assert error.mean() == pytest.approx(r.std(), rel=0.15)
+
+
+def test_rank_correlations_are_those_of_scipy(rng):
+    x, y = tied(rng, 300)
+    assert RankCorrelation.of(x, y).r == pytest.approx(stats.spearmanr(x, y).statistic)
+    u, v = (np.abs(stats.rankdata(k) - 150.5) for k in (x, y))
+    assert RankCorrelation.of(x, y, True, True).r == pytest.approx(np.corrcoef(u, v)[0, 1])
+    rare = (np.arange(300) < 2).astype(float)
+    assert not RankCorrelation.of(rare, y).known
+    assert not RankCorrelation.of(np.ones(300), y).known
+    one = RankCorrelation.of(x, x)
+    assert one.p_value(0.9, 1) < 1e-9
+    assert one.p_value(0.9, -1) == 1
+
+
+def test_the_error_of_a_rank_correlation_is_that_of_the_jackknife(rng):
+    x, y = volatile(rng, 150)
+    for folds in ((False, False), (True, False), (True, True)):
+        keep = ~np.eye(150, dtype=bool)
+        left = np.array([RankCorrelation.of(x[k], y[k], *folds).r for k in keep])
+        jackknife = math.sqrt(149 / 150 * ((left - left.mean()) ** 2).sum())
+        assert RankCorrelation.of(x, y, *folds).error == pytest.approx(jackknife, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "verdict"),
+    [("line", "0.1r", "rejected"), ("line", "0.6r", "not rejected"), ("bent", "0.1r", "rejected"),
+     ("none", "0.1r", "not rejected"), ("faint", "0.1r", "not rejected")],
+)  # fmt: skip
+def test_verdicts_of_independence(kind, size, verdict):
+    rng = np.random.default_rng(7)
+    x, noise = rng.normal(size=(2, 6000 if kind == "faint" else 1500))
+    y = {"line": x / 2, "bent": x**2 / 2, "none": 0 * x, "faint": 0.1 * x}[kind] + noise
+    result = kstest.hsic(x, y, min_effect=size)
+    plain = kstest.hsic(x, y)
+    assert result.verdict == verdict
+    assert result.explanation["min_effect"]["p_value_of_no_change"] == plain.p_value
+    assert plain.verdict == ("not rejected" if kind == "none" else "rejected")
+    assert not result.null["exact"]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"min_effect": "2%"}, "0.1r"),
+        ({"min_effect": "0.1r", "y": "k"}, "categories"),
+        ({"min_effect": "0.1r", "given": "c"}, "--given"),
+        ({"min_effect": "0.1r", "block_length": "5"}, "--block-length"),
+        ({"min_effect": "0.1r", "group": "g"}, "--group"),
+        ({"min_effect": "0.1r", "missing": "indicator"}, "--missing indicator"),
+    ],
+)
+def test_dependence_without_such_a_size_is_refused(more, says, rng):
+    frame = pd.DataFrame(rng.normal(size=(80, 3)), columns=["a", "b", "c"])
+    frame["k"], frame["g"] = list("xyzx") * 20, np.arange(80) // 2
+    if "missing" in more:
+        frame.loc[3, "a"] = np.nan
+    with pytest.raises(UsageError, match=says):
+        kstest.hsic(frame, **{"x": "a", "y": "b", **more})

@@ -13,6 +13,8 @@ total variation      `variation_p_value`                  levels seen, as many a
 mean, in sd          `Means.p_value`                      many rows; skewness taken out
 ==================== ==================================== ==================================
 
+Those of rank correlations are in `rank_bounds`.
+
 References
 ----------
 Massart (1990), Annals of Probability 18; McDiarmid (1989), Surveys in Combinatorics; Clopper and

@@ -9,8 +9,7 @@ each other. A change in how columns go together has no size in these units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,13 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UsageError, printable
-from ...findings import Column, Facts, Line, Table, listed, number, summary
-from ...nulls.bounds import Means, distance_p_value, largest, share_p_value, variation_p_value
-from ...nulls.several import holm_adjusted
+from ...nulls.bounds import Means, distance_p_value, share_p_value, variation_p_value
 from ...params import option
-from ...result import Notice, Result
+from ...result import Result
 from ...sample import Sample
-from ..min_effect import POINTS, SD, SHARE, parsed, sized
+from ..min_effect import (
+    ASYMPTOTIC,
+    POINTS,
+    SD,
+    SHARE,
+    Effect,
+    Measured,
+    bounded,
+    held,
+    parsed,
+    sized,
+)  # fmt: skip
 from .columns import labels
 
 Array = NDArray[np.float64]
@@ -34,13 +42,12 @@ EXAMPLE = "0.1sd, 2%, 5%-points, or several separated by commas"
 LEVELS = 100
 # Levels that are looked at for the bound of a column.
 SOLVED = 8
-LISTED = 5
 RESTS = {
-    SD: "asymptotic, skewness corrected",
+    SD: ASYMPTOTIC,
     SHARE: "Dvoretzky-Kiefer-Wolfowitz, any number of rows",
     POINTS: "exact binomial, any number of rows",
 }
-_SENTENCES = {
+SENTENCES = {
     (True, True): "a column differs by more than {most}",
     (True, False): "the samples differ; no evidence at this level that by more than {most}",
     (False, False): "no evidence at this level that a column differs by more than {most}",
@@ -74,48 +81,6 @@ def check_min_effect(params: Any) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Effect:
-    """How far a column differs.
-
-    Attributes
-    ----------
-    column : str
-    unit : {'sd', '%', '%-points'}
-    most : float
-        What it may differ by.
-    effect : float
-        As observed, in standard deviations or as a share of 1.
-    bound : float
-        Lower confidence bound, of all columns together.
-    p_value, adjusted_p_value : float
-        Of "at most `most`".
-    rests_on : str
-    known : bool
-        Whether there are rows enough for a bound.
-    """
-
-    column: str
-    unit: str
-    most: float
-    effect: float
-    bound: float
-    p_value: float
-    adjusted_p_value: float = 1.0
-    rests_on: str = ""
-    known: bool = True
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """An effect and the p-value of its being at most so large."""
-
-    effect: float
-    p_value: Callable[[float], float]
-    rests_on: str
-    known: bool = True
-
-
 def thresholded(result: Result, samples: Sequence[Sample], params: Any) -> Result:
     """Hold the effects of all columns against --min-effect; the result itself without it.
 
@@ -135,59 +100,12 @@ def thresholded(result: Result, samples: Sequence[Sample], params: Any) -> Resul
         return result
     most = parsed(params.min_effect, UNITS, EXAMPLE)
     _refuse_dependent(samples)
-    said = ", ".join(sized(size, unit) for unit, size in most.items())
-    rule = Line("min effect", f"rejects only what is shown to be more than {said}", "beside")
-    none = result.p_value
-    if none is None or result.verdict == "no verdict":
-        return result.told(Facts("min_effect", {"most": most}, (rule,)))
-    found = effects(samples, most, params.alpha)
-    p = max(none, min(e.adjusted_p_value for e in found))
-    rejected, changed = p <= params.alpha, none <= params.alpha
-    lines = (rule, Line("no change", f"p {number(none)}", "beside"))
-    value = {"most": most, "p_value_of_no_change": none, "confidence": 1 - params.alpha}
-    rests = any(e.rests_on != RESTS[e.unit] or e.unit == SD for e in found)
-    told = result.told(
-        Facts("min_effect", value, lines),
-        _table(found, params.alpha),
-        summary(_SENTENCES[changed, rejected].format(most=said)),
-        verdict="rejected" if rejected else "not rejected",
-        p_value=p,
-        threshold=None,
-        null={**result.null, "exact": bool(result.null.get("exact")) and not rests},
-    )
-    unknown = [e.column for e in found if not e.known]
-    return _with_unknown(told, unknown, changed) if unknown else told
-
-
-def _with_unknown(result: Result, columns: Sequence[str], changed: bool) -> Result:
-    """Say of which columns there is no bound; no verdict, if one of them may be what changed."""
-    names = ", ".join(printable(c) for c in columns[:LISTED]) + ", ..." * (len(columns) > LISTED)
-    why = (
-        f"too few rows for the tails of {names}: the standard deviation is not known well enough "
-        "for a bound in its units; use more rows, or --min-effect in %"
-    )
-    open_ = changed and result.verdict == "not rejected"
-    result = replace(result, warnings=(*result.warnings, Notice("too-few-for-bound", why)))
-    if not open_:
-        return result
-    said = summary("the samples differ, by how much is open")
-    return result.told(said, verdict="no verdict", p_value=None)
+    return held(result, most, lambda: effects(samples, most, params.alpha), SENTENCES)
 
 
 def effects(samples: Sequence[Sample], most: dict[str, float], alpha: float) -> list[Effect]:
     """The effects of all columns with their bounds, the smallest p-value first."""
-    items = [*_items(samples, most)]
-    level = alpha / len(items)
-    found = []
-    for name, unit, made in items:
-        p = made.p_value(most[unit]) if made.known else 1.0
-        bound = largest(made.p_value, made.effect, level) if made.known else 0.0
-        found.append(
-            Effect(name, unit, most[unit], made.effect, bound, p, 1.0, made.rests_on, made.known)
-        )
-    adjusted = holm_adjusted(np.array([e.p_value for e in found]))
-    found = [replace(e, adjusted_p_value=float(q)) for e, q in zip(found, adjusted, strict=True)]
-    return sorted(found, key=lambda e: (e.adjusted_p_value, e.p_value, -e.bound, -e.effect))
+    return bounded([*_items(samples, most)], most, alpha)
 
 
 def _refuse_dependent(samples: Sequence[Sample]) -> None:
@@ -202,7 +120,7 @@ def _refuse_dependent(samples: Sequence[Sample]) -> None:
 
 def _items(
     samples: Sequence[Sample], most: dict[str, float]
-) -> Iterator[tuple[str, str, _Measured]]:
+) -> Iterator[tuple[str, str, Measured]]:
     """What is compared: every column, and which cells are missing; its unit; what was found."""
     reference = samples[0]
     w, v = (np.ones(s.n) if s.weights is None else s.weights for s in samples)
@@ -243,28 +161,28 @@ def _unit(column: str, fitting: tuple[str, ...], most: dict[str, float]) -> str:
     return found
 
 
-def _mean(x: Array, y: Array, w: Array, v: Array) -> _Measured:
+def _mean(x: Array, y: Array, w: Array, v: Array) -> Measured:
     means = Means.of(x, y, w, v) if min(w.sum(), v.sum()) >= 2 else None
     if means is None:
-        return _Measured(0.0, lambda most: 1.0, RESTS[SD], known=False)
+        return Measured(0.0, lambda most: 1.0, ASYMPTOTIC, known=False)
 
     def p_value(most: float) -> float:
         return min(1.0, 2 * min(means.p_value(most, sign) for sign in (1, -1)))
 
-    return _Measured(abs(means.shift), p_value, RESTS[SD], means.known)
+    return Measured(abs(means.shift), p_value, ASYMPTOTIC, means.known, exact=False)
 
 
-def _distance(x: Array, y: Array, w: Array, v: Array) -> _Measured:
+def _distance(x: Array, y: Array, w: Array, v: Array) -> Measured:
     m, n = int(w.sum()), int(v.sum())
     if not min(m, n):
-        return _Measured(0.0, lambda most: 1.0, RESTS[SHARE])
+        return Measured(0.0, lambda most: 1.0, RESTS[SHARE])
     values, place = np.unique(np.concatenate([x, y]), return_inverse=True)
     difference = np.bincount(place, np.concatenate([w / m, -v / n]), len(values))
     distance = float(np.abs(np.cumsum(difference)).max())
-    return _Measured(distance, lambda most: distance_p_value(distance, most, m, n), RESTS[SHARE])
+    return Measured(distance, lambda most: distance_p_value(distance, most, m, n), RESTS[SHARE])
 
 
-def _levels(unit: str, codes: Sequence[NDArray[Any]], w: Array, v: Array) -> _Measured:
+def _levels(unit: str, codes: Sequence[NDArray[Any]], w: Array, v: Array) -> Measured:
     """The largest difference of the shares of a level, or of a set of levels."""
     _, place = np.unique(np.concatenate(codes), return_inverse=True)
     m, n = int(w.sum()), int(v.sum())
@@ -282,14 +200,14 @@ def _levels(unit: str, codes: Sequence[NDArray[Any]], w: Array, v: Array) -> _Me
     single = partial(_level_p_value, x[top], n, y[top], m, tests)
     exact = RESTS[POINTS] if count <= 2 else f"{RESTS[POINTS]}, for the levels that were seen"
     if unit == POINTS or count <= 2:
-        return _Measured(float(apart[common].max()), single, exact)
+        return Measured(float(apart[common].max()), single, exact, exact=count <= 2)
     distance = float(apart.sum() / 2)
 
     def p_value(most: float) -> float:
         whole = variation_p_value(distance, most, m, n, count)
         return min(1.0, 2 * min(single(most), whole))
 
-    return _Measured(distance, p_value, f"{exact}; McDiarmid")
+    return Measured(distance, p_value, f"{exact}; McDiarmid", exact=False)
 
 
 def _level_p_value(x: Array, n: int, y: Array, m: int, tests: int, most: float) -> float:
@@ -300,31 +218,3 @@ def _level_p_value(x: Array, n: int, y: Array, m: int, tests: int, most: float) 
     x, y = x[larger], y[larger]
     p = min(share_p_value(x, n, y, m, most).min(), share_p_value(y, m, x, n, most).min())
     return float(min(1.0, 2 * tests * p))
-
-
-def _table(found: Sequence[Effect], alpha: float) -> Table:
-    texts = [
-        f"{printable(e.column)}: {sized(e.effect, e.unit)}, "
-        + (f"at least {sized(e.bound, e.unit)}" if e.known else "no bound")
-        for e in found[:LISTED]
-    ]
-    if len(found) > LISTED:
-        texts.append(f"and {len(found) - LISTED} more columns")
-    texts[-1] += f" ({100 * (1 - alpha):.3g} % confidence{' for all' * (len(found) > 1)})"
-    columns = (
-        Column("column", "column"),
-        Column("unit", "unit"),
-        Column("effect", "observed"),
-        Column("bound", "at least"),
-        Column("adjusted_p_value", "p, corrected"),
-        Column("rests_on", "rests on"),
-    )
-    return Table(
-        "effects",
-        [asdict(e) for e in found],
-        columns,
-        "Sizes of the differences",
-        tuple(listed("differ by", texts, "numbers")),
-        "Bold: shown to be larger than --min-effect.",
-        tuple(e.adjusted_p_value <= alpha for e in found),
-    )
