@@ -68,6 +68,7 @@ COMMANDS: dict[str, Command] = {
     "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
     "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
+    "baseline": Command(f"{CHECKS}.baseline", "Keep a reference in one file, for CI."),
     "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),
     "validate": Command(f"{CHECKS}.commands", "Check kstest.toml without data.", maker="validate"),
     "config": Command(f"{CHECKS}.commands", "Show settings and their origin.", maker="config"),
