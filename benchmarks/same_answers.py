@@ -15,19 +15,15 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import shlex
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-# Products of matrices add in another order with other threads, which is the last bit.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-
 import numpy as np
 import pandas as pd
+import threadpoolctl
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -207,7 +203,9 @@ def main() -> None:
     options = parser.parse_args()
     file = options.file.resolve()
     commands = [c for c in COMMANDS.strip().splitlines() if options.only in c]
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    # Products of matrices add in another order with other threads, which is the last bit.
+    one = threadpoolctl.threadpool_limits(1)
+    with one, tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         make(Path(folder))
         answers = {FIRST: answer(FIRST)} | {c: answer(c) for c in commands}
     if options.what == "record":
