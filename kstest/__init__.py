@@ -18,6 +18,7 @@ from .about import __version__ as __version__
 
 # What is no test: "module:name", imported when first used.
 FUNCTIONS = {
+    "DriftDetector": "kstest.api.detector:DriftDetector",
     "Result": "kstest.api.shown:Result",
     "plan": "kstest.api:plan",
     "dqm_calibrate": "kstest.api.dqm:calibrate",

@@ -12,12 +12,14 @@ from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare
 from .api.dqm import explain as dqm_explain
 from .api.dqm import load as dqm_load
+from .api.detector import DriftDetector as DriftDetector
 from .api.shown import Result as Result
 
 Text = str | float | Sequence[str | float]
 
 __version__: str
 __all__ = [
+    'DriftDetector',
     'Result',
     '__version__',
     'dqm_calibrate',

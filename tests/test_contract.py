@@ -59,6 +59,8 @@ ROOMS = {
     "plot": "errors findings picture report result wording",
     "api": "contract dqm engine errors files findings inputs params picture plot power registry "
     "report result run sample sources",
+    "testing": "api",
+    "pytest_plugin": "api testing",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
     "kernels params plot power registry report result run sample sources streams",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
