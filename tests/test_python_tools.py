@@ -22,7 +22,7 @@ pytest_plugins = ["pytester"]
 def test_a_difference_fails_with_the_report(rng):
     x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 2))
     assert asserted(x, y, alpha=0.001).verdict == "not rejected"
-    with pytest.raises(AssertionError, match="REJECTED: .*\\n(.*\\n)*.*p-value"):
+    with pytest.raises(AssertionError, match=r"REJECTED: .*\n(.*\n)*.*p-value"):
         asserted(x, y + 2)
     with pytest.raises(AssertionError, match="column 2"):
         asserted(x, y + np.array([0, 2]), test="ks")
