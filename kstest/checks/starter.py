@@ -149,6 +149,7 @@ def _lines(
         yield f"# left out: {_comment(name)} {_comment(why)}"
     if missing:
         yield 'missing = "indicator"   # some cells are missing: which ones is compared, too'
+    yield '# min-effect = "2%"     # smallest change of a column that is worth an alarm'
     yield 'severity = "error"      # or "warn": then a rejection is exit code 0'
     yield 'schema = "warn"         # what to make of columns that changed: error, warn, off'
 
