@@ -25,7 +25,10 @@ BLOCK_VALUES = 1 << 18
 
 
 def scale_columns(
-    pooled: NDArray[np.float64], how: str = "robust", missing: NDArray[np.bool_] | None = None
+    pooled: NDArray[np.float64],
+    how: str = "robust",
+    missing: NDArray[np.bool_] | None = None,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the pooled rows with each column centred and in units of its spread.
 
@@ -41,18 +44,23 @@ def scale_columns(
         times the widest column's spread.
     missing : ndarray of bool, shape (N, d), optional
         Cells to leave out of centre and spread; they become 0, the centre.
+    out : ndarray, shape (N, d), optional
+        Takes the scaled rows in place of a new array; may be `pooled` itself.
 
     Returns
     -------
     ndarray, shape (N, d)
-        A new C-contiguous array. A constant column becomes 0.
+        A new C-contiguous array, or `out`. A constant column becomes 0.
     """
     far = FAR
     if how == "none":
         spreads = (_centred(block, how)[1:] for _, block in _present(pooled, missing))
         widest = max((float((s * m).max()) for s, m in spreads), default=0.0)
         far = FAR * min(widest or 1.0, WIDEST)
-    out = np.zeros(pooled.shape, dtype=np.float64)
+    if out is None:
+        out = np.zeros(pooled.shape, dtype=np.float64)
+    elif missing is not None:
+        out[missing] = 0
     for place, block in _present(pooled, missing):
         out[place] = _scale(block, how, far).T
     return out

@@ -341,7 +341,7 @@ def _findings(
         *by_bandwidth(table, strongest, "mmd2"),
     ]
     if "columns" in asked and rejected:
-        more = Labelled.of(cut, sums.signs, pooled.rows.width, correction, alpha, rng)
+        more = Labelled.of(cut, sums.signs, pooled.width, correction, alpha, rng)
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
         findings.append(columns_found(tests, alpha, rejected, advice))
