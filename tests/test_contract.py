@@ -36,6 +36,7 @@ ROOMS = {
     "archive": "errors files wording",
     "datasets": "errors",
     "jit": "about",
+    "lean": "about",
     "kernels": "jit",
     "targets": "errors sample syntax",
     "engine": "errors jit kernels targets",
@@ -45,13 +46,13 @@ ROOMS = {
     "diagnostics": "errors kernels result sample wording",
     "sources": "columns contract diagnostics errors params result sample syntax wording",
     "betting": "archive engine jit kernels sample targets",
-    "likelihood_ratio": "engine errors kernels nulls",
+    "likelihood_ratio": "engine errors kernels lean nulls",
     "methods": "archive betting columns contract diagnostics engine errors findings kernels "
     "nulls params picture result sample targets wording",
     "run": "about contract engine errors registry result sample",
     "power": "columns contract diagnostics engine errors findings kernels methods nulls params "
     "registry result run sample",
-    "dqm": "archive columns contract diagnostics engine errors files findings kernels "
+    "dqm": "archive columns contract diagnostics engine errors files findings kernels lean "
     "likelihood_ratio methods nulls params picture result run sample wording",
     "inputs": "columns contract dqm engine errors result sample sources wording",
     "streams": "archive betting contract errors params registry sample sources wording",

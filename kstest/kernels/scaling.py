@@ -66,6 +66,18 @@ def scale_columns(
     return out
 
 
+def medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of every row, all finite: NumPy's number, which also looks for NaN.
+
+    That takes half as long again, and imports masked arrays, a tenth of the time to start.
+    """
+    middle = rows.shape[1] // 2
+    if rows.shape[1] % 2:
+        return np.asarray(np.partition(rows, middle, axis=1)[:, middle])
+    parted = np.partition(rows, (middle - 1, middle), axis=1)
+    return np.asarray((parted[:, middle - 1] + parted[:, middle]) / 2)
+
+
 def robust_spread(column: NDArray[np.float64]) -> float:
     """The unit of a column, shape (n,), under ``robust``; 0 if it is constant or empty."""
     if not len(column):
@@ -123,9 +135,9 @@ def _centred(
     largest = np.abs(columns).max(axis=1)
     magnitude = np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
     x = columns / magnitude[:, None]
-    centre = x.mean(axis=1) if how == "standard" else np.median(x, axis=1)
+    centre = x.mean(axis=1) if how == "standard" else medians(x)
     x -= centre[:, None]
-    spread = np.zeros(len(x)) if how == "standard" else 1.4826 * np.median(np.abs(x), axis=1)
+    spread = np.zeros(len(x)) if how == "standard" else 1.4826 * medians(np.abs(x))
     spread[spread == 0] = x[spread == 0].std(axis=1)
     # Rounding of the centre leaves noise of this size in a constant column.
     spread[spread <= 4 * np.finfo(float).eps * np.abs(centre)] = 0
