@@ -35,7 +35,8 @@ ROOMS = {
     "files": "errors params",
     "archive": "errors files wording",
     "datasets": "errors",
-    "jit": "about",
+    "caches": "",
+    "jit": "about caches",
     "lean": "about",
     "kernels": "jit",
     "targets": "errors sample syntax",
@@ -60,11 +61,11 @@ ROOMS = {
     "plot": "errors findings picture report result wording",
     "api": "contract dqm engine errors files inputs params picture plot power registry result "
     "run sample sources",
-    "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams",
+    "shell": "about archive betting caches contract datasets dqm engine errors files findings "
+    "inputs jit kernels params plot power registry report result run sample sources streams",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params registry report result run shell sources streams wording",
-    "cli": "about betting engine errors files registry shell",
+    "cli": "about errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",
 }
