@@ -195,6 +195,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Exact: p <= alpha has probability at most alpha at every m, n and d, over the data and the
     seed, if rows are exchangeable under the null; ties and heavy tails do no harm. Scaling,
     bandwidths and the choice of informative kernels use the pooled rows without their labels.
+    With `scale` ``auto`` several geometries are combined in one exact level: the grid of bandwidths
+    on columns in robust units, the same on normal scores without their correlation, every column by
+    itself, and products of two columns. It sees what one grid is nearly blind to (a light column
+    beside heavy ones, one column or one correlation of many, copulas), at 2 to 3 times the cost,
+    and pays little elsewhere: see `kstest.methods.two_samples.geometries`.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
