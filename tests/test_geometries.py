@@ -12,7 +12,7 @@ from kstest.errors import UsageError
 from kstest.kernels import Rows
 from kstest.methods.two_samples import geometries
 from kstest.methods.two_samples.effect import Pairs
-from kstest.nulls import labellings, partition
+from kstest.nulls import partition, permuted_labels
 
 
 def mmd2(K, first, w):
@@ -31,7 +31,7 @@ def mmd2(K, first, w):
 @pytest.fixture(params=[1, 3])
 def blocked(request, rng):
     cut = partition(15, 24, request.param, rng)
-    signs = labellings(cut, 12, rng)
+    signs = permuted_labels(cut, 12, rng)
     rows = Rows(rng.normal(size=(39, 4)), rng.integers(0, 3, (39, 1)).astype(np.int32))
     weights = rng.exponential(size=39)
     pairs = Pairs.of(cut.starts, signs, weights)
@@ -184,15 +184,15 @@ def test_of_many_columns_no_pairs_are_looked_at(rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", ["heavy", "discrete", "unequal"])
-def test_level(law):
+@pytest.mark.parametrize("distribution", ["heavy", "discrete", "unequal"])
+def test_level(distribution):
     """Of 1,000 null data sets 29 to 74 are rejected at .05 by an exact test (99.9 % band)."""
     rejected = 0
     for seed in range(1000):
         rng = np.random.default_rng([18, seed])
-        m = 10 if law == "unequal" else 60
+        m = 10 if distribution == "unequal" else 60
         sizes = ((m, 4), (150, 4))
-        if law == "discrete":
+        if distribution == "discrete":
             X, Y = (rng.poisson(1, size).astype(float) for size in sizes)
         else:
             X, Y = (np.exp(2 * rng.normal(size=size)) for size in sizes)

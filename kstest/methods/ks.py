@@ -22,7 +22,7 @@ from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
 from ..findings import summary
-from ..nulls import labellings, threshold, varies
+from ..nulls import permuted_labels, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
@@ -56,7 +56,7 @@ from .two_samples.pooled import (
     null_block,
     pool,
     refusal,
-    refused_for_labellings,
+    refused_for_permutations,
     undecided,
 )
 from .two_samples.weighted import evened, multiplied
@@ -246,12 +246,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return found if isinstance(found, Result) else mass_ks(found, params, title)
     pooled = evened(arranged)
     cut, rng, notices = design(samples, pooled, params, rng)
-    none = refused_for_labellings(cut, pooled, base, params.block_length)
+    none = refused_for_permutations(cut, pooled, base, params.block_length)
     if none is not None:
         return none
 
     labelled = Labelled.of(
-        cut, labellings(cut, params.permutations, rng), pooled.width,
+        cut, permuted_labels(cut, params.permutations, rng), pooled.width,
         params.correction, params.alpha, rng,
     )  # fmt: skip
     chosen = STATISTICS[params.statistic]
@@ -304,7 +304,7 @@ def _numeric(
     few = merged(cells, CELLS)
 
     def tested(signs: NDArray[np.int8]) -> Evidence:
-        statistics = replace(layout, signs=signs).over_labellings(few, chosen.compute(few))
+        statistics = replace(layout, signs=signs).over_permutations(few, chosen.compute(few))
         return Evidence(statistics**chosen.power, reported, far)
 
     return tested
