@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..registry import METHODS
 from ..result import Result
 from ..run import execute
-from .binding import bind, plot_path, plotted
+from .binding import MACHINE, bind, plot_path, plotted
 
 if TYPE_CHECKING:
     from ..power import Plan
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     found = METHODS[name].load()
-    others = {"threads"} if found.picture is None else {"threads", "plot"}
+    others = MACHINE if found.picture is None else MACHINE | {"plot"}
 
     def test(*data: Any, **given: Any) -> Result:
         path = None if found.picture is None else plot_path(given.get("plot"))
@@ -63,5 +63,5 @@ def plan(*data: Any, **given: Any) -> Plan:
     """
     from ..power import search
 
-    call = bind("plan", search.INPUTS, data, given, {"threads"})
+    call = bind("plan", search.INPUTS, data, given, MACHINE)
     return search.plan(call.samples[0], call.params, call.notices, call.work)

@@ -16,7 +16,7 @@ from ..inputs.batches import batch_options, calibrated, from_objects
 from ..result import Result
 from ..run import execute
 from ..sources import ReadOptions
-from .binding import bind, options_of, plot_path, plotted, work_of
+from .binding import MACHINE, bind, options_of, plot_path, plotted, work_of
 
 __all__ = ["calibrate", "check", "compare", "explain", "load"]
 
@@ -173,7 +173,7 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     """
     test = comparing.TEST
     given = {**given, "threads": threads}
-    call = bind("dqm_compare", test.inputs, (reference, batch), given, {"threads"})
+    call = bind("dqm_compare", test.inputs, (reference, batch), given, MACHINE)
     return execute(
         "dqm compare", call.samples, call.params, call.notices, call.work, call.reading, test
     )
