@@ -24,8 +24,8 @@ DISTANCES = (
 )
 BY = {
     "kernel": "kernel halving",
-    "every": "every k-th row, which was no worse than halving",
-    "random": "rows at random, which were no worse than halving",
+    "every": "every k-th row",
+    "random": "rows at random",
     "stein": "the target (Stein thinning)",
     "all": "nothing: the data have no more rows",
 }
@@ -83,7 +83,8 @@ def _rounded(worth: float) -> str:
 
 
 def _lines(found: Thinned, path: str | None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    yield "by", [("chosen by", BY[found.by])]
+    kept = found.params["by"] == "kernel" and found.by in ("every", "random")
+    yield "by", [("chosen by", BY[found.by] + ", no worse than halving here" * kept)]
     names = [printable(name) for name in found.columns]
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     yield "columns", [("columns", f"{', '.join(names[:8])}{more}")]

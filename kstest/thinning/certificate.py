@@ -15,14 +15,13 @@ worth W.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.tiles import cross_values
 from ..engine.work import Work, run_tasks
-from ..kernels import BandwidthGrid, Rows
+from ..kernels import BandwidthGrid
 from . import loops
 from .halving import Index, Points
 
@@ -36,7 +35,7 @@ LANDMARKS, SAMPLED, BLOCKS = 512, 2048, 16
 # 99.95 % of Student's t with BLOCKS - 1 degrees of freedom.
 QUANTILE = 4.073
 # Added to the kernel of the landmarks, in which equal rows would make it singular.
-JITTER = 1e-6
+JITTER = 1e-5
 TASK_ROWS = 64
 
 
@@ -63,15 +62,22 @@ class Distance:
     worth: float
 
 
-def sums(points: Points, at: Points, work: Work) -> Array:
+def sums(points: Points, at: Points, work: Work, precise: bool = False) -> Array:
     """Sums over all rows of the kernel at every row of `at`, by bandwidth; (M, L)."""
     m = at.columns.shape[1]
     parts = [np.arange(i, min(i + TASK_ROWS, m)) for i in range(0, m, TASK_ROWS)]
-    return np.concatenate(list(run_tasks(_sums, [(points, at.take(p)) for p in parts], work)))
+    tasks = [(points, at.take(part), precise) for part in parts]
+    return np.concatenate(list(run_tasks(_sums, tasks, work)))
 
 
-def _sums(points: Points, at: Points) -> Array:
+def _sums(points: Points, at: Points, precise: bool) -> Array:
     out = np.empty((at.columns.shape[1], points.count))
+    if precise:
+        loops.precise_sums(
+            points.columns, points.codes, at.columns, at.codes, float(points.apart),
+            float(points.factor), out,
+        )  # fmt: skip
+        return out
     loops.sums(
         points.columns, points.norms, points.codes, at.columns, at.norms, at.codes, points.apart,
         points.factor, out,
@@ -97,18 +103,17 @@ def compared(points: Points, kept: list[Index], rng: np.random.Generator, work: 
 
 
 def distances(
-    rows: Rows, points: Points, grid: BandwidthGrid, kept: Index, rng: np.random.Generator,
-    work: Work,
-) -> tuple[Distance, ...]:  # fmt: skip
+    points: Points, grid: BandwidthGrid, kept: Index, rng: np.random.Generator, work: Work
+) -> tuple[Distance, ...]:
     """Measure the kept rows against all rows."""
-    n, m = len(rows), len(kept)
+    n, m = points.columns.shape[1], len(kept)
     if n * n / 2 <= EXACT:
         at = points.take(kept)
         A = sums(points, points, work).mean(0) / n
         found = A - 2 * sums(points, at, work).mean(0) / n + sums(at, at, work).mean(0) / m
         found = np.maximum(found, 0.0)
         return _told(grid, A, found, found, found, m)
-    A, low, rest, error = _by_landmarks(rows, points, grid, kept, rng, work)
+    A, low, rest, error = _by_landmarks(points, kept, rng, work)
     estimate = low + np.maximum(rest, 0)
     lower = np.maximum(low, low + rest - QUANTILE * error)
     return _told(grid, A, estimate, lower, low + np.maximum(rest + QUANTILE * error, 0), m)
@@ -127,37 +132,34 @@ def _told(
 
 
 def _by_landmarks(
-    rows: Rows, points: Points, grid: BandwidthGrid, kept: Index, rng: np.random.Generator,
-    work: Work,
-) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    points: Points, kept: Index, rng: np.random.Generator, work: Work
+) -> tuple[Array, Array, Array, Array]:
     """A; the part of low rank of the squared MMD; its rest, and the standard error of that."""
-    n = len(rows)
+    n = points.columns.shape[1]
     drawn = rng.permutation(n)
-    marks = np.sort(drawn[:LANDMARKS])
+    marks = points.take(np.sort(drawn[:LANDMARKS]))
     sample = drawn[LANDMARKS : LANDMARKS + SAMPLED]
     few = kept if len(kept) <= SAMPLED else rng.choice(kept, SAMPLED, replace=False)
-    at = points.take(marks)
-    whole = sums(points, at, work) / n
-    own = sums(points.take(kept), at, work) / len(kept)
-    A, low, rest, error = (np.zeros(len(grid)) for _ in range(4))
-    for l in range(len(grid)):
-        one = replace(grid, bandwidths=grid.bandwidths[l : l + 1], squaring=False)
-        features = _Features(rows.take(marks), one)
+    whole = sums(points, marks, work, precise=True) / n
+    own = sums(points.take(kept), marks, work, precise=True) / len(kept)
+    A, low, rest, error = (np.zeros(points.count) for _ in range(4))
+    for l in range(points.count):
+        features = _Features(marks, float(points.factor) * 2.0**l)
         mean, mean_own = features.of(whole[:, l]), features.of(own[:, l])
         low[l] = ((mean - mean_own) ** 2).sum()
-        a, _, rest[l], error[l] = _rest(rows, features, one, sample, few, len(kept))
+        a, _, rest[l], error[l] = _rest(points, features, sample, few, len(kept))
         A[l] = (mean**2).sum() + a
     return A, low, rest, error
 
 
 class _Features:
-    """The kernel's features at landmark rows: phi(x) = K^(-1/2) k(landmarks, x)."""
+    """The features of exp(-factor |x - y|^2) at landmarks: phi(x) = K^(-1/2) k(landmarks, x)."""
 
-    def __init__(self, marks: Rows, grid: BandwidthGrid) -> None:
+    def __init__(self, marks: Points, factor: float) -> None:
         from scipy.linalg import cholesky
 
-        self.marks, self.grid = marks, grid
-        K = _values(marks, marks, grid)
+        self.marks, self.factor = marks, factor
+        K = self.values(marks, marks)
         K[np.diag_indices(len(K))] = 1 + JITTER
         self.root = cholesky(K, lower=True)
 
@@ -167,42 +169,78 @@ class _Features:
 
         return np.asarray(solve_triangular(self.root, values, lower=True))
 
+    def values(self, x: Points, y: Points) -> Array:
+        """Kernel values, in float64."""
+        from scipy.spatial.distance import cdist
 
-def _values(x: Rows, y: Rows, grid: BandwidthGrid) -> Array:
-    return np.concatenate([values[0] for _, values in cross_values(x, y, grid)]).astype(np.float64)
+        square = cdist(x.columns.T, y.columns.T, "sqeuclidean")
+        for one, other in zip(x.codes, y.codes, strict=True):
+            square += float(x.apart) * (one[:, None] != other[None])
+        return np.asarray(np.exp(-self.factor * square))
 
 
 def _rest(
-    rows: Rows, features: _Features, grid: BandwidthGrid, sample: Index, few: Index, m: int
+    points: Points, features: _Features, sample: Index, few: Index, m: int
 ) -> tuple[float, float, float, float]:
     """Means of r over all pairs of rows, over kept pairs, A - 2 B + C of r, and its error."""
-    n = len(rows)
-    x, z = rows.take(sample), rows.take(few)
-    fx, fz = (features.of(_values(features.marks, some, grid)) for some in (x, z))
-    # Without pairs of a row with itself, which have their own share of all pairs.
-    xx, zz, xz = _values(x, x, grid) - fx.T @ fx, _values(z, z, grid) - fz.T @ fz, None
-    xz = _values(x, z, grid) - fx.T @ fz
+    n = points.columns.shape[1]
+    x, z = points.take(sample), points.take(few)
+    fx, fz = (features.of(features.values(features.marks, some)) for some in (x, z))
     same = sample[:, None] == few[None]
     dx, dz = 1 - (fx**2).sum(0), 1 - (fz**2).sum(0)
-    np.fill_diagonal(xx, 0)
-    np.fill_diagonal(zz, 0)
-    xz[same] = 0
-    block = np.arange(len(sample)) * BLOCKS // len(sample)
-    part = np.arange(len(few)) * BLOCKS // len(few) if m > len(few) else None
-
-    def means(left_out: int | None) -> tuple[float, float, float]:
-        a = np.ones(len(sample), bool) if left_out is None else block != left_out
-        c = np.ones(len(few), bool)
-        if part is not None and left_out is not None:
-            c = part != left_out
-        na, nc = int(a.sum()), int(c.sum())
-        A = dx[a].mean() / n + (1 - 1 / n) * float(a @ xx @ a) / max(na * (na - 1), 1)
-        C = dz[c].mean() / m + (1 - 1 / m) * float(c @ zz @ c) / max(nc * (nc - 1), 1)
-        pairs = na * nc - int(same[np.ix_(a, c)].sum())
-        B = dz[c].mean() / n + (1 - 1 / n) * float(a @ xz @ c) / max(pairs, 1)
-        return A, C, A - 2 * B + C
-
-    A, C, whole = means(None)
-    without = np.array([means(k)[2] for k in range(BLOCKS)])
+    xx, zz, xz = (
+        features.values(u, v) - fu.T @ fv
+        for u, v, fu, fv in ((x, x, fx, fx), (z, z, fz, fz), (x, z, fx, fz))
+    )
+    # Pairs of a row with itself have their own share of all pairs.
+    for values, own in ((xx, np.eye(len(sample), dtype=bool)), (zz, np.eye(len(few), dtype=bool)),
+                       (xz, same)):  # fmt: skip
+        values[own] = 0
+    edges = np.arange(BLOCKS) * len(sample) // BLOCKS
+    # All kept rows are there, or a sample, whose blocks are left out with those of the others.
+    parts = np.arange(BLOCKS) * len(few) // BLOCKS if m > len(few) else np.array([0])
+    table = _Table(
+        n, m, _summed(xx, edges, edges), _summed(zz, parts, parts), _summed(xz, edges, parts),
+        _summed(1.0 - same, edges, parts), np.add.reduceat(dx, edges), np.add.reduceat(dz, parts),
+        np.diff(edges, append=len(sample)), np.diff(parts, append=len(few)),
+    )  # fmt: skip
+    A, C, whole = table.means(None)
+    without = np.array([table.means(k)[2] for k in range(BLOCKS)])
     error = np.sqrt((BLOCKS - 1) / BLOCKS * ((without - without.mean()) ** 2).sum())
     return A, C, whole, float(error)
+
+
+def _summed(table: Array, rows: Index, columns: Index) -> Array:
+    """Sums over blocks that begin at these rows and columns."""
+    return np.asarray(np.add.reduceat(np.add.reduceat(table, rows, axis=0), columns, axis=1))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Sums of r over pairs of blocks of sampled rows (x) and of kept ones (z), and counts."""
+
+    n: int
+    m: int
+    xx: Array
+    zz: Array
+    xz: Array
+    pairs: Array
+    x_own: Array
+    z_own: Array
+    x_rows: Index
+    z_rows: Index
+
+    def means(self, left_out: int | None) -> tuple[float, float, float]:
+        """A, C, and A - 2 B + C of r, without one block."""
+        a, c = np.ones(len(self.x_rows)), np.ones(len(self.z_rows))
+        if left_out is not None:
+            a[left_out] = 0
+            if len(c) > 1:
+                c[left_out] = 0
+        n, m, x, z = self.n, self.m, float(a @ self.x_rows), float(c @ self.z_rows)
+        pairs, z_own = float(a @ self.pairs @ c), float(c @ self.z_own) / z
+        xx, zz, xz = float(a @ self.xx @ a), float(c @ self.zz @ c), float(a @ self.xz @ c)
+        A = float(a @ self.x_own) / x / n + (1 - 1 / n) * xx / max(x * (x - 1), 1)
+        C = z_own / m + (1 - 1 / m) * zz / max(z * (z - 1), 1)
+        B = z_own / n + (1 - 1 / n) * xz / max(pairs, 1)
+        return A, C, A - 2 * B + C

@@ -181,3 +181,34 @@ def sums(
                     strip[j] = e
                     total += e
                 out[m, l] += total
+
+
+@loop
+def precise_sums(
+    XT: Any, codesT: Any, ZT: Any, z_codesT: Any, apart: Any, factor: Any, out: Any
+) -> None:
+    """As `sums`, in float64 throughout: for what is divided by small eigenvalues."""
+    n, count = XT.shape[1], out.shape[1]
+    strip = np.empty(1024)
+    for m in range(ZT.shape[1]):
+        out[m, :] = 0.0
+        for start in range(0, n, 1024):
+            width = min(1024, n - start)
+            strip[:width] = 0.0
+            for c in range(XT.shape[0]):
+                z = np.float64(ZT[c, m])
+                for j in range(width):
+                    gap = XT[c, start + j] - z
+                    strip[j] += gap * gap
+            for c in range(codesT.shape[0]):
+                level = z_codesT[c, m]
+                for j in range(width):
+                    strip[j] += apart if codesT[c, start + j] != level else 0.0
+            for j in range(width):
+                strip[j] = np.exp(-factor * strip[j])
+            for l in range(count):
+                total = 0.0
+                for j in range(width):
+                    total += strip[j]
+                    strip[j] *= strip[j]
+                out[m, l] += total

@@ -228,7 +228,7 @@ def _by_kernel(
         choices["kernel"] = np.sort(thinned(points, m, rng, work))
         scores = compared(points, list(choices.values()), rng, work)
         best = list(choices)[int(np.argmin(scores))]
-    return choices[best], best, distances(rows, points, grid, choices[best], rng, work)
+    return choices[best], best, distances(points, grid, choices[best], rng, work)
 
 
 def rows_of(sample: Sample, scale: str) -> Rows:
