@@ -107,8 +107,8 @@ class Params:
         "auto",
         "Null distribution: random signs of the residuals (signs), outcomes drawn with the "
         "predicted probabilities (bernoulli) or means (poisson), or normal residuals of this "
-        "standard deviation (normal for 1, 'normal(0, sd)'). auto draws outcomes of 0 and 1 where --given "
-        "names their probability, else takes signs.",
+        "standard deviation (normal for 1, 'normal(0, sd)'). auto draws outcomes of 0 and 1 where "
+        "--given names their probability, else takes signs.",
         metavar="auto|signs|bernoulli|poisson|normal",
         section=NULL,
         brief="signs, bernoulli, poisson or normal.",
