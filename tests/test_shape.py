@@ -12,8 +12,8 @@ import kstest
 FILES = sorted(Path(kstest.__file__).parent.rglob("*.py"))
 MOST_LINES, MOST_CODE, MOST_PARAMETERS = 600, 80, 12
 # Loops that numba compiles take arrays one by one, and are long because a call would cost.
-COMPILED = {"leaves.py", "round_leaves.py", "sequence_leaves.py", "pair_leaves.py",
-            "stein_leaves.py", "wing_leaves.py", "compiled.py"}  # fmt: skip
+COMPILED = {"loops.py", "round_loops.py", "sequence_loops.py", "pair_loops.py",
+            "stein_loops.py", "wing_loops.py", "compiled.py"}  # fmt: skip
 MOST_COMPILED = 16
 
 

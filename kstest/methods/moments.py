@@ -20,13 +20,13 @@ from ..contract import Inputs, Test
 from ..engine import Work
 from ..errors import UsageError, printable
 from ..findings import Facts, Line, summary
-from ..kernels import SCALES, Bank, lacking, serving
+from ..kernels import SCALES, BandwidthGrid, lacking, serving
 from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from ..wording import listed
-from .common import bandwidth_numbers, banks
+from .common import bandwidth_numbers, grids
 from .moment.distributions import (
     LEAST_PER_PARAMETER,
     LEAST_UNITS,
@@ -270,15 +270,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     rows = question.given.scaled(params.scale)
     keys = r if drawn is None else drawn.parameter  # draws are not to know the true outcomes
     cut, rng = cut_rows(rows, keys[:, None], units, rng)
-    bank = banks(rows.take(cut.order), params.kernel, params.bandwidth, "octaves", rng)[0]
+    grid = grids(rows.take(cut.order), params.kernel, params.bandwidth, "octaves", rng)[0]
     if drawn is None:
-        found = signed(rows, r, fit, cut, [bank], params, rng, work)
+        found = signed(rows, r, fit, cut, [grid], params, rng, work)
     else:
-        found = redrawn(rows, r, drawn, cut, [bank], params, rng, work)
+        found = redrawn(rows, r, drawn, cut, [grid], params, rng, work)
     bins = question.n if drawn is not None else len(cut.starts) - 1
     base = replace(
         base,
-        kernel=_kernel(bank, found.landmarks, params),
+        kernel=_kernel(grid, found.landmarks, params),
         null=null_block(drawn, fit, units, bins, params),
         warnings=notices(question, fit, drawn, r, units),
     )
@@ -290,7 +290,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     text = SENTENCES[rejected].format(given=" ".join(map(printable, question.given.names)))
     return base.told(
         summary(text),
-        *per_bandwidth(found.T, keep, bank, "mmr"),
+        *per_bandwidth(found.T, keep, grid, "mmr"),
         *findings(question, fit, drawn, r, units, rejected),
         verdict="rejected" if rejected else "not rejected",
         statistic=float(one[0]),
@@ -324,11 +324,11 @@ def _base(question: Question, params: Params) -> Result:
     ).told(Facts("residual", params.residual.strip(), (Line("residual", text, "target"),)))
 
 
-def _kernel(bank: Bank, marks: int, params: Params) -> dict[str, Any]:
-    several = len(bank) > 1
+def _kernel(grid: BandwidthGrid, marks: int, params: Params) -> dict[str, Any]:
+    several = len(grid) > 1
     found = {
         "name": params.kernel,
-        "bandwidths": bank.bandwidths,
+        "bandwidths": grid.bandwidths,
         "aggregate": params.aggregate if several else None,
         "scale": params.scale,
     }

@@ -33,7 +33,7 @@ from ...engine import (
 )
 from ...engine.blocks import series_serves
 from ...engine.landmarks import drawn_sums
-from ...kernels import Bank, Rows
+from ...kernels import BandwidthGrid, Rows
 from ...nulls import independent_signs
 from .distributions import Cut, Drawn
 from .estimate import Fit
@@ -75,7 +75,7 @@ def signed(
     residual: Array,
     fit: Fit | None,
     cut: Cut,
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     params: Any,
     rng: np.random.Generator,
     work: Work,
@@ -85,7 +85,7 @@ def signed(
     placed, r = rows.take(cut.order), residual[cut.order]
     r = r / np.sqrt(np.mean(r**2))
     G, influence = _scaled(fit, cut, residual)
-    table, marks = _table(placed, r, G, cut.starts, banks, params.features, work)
+    table, marks = _table(placed, r, G, cut.starts, grids, params.features, work)
     within = np.arange(bins)
     table[:, within, within] = 0  # pairs within a bin see no sign
     signs = independent_signs(bins, params.draws, rng).astype(np.float64)
@@ -93,7 +93,7 @@ def signed(
     shift[:, 0] = 0
     pairs = n * (n - 1.0)
     T = signed_sums(table, np.vstack([signs, shift])) / pairs
-    size = kernel_size(placed, banks)
+    size = kernel_size(placed, grids)
     if G.shape[1]:
         bare = signed_sums(table[:, :bins, :bins], signs)[:, 1:] / pairs
         size[T[:, 1:].std(axis=1) <= NOTHING_LEFT * bare.std(axis=1)] = 0
@@ -115,7 +115,7 @@ def _table(
     r: Array,
     G: Array,
     starts: NDArray[np.int64],
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     features: str,
     work: Work,
 ) -> tuple[Array, int]:
@@ -129,12 +129,12 @@ def _table(
     weights = np.concatenate([r, G.T.ravel()])
     edges = np.concatenate([starts, n + n * np.arange(1, count + 1)])
     many = features == "auto" and len(whole) > MANY_ROWS
-    many = many and not series_serves(whole, len(edges) - 1, banks)
+    many = many and not series_serves(whole, len(edges) - 1, grids)
     if many or features not in ("auto", "none"):
         marks = min(landmark_count(n) if features == "auto" else int(features), n)
         some = placed.take(slice(0, marks))
-        return landmark_sums(whole, edges, some, banks, work, weights)[0], marks
-    table = block_sums(whole, edges, banks, work, False, weights).blocks
+        return landmark_sums(whole, edges, some, grids, work, weights)[0], marks
+    table = block_sums(whole, edges, grids, work, False, weights).blocks
     # a row beside its own copy: k = 1
     own = np.add.reduceat(r[:, None] * G, starts[:-1], axis=0)
     table[:, :bins, bins:] -= own
@@ -149,7 +149,7 @@ def redrawn(
     residual: Array,
     drawn: Drawn,
     cut: Cut,
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     params: Any,
     rng: np.random.Generator,
     work: Work,
@@ -160,22 +160,22 @@ def redrawn(
     """
     n = len(rows)
     placed, r, drawn = rows.take(cut.order), residual[cut.order], drawn.take(cut.order)
-    unit, size = n * (n - 1.0) * drawn.size, kernel_size(placed, banks)
+    unit, size = n * (n - 1.0) * drawn.size, kernel_size(placed, grids)
     asked = params.features
     if asked == "none" or (asked == "auto" and n <= MANY_DRAWN):
         values = np.column_stack([r, drawn.draw(slice(0, n), params.draws, rng)])
-        forms = quadratic_forms(placed, np.arange(n + 1), values, banks, work)
+        forms = quadratic_forms(placed, np.arange(n + 1), values, grids, work)
         return Found(forms.quadratic / unit, size)
     marks = min(DRAWN_LANDMARKS if asked == "auto" else int(asked), n)
     some = placed.take(slice(0, marks))
-    T = drawn_sums(placed, some, banks, r, drawn.draw, params.draws, rng, work)
+    T = drawn_sums(placed, some, grids, r, drawn.draw, params.draws, rng, work)
     return Found(T / unit, size, marks)
 
 
-def kernel_size(placed: Rows, banks: Sequence[Bank]) -> Array:
+def kernel_size(placed: Rows, grids: Sequence[BandwidthGrid]) -> Array:
     """Root mean square of the kernels over pairs of some rows, which lie in random order."""
     few = placed.take(np.linspace(0, len(placed) - 1, min(len(placed), SIZED)).astype(np.int64))
     m = len(few)
-    sums = block_sums(few, np.array([0, m]), banks, Work(threads=1), True)
+    sums = block_sums(few, np.array([0, m]), grids, Work(threads=1), True)
     assert sums.squares is not None
     return np.asarray(np.sqrt(2 * sums.squares / (m * (m - 1))))
