@@ -62,8 +62,8 @@ REFERENCES = """\
 """
 
 SENTENCES = {
-    True: "the residual is related to {given}: its mean is not always 0",
-    False: "no evidence at this level that the mean of the residual is not always 0 given {given}",
+    True: "the residual depends on {given} in its mean, which is not always 0",
+    False: "no evidence at this level that the mean of the residual given {given} is other than 0",
 }
 NOTHING = "the fit makes the residual's mean 0 for every value of the given columns"
 # Residuals that a fit leaves of larger ones, and that are only rounding.
@@ -268,8 +268,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return unvarying(base, "draw of the null", CONSTANT)
 
     rows = question.given.scaled(params.scale)
-    keys = r if drawn is None else drawn.parameter  # draws are not to know the true outcomes
-    cut, rng = cut_rows(rows, keys[:, None], units, rng)
+    # Draws are not to know the true outcomes; a fit is the same in any order but for its last bit.
+    keys = question.X if drawn is None else drawn.parameter[:, None]
+    cut, rng = cut_rows(rows, keys, units, rng)
     grid = grids(rows.take(cut.order), params.kernel, params.bandwidth, "octaves", rng)[0]
     if drawn is None:
         found = signed(rows, r, fit, cut, [grid], params, rng, work)
@@ -287,7 +288,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return unvarying(base, "draw of the null", NOTHING if fit else CONSTANT)
     p = p_value(one)
     rejected = p <= params.alpha
-    text = SENTENCES[rejected].format(given=" ".join(map(printable, question.given.names)))
+    text = SENTENCES[rejected].format(given=_and(question.given.names))
     return base.told(
         summary(text),
         *per_bandwidth(found.T, keep, grid, "mmr"),
@@ -324,6 +325,12 @@ def _base(question: Question, params: Params) -> Result:
     ).told(Facts("residual", params.residual.strip(), (Line("residual", text, "target"),)))
 
 
+def _and(names: Sequence[str]) -> str:
+    """Names for a sentence."""
+    *first, last = map(printable, names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _kernel(grid: BandwidthGrid, marks: int, params: Params) -> dict[str, Any]:
     several = len(grid) > 1
     found = {
@@ -348,8 +355,8 @@ TEST = Test(
         example="kstest moments predictions.csv --residual 'y - p' --given p,age,region",
         description="Are predicted probabilities right for every region and age? Is a regression "
         "or calibration formula right everywhere? Are instruments valid? Tests whether the "
-        "residual is 0 on average whatever the given columns are, also with fitted parameters. "
-        "Predictions have to come from other rows than these.",
+        "residual is 0 on average whatever the given columns are, with fitted parameters accounted "
+        "for. Predictions have to come from other rows than these.",
     ),
     references=REFERENCES,
     run=run,

@@ -221,7 +221,7 @@ class Question:
         """
         X = self.X.copy()
         X[:, self.names.index(self.outcome)] = 0
-        return -self._evaluated(X, self.start)[0]
+        return 0.0 - self._evaluated(X, self.start)[0]
 
     def _evaluated(self, X: Array, theta: Array) -> tuple[Array, Any]:
         full = np.hstack([X, np.broadcast_to(theta, (self.n, len(theta)))]) if len(theta) else X

@@ -46,9 +46,9 @@ MANY_ROWS = 20_000
 MANY_DRAWN = 4096
 # Landmarks of drawn outcomes, whose features meet every draw of every row.
 DRAWN_LANDMARKS = 128
-# A corrected statistic that varies by less than this share of the uncorrected is rounding: the fit
-# makes it 0 whatever the data are.
-NOTHING_LEFT = 1e-5
+# A corrected sum that varies by less than this share of the uncorrected is rounding: the fit makes
+# it 0 whatever the data are.
+NOTHING_LEFT = 1e-4
 SIZED = 500
 
 
@@ -87,6 +87,7 @@ def signed(
     G, influence = _scaled(fit, cut, residual)
     table, marks = _table(placed, r, G, cut.starts, grids, params.features, work)
     within = np.arange(bins)
+    unsigned = table[:, within, within].sum(axis=1)
     table[:, within, within] = 0  # pairs within a bin see no sign
     signs = independent_signs(bins, params.draws, rng).astype(np.float64)
     shift = np.add.reduceat(influence, cut.starts[:-1], axis=0).T @ signs / n
@@ -95,8 +96,12 @@ def signed(
     T = signed_sums(table, np.vstack([signs, shift])) / pairs
     size = kernel_size(placed, grids)
     if G.shape[1]:
-        bare = signed_sums(table[:, :bins, :bins], signs)[:, 1:] / pairs
-        size[T[:, 1:].std(axis=1) <= NOTHING_LEFT * bare.std(axis=1)] = 0
+        bare = signed_sums(table[:, :bins, :bins], signs)[:, 1:]
+        own = np.add.reduceat(r[:, None] * G, cut.starts[:-1], axis=0)
+        squares = n + 2 * ((own.T @ signs) * shift).sum(0) + (shift * (G.T @ G @ shift)).sum(0)
+        # With pairs of a row with itself the sum is 0 where every value of w has its parameter.
+        whole = (T * pairs + unsigned[:, None] + squares)[:, 1:]
+        size[whole.std(axis=1) <= NOTHING_LEFT * bare.std(axis=1)] = 0
     return Found(T, size, marks)
 
 
