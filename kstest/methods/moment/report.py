@@ -13,11 +13,11 @@ from ...errors import printable
 from ...findings import Column, Facts, Finding, Line, Table, number
 from ...result import Notice
 from ...wording import listed
+from ..regions import Region, regions
 from .classical import Classical, hansen, hosmer_lemeshow, mean_residual, reset
 from .distributions import Drawn, Units
 from .estimate import WEAK, Fit
 from .question import Question
-from .regions import Region, regions
 
 Array = NDArray[np.float64]
 

@@ -1,4 +1,6 @@
-"""Where a residual is: the region of one or two given columns in which its mean stands out most.
+"""Where a number of every row is not 0 on average: regions of one or two columns.
+
+The number is the residual of `moments`, or the side a row is from (`mmd`).
 
 Numeric columns are cut at their deciles, or value by value where they have few; a region is an
 interval of them, or one category, or two of these together. All are looked at, by the sums of r and
@@ -8,22 +10,25 @@ r^2 in the cells of every pair of columns, so z is a measure and no test.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sample import MISSING_CODE, MISSING_NAME, Sample
-from ...wording import shown, value_text
+from ..sample import MISSING_CODE, MISSING_NAME, Sample
+from ..wording import shown, value_text
 
 Array = NDArray[np.float64]
 
 FEW_VALUES, PARTS = 10, 10
 # Columns that are looked at two by two.
 MOST_COLUMNS = 12
-# Rows, and share of the rows, that a region has at least.
+# Rows that a region has at least, and share of them, or of the sum of squares.
 LEAST_ROWS, LEAST_SHARE = 10, 0.02
+TINY = 1e-300
+# Levels of a category that are looked at.
+MOST_LEVELS = 100
 # A condition has to raise |z| by this much, lest chance adds some.
 WORTH = 1.0
 # Beyond this many standard errors a second region, of the other sign, is told too.
@@ -39,14 +44,17 @@ class Region:
     words : str
         Such as ``region = 'north' and age >= 70``; empty for all rows.
     mean, z : float
-        Of the residual.
+        Of the number.
     rows : int
+    inside : ndarray of bool (n,)
+        The rows.
     """
 
     words: str
     mean: float
     z: float
     rows: int
+    inside: NDArray[np.bool_] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class _Axis:
 
 def regions(sample: Sample, names: Sequence[str], residual: Array) -> list[Region]:
     """Return the region that stands out most and, where it is sure, one of the other sign."""
-    axes = [_axis(sample, name) for name in names]
+    axes = [_axis(sample, name, residual) for name in names]
     unit = float(np.sqrt(np.mean(residual**2))) or 1.0
     tables = [((axis,), _table((axis,), residual / unit)) for axis in axes]
     order = sorted(range(len(axes)), key=lambda a: -float(np.abs(tables[a][1][0]).max()))
@@ -85,7 +93,11 @@ def regions(sample: Sample, names: Sequence[str], residual: Array) -> list[Regio
             if worth[k] > best or (region is None and worth[k] > -np.inf):
                 said = [axis.words[i] for axis, i in zip(some, k, strict=True)]
                 best, words = float(worth[k]), " and ".join(filter(None, said))
-                region = Region(words, unit * float(sums[k] / rows[k]), float(z[k]), int(rows[k]))
+                inside = np.all(
+                    [axis.held[i, axis.cells] > 0 for axis, i in zip(some, k, strict=True)], axis=0
+                )
+                mean = unit * float(sums[k] / rows[k])
+                region = Region(words, mean, float(z[k]), int(rows[k]), inside)
         found += [region] if region is not None else []
     found.sort(key=lambda region: -abs(region.z))
     return found[:1] + [region for region in found[1:] if abs(region.z) > SURE]
@@ -99,7 +111,7 @@ def _conditions(shape: tuple[int, ...]) -> Array:
 
 def _table(axes: Sequence[_Axis], r: Array) -> tuple[Array, Array, Array]:
     """z, sum of r and number of rows of all combinations of regions; 0 for too few rows."""
-    shape = tuple(axis.held.shape[1] for axis in axes)
+    shape, total = tuple(axis.held.shape[1] for axis in axes), float(r @ r)
     place = np.ravel_multi_index(tuple(axis.cells for axis in axes), shape)
     out = []
     for weights in (r, r * r, None):
@@ -108,14 +120,15 @@ def _table(axes: Sequence[_Axis], r: Array) -> tuple[Array, Array, Array]:
             table = np.moveaxis(np.tensordot(axis.held, table, (1, a)), 0, a)
         out.append(table)
     sums, squares, rows = out
-    sound = (rows >= min(max(LEAST_ROWS, LEAST_SHARE * len(r)), len(r))) & (squares > 0)
+    share = np.maximum(rows / len(r), squares / max(total, TINY))
+    sound = (rows >= min(LEAST_ROWS, len(r))) & (share >= LEAST_SHARE) & (squares > 0)
     return np.where(sound, sums / np.sqrt(np.where(sound, squares, 1.0)), 0.0), sums, rows
 
 
-def _axis(sample: Sample, name: str) -> _Axis:
+def _axis(sample: Sample, name: str, residual: Array) -> _Axis:
     label = name if name.isidentifier() else shown(name)
     if name in sample.categorical:
-        return _categories(sample, sample.categorical.index(name), label)
+        return _categories(sample, sample.categorical.index(name), label, residual)
     place = sample.columns.index(name)
     values, kind = sample.values[:, place], sample.kinds.get(name, "")
     gone = np.zeros(len(values), bool) if sample.missing is None else sample.missing[:, place]
@@ -150,14 +163,22 @@ def _axis(sample: Sample, name: str) -> _Axis:
     return _Axis(cells, np.array(held), tuple(words))
 
 
-def _categories(sample: Sample, place: int, label: str) -> _Axis:
-    """The levels that have rows."""
-    present, cells = np.unique(sample.codes[:, place], return_inverse=True)
-    held = np.vstack([np.ones((1, len(present))), np.eye(len(present))])
+def _categories(sample: Sample, place: int, label: str, residual: Array) -> _Axis:
+    """The levels that have most rows, or most of the sum of squares; others are in no region."""
+    present, of = np.unique(sample.codes[:, place], return_inverse=True)
+    n, squares = np.bincount(of), np.bincount(of, residual**2)
+    share = np.maximum(n / len(of), squares / max(float(squares.sum()), TINY))
+    kept = np.sort(np.argsort(-share, kind="stable")[:MOST_LEVELS])
+    cell = np.full(len(present), len(kept))
+    cell[kept] = np.arange(len(kept))
+    others = len(kept) < len(present)
+    held = np.vstack([np.ones((1, len(kept))), np.eye(len(kept))])
+    if others:
+        held = np.column_stack([held, np.r_[1.0, np.zeros(len(kept))]])
     words = [
         f"{label} is {MISSING_NAME}"
         if code == MISSING_CODE
         else f"{label} = {shown(sample.levels[place][code])}"
-        for code in present
+        for code in present[kept]
     ]
-    return _Axis(cells.astype(np.int64), held, ("", *words))
+    return _Axis(cell[of].astype(np.int64), held, ("", *words))
