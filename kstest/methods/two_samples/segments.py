@@ -8,6 +8,7 @@ stretches of time where rows of these depend on each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -59,7 +60,8 @@ def segments(
     A row counts 1 / n in the sample and -1 / m in the reference (or as its weight has it), so the
     sum over a region is the difference of its shares; the region with the largest |sum| in units
     of its null spread is taken, and one of the other sign. Intervals are normal, by the sums of
-    the units' deviations.
+    the units' deviations, a little wider for few units as in Agresti and Caffo (2000), The American
+    Statistician 54.
     """
     table, side, weights = _joined(samples, pooled)
     units = _units(pooled, cut)
@@ -145,10 +147,12 @@ def _judged(
     part = _shares(weights, side, used)
     share = {s: float(np.abs(part[(side == s) & region.inside]).sum()) for s in (-1.0, 1.0)}
     deviation = part * (region.inside - np.where(side > 0, share[1.0], share[-1.0]))
-    sums = np.bincount(np.unique(units, return_inverse=True)[1], deviation)
-    error = float(np.sqrt((sums**2).sum()))
+    of = np.unique(units, return_inverse=True)[1]
+    error = float((np.bincount(of, deviation) ** 2).sum())
+    for sign in (-1.0, 1.0):  # one more row inside and one outside, lest small counts look sure
+        error += float((np.bincount(of, np.where(side == sign, part, 0.0)) ** 2).sum() ** 2)
     difference = share[1.0] - share[-1.0]
-    wide = float(ndtri(1 - alpha / 4)) * error
+    wide = float(ndtri(1 - alpha / 4)) * math.sqrt(error)
     return {
         "where": region.words,
         "rows": region.rows,
