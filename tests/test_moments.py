@@ -46,7 +46,7 @@ def test_statistic_is_the_sum_over_pairs(line):
 
 
 def test_signs_carry_the_fit_with_them(line, monkeypatch):
-    """Every draw against r* = e r + G . mean(e IF), from matrices, for least squares."""
+    """Every draw against r* = e r + G . mean(e IF) in its own unit, from matrices."""
     from kstest.methods.moment import statistic
     from kstest.nulls import independent_signs
 
@@ -73,7 +73,8 @@ def test_signs_carry_the_fit_with_them(line, monkeypatch):
     x, y = line.x.to_numpy(), line.y.to_numpy()
     X = np.column_stack([np.ones_like(x), x])
     r = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
-    influence = X * r[:, None] @ np.linalg.inv(X.T @ X / len(r))
+    hat = X @ np.linalg.inv(X.T @ X) @ X.T
+    loose = r / (1 - np.diag(hat))  # as if fitted to the other rows
     order, starts, n = kept["cut"].order, kept["cut"].starts, len(r)
     K = gaussian(x, 0.7)
     assert len(starts) == n + 1, "every row has its own sign"
@@ -81,9 +82,8 @@ def test_signs_carry_the_fit_with_them(line, monkeypatch):
     for b in (0, 1, 7, 99):
         e = np.empty(n)
         e[order] = kept["signs"][:, b]
-        new = r if b == 0 else e * r - X @ (influence.T @ e) / n
-        # Of a row with itself only the products of a sign with the correction are in the sums.
-        expected = new @ K @ new / (n * (n - 1)) / np.mean(r**2)
+        new = r if b == 0 else e * loose - hat @ (e * loose)
+        expected = new @ K @ new / (n * (n - 1)) / np.mean(new**2)
         assert found["it"].T[0, b] == pytest.approx(expected, rel=2e-3, abs=2e-4)
 
 

@@ -7,7 +7,9 @@ to smaller terms. With G_i the gradient of residual r_i in the parameters,
     GMM:            IF_i = -(D' W D)^-1 D' W Z_i r_i,  D = mean of Z_i G_i'
 
 with Z_i the instruments and 1, W = 1 in whitened instruments at first and then the inverse of the
-covariance of Z_i r_i (Hansen 1982, Econometrica 50). Sandwich standard errors follow.
+covariance of Z_i r_i (Hansen 1982, Econometrica 50). Sandwich standard errors follow. Signs
+multiply residuals from a fit to the other rows, or groups (`_left_out`): those of the fit itself
+are too small where a row or a group decides on a parameter.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ MOST_CONDITION = 1e8
 # First-stage F below which instruments are weak (Staiger and Stock 1997, Econometrica 65).
 WEAK = 10.0
 RANK = 1e-10
+# A row that decides on a parameter alone has leverage 1, and no residual.
+MOST_LEVERAGE = 0.99
 TINY = 1e-300
 
 
@@ -48,7 +52,11 @@ class Fit:
     theta, errors : ndarray (P,)
         Estimates and standard errors.
     residual : ndarray (n,)
-    gradient, influence : ndarray (n, P)
+    loose : ndarray (n,)
+        Residuals of every row, group or block of time, from a fit to the others.
+    gradient : ndarray (n, P)
+    pull : ndarray (n, P)
+        What the parameters lose where the residual of a row is 1 more: IF_i = -n pull_i r_i.
     over : tuple (J, degrees of freedom) or None
         Hansen's test of the moments that are more than parameters.
     first_stage : ndarray (P,) or None
@@ -59,10 +67,16 @@ class Fit:
     theta: Array
     errors: Array
     residual: Array
+    loose: Array
     gradient: Array
-    influence: Array
+    pull: Array
     over: tuple[float, int] | None = None
     first_stage: Array | None = None
+
+    @property
+    def influence(self) -> Array:
+        """Influence (n, P) of the rows on the parameters."""
+        return np.asarray(-len(self.residual) * self.pull * self.residual[:, None])
 
 
 def fitted(question: Question, units: Index | None) -> Fit:
@@ -92,8 +106,9 @@ def _least_squares(question: Question, units: Index | None) -> Fit:
     curved = A + _curvature(question, theta, r, unit)
     if np.linalg.eigvalsh(curved)[0] > 1e-3 * np.linalg.eigvalsh(A)[0]:
         A = curved
-    influence: Array = -np.linalg.solve(A, (G / unit * r[:, None]).T).T / unit
-    return Fit("least squares", theta, _errors(influence, units), r, G, influence)
+    pull: Array = np.linalg.solve(A, (G / unit).T).T / unit / len(r)
+    errors, loose = _errors(pull, r, units), _left_out(r, G, pull, units)
+    return Fit("least squares", theta, errors, r, loose, G, pull)
 
 
 def _curvature(question: Question, theta: Array, r: Array, unit: Array) -> Array:
@@ -134,10 +149,10 @@ def _two_step(question: Question, instruments: Block, units: Index | None) -> Fi
         theta = _solved(moments(L), theta)
         r, G = question.residual(theta)
     m, D = moments(L)(theta)
-    step = np.linalg.lstsq(D, L @ (Q * r[:, None]).T, rcond=None)[0]
-    influence: Array = np.asarray(-step.T, dtype=np.float64)
+    pull: Array = np.asarray(np.linalg.lstsq(D, L @ Q.T, rcond=None)[0].T / n, dtype=np.float64)
     over = (n * float(m @ m), Q.shape[1] - count) if Q.shape[1] > count else None
-    return Fit("GMM", theta, _errors(influence, units), r, G, influence, over, _first_stage(Q, G))
+    errors, loose = _errors(pull, r, units), _left_out(r, G, pull, units)
+    return Fit("GMM", theta, errors, r, loose, G, pull, over, _first_stage(Q, G))
 
 
 def whitened(block: Block) -> Array:
@@ -173,8 +188,26 @@ def by_unit(rows: Array, units: Index | None) -> Array:
     return np.array([np.bincount(units, column) for column in rows.T]).T
 
 
-def _errors(influence: Array, units: Index | None) -> Array:
-    return np.asarray(np.sqrt((by_unit(influence, units) ** 2).sum(axis=0)) / len(influence))
+def _errors(pull: Array, r: Array, units: Index | None) -> Array:
+    return np.asarray(np.sqrt((by_unit(pull * r[:, None], units) ** 2).sum(axis=0)))
+
+
+def _left_out(r: Array, G: Array, pull: Array, units: Index | None) -> Array:
+    """Residuals of every row, group or block of time, from a fit to the others; (n,).
+
+    Without rows g the parameters change by (1 - sum_g pull G')^-1 sum_g pull r; of a row alone the
+    residual is r / (1 - leverage) (HC3; MacKinnon and White 1985, Journal of Econometrics 29; with
+    signs Davidson and Flachaire 2008, Journal of Econometrics 146).
+    """
+    if units is None:
+        leverage = np.einsum("ip,ip->i", G, pull)
+        return np.asarray(r / (1 - np.clip(leverage, 0.0, MOST_LEVERAGE)))
+    n, count = G.shape
+    outer = by_unit((pull[:, :, None] * G[:, None, :]).reshape(n, -1), units)
+    inverse = np.linalg.pinv(np.eye(count) - MOST_LEVERAGE * outer.reshape(-1, count, count))
+    moved = np.einsum("upq,uq->up", inverse, by_unit(pull * r[:, None], units))
+    out = r + np.einsum("ip,ip->i", G, moved[units])
+    return np.where(np.abs(out) <= np.abs(r).max() / (1 - MOST_LEVERAGE), out, r)
 
 
 def _solved(moments: Moments, start: Array) -> Array:

@@ -8,7 +8,8 @@ in units of the mean square of r. Under the null hypothesis r_i becomes
 
     r*_i = e_i r_i + G_i . c,   c = mean_j e_j IF_j,
 
-e random signs, G the gradients and IF the influence of a fit (`estimate`), or a fresh draw of the
+e random signs, G the gradients and IF the influence of a fit (`estimate`), where r are residuals
+from a fit to other rows, or a fresh draw of the
 outcome less its mean (`distributions`). With signs of bins of rows r* is linear in few numbers, the
 signs and c, so one table of sums serves all draws: the kernel's sums over pairs of bins, of rows
 weighted by r and once more by every column of G.
@@ -36,7 +37,7 @@ from ...engine.landmarks import drawn_sums
 from ...kernels import BandwidthGrid, Rows
 from ...nulls import independent_signs
 from .distributions import Cut, Drawn
-from .estimate import Fit
+from .estimate import TINY, Fit
 
 Array = NDArray[np.float64]
 
@@ -80,39 +81,44 @@ def signed(
     rng: np.random.Generator,
     work: Work,
 ) -> Found:
-    """Statistics under random signs, corrected for what was fitted."""
+    """Statistics under random signs, corrected for what was fitted.
+
+    After a fit the statistic and every draw are in units of their own sum of squares: residuals
+    that are as large as from a fit to other rows are larger than those of the data.
+    """
     n, bins = len(rows), len(cut.starts) - 1
-    placed, r = rows.take(cut.order), residual[cut.order]
-    r = r / np.sqrt(np.mean(r**2))
-    G, influence = _scaled(fit, cut, residual)
+    pairs, within = n * (n - 1.0), np.arange(bins)
+    placed, unit = rows.take(cut.order), np.sqrt(np.mean(residual**2))
+    r = (residual if fit is None else fit.loose)[cut.order] / unit
+    G, influence = _scaled(fit, cut, r)
     table, marks = _table(placed, r, G, cut.starts, grids, params.features, work)
-    within = np.arange(bins)
-    unsigned = table[:, within, within].sum(axis=1)
-    table[:, within, within] = 0  # pairs within a bin see no sign
     signs = independent_signs(bins, params.draws, rng).astype(np.float64)
-    shift = np.add.reduceat(influence, cut.starts[:-1], axis=0).T @ signs / n
-    shift[:, 0] = 0
-    pairs = n * (n - 1.0)
-    T = signed_sums(table, np.vstack([signs, shift])) / pairs
     size = kernel_size(placed, grids)
-    if G.shape[1]:
-        bare = signed_sums(table[:, :bins, :bins], signs)[:, 1:]
-        own = np.add.reduceat(r[:, None] * G, cut.starts[:-1], axis=0)
-        squares = n + 2 * ((own.T @ signs) * shift).sum(0) + (shift * (G.T @ G @ shift)).sum(0)
-        # With pairs of a row with itself the sum is 0 where every value of w has its parameter.
-        whole = (T * pairs + unsigned[:, None] + squares)[:, 1:]
-        size[whole.std(axis=1) <= NOTHING_LEFT * bare.std(axis=1)] = 0
+    if fit is None:
+        table[:, within, within] = 0  # pairs within a bin see no sign
+        return Found(signed_sums(table, signs) / pairs, size, marks)
+    shift = np.add.reduceat(influence, cut.starts[:-1], axis=0).T @ signs / n
+    own = np.add.reduceat(r[:, None] * G, cut.starts[:-1], axis=0)
+    squares = r @ r + 2 * ((own.T @ signs) * shift).sum(0) + (shift * (G.T @ G @ shift)).sum(0)
+    forms = signed_sums(table, np.vstack([signs, shift]))
+    observed = residual[cut.order] / unit
+    alone = _table(placed, observed, G[:, :0], np.array([0, n]), grids, params.features, work)[0]
+    T = forms * (n / np.maximum(squares, TINY)) / pairs
+    T[:, 0] = alone[:, 0, 0] / pairs
+    # With pairs of a row with itself the sum is 0 where every value of w has its parameter.
+    table[:, within, within] = 0
+    bare = signed_sums(table[:, :bins, :bins], signs)[:, 1:]
+    size[(forms + squares)[:, 1:].std(axis=1) <= NOTHING_LEFT * bare.std(axis=1)] = 0
     return Found(T, size, marks)
 
 
-def _scaled(fit: Fit | None, cut: Cut, residual: Array) -> tuple[Array, Array]:
-    """Gradients and influence in the order of the sums, in units that suit single precision."""
-    n = len(residual)
+def _scaled(fit: Fit | None, cut: Cut, r: Array) -> tuple[Array, Array]:
+    """Gradients and influence of residuals r, in the order of the sums and of mean square 1."""
+    n = len(r)
     if fit is None:
         return np.zeros((n, 0)), np.zeros((n, 0))
     unit = np.sqrt((fit.gradient**2).mean(axis=0))
-    size = np.sqrt(np.mean(residual**2))
-    return (fit.gradient / unit)[cut.order], (fit.influence * unit / size)[cut.order]
+    return (fit.gradient / unit)[cut.order], -n * (fit.pull * unit)[cut.order] * r[:, None]
 
 
 def _table(
