@@ -186,7 +186,7 @@ def test_a_parameter_for_every_level_leaves_nothing_to_test(rows, rng):
         ({"given": "x"}, "residual: say what should be 0"),
         ({"residual": "y - x"}, "given: name the columns"),
         ({"residual": "y - q", "given": "x"}, "'q' is no column of the data, nor in fit"),
-        ({"residual": "y - x", "given": "y"}, "holds 'y', the outcome itself"),
+        ({"residual": "y - x", "given": "y"}, "holds 'y', the outcome"),
         ({"residual": "y - x", "given": "x", "fit": "b"}, "the residual does not use it"),
         ({"residual": "b", "given": "x", "fit": "b"}, "names no column"),
         ({"residual": "y - x*b", "given": "x", "fit": "b=q"}, "give NAME or NAME=START"),

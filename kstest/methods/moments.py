@@ -25,7 +25,7 @@ from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
-from ..wording import listed
+from ..wording import in_words, listed
 from .common import bandwidth_numbers, grids
 from .moment.distributions import (
     LEAST_PER_PARAMETER,
@@ -209,13 +209,15 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
     Random signs ask for E[r | given] = 0 and independent rows (`group`, `block_length`: groups or
     blocks of time) and nothing of the spread of r. They are exact where r is symmetric given w,
-    else asymptotic. After a fit the signs carry the influence of every row on the parameters with
-    them,
+    else asymptotic: few rows of a very skewed residual, whose mean few of them decide, reject too
+    often. After a fit the signs carry the influence of every row on the parameters with them,
 
         r*_i = e_i r_i + G_i . mean_j e_j IF_j,
 
-    without which the test hardly ever rejects; asymptotic, for parameters that are well determined
-    (see `kstest.methods.moment.estimate`). Measured levels and power: ``benchmarks/moments.py``.
+    without which the test hardly ever rejects, and r_i comes from a fit to the other rows or groups,
+    without which single rows or groups that decide on a parameter make it reject too often. Every
+    draw is then in units of its own mean square. Asymptotic, for parameters that are well
+    determined (see `kstest.methods.moment.estimate`). Measured: ``benchmarks/moments.py``.
 
     Predictions have to come from other rows than these, or their parameters from --fit: a model
     that has seen the outcomes leaves residuals that are no test of it, which no test can see.
@@ -225,7 +227,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Statistic: Muandet, Jitkrittum, Kuebler (2020), arXiv 2002.09225; conditional moments in a
     kernel's space as an estimator: Kremer, Nemmour, Schoelkopf, Zhu (2023), arXiv 2305.10898.
     Specification tests with estimated parameters by multipliers: Stute, Gonzalez Manteiga, Presedo
-    Quindimil (1998), Journal of the American Statistical Association 93. Two-step GMM and J: Hansen
+    Quindimil (1998), Journal of the American Statistical Association 93; signs of left-out
+    residuals: Davidson, Flachaire (2008), Journal of Econometrics 146. Two-step GMM and J: Hansen
     (1982), Econometrica 50. First-stage F: Sanderson, Windmeijer (2016), Journal of Econometrics
     190. Aggregation as in `kstest.nulls.aggregate`.
 
@@ -261,7 +264,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         try:
             fit = fitted(question, units.of)
         except NotIdentified as why:
-            notice = Notice("not-identified", str(why))
+            notice = Notice("unsound-parameters", str(why))
             return _no_verdict(base, "no decision is possible: parameters not identified", notice)
         r = np.where(np.abs(fit.residual).max() > ROUNDING * np.abs(r).max(), fit.residual, 0.0)
     if not np.abs(r).max() > 0:
@@ -288,7 +291,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return unvarying(base, "draw of the null", NOTHING if fit else CONSTANT)
     p = p_value(one)
     rejected = p <= params.alpha
-    text = SENTENCES[rejected].format(given=_and(question.given.names))
+    text = SENTENCES[rejected].format(given=in_words(question.given.names))
     return base.told(
         summary(text),
         *per_bandwidth(found.T, keep, grid, "mmr"),
@@ -323,12 +326,6 @@ def _base(question: Question, params: Params) -> Result:
         d=len(given),
         columns=given,
     ).told(Facts("residual", params.residual.strip(), (Line("residual", text, "target"),)))
-
-
-def _and(names: Sequence[str]) -> str:
-    """Names for a sentence."""
-    *first, last = map(printable, names)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _kernel(grid: BandwidthGrid, marks: int, params: Params) -> dict[str, Any]:

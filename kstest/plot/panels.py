@@ -49,7 +49,7 @@ def _band(ax: Axes, drawing: Band) -> None:
         ax.fill_between(x, drawing.low, drawing.high, color=COLORS[0], alpha=0.25, linewidth=0)
         ax.plot(x, y, color=COLORS[0], linewidth=1.4)
         ax.set_xlim(x[0], x[-1])
-    ends = (*ax.get_xlim(),) if len(x) == 1 else x
+    ends = ax.get_xlim() if drawing.labels or len(x) == 1 else x
     ax.plot(ends, np.resize(drawing.expected, len(ends)), color=DARK, linewidth=0.9,
             linestyle=(0, (3, 2)))  # fmt: skip
     ax.yaxis.set_major_locator(MaxNLocator(5))

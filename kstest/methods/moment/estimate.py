@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sample import MISSING_CODE
+from ...wording import in_words
 from ..dependence.column_blocks import Block
 from .question import LARGEST, Question
 
@@ -264,7 +265,7 @@ def _require_identified(J: Array, G: Array, names: tuple[str, ...]) -> None:
             return
         involved = [n for n, x in zip(names, np.abs(vectors[-1]), strict=True) if x > 0.1]
     raise NotIdentified(
-        f"the data do not say what {' and '.join(involved)} "
+        f"the data do not say what {in_words(involved)} "
         f"{'is' if len(involved) == 1 else 'are'}: other values fit as well. Leave one out, or "
         "give columns that vary"
     )

@@ -44,11 +44,13 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     r = question.residual(_theta(question, result))[0]
     names = question.given.names
     panels = [_panel(question, params, name, r) for name in names[:MOST_PANELS]]
-    notes = (
+    notes: tuple[str, ...] = (
         "Lines are means of the residual of the nearest tenth of the rows or so, bands +- 1.96 "
         "standard errors at each place by itself; a right formula leaves them around the dashed "
         "line.",
     )
+    if question.sample.groups is not None or params.block_length is not None:
+        notes += ("Bands take rows for independent of each other, which the p-value does not.",)
     return Picture((), tuple(panels), tuple(names[MOST_PANELS:]), notes)
 
 

@@ -187,8 +187,9 @@ class Question:
         for option, block in (("--given", given), ("--instruments", instruments)):
             if outcome and block is not None and outcome in block.names:
                 raise UsageError(
-                    f"{option}: holds {shown(outcome)}, the outcome itself; a residual is never "
-                    "unrelated to its outcome. Name what was known before it"
+                    f"{option}: holds {shown(outcome)}, the outcome, as the residual begins with "
+                    "it; a residual is never unrelated to its outcome. Name what was known before "
+                    "it, and write outcome - prediction, such as 'y - p'"
                 )
         X = numbers(sample, names, "--residual")
         start = np.array(list(fitted.values()), dtype=np.float64)
