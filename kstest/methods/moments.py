@@ -214,9 +214,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 
         r*_i = e_i r_i + G_i . mean_j e_j IF_j,
 
-    without which the test hardly ever rejects, and r_i comes from a fit to the other rows or groups,
-    without which single rows or groups that decide on a parameter make it reject too often. Every
-    draw is then in units of its own mean square. Asymptotic, for parameters that are well
+    without which the test hardly ever rejects, and r_i comes from a fit to the other rows or
+    groups, without which single rows or groups that decide on a parameter make it reject too often.
+    Every draw is then in units of its own mean square. Asymptotic, for parameters that are well
     determined (see `kstest.methods.moment.estimate`). Measured: ``benchmarks/moments.py``.
 
     Predictions have to come from other rows than these, or their parameters from --fit: a model
