@@ -106,6 +106,26 @@ def test_estimates_are_those_of_statsmodels():
     assert hansen.p_value == pytest.approx(0.8136521678061601, rel=1e-4)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_signs_multiply_residuals_of_a_fit_to_the_other_rows_or_groups(grouped, rng):
+    """Against fits that leave rows out one by one, for least squares and one step of GMM."""
+    from kstest.methods.moment.estimate import _left_out
+
+    n = 60
+    X, Z = np.column_stack([np.ones(n), rng.normal(size=n)]), rng.normal(size=(n, 2))
+    Z = Z + X[:, 1:]
+    y = X @ [1, 2] + rng.normal(size=n) * (1 + np.abs(X[:, 1]))
+    of = rng.integers(0, 20, n) if grouped else np.arange(n)
+    for U in (X, np.column_stack([np.ones(n), Z[:, 0]])):
+        theta = np.linalg.solve(U.T @ X, U.T @ y)
+        pull = U @ np.linalg.inv(U.T @ X).T
+        found = _left_out(y - X @ theta, -X, -pull, of if grouped else None)
+        for g in np.unique(of):
+            rest, own = of != g, of == g
+            other = np.linalg.solve(U[rest].T @ X[rest], U[rest].T @ y[rest])
+            np.testing.assert_allclose(found[own], (y - X @ other)[own], rtol=0.02, atol=0.02)
+
+
 def test_hosmer_lemeshow_by_hand(rng):
     p = rng.uniform(0.1, 0.9, 400)
     y = (rng.random(400) < p).astype(float)
@@ -287,7 +307,22 @@ def clustered(rng, n=300):
     return pd.DataFrame({"x": x, "y": 1 + x + shared[1][of], "user": of})
 
 
+def decided_by_few(rng, n=60):
+    """A few rows far out, noise that grows with the distance."""
+    x = np.exp(rng.normal(size=n))
+    return pd.DataFrame({"x": x, "y": 1 + x + (0.2 + x) * rng.normal(size=n)})
+
+
+def unequal(rng):
+    """Groups of one row to 100."""
+    of = np.repeat(np.arange(30), np.minimum(1 + 2 * rng.pareto(1.2, 30), 100).astype(int))
+    shared = rng.normal(size=(2, 30))[:, of] + 0.3 * rng.normal(size=(2, len(of)))
+    return pd.DataFrame({"x": shared[0], "y": 1 + shared.sum(0), "user": of})
+
+
 CASES = {
+    "rows that decide on a parameter": (decided_by_few, {**LINE, "given": "x"}),
+    "groups of unequal sizes": (unequal, {**LINE, "given": "x", "group": "user"}),
     "a fit with skewed noise of unequal spread": (skewed, {**LINE, "given": "x"}),
     "few tied probabilities": (calibrated, {"residual": "y - p", "given": "p"}),
     "groups": (clustered, {**LINE, "given": "x", "group": "user"}),

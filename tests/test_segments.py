@@ -130,8 +130,8 @@ def test_few_rows_and_a_few_groups_name_none():
 
 def test_rare_and_many_levels(rng):
     """A level that only the smaller sample has; a column of more levels than are looked at."""
-    n = 60_000
-    names = np.char.add("k", rng.integers(0, 5000, n).astype(str))
+    n = 6000
+    names = np.char.add("k", rng.integers(0, 2000, n).astype(str))
     first = pd.DataFrame({"key": names, "x": rng.normal(size=n)})
     second = pd.DataFrame({"key": ["new"] * 40 + list(names[:60]), "x": rng.normal(size=100)})
     result = kstest.mmd(first, second, explain="region", permutations=99, threads=1)
@@ -163,6 +163,27 @@ def test_equal_weights_and_swapped_sides(rng):
     assert plain[0]["low"] == pytest.approx(weighted[0]["low"])
     swapped = found(second, first)
     assert {r["where"] for r in plain} & {r["where"] for r in swapped}
+
+
+def test_regions_are_the_best_of_all(rng):
+    """Every interval of values and every level, alone and two by two, one after the other."""
+    n = 300
+    values, codes = rng.integers(0, 4, (n, 2)).astype(float), rng.integers(0, 10, n)
+    r = rng.normal(size=n) + (values[:, 0] > 1) * (codes == 3)
+    steps = [(a, b) for a in range(4) for b in range(a, 4) if b - a < 3]
+    axes = [[(v >= a) & (v <= b) for a, b in steps] for v in values.T]
+    axes.append([codes == c for c in range(10)])
+    alone = [(m, 1) for axis in axes for m in axis]
+    pairs = [(m & o, 2) for a in range(3) for b in range(a) for m in axes[a] for o in axes[b]]
+    best = max(
+        r[m].sum() / np.sqrt((r[m] ** 2).sum()) - conditions
+        for m, conditions in [*alone, *pairs]
+        if m.sum() >= 10
+    )
+    region = next(g for g in regions(sample("data", values, codes), NAMES, r) if g.mean > 0)
+    assert region.z - 1 - (" and " in region.words) == pytest.approx(best)
+    assert region.rows == region.inside.sum()
+    assert region.mean == pytest.approx(r[region.inside].mean())
 
 
 def test_regions_of_columns_that_do_not_vary(rng):

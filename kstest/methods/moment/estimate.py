@@ -202,7 +202,7 @@ def _left_out(r: Array, G: Array, pull: Array, units: Index | None) -> Array:
     """
     if units is None:
         leverage = np.einsum("ip,ip->i", G, pull)
-        return np.asarray(r / (1 - np.clip(leverage, 0.0, MOST_LEVERAGE)))
+        return np.asarray(r / (1 - np.minimum(leverage, MOST_LEVERAGE)))
     n, count = G.shape
     outer = by_unit((pull[:, :, None] * G[:, None, :]).reshape(n, -1), units)
     inverse = np.linalg.pinv(np.eye(count) - MOST_LEVERAGE * outer.reshape(-1, count, count))
