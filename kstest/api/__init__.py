@@ -16,6 +16,7 @@ from .signatures import document, options, signature
 
 if TYPE_CHECKING:
     from ..power import Plan
+    from ..thinning import Thinned
 
 
 @cache
@@ -75,6 +76,47 @@ def plan(*data: Any, **given: Any) -> Plan:
 
     call = bind("plan", search.INPUTS, data, given, {"threads"})
     return search.plan(call.samples[0], call.params, call.notices, call.work)
+
+
+@speaking(lambda: _thin_options())
+def thin(*data: Any, **given: Any) -> Thinned:
+    """Choose the rows that stand for many.
+
+    Parameters
+    ----------
+    data : array, DataFrame or Arrow table
+        Shape (n, d), in the order of the file: neighbours in a chain are paired.
+    **given
+        Options of ``kstest thin``, with underscores.
+
+    Returns
+    -------
+    Thinned
+        `index` has the places of the rows, from 0; the other attributes are the keys of the
+        command's JSON.
+
+    Notes
+    -----
+    See `kstest.thinning` for how rows are chosen, and how near they are.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> X = numpy.random.default_rng(1).normal(size=(2000, 2))
+    >>> found = kstest.thin(X, rows=100)
+    >>> X[found.index].shape, found.worth[1] > 1000
+    ((100, 2), True)
+    """
+    from .. import thinning
+
+    call = bind("thin", thinning.INPUTS, data, given, {"threads"})
+    return thinning.thin(call.samples, call.params, call.notices, call.work)
+
+
+def _thin_options() -> list[Field[Any]]:
+    from ..thinning import INPUTS
+
+    return options(INPUTS)
 
 
 def _plan_options() -> list[Field[Any]]:

@@ -115,6 +115,7 @@ from typing import Any, Literal
 from numpy.random import Generator
 
 from .api import plan as plan
+from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
 from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare
