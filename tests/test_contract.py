@@ -73,6 +73,7 @@ ROOMS = {
 }
 # What a test cannot do without, besides data.
 NEEDED = {
+    "moments": {"residual": "`1`", "given": "2"},
     "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},
     "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},
