@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kstest.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Format:
@@ -30,6 +32,12 @@ class Format:
         Of names that promise this format, in lower case.
     opener : str
         ``module:function``.
+    extra : str
+        Of kstest, where reading needs a library that comes with it; ``pip install kstest[EXTRA]``.
+    parts : str
+        What a file may hold several of, one of them named as in ``FILE:PART``.
+    looks : str
+        More to ask the first bytes for: a function of `kstest.sources.heads`.
     """
 
     name: str
@@ -37,21 +45,60 @@ class Format:
     magic: bytes
     extensions: tuple[str, ...]
     opener: str
+    extra: str = ""
+    parts: str = ""
+    looks: str = ""
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a file that starts so is of this format."""
+        if not head.startswith(self.magic):
+            return False
+        if not self.looks:
+            return True
+        found: bool = getattr(importlib.import_module(_HEADS), self.looks)(head)
+        return found
 
     def load(self) -> Callable[[Any], Any]:
-        """Import what opens such files."""
+        """Import what opens such files.
+
+        Raises
+        ------
+        UsageError
+            If a library is missing.
+        """
         module, function = self.opener.split(":")
-        loaded: Callable[[Any], Any] = getattr(importlib.import_module(module), function)
+        try:
+            loaded: Callable[[Any], Any] = getattr(importlib.import_module(module), function)
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            raise lacking(self.title, str(error.name), self.extra) from None
         return loaded
 
 
+def lacking(title: str, library: str, extra: str) -> UsageError:
+    """The error where a library of an extra is not there."""
+    return UsageError(
+        f"{title}: reading it needs {library.partition('.')[0]}, which is not installed: "
+        f"python3 -m pip install 'kstest[{extra}]'."
+    )
+
+
 _HERE = "kstest.sources.columnar"
+_HEADS = "kstest.sources.heads"
+_ZIP = b"PK\x03\x04"
 _ARROW = (".arrow", ".arrows", ".feather", ".ipc")
+_JSON = (".json", ".jsonl", ".ndjson")
 FORMATS: list[Format] = [
     Format("parquet", "Parquet", b"PAR1", (".parquet", ".pq"), f"{_HERE}:open_parquet"),
     Format("arrow", "Arrow IPC", b"ARROW1", _ARROW, f"{_HERE}:open_arrow_file"),
     Format("arrow", "Arrow IPC", b"\xff\xff\xff\xff", _ARROW, f"{_HERE}:open_arrow_stream"),
-]
+    Format("orc", "ORC", b"ORC", (".orc",), "kstest.sources.orc:open_orc"),
+    Format("json", "JSON", b"", _JSON, "kstest.sources.records:open_json", looks="is_records"),
+    Format("npy", "NumPy", b"\x93NUMPY", (".npy",), "kstest.sources.numpy_files:open_npy"),
+    Format("npz", "NumPy .npz", _ZIP, (".npz",), "kstest.sources.numpy_files:open_npz",
+           parts="arrays", looks="is_npz"),
+]  # fmt: skip
 TEXT = "csv"
 
 
@@ -67,7 +114,7 @@ def titles() -> dict[str, str]:
 
 def recognised(head: bytes) -> Format | None:
     """Return the format of a file that starts so; None for text, and for what nobody reads."""
-    return next((f for f in FORMATS if head.startswith(f.magic)), None)
+    return next((f for f in FORMATS if f.recognises(head)), None)
 
 
 def promised(extension: str) -> str | None:

@@ -12,7 +12,7 @@ from kstest.sources import formats
 from kstest.wording import shown
 
 TOKENS = ("characters", "words", "integers")
-FORMATS = ("lines", "json", *formats.names())
+FORMATS = tuple(dict.fromkeys(["lines", "json", *formats.names()]))
 EMPTY = ("error", "keep", "drop")
 
 
