@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from kstest.errors import DataError
 from kstest.sources.stream import Opened, Stream, seekable
-from kstest.wording import listed, shown
+from kstest.wording import label, listed, shown
 
 # Others may ask for gigabytes of memory before the first byte.
 _USUAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
@@ -28,7 +28,10 @@ class Member:
     """One file of a zip archive, as it is read."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-        self._file = archive.open(info)
+        try:
+            self._file = archive.open(info)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise OSError(str(error)) from error
 
     def read(self, size: int) -> bytes:
         try:
@@ -74,5 +77,5 @@ def member(archive: zipfile.ZipFile, part: str | None, where: str) -> zipfile.Zi
         raise DataError(f"{where}: is a zip archive without {shown(part)}; it holds {names}.")
     raise DataError(
         f"{where}: is a zip archive of {len(every):,} files: {names}. Name one of them, as in "
-        f"{shown(where + ':' + every[0].filename)}."
+        f"{where}:{label(every[0].filename)}."
     )

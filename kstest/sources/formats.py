@@ -53,8 +53,8 @@ class Format:
         """Whether a file that starts so is of this format."""
         if not head.startswith(self.magic):
             return False
-        if not self.looks:
-            return True
+        if not self.looks:  # letters alone could begin a header: "ORC,elf"
+            return not self.magic.isalnum() or min(head) < _LEAST
         found: bool = getattr(importlib.import_module(_HEADS), self.looks)(head)
         return found
 
@@ -85,6 +85,7 @@ def lacking(title: str, library: str, extra: str) -> UsageError:
 
 
 _HERE = "kstest.sources.columnar"
+_LEAST = 9  # bytes below are in no text; that of a tab
 _HEADS = "kstest.sources.heads"
 _ZIP = b"PK\x03\x04"
 _ARROW = (".arrow", ".arrows", ".feather", ".ipc")

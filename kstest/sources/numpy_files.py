@@ -24,7 +24,7 @@ from kstest.sources.archives import archive_of
 from kstest.sources.arrow_file import ArrowFile
 from kstest.sources.stream import SPOOL_BYTES, Opened, seekable
 from kstest.sources.table import MOST_COLUMNS
-from kstest.wording import listed, shown
+from kstest.wording import label, listed, shown
 
 BLOCK_BYTES = 1 << 22
 _CHUNK = 1 << 20
@@ -276,7 +276,7 @@ def _chosen(archive: zipfile.ZipFile, opened: Opened) -> list[_Array]:
         shapes = ", ".join(f"{a.name} {a.header.shape}" for a in flat[:10])
         raise DataError(
             f"{where}: holds arrays of different lengths: {shapes}. Name one of them, as in "
-            f"{shown(opened.file + ':' + flat[0].name)}."
+            f"{where}:{label(flat[0].name)}."
         )
     if sum(a.header.width for a in flat) > MOST_COLUMNS:
         raise DataError(f"{where}: holds more than {MOST_COLUMNS:,} columns; name one array.")

@@ -17,7 +17,12 @@ def open_orc(opened: Opened) -> ArrowFile:
     orc = pyarrow.orc.ORCFile(file)
 
     def stripes(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        seen = 0
         for k in range(orc.nstripes):
-            yield orc.read_stripe(k, list(names))
+            batch = orc.read_stripe(k, list(names))
+            seen += batch.num_rows
+            yield batch
+        if seen != orc.nrows:
+            raise EOFError(f"{orc.nrows:,} rows are stated, {seen:,} were found")
 
     return ArrowFile(orc.schema, stripes, digest, close)
