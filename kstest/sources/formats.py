@@ -89,6 +89,8 @@ _LEAST = 9  # bytes below are in no text; that of a tab
 _HEADS = "kstest.sources.heads"
 _ZIP = b"PK\x03\x04"
 _ARROW = (".arrow", ".arrows", ".feather", ".ipc")
+_STATS = "kstest.sources.statistics_files"
+_HDF5 = (".h5", ".hdf5", ".hdf", ".nc")
 _JSON = (".json", ".jsonl", ".ndjson")
 FORMATS: list[Format] = [
     Format("parquet", "Parquet", b"PAR1", (".parquet", ".pq"), f"{_HERE}:open_parquet"),
@@ -99,6 +101,16 @@ FORMATS: list[Format] = [
     Format("npy", "NumPy", b"\x93NUMPY", (".npy",), "kstest.sources.numpy_files:open_npy"),
     Format("npz", "NumPy .npz", _ZIP, (".npz",), "kstest.sources.numpy_files:open_npz",
            parts="arrays", looks="is_npz"),
+    Format("excel", "Excel", _ZIP, (".xlsx", ".xlsm"), "kstest.sources.excel:open_excel", "excel",
+           "sheets", "is_workbook"),
+    Format("root", "ROOT", b"root", (".root",), "kstest.sources.root:open_root", "root", "trees"),
+    Format("fits", "FITS", b"SIMPLE  =", (".fits", ".fit"), "kstest.sources.fits:open_fits",
+           "astro", "tables"),
+    Format("hdf5", "HDF5", b"\x89HDF\r\n\x1a\n", _HDF5, "kstest.sources.hdf5:open_hdf5", "hdf5",
+           "groups"),
+    Format("stata", "Stata", b"", (".dta",), f"{_STATS}:open_stata", looks="is_stata"),
+    Format("sas", "SAS", b"", (".sas7bdat", ".xpt"), f"{_STATS}:open_sas", looks="is_sas"),
+    Format("spss", "SPSS", b"$FL", (".sav", ".zsav"), f"{_STATS}:open_spss", "stats"),
 ]  # fmt: skip
 TEXT = "csv"
 

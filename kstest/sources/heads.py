@@ -9,6 +9,7 @@ import json
 import re
 
 ZIP = b"PK\x03\x04"
+_SAS = bytes(12) + bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")
 # A file of JSON over several lines: no header of a CSV begins so.
 _JSON = re.compile(r'[\[{]\s*(?:"(?:[^"\\]|\\.)*"\s*:|[\[{]\s*(?:["\[{\d\-]|$))')
 _RECORDS = re.compile(r'\[?\s*\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})')
@@ -30,6 +31,19 @@ def is_workbook(head: bytes) -> bool:
     """Whether a file is a zip archive of the parts of an Excel workbook."""
     name = _member(head) or ""
     return name == "[Content_Types].xml" or name.startswith(("_rels/", "docProps/", "xl/"))
+
+
+def is_stata(head: bytes) -> bool:
+    """Whether a file is Stata's: an element, or a release, a byte order, a 1 and a 0."""
+    if head.startswith(b"<stata_dta>"):
+        return True
+    return 0x69 <= head[0] <= 0x73 and head[1:2] in (b"\1", b"\2") and head[2:4] == b"\1\0"
+
+
+def is_sas(head: bytes) -> bool:
+    """Whether a file is a data set of SAS, or of its transport format."""
+    transport = head.startswith(b"HEADER RECORD*******LIB")
+    return transport or head.startswith(_SAS)
 
 
 def is_zip(head: bytes) -> bool:

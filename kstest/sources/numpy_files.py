@@ -124,7 +124,8 @@ def _parts(block: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield from values.T
 
 
-def _arrow(column: NDArray[Any]) -> pa.Array:
+def to_arrow(column: NDArray[Any]) -> pa.Array:
+    """Turn one column of any byte order into an Arrow array."""
     column = np.ascontiguousarray(column)
     if column.dtype.kind == "S":
         column = np.char.decode(column, "utf-8")
@@ -191,7 +192,7 @@ def _schema(headers: Sequence[Header], names: Sequence[Sequence[str]]) -> pa.Sch
     fields: list[tuple[str, Any]] = []
     for header, some in zip(headers, names, strict=True):
         empty = np.empty((0, *header.shape[1:]), header.dtype)
-        fields += zip(some, (_arrow(column).type for column in _parts(empty)), strict=True)
+        fields += zip(some, (to_arrow(column).type for column in _parts(empty)), strict=True)
     return pa.schema(fields)
 
 
@@ -213,7 +214,7 @@ def open_npy(opened: Opened) -> ArrowFile:
         file.seek(header.start)
         for block in _blocks(file, header, _step([header])):
             parts = list(_parts(block))
-            yield pa.RecordBatch.from_arrays([_arrow(parts[j]) for j in places], list(wanted))
+            yield pa.RecordBatch.from_arrays([to_arrow(parts[j]) for j in places], list(wanted))
 
     named = header.dtype.names is not None
     return ArrowFile(_schema([header], [names]), batches, digest, close, named)
@@ -249,7 +250,7 @@ def open_npz(opened: Opened) -> ArrowFile:
             found: dict[str, Any] = {}
             for block, (_, own) in zip(some, used, strict=True):
                 found |= zip(own, _parts(block), strict=True)
-            yield pa.RecordBatch.from_arrays([_arrow(found[n]) for n in wanted], list(wanted))
+            yield pa.RecordBatch.from_arrays([to_arrow(found[n]) for n in wanted], list(wanted))
 
     return ArrowFile(_schema([a.header for a in arrays], names), batches, digest, close, named)
 

@@ -12,6 +12,7 @@ from kstest.sources import heads
 from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
 from kstest.sources.formats import TEXT, Format, promised, recognised, titles
 from kstest.sources.growing import Waiting
+from kstest.sources.paths import is_query
 from kstest.sources.stream import (
     PACKED,
     Opened,
@@ -30,15 +31,12 @@ LOOKED_AT = 1 << 14  # bytes of the beginning
 _FOREIGN = {
     b"PARE": "an encrypted Parquet file",
     b"FEA1": "a Feather version 1 file",
-    b"SIMPLE  =": "a FITS file",
     b"<?xml": "an XML document",
     b"<!DOCTYPE": "an HTML document",
     b"<html": "an HTML document",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x89HDF": "an HDF5 file",
     b"SQLite format 3": "an SQLite database",
     b"Obj\x01": "an Avro file",
-    b"root": "a ROOT file",
     b"\x04\x22\x4d\x18": "lz4-compressed data",
     b"%PDF": "a PDF document",
     b"\xff\xfe": "UTF-16 text",
@@ -61,6 +59,12 @@ def open_table(
     `follow` the end of a file is waited at for more. Lists in the columns `explode` get a row for
     every element.
     """
+    if is_query(path):
+        from kstest.sources.sql import open_query
+
+        if follow:
+            raise UsageError("--follow: a query of a database does not grow; only CSV can.")
+        return open_query(path, explode)
     if follow:
         _require_growing(path, how)
     opened = open_path(path, stdin, waiting, follow)

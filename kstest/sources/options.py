@@ -91,8 +91,9 @@ class ReadOptions:
     values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
     input_format: str | None = option(
         None,
-        "Format of the files. Default: by content.",
+        f"Format of the files: {', '.join(formats.names())}. Default: by content.",
         choices=formats.names(),
+        metavar="FORMAT",
     )
     delimiter: str | None = option(
         None,
