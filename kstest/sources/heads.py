@@ -37,7 +37,8 @@ def is_stata(head: bytes) -> bool:
     """Whether a file is Stata's: an element, or a release, a byte order, a 1 and a 0."""
     if head.startswith(b"<stata_dta>"):
         return True
-    return 0x69 <= head[0] <= 0x73 and head[1:2] in (b"\1", b"\2") and head[2:4] == b"\1\0"
+    release = head[:1] in (bytes([k]) for k in range(0x69, 0x74))
+    return release and head[1:4] in (b"\1\1\0", b"\2\1\0")
 
 
 def is_sas(head: bytes) -> bool:
