@@ -1,11 +1,13 @@
-"""Rows of Python values, as spreadsheets and old formats give them, as columns of an ArrowFile."""
+"""Rows of Python values, and columns of NumPy, as columns of Arrow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from kstest.sources.arrow_file import ArrowFile
 from kstest.sources.convert import BLOCK_ROWS, base_name, level_text
@@ -75,3 +77,26 @@ def in_memory(
         yield from table.select(list(names)).to_batches(max_chunksize=BLOCK_ROWS)
 
     return ArrowFile(table.schema, batches, digest, close)
+
+
+def to_arrow(column: NDArray[Any]) -> pa.Array:
+    """Turn one column of any byte order into an Arrow array."""
+    column = np.ascontiguousarray(column)
+    if column.dtype.kind == "S":
+        column = np.char.decode(column, "utf-8")
+    if column.dtype.kind == "f" and column.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            column = column.astype(np.float64)
+    if column.dtype.kind in "mM":
+        column = column.astype(_time(column.dtype))
+    return pa.array(column.astype(column.dtype.newbyteorder("="), copy=False))
+
+
+def _time(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """A unit of time that Arrow has: days to nanoseconds."""
+    unit, count = np.datetime_data(dtype)
+    known = unit in ("s", "ms", "us", "ns") and count == 1
+    if known or (unit == "D" and count == 1 and dtype.kind == "M"):
+        return dtype
+    finer = {"ps": "ns", "fs": "ns", "as": "ns", "us": "us", "ms": "ms", "ns": "ns"}
+    return np.dtype(f"{dtype.kind}8[{finer.get(unit, 's')}]")

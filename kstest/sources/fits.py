@@ -11,8 +11,7 @@ from astropy.table import Table
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import ArrowFile
-from kstest.sources.cells import in_memory
-from kstest.sources.numpy_files import to_arrow
+from kstest.sources.cells import in_memory, to_arrow
 from kstest.sources.stream import Opened, seekable
 from kstest.wording import label, listed, shown
 

@@ -54,7 +54,7 @@ class Format:
         if not head.startswith(self.magic):
             return False
         if not self.looks:  # letters alone could begin a header: "ORC,elf"
-            return not self.magic.isalnum() or min(head) < _LEAST
+            return not self.magic.isalpha() or min(head) < _LEAST
         found: bool = getattr(importlib.import_module(_HEADS), self.looks)(head)
         return found
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import ArrowFile
-from kstest.sources.numpy_files import to_arrow
+from kstest.sources.cells import to_arrow
+from kstest.sources.formats import lacking
 from kstest.sources.stream import Opened, seekable
 from kstest.sources.table import MOST_COLUMNS
 from kstest.wording import label, listed, shown
@@ -30,6 +31,10 @@ def open_hdf5(opened: Opened) -> ArrowFile:
     """Open the arrays of a file or of a group."""
     file, digest, close = seekable(opened)
     book = h5py.File(file, "r")
+    group = _netcdf(book, opened.part)
+    if group is not None:
+        book.close()
+        return _labelled(file, group, opened, digest, close)
     columns = _columns(_node(book, opened), opened)
     lengths = {name: len(array) for name, (array, _) in columns.items()}
     if len(set(lengths.values())) != 1:
@@ -57,6 +62,24 @@ def open_hdf5(opened: Opened) -> ArrowFile:
         close()
 
     return ArrowFile(pa.schema(list(fields.items())), batches, digest, shut)
+
+
+def _netcdf(book: Any, part: str | None) -> str | None:
+    """The group of a NetCDF file that is meant, empty for its root; None for another HDF5 file."""
+    if part is None and "posterior" in book:
+        return "posterior"
+    if "_NCProperties" not in book.attrs:
+        return None
+    return (part or "") if part is None or part in book else None
+
+
+def _labelled(file: Any, group: str, opened: Opened, digest: Any, close: Any) -> ArrowFile:
+    try:
+        from kstest.sources.draws import open_group
+
+        return open_group(file, group or None, opened.label, digest, close)
+    except ModuleNotFoundError as error:
+        raise lacking("NetCDF", str(error.name), "bayes") from None
 
 
 def _node(book: Any, opened: Opened) -> Any:

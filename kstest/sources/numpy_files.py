@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.sources.archives import archive_of
 from kstest.sources.arrow_file import ArrowFile
+from kstest.sources.cells import to_arrow
 from kstest.sources.stream import SPOOL_BYTES, Opened, seekable
 from kstest.sources.table import MOST_COLUMNS
 from kstest.wording import label, listed, shown
@@ -122,29 +123,6 @@ def _parts(block: NDArray[Any]) -> Iterator[NDArray[Any]]:
     for field in block.dtype.names:
         values = block[field].reshape(len(block), math.prod(block.dtype[field].shape))
         yield from values.T
-
-
-def to_arrow(column: NDArray[Any]) -> pa.Array:
-    """Turn one column of any byte order into an Arrow array."""
-    column = np.ascontiguousarray(column)
-    if column.dtype.kind == "S":
-        column = np.char.decode(column, "utf-8")
-    if column.dtype.kind == "f" and column.dtype.itemsize > 8:
-        with np.errstate(over="ignore"):
-            column = column.astype(np.float64)
-    if column.dtype.kind in "mM":
-        column = column.astype(_time(column.dtype))
-    return pa.array(column.astype(column.dtype.newbyteorder("="), copy=False))
-
-
-def _time(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """A unit of time that Arrow has: days to nanoseconds."""
-    unit, count = np.datetime_data(dtype)
-    known = unit in ("s", "ms", "us", "ns") and count == 1
-    if known or (unit == "D" and count == 1 and dtype.kind == "M"):
-        return dtype
-    finer = {"ps": "ns", "fs": "ns", "as": "ns", "us": "us", "ms": "ms", "ns": "ns"}
-    return np.dtype(f"{dtype.kind}8[{finer.get(unit, 's')}]")
 
 
 def _rows(read: Callable[[int], bytes], header: Header, count: int) -> NDArray[Any]:

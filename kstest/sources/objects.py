@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kstest.columns import quoted
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, coded, concatenated, level_text
+from kstest.sources.other_objects import converted
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
 from kstest.wording import DATE, DURATION, one_line, shown
@@ -29,6 +30,7 @@ def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
     """Wrap an object; `side` names it in messages, lists in columns `explode` are taken apart."""
     if isinstance(obj, Table):
         return obj
+    obj = converted(obj, side)
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
         obj = obj.to_frame("1" if obj.name is None else obj.name)

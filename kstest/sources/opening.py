@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from kstest.errors import DataError, UsageError
 from kstest.sources import heads
 from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
-from kstest.sources.formats import TEXT, Format, promised, recognised, titles
+from kstest.sources.formats import TEXT, Format, lacking, promised, recognised, titles
 from kstest.sources.growing import Waiting
-from kstest.sources.paths import is_query
+from kstest.sources.paths import is_query, parted
 from kstest.sources.stream import (
     PACKED,
     Opened,
@@ -65,6 +65,9 @@ def open_table(
         if follow:
             raise UsageError("--follow: a query of a database does not grow; only CSV can.")
         return open_query(path, explode)
+    stored = _stored(path, explode) if not follow else None
+    if stored is not None:
+        return stored
     if follow:
         _require_growing(path, how)
     opened = open_path(path, stdin, waiting, follow)
@@ -74,6 +77,23 @@ def open_table(
     except BaseException:
         opened.close()
         raise
+
+
+def _stored(path: str, explode: Sequence[str]) -> Table | None:
+    """A Zarr store, which is a folder."""
+    folder, part = parted(path)
+    if not any(os.path.isfile(os.path.join(folder, name)) for name in ("zarr.json", ".zgroup")):
+        return None
+    from kstest.sources.arrow_file import guarded
+    from kstest.sources.columnar import table_of
+
+    try:
+        from kstest.sources.draws import open_store
+    except ModuleNotFoundError as error:
+        raise lacking("Zarr", str(error.name), "bayes") from None
+    with converting(label(path)):
+        file = guarded(label(path), lambda: open_store(folder, part))
+    return table_of(path, label(path), file, explode)
 
 
 def _require_growing(path: str, how: Dialect) -> None:
