@@ -9,6 +9,7 @@ imported when a file needs it.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,8 @@ class Format:
         What a file may hold several of, one of them named as in ``FILE:PART``.
     looks : str
         More to ask the first bytes for: a function of `kstest.sources.heads`.
+    isolated : bool
+        Whether such files are read in a process of its own (`kstest.sources.isolated`).
     """
 
     name: str
@@ -48,6 +51,7 @@ class Format:
     extra: str = ""
     parts: str = ""
     looks: str = ""
+    isolated: bool = False
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file that starts so is of this format."""
@@ -74,6 +78,21 @@ class Format:
                 raise
             raise lacking(self.title, str(error.name), self.extra) from None
         return loaded
+
+
+# What an extra brings, for files that are opened in another process.
+_LIBRARIES = {"root": "uproot", "astro": "astropy", "hdf5": "h5py", "stats": "pyreadstat"}
+
+
+def require(found: Format) -> None:
+    """Refuse a format whose library is not installed, without importing it."""
+    library = _LIBRARIES[found.extra]
+    try:
+        there = importlib.util.find_spec(library) is not None
+    except ValueError:
+        there = False
+    if not there:
+        raise lacking(found.title, library, found.extra)
 
 
 def lacking(title: str, library: str, extra: str) -> UsageError:
@@ -103,14 +122,16 @@ FORMATS: list[Format] = [
            parts="arrays", looks="is_npz"),
     Format("excel", "Excel", _ZIP, (".xlsx", ".xlsm"), "kstest.sources.excel:open_excel", "excel",
            "sheets", "is_workbook"),
-    Format("root", "ROOT", b"root", (".root",), "kstest.sources.root:open_root", "root", "trees"),
+    Format("root", "ROOT", b"root", (".root",), "kstest.sources.root:open_root", "root", "trees",
+           isolated=True),
     Format("fits", "FITS", b"SIMPLE  =", (".fits", ".fit"), "kstest.sources.fits:open_fits",
-           "astro", "tables"),
+           "astro", "tables", isolated=True),
     Format("hdf5", "HDF5", b"\x89HDF\r\n\x1a\n", _HDF5, "kstest.sources.hdf5:open_hdf5", "hdf5",
-           "groups"),
+           "groups", isolated=True),
     Format("stata", "Stata", b"", (".dta",), f"{_STATS}:open_stata", looks="is_stata"),
     Format("sas", "SAS", b"", (".sas7bdat", ".xpt"), f"{_STATS}:open_sas", looks="is_sas"),
-    Format("spss", "SPSS", b"$FL", (".sav", ".zsav"), f"{_STATS}:open_spss", "stats"),
+    Format("spss", "SPSS", b"$FL", (".sav", ".zsav"), f"{_STATS}:open_spss", "stats",
+           isolated=True),
 ]  # fmt: skip
 TEXT = "csv"
 

@@ -156,6 +156,11 @@ def opened_columns(opened: Opened, found: Format) -> ArrowFile:
     from kstest.sources.arrow_file import BROKEN, guarded
 
     opened.stream.live = False  # pyarrow takes a short read for the end
+    if found.isolated:
+        from kstest.sources.isolated import open_isolated
+
+        with converting(opened.label, BROKEN):
+            return open_isolated(opened, found)
     load = found.load()
     with converting(opened.label, BROKEN):
         return guarded(opened.label, lambda: load(opened))
