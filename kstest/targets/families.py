@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .charts import ANGLE, Chart
+from .transforms import ANGLE, Transform
 from .family import Array, Family, above, gammaln, open_uniform, positive, real, special
 from .heavy_tails import MORE
 
@@ -152,7 +152,7 @@ _ALL = (
         "beta",
         {"a": None, "b": None},
         ("a", "b"),
-        lambda values: Chart(0.0, 1.0),
+        lambda values: Transform(0.0, 1.0),
         lambda x, a, b: (
             (a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - gammaln(a) - gammaln(b) + gammaln(a + b)
         ),
@@ -196,7 +196,7 @@ _ALL = (
         "uniform",
         {"low": 0.0, "high": 1.0},
         (),
-        lambda values: Chart(values["low"], values["high"]),
+        lambda values: Transform(values["low"], values["high"]),
         lambda x, low, high: -np.log(high - low) + 0 * x,
         lambda x, low, high: np.zeros(np.shape(x)),
         lambda rng, size, low, high: low + (high - low) * open_uniform(rng, size),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .charts import POSITIVE, REAL, Chart
+from .transforms import POSITIVE, REAL, Transform
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
@@ -28,7 +28,7 @@ class Family:
         order of positional arguments.
     positive : tuple of str
         Parameters that must be above 0.
-    chart : callable
+    transform : callable
         Parameters of one column to its support.
     logpdf, score : callable
         (x, **parameters), elementwise.
@@ -50,7 +50,7 @@ class Family:
     name: str
     parameters: Mapping[str, float | None]
     positive: tuple[str, ...]
-    chart: Callable[[Values], Chart]
+    transform: Callable[[Values], Transform]
     logpdf: Callable[..., Array]
     score: Callable[..., Array]
     draw: Callable[..., Array]
@@ -79,12 +79,12 @@ def above(x: Any, low: float = 0.0, high: float = math.inf) -> Any:
     return np.clip(x, low, high)
 
 
-def real(values: Values) -> Chart:
+def real(values: Values) -> Transform:
     """The whole line."""
     return REAL
 
 
-def positive(values: Values) -> Chart:
+def positive(values: Values) -> Transform:
     """Numbers above 0."""
     return POSITIVE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .charts import Chart
+from .transforms import Transform
 from .family import Array, Family, above, gammaln, open_uniform, positive, real, special
 
 _HALF_LOG = 0.5 * math.log(2 * math.pi)
@@ -139,7 +139,7 @@ MORE = (
         "pareto",
         {"shape": None, "scale": 1.0},
         ("shape", "scale"),
-        lambda values: Chart(low=values["scale"]),
+        lambda values: Transform(low=values["scale"]),
         lambda x, shape, scale: np.log(shape / scale) - (shape + 1) * np.log(x / scale),
         lambda x, shape, scale: -(shape + 1) / x,
         lambda rng, size, shape, scale: scale * (1 + rng.pareto(shape, size)),
@@ -150,7 +150,7 @@ MORE = (
         "truncated_normal",
         {"mean": 0.0, "sd": 1.0, "low": -math.inf, "high": math.inf},
         ("sd",),
-        lambda values: Chart(values["low"], values["high"]),
+        lambda values: Transform(values["low"], values["high"]),
         _truncated_pdf,
         lambda x, mean, sd, low, high: (mean - x) / sd**2,
         _truncated_draw,
