@@ -25,7 +25,7 @@ from kstest.wording import one_line
 
 # Memory for the data of a file: so much, and so much more for each of its bytes.
 LEAST_BYTES, BYTES_PER_BYTE = 512 << 20, 50
-PATIENCE = 60.0  # seconds without any byte; and for each 100 MB of the file as many again
+PATIENCE = 30.0  # seconds without any byte; and for each 100 MB of the file as many again
 _SIGNS = 100 << 20
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .transforms import ANGLE, Transform
 from .family import Array, Family, above, gammaln, open_uniform, positive, real, special
 from .heavy_tails import MORE
+from .transforms import ANGLE, Transform
 
 
 def _logistic_cdf(x: Array, location: Any, scale: Any) -> Array:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .transforms import Transform
 from .family import Array, Family, above, gammaln, open_uniform, positive, real, special
+from .transforms import Transform
 
 _HALF_LOG = 0.5 * math.log(2 * math.pi)
 
