@@ -55,7 +55,7 @@ def test_other_names_of_discrete_families():
         ("binom(10, 0.3)", "binomial(n=10, p=0.3)"),
         ("NegativeBinomial(n=2, p=0.4)", "negative_binomial(2, 0.4)"),
     ]:
-        one, two = (resolve_discrete(text, ("a",)).laws[0] for text in (other, own))
+        one, two = (resolve_discrete(text, ("a",)).distributions[0] for text in (other, own))
         assert np.array_equal(one.probability, two.probability)
 
 
