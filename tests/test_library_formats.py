@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from kstest.cli import run as command
@@ -170,6 +176,56 @@ def test_databases_are_queried_and_only_read(tmp_path, monkeypatch, capsys):
     with pytest.raises(DataError, match="cannot be opened"):
         read("duckdb:bad.db?runs")
     assert read("1.csv").values.tobytes() == wanted.values.tobytes()
+
+
+@pytest.fixture
+def postgres(tmp_path_factory):
+    """The address of a server on loopback, which is there for one test."""
+    pytest.importorskip("adbc_driver_postgresql")
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not folders or os.name != "posix":
+        pytest.skip("no PostgreSQL server is installed")
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    data = folder / "data"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    who: dict[str, object] = {}
+    if os.getuid() == 0:  # the server refuses to run as root
+        shutil.chown(folder, "postgres")
+        who = {"user": "postgres", "group": "postgres", "extra_groups": []}
+
+    def call(name, *arguments):
+        command = [str(folders[-1] / name), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, **who)
+
+    call("initdb", "-A", "trust", "-U", "postgres")
+    call(
+        "pg_ctl", "-o", f"-p {port} -h 127.0.0.1 -k {folder}", "-l", f"{folder}/log", "-w", "start"
+    )
+    yield f"postgresql://postgres:secret@127.0.0.1:{port}/postgres"
+    call("pg_ctl", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+def test_a_server_is_queried_and_only_read(tmp_path, postgres):
+    from adbc_driver_postgresql import dbapi
+
+    rows = frame(1)
+    rows.to_csv(tmp_path / "1.csv", index=False)
+    with dbapi.connect(postgres) as base, base.cursor() as cursor:
+        cursor.adbc_ingest("runs", pa.Table.from_pandas(rows, preserve_index=False))
+        base.commit()
+    wanted = read(tmp_path / "1.csv")
+    for query in ("runs", "select x::numeric(12, 6) as x, n, w from runs"):
+        found = read(f"{postgres}?{query}")
+        assert found.values.tobytes() == wanted.values.tobytes()
+        assert (found.columns, found.levels) == (wanted.columns, wanted.levels)
+        assert "secret" not in found.inputs[0].path
+    for query in ("none", "with d as (delete from runs returning x) select * from d"):
+        with pytest.raises(DataError) as caught:
+            read(f"{postgres}?{query}")
+        assert "secret" not in str(caught.value)
+    assert len(read(f"{postgres}?runs").values) == len(rows)
 
 
 def test_jagged_branches_are_taken_apart(tmp_path):

@@ -43,21 +43,23 @@ class ArrowFile:
     named: bool = True
 
 
-def guarded(where: str, load: Callable[[], ArrowFile]) -> ArrowFile:
+def guarded(where: str, load: Callable[[], ArrowFile], hint: str = BROKEN) -> ArrowFile:
     """Open a file whose library may raise anything over damaged bytes, and warn; now and later.
+
+    `hint` ends the messages.
 
     Raises
     ------
     DataError
         Instead of every other exception.
     """
-    with quiet(where):
+    with quiet(where, hint):
         file = load()
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         found = iter(file.batches(names))
         while True:
-            with quiet(where):
+            with quiet(where, hint):
                 batch = next(found, None)
             if batch is None:
                 return
@@ -67,7 +69,7 @@ def guarded(where: str, load: Callable[[], ArrowFile]) -> ArrowFile:
 
 
 @contextmanager
-def quiet(where: str) -> Iterator[None]:
+def quiet(where: str, hint: str = BROKEN) -> Iterator[None]:
     """Make DataErrors of all exceptions but those that `converting` knows, without warnings."""
     import warnings
 
@@ -80,9 +82,7 @@ def quiet(where: str) -> Iterator[None]:
     except (DataError, UsageError, OSError, EOFError, MemoryError, UnicodeError, pa.ArrowException):
         raise
     except Exception as error:
-        raise DataError(
-            f"{where}: cannot be read: {one_line(error).rstrip('.')}.{BROKEN}"
-        ) from error
+        raise DataError(f"{where}: cannot be read: {one_line(error).rstrip('.')}.{hint}") from error
 
 
 def checked(array: Any) -> Any:

@@ -40,7 +40,7 @@ def open_query(path: str, explode: Sequence[str] = ()) -> Table:
         if path.startswith("duckdb:"):
             file = guarded(where, lambda: _duckdb(base.removeprefix("duckdb:"), query, where))
         else:
-            file = guarded(where, lambda: _postgres(base, query))
+            file = guarded(where, lambda: _postgres(base, query), "")
         return table_of(hidden, where, file, explode, hint="")
 
 
@@ -54,12 +54,12 @@ def _split(path: str, where: str) -> tuple[str, str]:
     return path[: name.start()], f"select * from {name[1]}"
 
 
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
-def _projected(query: str, names: Sequence[str]) -> str:
-    return f"select {_quoted(names)} from ({query}) as kstest_query"
+def _projected(query: str, columns: Sequence[str]) -> str:
+    return f"select {', '.join(columns)} from ({query}) as kstest_query"
 
 
 def _duckdb(file: str, query: str, where: str) -> ArrowFile:
@@ -82,10 +82,10 @@ def _duckdb(file: str, query: str, where: str) -> ArrowFile:
             raise DataError(f"{where}: the query fails: {one_line(error)}") from error
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
-        yield from reader(_projected(query, names))
+        yield from reader(_projected(query, [_quoted(name) for name in names]))
 
     try:
-        schema = reader(f"select * from ({query}) as kstest_query limit 0").schema
+        schema = reader(_projected(query, ["*"]) + " limit 0").schema
     except BaseException:
         base.close()
         raise
@@ -105,12 +105,27 @@ def _postgres(address: str, query: str) -> ArrowFile:
         return cursor.fetch_record_batch()
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
-        yield from reader(_projected(query, names))
+        yield from reader(_projected(query, [columns[name] for name in names]))
 
     def close() -> None:
         cursor.close()
         base.close()
 
-    cursor.execute("set session characteristics as transaction read only")
-    schema = reader(f"select * from ({query}) as kstest_query limit 0").schema
+    try:
+        cursor.execute("set session characteristics as transaction read only")
+        bare = reader(_projected(query, ["*"]) + " limit 0").schema
+        columns = {field.name: _plain(field) for field in bare}
+        schema = reader(_projected(query, list(columns.values())) + " limit 0").schema
+    except BaseException:
+        close()
+        raise
     return ArrowFile(schema, batches, lambda: None, close)
+
+
+def _plain(field: Any) -> str:
+    """A column of a type that Arrow has: what it has not comes as a number, or as text."""
+    name = _quoted(field.name)
+    if not str(field.type).startswith("extension<arrow.opaque"):
+        return name
+    kind = "double precision" if field.type.type_name == "numeric" else "text"
+    return f"{name}::{kind} as {name}"
