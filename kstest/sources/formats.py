@@ -103,6 +103,8 @@ def lacking(title: str, library: str, extra: str) -> UsageError:
     )
 
 
+# Text is no entry of the table; the file that kstest itself writes is none that people bring.
+TEXT, OWN = "csv", "baseline"
 _HERE = "kstest.sources.columnar"
 _LEAST = 9  # bytes below are in no text; that of a tab
 _HEADS = "kstest.sources.heads"
@@ -132,8 +134,10 @@ FORMATS: list[Format] = [
     Format("sas", "SAS", b"", (".sas7bdat", ".xpt"), f"{_STATS}:open_sas", looks="is_sas"),
     Format("spss", "SPSS", b"$FL", (".sav", ".zsav"), f"{_STATS}:open_spss", "stats",
            isolated=True),
+    # A zip file as `kstest.archive` writes it; whether it is a baseline says the header.
+    Format(OWN, "baseline of kstest", _ZIP, (".kst",), "kstest.sources.baseline:open_baseline",
+           looks="is_archive"),
 ]  # fmt: skip
-TEXT = "csv"
 
 
 def names() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from kstest.errors import DataError, UsageError
 from kstest.sources import compression, heads
 from kstest.sources.compression import compressed, plain_name
 from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
-from kstest.sources.formats import TEXT, Format, lacking, promised, recognised, titles
+from kstest.sources.formats import OWN, TEXT, Format, lacking, promised, recognised, titles
 from kstest.sources.growing import Waiting
 from kstest.sources.paths import is_query, parted
 from kstest.sources.stream import Opened, Stream, converting, open_path
@@ -96,7 +96,7 @@ def _require_growing(path: str, how: Dialect) -> None:
         raise UsageError("--follow: takes plain CSV in UTF-8, without --encoding and --comment.")
     try:
         with open(path, "rb") as file:
-            head = file.read(8)
+            head = file.read(64)
     except (OSError, ValueError):
         return  # the opening proper says what is wrong
     if compressed(head) or recognised(head) is not None:
@@ -161,7 +161,7 @@ def opened_columns(opened: Opened, found: Format) -> ArrowFile:
 
 
 def _accepted() -> str:
-    others = ", ".join(title for name, title in titles().items() if name != TEXT)
+    others = ", ".join(title for name, title in titles().items() if name not in (TEXT, OWN))
     return f"accepted: CSV in UTF-8, {others}, each also compressed by {compression.titles()}"
 
 
