@@ -62,7 +62,7 @@ ROOMS = {
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
     "kernels params plot power registry report result run sample sources streams",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
-    "params registry report result run shell sources streams wording",
+    "params picture plot registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,6 +137,33 @@ def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list
     for role, file in zip(free, files, strict=True):
         sides[role] = [file]
     return sides
+
+
+def command_line() -> str:
+    """The command as it was written, for a shell."""
+    context: click.Context | None = click.get_current_context()
+    names: list[str] = []
+    words: list[str] = []
+    while context is not None:
+        names.insert(0, str(context.info_name))
+        words[:0] = _words(context)
+        context = context.parent
+    names[0] = "kstest"
+    return shlex.join([*names, *words])
+
+
+def _words(context: click.Context) -> Iterator[str]:
+    """Its arguments and the options that were written."""
+    for param in context.command.params:
+        name, value = str(param.name), context.params.get(str(param.name))
+        if context.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        option = [max(param.opts, key=len)] if isinstance(param, click.Option) else []
+        if value is True:
+            yield from option
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                yield from (*option, str(one))
 
 
 def note(line: str) -> None:
