@@ -62,7 +62,7 @@ ROOMS = {
     "testing": "api",
     "pytest_plugin": "api testing",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams",
+    "kernels params plot power registry report result run sample sources streams wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params picture plot registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
