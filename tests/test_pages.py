@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from test_checks import check, folder, write  # noqa: F401
 from test_checks_formats import NASTY, RUNS
 
 from kstest.checks.forms import render
+from kstest.checks.history import opened
 from kstest.cli import run as kstest
+from kstest.dqm.history import Identity, remembered
 from kstest.report import pages
 from kstest.report.trend import Point, trend
 
@@ -199,3 +202,142 @@ def test_a_browser_shows_pages(shop, capsys):
         assert tab.evaluate(heading) > tab.evaluate(others)
         assert tab.evaluate("document.querySelector('h1').getBoundingClientRect().top") < 60
         assert "min ago" in tab.evaluate("document.querySelector('time').textContent")
+
+
+# --- the status of batches ------------------------------------------------------------------------
+
+
+def batches(path, p_values, calibration="c", name="b", start=0):
+    """A history of batches, two rejections of the last three an alarm."""
+    last = []
+    with remembered(str(path), calibration) as history:
+        for k, p in enumerate(p_values, start):
+            batch = Identity(f"{name}{k}", f"{calibration} {k}")
+            line = history.add(f"{name}{k}", batch, f"2026-01-{1 + k // 24:02d}T{k % 24:02d}:00", p)
+            rejected = None if p is None else p <= 0.01
+            last = [*last, rejected][-3:] if rejected is not None else last
+            verdict = {None: "no verdict", True: "rejected", False: "not rejected"}[rejected]
+            line |= {"alarm": sum(last) >= 2, "verdict": verdict, "events": 500, "judged": 500,
+                     "level": 0.01, "rule": "2/3"}  # fmt: skip
+
+
+def status(path, capsys, *words):
+    capsys.readouterr()
+    code = kstest(["dqm", "status", str(path), *words])
+    return code, capsys.readouterr().out
+
+
+GOOD, BAD = 0.5, 1e-5
+CASES = [
+    ([GOOD] * 3, 0, "NO ALARM: 3 batches, the last one b2"),
+    ([GOOD, BAD, BAD], 1, "ALARM: since batch b2"),
+    ([GOOD, BAD, BAD, GOOD], 1, "ALARM: since batch b2"),
+    ([GOOD, BAD, BAD, GOOD, GOOD], 0, "NO ALARM: 5 batches"),
+    ([GOOD, BAD, BAD, None], 1, "ALARM: since batch b2"),
+    ([GOOD, None], 3, "NO VERDICT: no verdict on the last batch"),
+]
+
+
+@pytest.mark.parametrize(("p_values", "code", "head"), CASES)
+def test_the_headline_of_the_status_is_the_exit_code(p_values, code, head, tmp_path, capsys):
+    path = tmp_path / "h.db"
+    batches(path, p_values)
+    for words in ([], ["--format", "json"], ["--format", "markdown"], ["--format", "html"]):
+        found, out = status(path, capsys, *words)
+        assert found == code
+        if not words:
+            assert out.startswith(head)
+            assert max(map(len, out.splitlines())) <= 80
+        elif words[1] == "json":
+            assert json.loads(out)["courses"][0]["batches"] == len(p_values)
+            assert len(json.loads(out)["batches"]) == len(p_values)
+        elif words[1] == "html":
+            page = require_safe(out)
+            assert " ".join(page.text.split()).split("kstest")[0].count(head.split(":")[0])
+    assert status(path, capsys, "--exit-zero")[0] == (0 if code == 1 else code)
+
+
+def test_a_calibration_that_was_replaced_alarms_no_more(tmp_path, capsys):
+    path = tmp_path / "h.db"
+    batches(path, [GOOD, BAD, BAD], "old")
+    batches(path, [GOOD] * 2, "new", start=3)
+    assert status(path, capsys)[0] == 1  # it may be that of another detector
+    batches(path, [GOOD], "new", start=5)
+    code, out = status(path, capsys)
+    assert code == 0
+    assert "an earlier calibration, its alarms count no more" in " ".join(out.split())
+    # Two that are used in turn are both in force.
+    batches(path, [GOOD], "old", start=6)
+    batches(path, [BAD, BAD], "old", start=7)
+    batches(path, [GOOD], "new", start=9)
+    code, out = status(path, capsys)
+    assert (code, out.startswith("ALARM: calibration old, since batch b8")) == (1, True)
+
+
+def test_an_acknowledged_alarm_of_batches_is_shown_as_that(tmp_path, capsys):
+    path = tmp_path / "h.db"
+    batches(path, [GOOD, BAD, BAD])
+    assert kstest(["dqm", "ack", str(path), "--until", "2999-01-01", "--why", HOSTILE]) == 0
+    code, out = status(path, capsys)
+    assert (code, out.startswith("ACKNOWLEDGED ALARM: since batch b2")) == (0, True)
+    assert f"until 2999-01-01: {HOSTILE}" in out
+    page = require_safe(status(path, capsys, "--format", "html")[1])
+    assert f"until 2999-01-01: {HOSTILE}" in page.text
+
+
+def test_checks_of_batches_have_a_status_too(folder, capsys):  # noqa: F811
+    with opened(str(folder / "h.db")) as history:
+        for run, statuses in enumerate([["not rejected"], ["rejected", "not rejected"]], 1):
+            history.add("runs", {"started": f"2026-01-0{run}T00:00:00+00:00", "heads": "{}"})
+            for place, word in enumerate(statuses):
+                row = {"run": run, "name": "tubes", "unit": f"run{run}{place}.csv", "series": "",
+                       "test": "dqm check", "status": word, "p_value": 0.02, "level": 0.05,
+                       "over_time": "per-run"}  # fmt: skip
+                history.add("outcomes", row)
+    code, out = status(folder / "h.db", capsys)
+    assert code == 1
+    assert out.startswith("ALARM: since batch run20.csv (2026-01-02 00:00 UTC)")
+    with opened(str(folder / "h.db")) as history:
+        history.event("ack", "tubes", "2999-01-01", "known")
+    assert status(folder / "h.db", capsys)[0] == 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"garbage\n", b"SQLite format 3\x00" + b"x" * 200])
+def test_what_is_no_history_of_batches_is_said(content, tmp_path, capsys):
+    path = tmp_path / "h.db"
+    if content is not None:
+        path.write_bytes(content)
+    assert kstest(["dqm", "status", str(path), "-o", str(tmp_path / "s.html")]) == 2
+    assert "h.db" in capsys.readouterr().err
+    assert not (tmp_path / "s.html").exists()
+
+
+def test_a_status_is_not_written_over_its_history(tmp_path):
+    path = tmp_path / "h.db"
+    batches(path, [GOOD])
+    before = path.read_bytes()
+    assert kstest(["dqm", "status", str(path), "-o", str(path)]) == 2
+    assert path.read_bytes() == before
+
+
+@needs_browser
+def test_a_browser_shows_the_status(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(5)
+    batches("h.db", [*rng.random(40), BAD, BAD, BAD], "old")
+    batches("h.db", [*rng.uniform(0.02, 1, 300), None, BAD, BAD], "new", f"run_{NAME}_{'x' * 90}")
+    assert kstest(["dqm", "status", "h.db", "-o", "alarm.html"]) == 1
+    batches("h.db", [GOOD] * 3, "new", start=400)
+    assert kstest(["dqm", "status", "h.db", "-o", "quiet.html"]) == 0
+    with chromium.tab() as tab:
+        for name in ("alarm", "quiet"):
+            require_shown(tab, f"{name}.html", 3)
+        # At night, too, the alarm is a bright block that is seen without any colour.
+        tab.open("alarm.html", 380, scheme="dark")
+        style = "getComputedStyle(document.querySelector('h1'))"
+        light = [
+            tab.evaluate(f"{style}.{key}.match(/\\d+/g).slice(0, 3).map(Number)")
+            for key in ("backgroundColor", "color")
+        ]
+        assert light[0][0] - light[1][0] > 150  # the red of both, under a red lamp
+        assert tab.said == []

@@ -19,7 +19,7 @@ def together(results: Sequence[Result]) -> Result | Answer:
     last = results[-1].explanation
     lines = listed("alarm now", alarm_lines(last["alarm"]))
     known = (r.explanation["alarm"].get("acknowledged") for r in results)
-    lines += listed("acknowledged", [*filter(None, known)][:1])
+    lines += listed("ack", [*filter(None, known)][:1])
     if last.get("tolerance"):
         lines.append(Line("tolerance", tolerance_text(last["tolerance"])))
     seen = {n.message: n for r in results for n in r.warnings}

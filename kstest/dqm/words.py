@@ -120,7 +120,7 @@ def alarm(state: Mapping[str, Any], result: Result) -> Facts:
         *listed("alarm", alarm_lines(state), "numbers", ALARM),
     ]
     if state.get("acknowledged"):
-        lines.append(Line("acknowledged", state["acknowledged"], "numbers", ALARM))
+        lines.append(Line("ack", state["acknowledged"], "numbers", ALARM))
     return Facts("alarm", state, tuple(lines), headline)
 
 

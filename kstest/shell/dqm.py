@@ -45,6 +45,7 @@ SUMMARIES = {
     "selftest": "Can this calibration raise an alarm, and keep quiet?",
     "compare": "Judge one batch by permutations, without a pool.",
     "show": "Print what a calibration holds.",
+    "status": "Show all batches of a history: trend, alarms.",
     "ack": "Silence a known alarm of check --history for a while.",
 }
 EPILOG = """\b
@@ -68,6 +69,7 @@ class _Group(click.Group):
             "compare": _compare,
             "show": _show,
             "ack": _ack,
+            "status": _status,
         }
         return makers[name]() if name in makers else None
 
@@ -325,6 +327,12 @@ def _show() -> click.Command:
         help=f"{SUMMARIES['show']}\n\n\b\nExample: kstest dqm show drift.cal",
         short_help=SUMMARIES["show"],
     )
+
+
+def _status() -> click.Command:
+    from .status import build
+
+    return build(SUMMARIES["status"])
 
 
 def _ack() -> click.Command:
