@@ -21,6 +21,7 @@ from kstest.cli import cli
 TEXT = (Path(__file__).parent.parent / "docs" / "recipes.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 # A command ends at what cannot be part of it.
+NAMES = "run|warmup|dqm status"
 COMMANDS = re.findall(
     r"kstest (?:run|warmup|dqm status)[^\n'\"`>;]*", "\n".join(b for _, b in BLOCKS)
 )
