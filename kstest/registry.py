@@ -52,6 +52,7 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "effect": Entry("kstest.methods.effect", "Does a treatment change an outcome's distribution?"),
     "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
     "smmd": Entry("kstest.methods.smmd", "Does a stream follow the distribution of a reference?"),
     "sksd": Entry("kstest.methods.sksd", "Does a stream come from a given density?"),

@@ -69,6 +69,7 @@ ROOMS = {
 }
 # What a test cannot do without, besides data.
 NEEDED = {
+    "effect": {"outcome": "2", "covariates": "1"},
     "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},
     "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},

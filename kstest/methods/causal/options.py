@@ -1,0 +1,132 @@
+"""Options of `effect`, and the columns that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...columns import parse_items, resolve
+from ...contract import Choice
+from ...errors import UsageError
+from ...params import alpha, check_common, draws, option, seed
+from ...wording import shown
+
+OBSERVATIONAL, RANDOMISED = "observational", "randomised"
+
+
+@dataclass(frozen=True)
+class Params:
+    """Options of `run`; see the help of each field."""
+
+    outcome: str = option(
+        "",
+        "Column whose distribution is compared; several are compared together.",
+        metavar="LIST",
+        brief="Column whose distribution is compared.",
+    )
+    covariates: str = option(
+        "",
+        "Columns that may explain both the treatment and the outcome, measured before the "
+        "treatment: numbers and categories.",
+        metavar="LIST",
+        brief="Columns that may explain both.",
+    )
+    treatment: str = option(
+        "",
+        "Column with two values, which says who was treated; with two files the sample is the "
+        "treated arm.",
+        metavar="COLUMN",
+        brief="Column that says who was treated.",
+    )
+    treated: str | None = option(
+        None,
+        "Value of --treatment that counts as treated; the larger number, or the later text, by "
+        "default.",
+        metavar="VALUE",
+    )
+    design: str = option(
+        OBSERVATIONAL,
+        "How rows came to be treated: by what the covariates say, which is estimated "
+        "(observational, approximate), or by lot (randomised, exact).",
+        choices=(OBSERVATIONAL, RANDOMISED),
+        brief="Whether the treatment was drawn by lot.",
+    )
+    strata: str = option(
+        "",
+        "With --design randomised: columns within whose equal values the lot was drawn.",
+        metavar="LIST",
+    )
+    alpha: float = alpha()
+    draws: int = draws()
+    seed: int = seed()
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        if not self.outcome:
+            raise UsageError("--outcome: name the column whose distribution is compared")
+        if self.design == OBSERVATIONAL and not self.covariates:
+            raise UsageError(
+                "--covariates: name the columns that may explain both treatment and outcome, or "
+                "give --design randomised if the treatment was drawn by lot"
+            )
+        if self.strata and self.design != RANDOMISED:
+            raise UsageError(
+                "--strata: goes with --design randomised; in an observational design put these "
+                "columns among the --covariates"
+            )
+        if self.treated is not None and not self.treatment:
+            raise UsageError(f"--treated {self.treated!r}: needs --treatment, the column it is in")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Columns by their part: names of the columns of a file."""
+
+    treatment: tuple[str, ...]
+    outcome: tuple[str, ...]
+    covariates: tuple[str, ...]
+    strata: tuple[str, ...]
+
+    @classmethod
+    def of(cls, params: Params, names: Sequence[str]) -> Named:
+        """Resolve the lists of the options.
+
+        Raises
+        ------
+        UsageError
+            For a column that does not exist, or that has two parts (strata may be covariates).
+        """
+        lists = {
+            "--treatment": params.treatment,
+            "--outcome": params.outcome,
+            "--covariates": params.covariates,
+            "--strata": params.strata,
+        }
+        found = {
+            name: resolve(parse_items(text, name), names, name) if text else ()
+            for name, text in lists.items()
+        }
+        if len(found["--treatment"]) > 1:
+            raise UsageError(f"--treatment {params.treatment!r}: name one column")
+        for first, second in (
+            ("--treatment", "--outcome"), ("--treatment", "--covariates"),
+            ("--treatment", "--strata"), ("--outcome", "--covariates"), ("--outcome", "--strata"),
+        ):  # fmt: skip
+            for name in found[first]:
+                if name in found[second]:
+                    raise UsageError(
+                        f"{second}: column {shown(name)} is also in {first}. Name every column "
+                        "in one of them only"
+                    )
+        return cls(*found.values())
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys((*self.treatment, *self.outcome, *self.covariates, *self.strata))
+        )
+
+
+def columns(params: Params) -> Choice:
+    """Return how the columns of a file are chosen."""
+    return lambda names: Named.of(params, names).all

@@ -1,0 +1,361 @@
+"""Does a treatment change the distribution of an outcome: `effect`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+
+import kstest
+from kstest.cli import run
+from kstest.engine import Work
+from kstest.errors import DataError, KstestError, UsageError
+from kstest.methods.causal import nuisances
+from kstest.methods.causal.data import covariate_features
+from kstest.methods.causal.overlap import Overlap
+from kstest.methods.causal.statistic import (
+    multiplier_statistics,
+    permutation_statistics,
+    permutations_of,
+    within,
+)
+from kstest.methods.dependence.column_blocks import Block
+
+NAMES = {"treatment": "arm", "outcome": "y", "covariates": "x*"}
+KINDS = ("shift", "spread", "split", "some")
+
+
+def study(rng, n, kind="null", randomised=False, shift=0.25):
+    """Five covariates of a curved outcome, which also decide who is treated."""
+    X = rng.normal(size=(n, 5))
+    odds = 0.8 * X[:, 0] + 0.5 * X[:, 1] - 0.5 * X[:, 2]
+    A = rng.permutation(n) < n // 2 if randomised else odds + rng.logistic(size=n) > 0
+    surface = X[:, 0] + np.sin(2 * X[:, 1]) + 0.5 * X[:, 2] ** 2
+    e = rng.normal(size=n)
+    changed = {
+        "null": e,
+        "shift": e + shift,
+        "spread": 1.8 * e,
+        "split": 0.95 * np.sign(e) + 0.31 * rng.normal(size=n),
+        "some": e + 2 * (rng.random(n) < 0.12),
+    }[kind]
+    y = surface + np.where(A, changed, e)
+    return pd.DataFrame({f"x{i}": X[:, i] for i in range(5)} | {"arm": A * 1, "y": y})
+
+
+def effect_of(data, **more):
+    return kstest.effect(data, threads=1, **{**NAMES, "draws": 299, **more})
+
+
+def codes(result):
+    return {w.code for w in result.warnings}
+
+
+def test_multiplier_statistics_are_sums_over_rows(rng):
+    phi = rng.normal(size=(40, 5))
+    blocks = (slice(0, 2), slice(2, 5))
+    T = multiplier_statistics(phi, blocks, 7, np.random.default_rng(3), Work())
+    E = np.random.default_rng(3).standard_normal((7, 40))
+    for k, block in enumerate(blocks):
+        part = phi[:, block]
+        mean = sum(part) / 40
+        assert T[k, 0] == pytest.approx(40 * (mean**2).sum())
+        for b in range(7):
+            total = sum(E[b, i] * (part[i] - mean) for i in range(40))
+            assert T[k, b + 1] == pytest.approx((total**2).sum() / 39)
+
+
+def test_permutation_statistics_are_those_of_a_loop(rng):
+    strata, treated = np.repeat([0, 1, 2], [10, 12, 8]), rng.random(30) < 0.4
+    left = within(rng.normal(size=(30, 4)), strata)
+    for s in range(3):
+        np.testing.assert_allclose(left[strata == s].mean(axis=0), 0, atol=1e-12)
+    T = permutation_statistics(
+        left, treated, strata, (slice(0, 3), slice(3, 4)), 9, np.random.default_rng(3), Work()
+    )
+    assert T.shape == (2, 10)
+    total = sum(left[i] for i in range(30) if treated[i])
+    assert T[:, 0] == pytest.approx([(total[:3] ** 2).sum() / 30, total[3] ** 2 / 30])
+    # With one row treated per stratum every replicate is one of the few that there are.
+    few = np.isin(np.arange(30), [0, 10, 22])
+    T = permutation_statistics(left, few, strata, (slice(3, 4),), 50, rng, Work())
+    sums = [
+        (left[i, 3] + left[j, 3] + left[k, 3]) ** 2 / 30
+        for i in range(10) for j in range(10, 22) for k in range(22, 30)
+    ]  # fmt: skip
+    assert all(np.isclose(sums, t, atol=1e-12).any() for t in T[0])
+    assert permutations_of(few, strata) == pytest.approx(np.log(10 * 12 * 8))
+
+
+def test_doubly_robust_features_are_those_of_the_formula(rng, monkeypatch):
+    n = 60
+    X, psi = rng.normal(size=(n, 2)), rng.normal(size=(n, 3))
+    treated = rng.random(n) < 0.5
+    monkeypatch.setattr(nuisances, "FOLD_DRAWS", 1)
+    monkeypatch.setattr(nuisances, "_inverse_penalty", lambda *a: 1.0)
+    found = nuisances.doubly_robust(X, X, psi, treated, np.random.default_rng(2))
+    fold = nuisances.folds_of(treated, np.random.default_rng(2))
+    for i in (0, 17, 59):
+        train = np.flatnonzero(fold != fold[i])
+        pi = nuisances._probabilities(X, treated, train, np.array([i]), 1.0)[0]
+        b = []
+        for arm in (False, True):
+            rows = train[treated[train] == arm]
+            penalties = nuisances.PENALTIES * len(rows)
+            b.append(nuisances.ridge(X, psi, rows, penalties, np.array([i]))[0])
+        one = (psi[i] - b[1]) / pi if treated[i] else 0
+        none = 0 if treated[i] else (psi[i] - b[0]) / (1 - pi)
+        np.testing.assert_allclose(found.phi[i], one + b[1] - none - b[0], rtol=1e-9)
+        assert found.propensity[i] == pytest.approx(pi)
+
+
+def test_what_is_left_in_a_randomised_design_never_sees_the_arms(rng):
+    """The replicates of a test are those of the same data with the arms drawn anew."""
+    data = study(rng, 60, randomised=True)
+    first = effect_of(data, design="randomised")
+    data["arm"] = rng.permutation(data["arm"].to_numpy())
+    second = effect_of(data, design="randomised")
+    assert first.kernel == second.kernel
+    bandwidths = [row["bandwidth"] for row in first.explanation["kernels"]]
+    assert bandwidths == [row["bandwidth"] for row in second.explanation["kernels"]]
+    assert first.null["exact"]
+
+
+def test_order_of_rows_and_names_of_the_arms_do_not_matter(rng):
+    data = study(rng, 150, "shift")
+    shuffled = data.iloc[rng.permutation(150)].assign(arm=lambda d: np.where(d.arm, "yes", "no"))
+    for design in ("observational", "randomised"):
+        one, other = effect_of(data, design=design), effect_of(shuffled, design=design)
+        assert one.p_value == other.p_value
+    assert list(other.n) == ["arm = no", "arm = yes"]
+
+
+@pytest.mark.parametrize("kind", ["shift", "spread"])
+def test_finds_what_is_there_and_says_how_large_the_mean_is(kind):
+    data = study(np.random.default_rng(40), 900, kind, shift=0.5)
+    result = effect_of(data)
+    assert result.verdict == "rejected"
+    mean = result.explanation["mean_difference"][0]
+    true = 0.5 if kind == "shift" else 0.0
+    assert mean["low"] < true < mean["high"]
+    assert mean["high"] - mean["low"] < 0.6
+
+
+def test_a_plain_comparison_of_the_arms_is_what_this_ends():
+    data = study(np.random.default_rng(5), 500)
+    arms = [data.loc[data.arm == a, ["y"]] for a in (0, 1)]
+    assert kstest.mmd(*arms, threads=1).verdict == "rejected"
+    assert effect_of(data).verdict == "not rejected"
+
+
+def test_two_files_a_change_of_the_covariates_is_no_change_of_the_outcome():
+    rng = np.random.default_rng(6)
+    x = [rng.normal(size=(400, 1)), rng.normal(size=(400, 1)) + 0.7]
+    old, new = (np.hstack([v, v + 0.3 * v**2 + rng.normal(size=(400, 1))]) for v in x)
+    options = {"outcome": "2", "covariates": "1", "threads": 1}
+    assert kstest.mmd(old[:, 1:], new[:, 1:], threads=1).verdict == "rejected"
+    assert kstest.effect(old, new, **options).verdict == "not rejected"
+    new[:, 1] += 0.6
+    result = kstest.effect(old, new, **options)
+    assert result.verdict == "rejected"
+    assert result.n == {"reference": 400, "sample": 400}
+
+
+def test_without_overlap_there_is_no_verdict(rng):
+    """A number, a date or a threshold decides who is treated: nothing can be compared."""
+    n = 400
+    x = rng.normal(size=n)
+    for column in (np.arange(n), x, 1e6 * x, np.floor(np.arange(n) / 20)):
+        data = pd.DataFrame({"x1": column, "x2": rng.normal(size=n), "y": rng.normal(size=n)})
+        data["arm"] = (column > np.median(column)).astype(int)
+        result = effect_of(data)
+        assert result.verdict == "no verdict"
+        assert result.p_value is None
+        assert codes(result) == {"too-little-overlap"}
+        assert "differ most in x1" in result.warnings[-1].message
+
+
+def test_a_small_arm_is_no_lack_of_overlap():
+    rng = np.random.default_rng(8)
+    data = study(rng, 3000)
+    data["arm"] = (rng.random(3000) < 0.015).astype(int)
+    result = effect_of(data)
+    assert result.verdict == "not rejected"
+
+
+def test_few_effective_rows_of_either_arm_are_refused():
+    fine = {"rows": (100, 100), "clipped": 0.0, "lowest": 0.1, "highest": 0.9, "balance": []}
+    assert not Overlap(effective=(60.0, 60.0), **fine).lacking
+    assert Overlap(effective=(60.0, 30.0), **fine).lacking
+    assert Overlap(effective=(19.0, 60.0), **{**fine, "rows": (40, 100)}).lacking
+    assert Overlap(effective=(60.0, 60.0), **{**fine, "clipped": 0.11}).lacking
+
+
+def test_few_rows_of_an_arm_are_for_a_randomised_design(rng):
+    data = study(rng, 100)
+    data["arm"] = (np.arange(100) < 29).astype(int)
+    result = effect_of(data)
+    assert codes(result) == {"too-few-rows"}
+    assert "--design randomised" in result.warnings[0].message
+    assert effect_of(data, design="randomised").p_value is not None
+    four = data.iloc[[0, 1, 50, 51]]
+    assert codes(effect_of(four, design="randomised")) == {"too-few-rows"}
+
+
+def test_missing_outcomes_and_treatments_are_refused(rng, tmp_path, capsys):
+    data = study(rng, 120)
+    for column in ("y", "arm"):
+        holes = data.astype(float)
+        holes.loc[7, column] = np.nan
+        with pytest.raises(KstestError, match=column):
+            effect_of(holes)
+        with pytest.raises(DataError, match="1 of 120 rows have no value"):
+            effect_of(holes, missing="indicator")
+        dropped = effect_of(holes, missing="drop")
+        assert sum(dropped.n.values()) == 119
+        assert dropped.warnings
+    path = tmp_path / "data.csv"
+    holes.to_csv(path, index=False)
+    command = ["effect", str(path), "--treatment", "arm", "--outcome", "y", "--covariates", "x1"]
+    assert run([*command, "--missing", "indicator"]) == 2
+    assert "'arm'" in capsys.readouterr().err
+
+
+def test_covariates_may_be_categories_and_miss_cells():
+    rng = np.random.default_rng(9)
+    n = 600
+    site, hole = rng.choice(list("abc"), n), rng.random(n) < 0.2
+    age = np.where(hole, np.nan, rng.normal(50, 9, n))
+    risk = (site == "c") * 1.0 + hole
+    data = pd.DataFrame({"x_site": site, "x_age": age})
+    data["arm"] = np.where(risk + rng.logistic(size=n) > 0.5, "treated", "control")
+    data["y"] = 1.5 * risk + rng.normal(size=n)
+    result = effect_of(data, missing="indicator")
+    assert result.verdict == "not rejected"
+    balance = {row["column"]: row for row in result.explanation["balance"]}
+    assert abs(balance["x_site"]["before"]) > 0.3 > 0.15 > abs(balance["x_site"]["after"])
+    data.loc[data["arm"] == "treated", "y"] += 0.7
+    assert effect_of(data, missing="indicator").verdict == "rejected"
+
+
+def test_names_of_straight_lines_are_those_of_their_columns():
+    holes = np.array([[False, True], [False, False], [False, False]])
+    codes = np.array([[0, 1], [1, 0], [2, 0]], np.int32)
+    block = Block(("a", "b", "c"), np.arange(6.0).reshape(3, 2), codes, holes)
+    assert covariate_features(block).names == ("a", "b", "c", "c", "c", "b", "b")
+
+
+def test_a_hundred_covariates_and_outcomes_of_several_columns():
+    rng = np.random.default_rng(10)
+    X, arm = rng.normal(size=(400, 100)), rng.random(400) < 0.5
+    y = rng.normal(size=(400, 2))
+    y[arm, 1] = y[arm, 0] * 0.9 + 0.44 * y[arm, 1]  # only the correlation
+    data = pd.DataFrame(X, columns=[f"x{i}" for i in range(100)])
+    data = data.assign(arm=arm * 1, y=y[:, 0], z=y[:, 1])
+    assert effect_of(data, outcome="y").verdict == "not rejected"
+    assert effect_of(data, outcome="z").verdict == "not rejected"
+    assert effect_of(data, outcome="y,z", covariates="x1,x2").verdict == "rejected"
+
+
+@pytest.mark.parametrize("design", ["observational", "randomised"])
+def test_outcomes_with_atoms_tails_and_categories(design):
+    rng = np.random.default_rng(11)
+    data = study(rng, 300)
+    data["zeros"] = np.where(rng.random(300) < 0.7, 0.0, rng.exponential(size=300))
+    data["tail"] = 1e200 * rng.standard_cauchy(300)
+    data["text"] = rng.choice(["no", "yes"], 300)
+    data["same"] = 3.0
+    for outcome in ("zeros", "tail", "text"):
+        result = effect_of(data, outcome=outcome, design=design)
+        assert 0 < result.p_value <= 1
+    assert codes(effect_of(data, outcome="same", design=design)) >= {"constant-statistic"}
+
+
+def test_the_treated_value_is_chosen_and_printed(rng, tmp_path, capsys):
+    data = study(rng, 120)
+    data["arm"] = np.where(data["arm"] == 1, "drug", "placebo")
+    path = tmp_path / "data.csv"
+    data.to_csv(path, index=False)
+    command = ["effect", str(path), "--treatment", "arm", "--outcome", "y", "--covariates", "x*"]
+    run(command)
+    assert "treated     arm = placebo" in capsys.readouterr().out
+    run([*command, "--treated", "drug"])
+    assert "treated     arm = drug" in capsys.readouterr().out
+    numbers = data.assign(arm=(data["arm"] == "drug") * 1)
+    up, down = (
+        effect_of(numbers, treated=t).explanation["mean_difference"][0] for t in ("1.0", "0")
+    )
+    assert up["low"] < -down["difference"] < up["high"]  # folds are drawn anew
+
+
+def test_options_that_cannot_be_are_refused(rng):
+    data = study(rng, 90)
+    three = data.assign(arm=np.arange(90) % 3)
+    for frame, more, error, text in (
+        (data, {"outcome": ""}, UsageError, "--outcome: name"),
+        (data, {"covariates": ""}, UsageError, "--covariates: name"),
+        (data, {"treatment": ""}, UsageError, "give one file and --treatment"),
+        (data, {"covariates": "x1,y"}, UsageError, "--covariates: column 'y' is also"),
+        (data, {"covariates": "x1,arm"}, UsageError, "--covariates: column 'arm' is also"),
+        (data, {"strata": "x1"}, UsageError, "--strata: goes with"),
+        (data, {"treated": "2"}, UsageError, "--treated '2': no such"),
+        (data, {"treatment": "arm,x1", "covariates": "x2"}, UsageError, "name one column"),
+        (three, {}, DataError, "--treatment arm: found 3 values"),
+    ):
+        with pytest.raises(error, match=text):
+            effect_of(frame, **more)
+    with pytest.raises(UsageError, match="two files"):
+        kstest.effect(data, data, **NAMES)
+    with pytest.raises(TypeError, match="1 or 2 samples"):
+        kstest.effect(data, data, data, **NAMES)
+
+
+def rejections(sets, make, seed=0, **more):
+    return sum(
+        effect_of(make(np.random.default_rng(seed + k)), **more).reject is True for k in range(sets)
+    )
+
+
+def test_randomised_strata_with_unequal_shares_do_not_reject():
+    """Sites differ in outcome and in how many they treat."""
+
+    def make(rng):
+        site = np.repeat([0, 1], [40, 40])
+        arm = np.concatenate([rng.permutation(40) < 30, rng.permutation(40) < 8])
+        return pd.DataFrame({"site": site, "arm": arm * 1, "y": 2 * site + rng.normal(size=80)})
+
+    options = {"design": "randomised", "covariates": "", "draws": 99}
+    assert rejections(40, make, strata="site", **options) <= binom.ppf(0.9995, 40, 0.05)
+    assert rejections(5, make, **options) == 5
+
+
+def test_level_of_small_studies():
+    n = rejections(40, lambda rng: study(rng, 200), draws=199)
+    assert n <= binom.ppf(0.9995, 40, 0.06)
+    n = rejections(60, lambda rng: study(rng, 40, randomised=True), draws=99, design="randomised")
+    assert n <= binom.ppf(0.9995, 60, 0.05)
+
+
+@pytest.mark.slow
+def test_level_and_power():
+    low, high = binom.ppf([0.0005, 0.9995], 300, 0.05)
+    assert low <= rejections(300, lambda rng: study(rng, 500)) <= high
+    power = [rejections(40, lambda rng, k=k: study(rng, 500, k)) / 40 for k in KINDS]
+    assert np.mean(power) > 0.4
+
+
+def test_the_page_says_what_its_example_gives():
+    text = (Path(kstest.__file__).parent.parent / "docs" / "effect.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    scope = {}
+    for line in code.splitlines():
+        statement, _, said = line.partition("  # ")
+        if said:
+            assert eval(statement.strip(), scope) == ast.literal_eval(said)
+        else:
+            exec(line, scope)
