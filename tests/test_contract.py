@@ -57,8 +57,8 @@ ROOMS = {
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
-    "api": "contract dqm engine errors files inputs params picture plot power registry result "
-    "run sample sources",
+    "api": "contract dqm engine errors files findings inputs params picture plot power registry "
+    "report result run sample sources",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
     "kernels params plot power registry report result run sample sources streams",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
@@ -96,7 +96,7 @@ def test_a_test_is_complete(name):
     assert len(METHODS[name].summary) <= 55
     assert "@" in test.references
     assert "References\n" in test.run.__doc__
-    assert getattr(kstest, name).__doc__ == test.run.__doc__
+    assert test.run.__doc__.splitlines()[0] == getattr(kstest, name).__doc__.splitlines()[0]
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -49,7 +49,7 @@ def test_bare_names_are_taken_as_they_are_written():
 
 def test_a_value_by_any_name():
     target = resolve_discrete("categorical(`log in`=0.25, `x=1`=0.75)", ("event",))
-    assert target.laws[0].labels == ("log in", "x=1")
+    assert target.distributions[0].labels == ("log in", "x=1")
 
 
 def test_odd_names_from_the_shell_to_the_result():
@@ -108,7 +108,7 @@ def test_attacks_are_refused_at_once_in_words(language, text):
     began = time.process_time()
     with pytest.raises(KstestError) as caught:
         LANGUAGES[language](text)
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 3  # 10 ms, or a collection of garbage in a large process
     message = str(caught.value)
     assert message.startswith(language)
     assert message.isprintable()
