@@ -16,7 +16,7 @@ from kstest.cli import run
 from kstest.engine import Work
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.methods.causal import nuisances
-from kstest.methods.causal.data import covariate_features
+from kstest.methods.causal.features import covariate_features
 from kstest.methods.causal.overlap import Overlap
 from kstest.methods.causal.statistic import (
     multiplier_statistics,
@@ -297,15 +297,15 @@ def test_options_that_cannot_be_are_refused(rng):
     data = study(rng, 90)
     three = data.assign(arm=np.arange(90) % 3)
     for frame, more, error, text in (
-        (data, {"outcome": ""}, UsageError, "--outcome: name"),
-        (data, {"covariates": ""}, UsageError, "--covariates: name"),
-        (data, {"treatment": ""}, UsageError, "give one file and --treatment"),
-        (data, {"covariates": "x1,y"}, UsageError, "--covariates: column 'y' is also"),
-        (data, {"covariates": "x1,arm"}, UsageError, "--covariates: column 'arm' is also"),
-        (data, {"strata": "x1"}, UsageError, "--strata: goes with"),
-        (data, {"treated": "2"}, UsageError, "--treated '2': no such"),
+        (data, {"outcome": ""}, UsageError, "outcome: name"),
+        (data, {"covariates": ""}, UsageError, "covariates: name"),
+        (data, {"treatment": ""}, UsageError, "treatment: name the column"),
+        (data, {"covariates": "x1,y"}, UsageError, "covariates: column 'y' is also"),
+        (data, {"covariates": "x1,arm"}, UsageError, "covariates: column 'arm' is also"),
+        (data, {"strata": "x1"}, UsageError, "strata: goes with"),
+        (data, {"treated": "2"}, UsageError, "treated='2': no such"),
         (data, {"treatment": "arm,x1", "covariates": "x2"}, UsageError, "name one column"),
-        (three, {}, DataError, "--treatment arm: found 3 values"),
+        (three, {}, DataError, "treatment arm: found 3 values"),
     ):
         with pytest.raises(error, match=text):
             effect_of(frame, **more)

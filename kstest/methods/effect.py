@@ -21,7 +21,8 @@ from ..findings import Facts, Line, summary
 from ..nulls import informative, p_value, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
-from .causal.data import OutcomeFeatures, Study, covariate_features, outcome_features, study
+from .causal.data import Study, study
+from .causal.features import OutcomeFeatures, covariate_features, outcome_features
 from .causal.nuisances import doubly_robust, leftover
 from .causal.options import RANDOMISED, columns
 from .causal.options import Params as Params
@@ -149,7 +150,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if few is not None:
         return base.told(summary("too few rows to decide"), warnings=(few,))
     with single_blas():
-        psi, X = outcome_features(made.outcomes), covariate_features(made.covariates)
+        X = covariate_features(made.covariates)
+        psi = outcome_features(made.outcomes, X.values, rng)
         if params.design == RANDOMISED:
             left = within(leftover(X.values, psi.values, rng), made.strata)
             T = permutation_statistics(

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ...findings import Column, Facts, Line, Table, number
 from ...result import Notice
-from .data import CovariateFeatures, Study
+from .data import Study
+from .features import CovariateFeatures
 from .nuisances import Robust
 
 Array = NDArray[np.float64]

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...findings import Facts, Finding, Line, Note, by_bandwidth, number
-from .data import OutcomeFeatures, Study
+from .data import Study
+from .features import OutcomeFeatures
 from .options import RANDOMISED, Params
 
 Array = NDArray[np.float64]
@@ -69,7 +70,10 @@ def strongest(T: Array, keep: NDArray[np.bool_], psi: OutcomeFeatures) -> tuple[
     spread = T.std(axis=1)
     z = np.where(keep, (T[:, 0] - T.mean(axis=1)) / np.where(keep, spread, 1.0), -np.inf)
     rows = [
-        {"bandwidth": h, "statistic": float(t), "z": float(value) if kept else None}
-        for h, t, value, kept in zip(psi.bandwidths, T[:, 0], z, keep, strict=True)
-    ]
+        {"sees": "residual" if left else "outcome", "bandwidth": h, "statistic": float(t),
+         "z": float(value) if kept else None}
+        for left, h, t, value, kept in zip(
+            psi.residual, psi.bandwidths, T[:, 0], z, keep, strict=True
+        )
+    ]  # fmt: skip
     return by_bandwidth(rows, int(z.argmax()), "statistic")
