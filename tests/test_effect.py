@@ -305,7 +305,7 @@ def test_options_that_cannot_be_are_refused(rng):
         (data, {"strata": "x1"}, UsageError, "strata: goes with"),
         (data, {"treated": "2"}, UsageError, "treated='2': no such"),
         (data, {"treatment": "arm,x1", "covariates": "x2"}, UsageError, "name one column"),
-        (three, {}, DataError, "treatment arm: found 3 values"),
+        (three, {}, DataError, "found 3 values"),
     ):
         with pytest.raises(error, match=text):
             effect_of(frame, **more)
