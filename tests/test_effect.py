@@ -276,7 +276,7 @@ def test_outcomes_with_atoms_tails_and_categories(design):
     assert codes(effect_of(data, outcome="same", design=design)) >= {"constant-statistic"}
 
 
-def test_the_treated_value_is_chosen_and_printed(rng, tmp_path, capsys):
+def test_the_control_is_chosen_and_the_treated_printed(rng, tmp_path, capsys):
     data = study(rng, 120)
     data["arm"] = np.where(data["arm"] == 1, "drug", "placebo")
     path = tmp_path / "data.csv"
@@ -284,11 +284,11 @@ def test_the_treated_value_is_chosen_and_printed(rng, tmp_path, capsys):
     command = ["effect", str(path), "--treatment", "arm", "--outcome", "y", "--covariates", "x*"]
     run(command)
     assert "treated     arm = placebo" in capsys.readouterr().out
-    run([*command, "--treated", "drug"])
+    run([*command, "--control", "placebo"])
     assert "treated     arm = drug" in capsys.readouterr().out
     numbers = data.assign(arm=(data["arm"] == "drug") * 1)
     up, down = (
-        effect_of(numbers, treated=t).explanation["mean_difference"][0] for t in ("1.0", "0")
+        effect_of(numbers, control=t).explanation["mean_difference"][0] for t in ("0.0", "1")
     )
     assert up["low"] < -down["difference"] < up["high"]  # folds are drawn anew
 
@@ -303,9 +303,13 @@ def test_options_that_cannot_be_are_refused(rng):
         (data, {"covariates": "x1,y"}, UsageError, "covariates: column 'y' is also"),
         (data, {"covariates": "x1,arm"}, UsageError, "covariates: column 'arm' is also"),
         (data, {"strata": "x1"}, UsageError, "strata: goes with"),
-        (data, {"treated": "2"}, UsageError, "treated='2': no such"),
+        (data, {"control": "2"}, UsageError, "control='2': no such"),
         (data, {"treatment": "arm,x1", "covariates": "x2"}, UsageError, "name one column"),
-        (three, {}, DataError, "found 3 values"),
+        (three, {"treatment": "y"}, UsageError, "column 'y' is also"),
+        (data, {"treatment": "x1", "covariates": "x2"}, DataError, "found 90 values"),
+        (data.assign(arm=1), {}, DataError, "found 1 value "),
+        (data, {"design": "randomised", "overlap": "weights"}, UsageError, "overlap='weights'"),
+        (data, {"design": "randomised", "null": "cross"}, UsageError, "null='cross'"),
     ):
         with pytest.raises(error, match=text):
             effect_of(frame, **more)

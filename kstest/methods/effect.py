@@ -18,17 +18,26 @@ from numpy.typing import NDArray
 from ..contract import Inputs, Test
 from ..engine import Work, single_blas
 from ..findings import Facts, Line, summary
-from ..nulls import informative, p_value, threshold, varies
+from ..nulls import informative, p_value, replicates, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
-from .causal.data import Study, study
-from .causal.features import OutcomeFeatures, covariate_features, outcome_features
+from .causal.arms import of_arms
+from .causal.data import Study, studies
+from .causal.features import (
+    BANDWIDTHS,
+    CovariateFeatures,
+    OutcomeFeatures,
+    covariate_features,
+    outcome_features,
+)
+from .causal.lots import lot, neighbours, require_whole_groups
 from .causal.nuisances import doubly_robust, leftover
-from .causal.options import RANDOMISED, columns
+from .causal.options import CROSS, RANDOMISED, columns
 from .causal.options import Params as Params
 from .causal.overlap import overlap, overlap_found, refused
-from .causal.result import claim, mean_difference, sentence, strongest
+from .causal.result import claim, mean_difference, normal_quantile, sentence, strongest
 from .causal.statistic import (
+    cross_statistic,
     multiplier_statistics,
     permutation_statistics,
     permutations_of,
@@ -144,39 +153,98 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.effect(data, treatment="arm", outcome="z", covariates="x").verdict
     'rejected'
     """
-    made = study(samples, params)
-    base = _base(samples, made, params)
+    compared = studies(samples, params)
+    draws = replicates(len(compared), params.alpha, params.draws)
+    results = [_compared(made, params, draws, rng, work) for made in compared]
+    if len(results) == 1:
+        return results[0]
+    return of_arms(compared, results, params)
+
+
+def _compared(
+    made: Study, params: Params, draws: int, rng: np.random.Generator, work: Work
+) -> Result:
+    """One treated arm beside the control."""
+    require_whole_groups(made, params)
+    base = _base(made, params, draws)
     few = _too_few(made, params)
     if few is not None:
         return base.told(summary("too few rows to decide"), warnings=(few,))
     with single_blas():
         X = covariate_features(made.covariates)
-        psi = outcome_features(made.outcomes, X.values, rng)
+        psi = outcome_features(made.outcomes, X.values, rng, made.groups)
         if params.design == RANDOMISED:
-            left = within(leftover(X.values, psi.values, rng), made.strata)
-            T = permutation_statistics(
-                left, made.treated, made.strata, psi.blocks, params.draws, rng, work
-            )
-            difference = _adjusted_mean(left[:, psi.means], made)
-        else:
-            robust = doubly_robust(X.values, X.values[:, : X.joint], psi.values, made.treated, rng)
-            seen = overlap(made, X, robust)
-            base = base.told(*overlap_found(seen, made.arms))
-            if seen.lacking:
-                return base.told(
-                    summary("no decision is possible: the arms hardly overlap"),
-                    warnings=(refused(seen, made.arms),),
-                )
-            T = multiplier_statistics(robust.phi, psi.blocks, params.draws, rng, work)
-            phi = robust.phi[:, psi.means]
-            difference = phi.mean(axis=0), phi.std(axis=0, ddof=1) / math.sqrt(len(phi))
-    return _judged(base, made, psi, T, difference, params, len(samples) == 2)
+            return _randomised(base, made, X, psi, params, rng, work)
+        return _observational(base, made, X, psi, params, rng, work)
 
 
-def _base(samples: Sequence[Sample], made: Study, params: Params) -> Result:
+def _randomised(
+    base: Result,
+    made: Study,
+    X: CovariateFeatures,
+    psi: OutcomeFeatures,
+    params: Params,
+    rng: np.random.Generator,
+    work: Work,
+) -> Result:
+    """Labels permuted; nothing before that looks at them."""
+    left = within(leftover(X.values, psi.values, rng, made.groups), made.strata)
+    sums, treated, strata = lot(made, left)
+    T = permutation_statistics(
+        sums, treated, strata, psi.blocks, base.null["replicates"], rng, work
+    )
+    A = within(made.treated.astype(np.float64), made.strata)
+    part = A[:, None] * left[:, psi.means]
+    effect = part.sum(axis=0) / float(A @ A)
+    influence = (part - (A**2)[:, None] * effect) / float((A**2).mean())
+    base = base.told(warnings=(*base.warnings, *neighbours(made, part)))
+    base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
+    return _judged(base, made, psi, T, params)
+
+
+def _observational(
+    base: Result,
+    made: Study,
+    X: CovariateFeatures,
+    psi: OutcomeFeatures,
+    params: Params,
+    rng: np.random.Generator,
+    work: Work,
+) -> Result:
+    """Doubly robust features, and multipliers of their rows."""
+    weighted = params.overlap == "weights"
+    robust = doubly_robust(
+        X.values, X.values[:, : X.joint], psi.values, made.treated, rng, made.groups, weighted
+    )
+    seen = overlap(made, X, robust, weighted)
+    base = base.told(*overlap_found(seen, made.arms))
+    if seen.lacking:
+        return base.told(
+            summary("no decision is possible: the arms hardly overlap"),
+            warnings=(*base.warnings, refused(seen, made.arms)),
+        )
+    effect, influence = robust.influence(psi.means)
+    base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
+    base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
+    if params.null == CROSS:
+        statistic, p = cross_statistic(robust.phi[:, psi.blocks[BANDWIDTHS.index(1.0)]], rng)
+        return _decided(base, made, params, statistic, p, normal_quantile(params.alpha))
+    T = multiplier_statistics(
+        robust.phi, psi.blocks, base.null["replicates"], rng, work, made.groups
+    )
+    return _judged(base, made, psi, T, params)
+
+
+def _base(made: Study, params: Params, draws: int) -> Result:
     randomised = params.design == RANDOMISED
     names = made.outcomes.names + made.covariates.names
-    strata = ", within strata" if params.strata else ""
+    scheme = "Gaussian multipliers of doubly robust features (approximate)"
+    if randomised:
+        scheme = "permutation of the treatment" + ", within strata" * bool(params.strata)
+    elif params.null == CROSS:
+        scheme, draws = "normal limit of the cross statistic (approximate)", 0
+    if made.groups is not None:
+        scheme += ", of groups" if randomised else ", rows of a group together"
     return Result(
         method="effect",
         verdict="no verdict",
@@ -184,27 +252,25 @@ def _base(samples: Sequence[Sample], made: Study, params: Params) -> Result:
         n=dict(zip(made.arms, made.sizes, strict=True)),
         d=len(names),
         columns=names,
-        null={
-            "scheme": f"permutation of the treatment{strata}" if randomised
-            else "Gaussian multipliers of doubly robust features (approximate)",
-            "replicates": params.draws,
-            "exact": randomised,
-        },
-    ).told(Facts("treated", made.arms[1], (Line("treated", made.arms[1], "data"),)))  # fmt: skip
+        null={"scheme": scheme, "replicates": draws, "exact": randomised},
+    ).told(Facts("treated", made.arms[1], (Line("treated", made.arms[1], "data"),)))
 
 
 def _too_few(made: Study, params: Params) -> Notice | None:
     """Why there is no verdict, where rows are too few."""
-    sizes = " and ".join(f"{n:,} rows with {a}" for n, a in zip(made.sizes, made.arms, strict=True))
+    unit = "rows" if made.groups is None else "groups"
+    pairs = zip(made.units, made.arms, strict=True)
+    sizes = " and ".join(f"{n:,} {unit} with {a}" for n, a in pairs)
     if params.design == RANDOMISED:
-        if permutations_of(made.treated, made.strata) >= math.log(1 / params.alpha) - 1e-9:
+        _, treated, strata = lot(made, np.empty((len(made.treated), 0)))
+        if permutations_of(treated, strata) >= math.log(1 / params.alpha) - 1e-9:
             return None
         return Notice(
             "too-few-rows",
             f"{sizes}: their labels can be permuted in fewer than {math.ceil(1 / params.alpha)} "
             f"ways, which is too few to reject at level {params.alpha}",
         )
-    if min(made.sizes) >= LEAST_ROWS:
+    if min(made.units) >= LEAST_ROWS:
         return None
     return Notice(
         "too-few-rows",
@@ -213,44 +279,31 @@ def _too_few(made: Study, params: Params) -> Notice | None:
     )
 
 
-def _adjusted_mean(left: Array, made: Study) -> tuple[Array, Array]:
-    """Difference of the means of what is left, within strata, and its standard error."""
-    A = within(made.treated.astype(np.float64), made.strata)
-    size = float(A @ A)
-    slope = A @ left / size
-    error = np.sqrt((A**2) @ (left - A[:, None] * slope) ** 2) / size
-    return slope, error
-
-
-def _judged(
-    base: Result,
-    made: Study,
-    psi: OutcomeFeatures,
-    T: Array,
-    difference: tuple[Array, Array],
-    params: Params,
-    two_files: bool,
-) -> Result:
-    """The verdict, and what is said besides."""
+def _judged(base: Result, made: Study, psi: OutcomeFeatures, T: Array, params: Params) -> Result:
+    """Bandwidths combined."""
     keep = informative(T, psi.sizes)
     kernel = {"name": "gaussian", "bandwidths": list(psi.bandwidths), "aggregate": "maximum"}
     base = replace(base, kernel=kernel)
-    if not keep.any():
-        return unvarying(base, "draw of the null", CONSTANT)
-    combined = studentised_maximum(T[keep])
+    combined = studentised_maximum(T[keep]) if keep.any() else np.zeros(1)
     if not varies(combined):
         return unvarying(base, "draw of the null", CONSTANT)
-    p = p_value(combined)
+    base = base.told(*strongest(T, keep, psi))
+    limit = threshold(combined, params.alpha)
+    return _decided(base, made, params, float(combined[0]), p_value(combined), limit)
+
+
+def _decided(
+    base: Result, made: Study, params: Params, statistic: float, p: float, limit: float | None
+) -> Result:
+    """The verdict, and what it rests on."""
     rejected = p <= params.alpha
     return base.told(
-        summary(sentence(made, rejected, two_files)),
-        claim(params, two_files),
-        mean_difference(made, psi, difference, params.alpha),
-        *strongest(T, keep, psi),
+        summary(sentence(made, rejected, params)),
+        claim(params),
         verdict="rejected" if rejected else "not rejected",
-        statistic=float(combined[0]),
+        statistic=statistic,
         p_value=p,
-        threshold=threshold(combined, params.alpha),
+        threshold=limit,
     )
 
 
@@ -258,7 +311,7 @@ TEST = Test(
     inputs=Inputs(
         roles=("reference", "sample"),
         needed=1,
-        accepts=frozenset({"categorical", "missing"}),
+        accepts=frozenset({"categorical", "missing", "groups"}),
         params=Params,
         columns=columns,
         example="kstest effect trial.csv --treatment arm --outcome y --covariates age,sex",

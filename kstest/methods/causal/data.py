@@ -17,9 +17,13 @@ from .options import Named, Params
 Index = NDArray[np.int64]
 
 
+# Values at most of the treatment.
+MOST_ARMS = 20
+
+
 @dataclass(frozen=True)
 class Study:
-    """Rows in an order that does not depend on the order in the file.
+    """Rows of two arms, in an order that does not depend on the order in the file.
 
     Attributes
     ----------
@@ -29,6 +33,10 @@ class Study:
     outcomes, covariates : Block
     strata : ndarray of int (n,)
         0 throughout where none are given.
+    groups : ndarray of int (n,) or None
+        Rows of one group depend on each other, and were treated together in a randomised design.
+    places : ndarray of int (n,)
+        Of the rows in the file.
     """
 
     treated: NDArray[np.bool_]
@@ -36,6 +44,8 @@ class Study:
     outcomes: Block
     covariates: Block
     strata: Index
+    groups: Index | None
+    places: Index
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -43,15 +53,23 @@ class Study:
         treated = int(self.treated.sum())
         return len(self.treated) - treated, treated
 
+    @property
+    def units(self) -> tuple[int, int]:
+        """Independent units of either arm: rows, or groups that have rows in it."""
+        if self.groups is None:
+            return self.sizes
+        one, other = (len(np.unique(self.groups[self.treated == arm])) for arm in (False, True))
+        return one, other
 
-def study(samples: Sequence[Sample], params: Params) -> Study:
-    """Take the columns that the options name.
+
+def studies(samples: Sequence[Sample], params: Params) -> tuple[Study, ...]:
+    """Take the columns that the options name: every treated arm beside the control.
 
     Raises
     ------
     UsageError, DataError
-        For a treatment that has not two values, a missing treatment or outcome, and a treatment
-        beside two files.
+        For a treatment with one value or too many, a missing treatment or outcome, and a
+        treatment beside two files.
     """
     if len(samples) == 1 and not params.treatment:
         raise UsageError(
@@ -74,16 +92,42 @@ def study(samples: Sequence[Sample], params: Params) -> Study:
         )
     _require_present(data, (*named.treatment, *named.outcome))
     if named.treatment:
-        treated, arms = _arms(data, named.treatment[0], params.treated)
+        arm, names = _arms(data, named.treatment[0], params.control)
     else:
-        treated = np.arange(data.n) >= samples[0].n
-        arms = samples[0].name, samples[1].name
+        arm = (np.arange(data.n) >= samples[0].n).astype(np.int64)
+        names = (samples[0].name, samples[1].name)
     numbers_first = sorted(named.covariates, key=lambda name: name in data.categorical)
     y, x = Block.of(data, named.outcome), Block.of(data, numbers_first)
     strata = _strata(Block.of(data, named.strata))
+    ties = [arm, strata] if data.groups is None else [arm, data.groups, strata]
     # The covariates come first, so that landmarks taken evenly have nothing to do with outcomes.
-    order = np.lexsort([treated, strata, *y.keys[::-1], *x.keys[::-1]])
-    return Study(treated[order], arms, _taken(y, order), _taken(x, order), strata[order])
+    order = np.lexsort([*ties, *y.keys[::-1], *x.keys[::-1]])
+    return tuple(
+        _study(order[(arm[order] == 0) | (arm[order] == k)], arm, (names[0], names[k]), y, x,
+               strata, data.groups)
+        for k in range(1, len(names))
+    )  # fmt: skip
+
+
+def _study(
+    rows: Index,
+    arm: Index,
+    names: tuple[str, str],
+    outcomes: Block,
+    covariates: Block,
+    strata: Index,
+    groups: Index | None,
+) -> Study:
+    """Some rows, of the control and of one treated arm."""
+    return Study(
+        treated=arm[rows] > 0,
+        arms=names,
+        outcomes=_taken(outcomes, rows),
+        covariates=_taken(covariates, rows),
+        strata=strata[rows],
+        groups=None if groups is None else np.unique(groups[rows], return_inverse=True)[1],
+        places=rows,
+    )
 
 
 def _joined(samples: Sequence[Sample]) -> Sample:
@@ -125,29 +169,30 @@ def _require_present(data: Sample, names: Sequence[str]) -> None:
             )
 
 
-def _arms(data: Sample, name: str, wanted: str | None) -> tuple[NDArray[np.bool_], tuple[str, str]]:
-    """Who was treated, and the names of both arms."""
+def _arms(data: Sample, name: str, control: str | None) -> tuple[Index, tuple[str, ...]]:
+    """The arm of every row, and the names of the arms; the control is 0."""
     if name in data.columns:
         column: NDArray[np.generic] = data.values[:, data.columns.index(name)]
         levels, place = np.unique(column, return_inverse=True)
-        texts = [f"{float(v):.15g}" for v in levels]
+        texts = [f"{float(v):.15g}" for v in levels[: MOST_ARMS + 1]]
     else:
         at = data.categorical.index(name)
         levels, place = np.unique(data.codes[:, at], return_inverse=True)
-        texts = [data.level_name(at, int(code)) for code in levels]
-    if len(texts) != 2:
-        found = f"{len(texts):,} values ({listed(texts)})"
+        texts = [data.level_name(at, int(code)) for code in levels[: MOST_ARMS + 1]]
+    if not 2 <= len(levels) <= MOST_ARMS:
+        some = listed(texts[:3]) + " ..." * (len(levels) > 3)
         raise DataError(
-            f"--treatment {name}: found {found}; accepted: a column with two values. Choose the "
-            "rows of two arms with --where"
+            f"--treatment {name!r}: found {len(levels):,} value{'s' * (len(levels) > 1)} ({some}); "
+            f"accepted: a column with 2 to {MOST_ARMS} values, one for each arm. Choose the rows "
+            "of some arms with --where"
         )
-    treated = 1 if wanted is None else _place(wanted, texts)
-    arms = f"{name} = {texts[1 - treated]}", f"{name} = {texts[treated]}"
-    return np.asarray(place == treated), arms
+    first = 0 if control is None else _place(control, texts)
+    order = [first, *(k for k in range(len(texts)) if k != first)]
+    return np.argsort(order)[place], tuple(f"{name} = {texts[k]}" for k in order)
 
 
 def _place(wanted: str, texts: Sequence[str]) -> int:
-    """Which of two values is meant; 1 and 1.0 are one number."""
+    """Which of the values is meant; 1 and 1.0 are one number."""
     for place, text in enumerate(texts):
         if text == wanted:
             return place
@@ -156,7 +201,7 @@ def _place(wanted: str, texts: Sequence[str]) -> int:
         return numbers.index(float(wanted))
     except ValueError:
         raise UsageError(
-            f"--treated {wanted!r}: no such value of --treatment; it has {listed(texts)}"
+            f"--control {wanted!r}: no such value of --treatment; it has {listed(texts)}"
         ) from None
 
 

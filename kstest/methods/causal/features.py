@@ -65,7 +65,9 @@ class OutcomeFeatures:
     units: Array
 
 
-def outcome_features(block: Block, X: Array, rng: np.random.Generator) -> OutcomeFeatures:
+def outcome_features(
+    block: Block, X: Array, rng: np.random.Generator, groups: Index | None = None
+) -> OutcomeFeatures:
     """Nystrom features of Gaussian kernels of several bandwidths around the median distance.
 
     Parameters
@@ -76,6 +78,8 @@ def outcome_features(block: Block, X: Array, rng: np.random.Generator) -> Outcom
         Features of the covariates. If there are any, and an outcome is a number, kernels of what
         they leave of it follow those of the outcome.
     rng : numpy.random.Generator
+    groups : ndarray of int (n,), optional
+        Rows of a group are predicted from other groups.
 
     Notes
     -----
@@ -85,7 +89,7 @@ def outcome_features(block: Block, X: Array, rng: np.random.Generator) -> Outcom
     rows = block.scaled("robust")
     kinds = [rows]
     if X.shape[1] and rows.values.shape[1]:
-        left = leftover(X, bounded(rows.values), rng)
+        left = leftover(X, bounded(rows.values), rng, groups)
         kinds.append(Rows(np.ascontiguousarray(left), rows.codes))
     parts, bandwidths, residual = [], [], []
     for kind in kinds:

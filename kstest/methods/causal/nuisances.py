@@ -42,6 +42,9 @@ class Robust:
     Attributes
     ----------
     phi : ndarray (n, D)
+    size : ndarray (n,)
+        The effect on a feature is the mean of phi over that of `size`: 1, or with overlap
+        weights an estimate of pi (1 - pi).
     propensity : ndarray (n,)
         Probability of treatment, clipped; the mean over the draws of the folds.
     clipped : float
@@ -49,15 +52,37 @@ class Robust:
     """
 
     phi: Array
+    size: Array
     propensity: Array
     clipped: float
 
+    def influence(self, columns: slice) -> tuple[Array, Array]:
+        """The effects on some features, and what every row contributes to their error."""
+        part, size = self.phi[:, columns], float(self.size.mean())
+        effect = part.mean(axis=0) / size
+        return effect, (part - self.size[:, None] * effect) / size
 
-def folds_of(treated: Labels, rng: np.random.Generator, folds: int = FOLDS) -> Index:
-    """A fold for every row, as equally many of either arm in each as there can be; (n,)."""
-    out = np.empty(len(treated), np.int64)
-    for arm in (False, True):
-        rows = rng.permutation(np.flatnonzero(treated == arm))
+
+def folds_of(
+    treated: Labels, rng: np.random.Generator, folds: int = FOLDS, groups: Index | None = None
+) -> Index:
+    """A fold for every row, as equally many of either arm in each as there can be; (n,).
+
+    Rows of one group are in one fold.
+    """
+    if groups is not None:
+        counts = np.bincount(groups)
+        share = np.bincount(groups, treated) / counts
+        kind = np.where(share == 0, 0, np.where(share == 1, 2, 1))
+        return _dealt(kind, rng, folds)[groups]
+    return _dealt(treated.astype(np.int64), rng, folds)
+
+
+def _dealt(kind: Index, rng: np.random.Generator, folds: int) -> Index:
+    """Folds, those of one kind dealt one after the other."""
+    out = np.empty(len(kind), np.int64)
+    for one in np.unique(kind):
+        rows = rng.permutation(np.flatnonzero(kind == one))
         out[rows] = np.arange(len(rows)) % folds
     return out
 
@@ -68,7 +93,13 @@ def draws_of_folds(n: int) -> int:
 
 
 def doubly_robust(
-    X: Array, Z: Array, psi: Array, treated: Labels, rng: np.random.Generator
+    X: Array,
+    Z: Array,
+    psi: Array,
+    treated: Labels,
+    rng: np.random.Generator,
+    groups: Index | None = None,
+    weighted: bool = False,
 ) -> Robust:
     """Doubly robust features of every row.
 
@@ -80,37 +111,50 @@ def doubly_robust(
         Features of the outcome.
     treated : ndarray of bool (n,)
     rng : numpy.random.Generator
+    groups : ndarray of int (n,), optional
+    weighted : bool
+        With overlap weights pi (1 - pi): phi = (A - pi) (psi - m), m(x) = E[psi | x].
+
+    Notes
+    -----
+    With overlap weights (Li, Morgan, Zaslavsky 2018) phi is orthogonal too: it is the product of
+    two residuals (Robinson 1988), and nothing is divided by a small probability.
     """
     n, times = len(X), draws_of_folds(len(X))
-    phi, total, clipped = np.zeros_like(psi), np.zeros(n), 0.0
+    phi, size, total, clipped = np.zeros_like(psi), np.zeros(n), np.zeros(n), 0.0
     strength = _inverse_penalty(Z, treated, rng)
     limits = clip_limits(treated)
     for _ in range(times):
-        fold = folds_of(treated, rng)
-        pi = np.empty(n)
+        fold = folds_of(treated, rng, groups=groups)
         for k in range(FOLDS):
             at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
             raw = _probabilities(Z, treated, train, at, strength)
             clipped += float(((raw <= limits[0]) | (raw >= limits[1])).sum()) / (n * times)
-            pi[at] = np.clip(raw, *limits)
+            pi = np.clip(raw, *limits)
+            total[at] += pi / times
+            if weighted:
+                left = treated[at] - pi
+                m = ridge(X, psi, train, PENALTIES * len(train), at)
+                phi[at] += left[:, None] * (psi[at] - m) / times
+                size[at] += left**2 / times
+                continue
+            size[at] += 1 / times
             for arm, sign in ((True, 1.0), (False, -1.0)):
                 learned = train[treated[train] == arm]
                 b = ridge(X, psi, learned, PENALTIES * len(learned), at)
-                chance = pi[at] if arm else 1 - pi[at]
-                weight = np.where(treated[at] == arm, 1 / chance, 0.0)
+                weight = np.where(treated[at] == arm, 1 / (pi if arm else 1 - pi), 0.0)
                 phi[at] += sign / times * (weight[:, None] * (psi[at] - b) + b)
-        total += pi / times
-    return Robust(phi, total, clipped)
+    return Robust(phi, size, total, clipped)
 
 
-def leftover(X: Array, psi: Array, rng: np.random.Generator) -> Array:
+def leftover(X: Array, psi: Array, rng: np.random.Generator, groups: Index | None = None) -> Array:
     """What covariates leave of the outcome's features, out of fold, without looking at the arms."""
     if not X.shape[1] or len(X) < 2 * FOLDS:
         return np.asarray(psi - psi.mean(axis=0))
     times = draws_of_folds(len(X))
     predicted = np.zeros_like(psi)
     for _ in range(times):
-        fold = folds_of(np.zeros(len(X), bool), rng)
+        fold = folds_of(np.zeros(len(X), bool), rng, groups=groups)
         for k in range(FOLDS):
             at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
             predicted[at] += ridge(X, psi, train, PENALTIES * len(train), at) / times

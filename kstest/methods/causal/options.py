@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from ...columns import parse_items, resolve
 from ...contract import Choice
 from ...errors import UsageError
-from ...params import alpha, check_common, draws, option, seed
+from ...params import NULL, alpha, check_common, draws, option, seed
 from ...wording import shown
 
 OBSERVATIONAL, RANDOMISED = "observational", "randomised"
+MULTIPLIERS, CROSS = "multipliers", "cross"
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,15 @@ class Params:
     )
     treatment: str = option(
         "",
-        "Column with two values, which says who was treated; with two files the sample is the "
-        "treated arm.",
+        "Column that says who was treated, with a value for each arm; with two files the sample is "
+        "the treated arm. Of more than two arms each is compared with the control, and p-values "
+        "are corrected by Holm's method.",
         metavar="COLUMN",
         brief="Column that says who was treated.",
     )
-    treated: str | None = option(
+    control: str | None = option(
         None,
-        "Value of --treatment that counts as treated; the larger number, or the later text, by "
+        "Value of --treatment that counts as untreated; the smallest number, or the first text, by "
         "default.",
         metavar="VALUE",
     )
@@ -55,6 +57,21 @@ class Params:
         "",
         "With --design randomised: columns within whose equal values the lot was drawn.",
         metavar="LIST",
+    )
+    overlap: str = option(
+        "refuse",
+        "Where rows of one arm have few counterparts in the other: no verdict (refuse), or compare "
+        "those that could have been in either arm, weighted by the chance of both (weights), which "
+        "is another question.",
+        choices=("refuse", "weights"),
+    )
+    null: str = option(
+        MULTIPLIERS,
+        "How the null distribution is found in an observational design: Gaussian multipliers, or "
+        "the normal limit of the published cross statistic of the median bandwidth (cross), which "
+        "spends half of the rows on a direction.",
+        section=NULL,
+        choices=(MULTIPLIERS, CROSS),
     )
     alpha: float = alpha()
     draws: int = draws()
@@ -74,8 +91,15 @@ class Params:
                 "--strata: goes with --design randomised; in an observational design put these "
                 "columns among the --covariates"
             )
-        if self.treated is not None and not self.treatment:
-            raise UsageError(f"--treated {self.treated!r}: needs --treatment, the column it is in")
+        if self.control is not None and not self.treatment:
+            raise UsageError(f"--control {self.control!r}: needs --treatment, the column it is in")
+        for name, usual in (("overlap", "refuse"), ("null", MULTIPLIERS)):
+            given = getattr(self, name)
+            if self.design == RANDOMISED and given != usual:
+                raise UsageError(
+                    f"--{name} {given!r} and --design randomised: a lot needs neither overlap nor "
+                    f"an approximate null distribution. Leave --{name} out"
+                )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Overlap:
     Attributes
     ----------
     effective : (float, float)
-        (sum w)^2 / sum w^2, w one over the probability of the own arm.
+        (sum w)^2 / sum w^2, w one over the probability of the own arm, or that of the other.
     rows : (int, int)
     clipped : float
     lowest, highest : float
@@ -44,21 +44,34 @@ class Overlap:
     lowest: float
     highest: float
     balance: list[dict[str, object]]
+    weighted: bool = False
+
+    @property
+    def few(self) -> tuple[bool, bool]:
+        """Whether either arm has too few effective rows."""
+        share = 0.0 if self.weighted else LEAST_SHARE
+        none, one = (
+            e < LEAST_EFFECTIVE or e < share * rows
+            for e, rows in zip(self.effective, self.rows, strict=True)
+        )
+        return none, one
+
+    @property
+    def extreme(self) -> bool:
+        """Whether too many probabilities are at a limit, where the weights divide by them."""
+        return not self.weighted and self.clipped > MOST_CLIPPED
 
     @property
     def lacking(self) -> bool:
         """Whether the rule refuses."""
-        few = any(
-            e < LEAST_EFFECTIVE or e < LEAST_SHARE * rows
-            for e, rows in zip(self.effective, self.rows, strict=True)
-        )
-        return few or self.clipped > MOST_CLIPPED
+        return any(self.few) or self.extreme
 
 
-def overlap(made: Study, covariates: CovariateFeatures, robust: Robust) -> Overlap:
+def overlap(made: Study, covariates: CovariateFeatures, robust: Robust, weighted: bool) -> Overlap:
     """Look at the weights, and at the balance of covariates that they make."""
     pi, treated = robust.propensity, made.treated
-    weights = np.where(treated, 1 / pi, 1 / (1 - pi))
+    other, own = np.where(treated, 1 - pi, pi), np.where(treated, pi, 1 - pi)
+    weights = other if weighted else 1 / own
     effective = [
         float(weights[treated == arm].sum() ** 2 / (weights[treated == arm] ** 2).sum())
         for arm in (False, True)
@@ -72,6 +85,7 @@ def overlap(made: Study, covariates: CovariateFeatures, robust: Robust) -> Overl
         float(pi.min()),
         float(pi.max()),
         _by_column(covariates.names, before, after),
+        weighted,
     )
 
 
@@ -124,21 +138,26 @@ def overlap_found(found: Overlap, arms: tuple[str, str]) -> tuple[Facts, Table]:
 
 def refused(found: Overlap, arms: tuple[str, str]) -> Notice:
     """Why there is no verdict."""
+    needed = f"at least {LEAST_EFFECTIVE}"
+    if not found.weighted:
+        needed += " and a third of them"
     reasons = [
-        f"{e:,.0f} effective rows of {rows:,} with {arm} (at least {LEAST_EFFECTIVE} and a third "
-        "of them are needed)"
-        for arm, e, rows in zip(arms, found.effective, found.rows, strict=True)
-        if e < LEAST_EFFECTIVE or e < LEAST_SHARE * rows
+        f"{e:,.0f} effective rows of {rows:,} with {arm} ({needed} are needed)"
+        for arm, e, rows, few in zip(arms, found.effective, found.rows, found.few, strict=True)
+        if few
     ]
-    if found.clipped > MOST_CLIPPED:
+    if found.extreme:
         reasons.append(
             f"{100 * found.clipped:.3g} % of the probabilities of treatment at their limits (at "
             f"most {100 * MOST_CLIPPED:.0f} % are accepted)"
         )
     most = f"; they differ most in {found.balance[0]['column']}" if found.balance else ""
+    other = "" if found.weighted else (
+        ". --overlap weights asks another question, of the rows that could have been in either"
+    )  # fmt: skip
     return Notice(
         "too-little-overlap",
         f"too little overlap: {', '.join(reasons)}. Rows of one arm have no counterparts in the "
         f"other{most}. Choose the rows that could have been in either arm with --where, and leave "
-        "out covariates that determine the treatment, such as a number or a date",
+        f"out covariates that determine the treatment, such as a number or a date{other}",
     )

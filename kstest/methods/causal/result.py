@@ -9,49 +9,65 @@ from ...findings import Facts, Finding, Line, Note, by_bandwidth, number
 from .data import Study
 from .features import OutcomeFeatures
 from .options import RANDOMISED, Params
+from .statistic import standard_error
 
 Array = NDArray[np.float64]
 
 
-def sentence(made: Study, rejected: bool, two_files: bool) -> str:
+def sentence(made: Study, rejected: bool, params: Params) -> str:
     """What was found."""
     outcome = ", ".join(made.outcomes.names)
-    beyond = "beyond what the covariates explain" if made.covariates.names else ""
-    if two_files:
-        what = f"{outcome} changed from {made.arms[0]} to {made.arms[1]} {beyond}".strip()
-    else:
-        what = f"the treatment changes the distribution of {outcome} {beyond}".strip()
+    what = f"the treatment changes the distribution of {outcome}"
+    if not params.treatment:
+        what = f"{outcome} changed from {made.arms[0]} to {made.arms[1]}"
+    if made.covariates.names:
+        what += " beyond what the covariates explain"
     return what if rejected else f"no evidence at this level that {what}"
 
 
-def claim(params: Params, two_files: bool) -> Note:
+def claim(params: Params) -> Note:
     """What the verdict rests on."""
     if params.design == RANDOMISED:
-        text = "the treatment drawn by lot, and covariates from before the treatment"
-    elif two_files:
+        within = f" within {params.strata}" if params.strata else ""
+        text = f"the treatment being drawn by lot{within}, and covariates from before the treatment"
+    elif not params.treatment:
         text = "rows of the same covariates being compared; a change of these is no part of it"
     else:
         text = (
             "every common cause of treatment and outcome being among the covariates, and these "
             "from before the treatment"
         )
+    if params.overlap == "weights":
+        text += "; about rows that could have been in either arm, weighted by the chance of both"
     return Note("claim", text, lines=(Line("rests on", text),), role="meaning")
 
 
-def mean_difference(
-    made: Study,
-    psi: OutcomeFeatures,
-    difference: tuple[Array, Array],
-    alpha: float,
-) -> Facts:
-    """Difference of the means of every numeric outcome, with its interval."""
+def normal_quantile(share: float) -> float:
+    """What a standard normal value exceeds with this probability."""
     from scipy.special import ndtri
 
-    z = float(-ndtri(alpha / 2))
+    return float(-ndtri(share))
+
+
+def mean_difference(
+    made: Study, psi: OutcomeFeatures, effect: Array, influence: Array, alpha: float
+) -> Facts:
+    """Difference of the means of every numeric outcome, with its interval.
+
+    Parameters
+    ----------
+    made : Study
+    psi : OutcomeFeatures
+    effect, influence : ndarray (k,), (n, k)
+        In units of `psi.units`.
+    alpha : float
+    """
+    z = normal_quantile(alpha / 2)
+    error = standard_error(influence, made.groups)
     numeric = made.outcomes.names[: len(psi.units)]
     rows, lines = [], []
-    for name, unit, mean, error in zip(numeric, psi.units, *difference, strict=True):
-        middle, half = float(mean * unit), float(z * error * unit)
+    for name, unit, mean, wide in zip(numeric, psi.units, effect, error, strict=True):
+        middle, half = float(mean * unit), float(z * wide * unit)
         rows.append({"column": name, "difference": middle, "low": middle - half,
                      "high": middle + half})  # fmt: skip
         lines.append(

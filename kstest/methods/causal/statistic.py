@@ -19,7 +19,12 @@ CHUNK = 1 << 22
 
 
 def multiplier_statistics(
-    phi: Array, blocks: Sequence[slice], draws: int, rng: np.random.Generator, work: Work
+    phi: Array,
+    blocks: Sequence[slice],
+    draws: int,
+    rng: np.random.Generator,
+    work: Work,
+    groups: Index | None = None,
 ) -> Array:
     """n |mean phi|^2 of every block, and its replicates; shape (K, draws + 1).
 
@@ -30,23 +35,59 @@ def multiplier_statistics(
     draws : int
     rng : numpy.random.Generator
     work : Work
+    groups : ndarray of int (n,), optional
+        Rows of a group depend on each other: they share their multiplier.
 
     Notes
     -----
-    Replicates are |sum_i e_i (phi_i - mean phi)|^2 / (n - 1) with independent normal e_i (van der
-    Vaart and Wellner 1996, chapter 2.9): asymptotic.
+    Replicates are |sum_g e_g sum_{i in g} (phi_i - mean phi)|^2 G / (n (G - 1)) with independent
+    normal e_g for the G groups, or rows (van der Vaart and Wellner 1996, chapter 2.9): asymptotic.
     """
     n = len(phi)
     mean = phi.mean(axis=0)
     sums = np.empty((draws + 1, phi.shape[1]))
     sums[0] = math.sqrt(n) * mean
-    centred = phi - mean
-    step = max(1, CHUNK // n)
+    centred = sums_of(phi - mean, groups)
+    units = len(centred)
+    factor = math.sqrt(units / (n * (units - 1)))
+    step = max(1, CHUNK // units)
     for first in range(1, draws + 1, step):
         last = min(first + step, draws + 1)
-        sums[first:last] = rng.standard_normal((last - first, n)) @ centred / math.sqrt(n - 1)
+        sums[first:last] = rng.standard_normal((last - first, units)) @ centred * factor
         work.progress(last / (draws + 1))
     return _squares(sums, blocks)
+
+
+def sums_of(values: Array, groups: Index | None) -> Array:
+    """Sums over the rows of every group, numbered from 0; (G, ...)."""
+    if groups is None:
+        return values
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    return np.asarray(np.add.reduceat(values[order], starts, axis=0))
+
+
+def standard_error(influence: Array, groups: Index | None) -> Array:
+    """Standard error of the mean of rows, or of rows in groups; (k,)."""
+    sums = sums_of(influence - influence.mean(axis=0), groups)
+    units = len(sums)
+    return np.asarray(np.sqrt((sums**2).sum(axis=0) * units / (units - 1)) / len(influence))
+
+
+def cross_statistic(phi: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """The cross statistic and its p-value.
+
+    sqrt(m) mean f / sd f with f_i = <phi_i, mean of phi over the other half>, i in the first half
+    of m random rows; standard normal in the limit (Martinez Taboada, Ramdas, Kennedy 2023).
+    """
+    from scipy.special import ndtr
+
+    order = rng.permutation(len(phi))
+    m = len(phi) // 2
+    f = phi[order[:m]] @ phi[order[m:]].mean(axis=0)
+    spread = float(f.std(ddof=1))
+    value = math.sqrt(m) * float(f.mean()) / spread if spread > 0 else 0.0
+    return value, float(ndtr(-value))
 
 
 def permutation_statistics(
