@@ -59,6 +59,12 @@ REFERENCES = """\
   author  = {Luedtke, Alex and Chung, Incheoul},
   journal = {The Annals of Statistics}, year = {2024}, note = {arXiv:2303.16711}
 }
+@article{li2018balancing,
+  title   = {Balancing Covariates via Propensity Score Weighting},
+  author  = {Li, Fan and Morgan, Kari Lock and Zaslavsky, Alan M.},
+  journal = {Journal of the American Statistical Association},
+  volume  = {113}, number = {521}, pages = {390--400}, year = {2018}
+}
 @article{chernozhukov2018double,
   title   = {Double/Debiased Machine Learning for Treatment and Structural Parameters},
   author  = {Chernozhukov, Victor and Chetverikov, Denis and Demirer, Mert and Duflo, Esther and
@@ -79,8 +85,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Parameters
     ----------
     samples : one or two Samples
-        n rows: outcomes, covariates, and a treatment of two values; or two samples with the same
-        columns, the second of which counts as treated.
+        n rows: outcomes, covariates, and a treatment; or two samples with the same columns, the
+        second of which counts as treated.
     params : Params
     rng : numpy.random.Generator
     work : Work
@@ -88,22 +94,27 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Returns
     -------
     Result
-        The statistic combines those of five bandwidths, n |mean phi|^2 (`kernels` among the
+        The statistic combines those of all kernels, n |mean phi|^2 (`kernels` among the
         findings), without a unit. Beside it ``mean_difference`` with an interval at level
-        1 - alpha, in units of the outcome, ``overlap`` and ``balance``. No verdict where the arms
-        hardly overlap, an arm has fewer than 30 rows (observational), labels can hardly be
-        permuted (randomised), or the outcome is constant.
+        1 - alpha, in units of the outcome, ``overlap`` and ``balance``. Of more than two arms
+        every one is compared with the control, ``arms`` has what was found, and the p-value is the
+        smallest by Holm's method. No verdict where the arms hardly overlap, an arm has fewer than
+        30 rows (observational; groups, if there are any), labels can hardly be permuted
+        (randomised), or the outcome is constant.
 
     Raises
     ------
     UsageError, DataError
-        For missing outcomes or treatments, a treatment with more than two values, and columns of
-        two parts.
+        For missing outcomes or treatments, a treatment with one value or very many, columns of two
+        parts, and groups of a randomised design that lie in both arms.
 
     Notes
     -----
     Let psi(y) be Nystrom features of a Gaussian kernel of the outcome, of .25, .5, 1, 2 and 4
-    times the median distance.
+    times the median distance, and of the same kernels of y - m(x), with m(x) what ridge regression
+    predicts of the outcome out of fold, without looking at the treatment. A change given the
+    covariates is blurred in the former by all that these explain. If the treatment does nothing
+    given the covariates, both kinds have the same mean in both arms, however bad m is.
 
     Observational (approximate; ``exact`` is false): with b_a(x) = E[psi(Y) | x, arm a] by ridge
     regression and pi(x) = P(treated | x) by logistic ridge regression, both on straight lines and
@@ -127,6 +138,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     `strata`. P(p <= alpha) is at most alpha at every n if the treatment does nothing to any row
     and was drawn by lot, however bad the predictions; covariates only add power. The interval of
     the mean is approximate.
+
+    Rows of a group (`group`) share their fold and their multiplier, or are permuted as a whole.
+
+    With `overlap` "weights", phi = (A - pi) (psi - E[psi | x]), which compares rows weighted by
+    pi (1 - pi) (Li, Morgan, Zaslavsky 2018) and divides by no small probability. With `null`
+    "cross" the statistic is that of Martinez Taboada, Ramdas, Kennedy (2023), of the median
+    bandwidth, with the normal distribution; its folds are those of all rows.
 
     Two samples ask whether the outcome changed given the covariates (concept drift), whatever
     happened to the covariates (covariate shift).
@@ -214,7 +232,7 @@ def _observational(
     """Doubly robust features, and multipliers of their rows."""
     weighted = params.overlap == "weights"
     robust = doubly_robust(
-        X.values, X.values[:, : X.joint], psi.values, made.treated, rng, made.groups, weighted
+        X.values, X.values[:, : X.joint], psi.values, made.treated, rng, made.groups, weighted, work
     )
     seen = overlap(made, X, robust, weighted)
     base = base.told(*overlap_found(seen, made.arms))
@@ -229,9 +247,7 @@ def _observational(
     if params.null == CROSS:
         statistic, p = cross_statistic(robust.phi[:, psi.blocks[BANDWIDTHS.index(1.0)]], rng)
         return _decided(base, made, params, statistic, p, normal_quantile(params.alpha))
-    T = multiplier_statistics(
-        robust.phi, psi.blocks, base.null["replicates"], rng, work, made.groups
-    )
+    T = multiplier_statistics(robust.phi, psi.blocks, base.null["replicates"], rng, made.groups)
     return _judged(base, made, psi, T, params)
 
 
@@ -315,7 +331,7 @@ TEST = Test(
         params=Params,
         columns=columns,
         example="kstest effect trial.csv --treatment arm --outcome y --covariates age,sex",
-        description="One file with a column --treatment of two values, or two files, the second "
+        description="One file with a column --treatment, or two files, the second "
         "of which counts as treated: did the outcome change beyond what the covariates explain?",
     ),
     references=REFERENCES,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine import Work
 from ..dependence.learners import ridge
 
 Array = NDArray[np.float64]
@@ -46,7 +47,8 @@ class Robust:
         The effect on a feature is the mean of phi over that of `size`: 1, or with overlap
         weights an estimate of pi (1 - pi).
     propensity : ndarray (n,)
-        Probability of treatment, clipped; the mean over the draws of the folds.
+        Probability of treatment, clipped where phi divides by it; the mean over the draws of the
+        folds.
     clipped : float
         Share of the rows that were at a limit.
     """
@@ -100,6 +102,7 @@ def doubly_robust(
     rng: np.random.Generator,
     groups: Index | None = None,
     weighted: bool = False,
+    work: Work | None = None,
 ) -> Robust:
     """Doubly robust features of every row.
 
@@ -114,6 +117,8 @@ def doubly_robust(
     groups : ndarray of int (n,), optional
     weighted : bool
         With overlap weights pi (1 - pi): phi = (A - pi) (psi - m), m(x) = E[psi | x].
+    work : Work, optional
+        Told how far the folds are.
 
     Notes
     -----
@@ -124,13 +129,15 @@ def doubly_robust(
     phi, size, total, clipped = np.zeros_like(psi), np.zeros(n), np.zeros(n), 0.0
     strength = _inverse_penalty(Z, treated, rng)
     limits = clip_limits(treated)
-    for _ in range(times):
+    for turn in range(times):
         fold = folds_of(treated, rng, groups=groups)
         for k in range(FOLDS):
+            if work is not None:
+                work.progress((turn * FOLDS + k) / (times * FOLDS))
             at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
             raw = _probabilities(Z, treated, train, at, strength)
             clipped += float(((raw <= limits[0]) | (raw >= limits[1])).sum()) / (n * times)
-            pi = np.clip(raw, *limits)
+            pi = raw if weighted else np.clip(raw, *limits)
             total[at] += pi / times
             if weighted:
                 left = treated[at] - pi

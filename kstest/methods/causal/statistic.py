@@ -23,7 +23,6 @@ def multiplier_statistics(
     blocks: Sequence[slice],
     draws: int,
     rng: np.random.Generator,
-    work: Work,
     groups: Index | None = None,
 ) -> Array:
     """n |mean phi|^2 of every block, and its replicates; shape (K, draws + 1).
@@ -34,7 +33,6 @@ def multiplier_statistics(
     blocks : sequence of slice
     draws : int
     rng : numpy.random.Generator
-    work : Work
     groups : ndarray of int (n,), optional
         Rows of a group depend on each other: they share their multiplier.
 
@@ -54,7 +52,6 @@ def multiplier_statistics(
     for first in range(1, draws + 1, step):
         last = min(first + step, draws + 1)
         sums[first:last] = rng.standard_normal((last - first, units)) @ centred * factor
-        work.progress(last / (draws + 1))
     return _squares(sums, blocks)
 
 
