@@ -33,13 +33,13 @@ NAMES = {"treatment": "arm", "outcome": "y", "covariates": "x*"}
 KINDS = ("shift", "spread", "split", "some")
 
 
-def study(rng, n, kind="null", randomised=False, shift=0.25):
+def study(rng, n, kind="null", randomised=False, shift=0.25, noise=1.0):
     """Five covariates of a curved outcome, which also decide who is treated."""
     X = rng.normal(size=(n, 5))
     odds = 0.8 * X[:, 0] + 0.5 * X[:, 1] - 0.5 * X[:, 2]
     A = rng.permutation(n) < n // 2 if randomised else odds + rng.logistic(size=n) > 0
     surface = X[:, 0] + np.sin(2 * X[:, 1]) + 0.5 * X[:, 2] ** 2
-    e = rng.normal(size=n)
+    e = noise * rng.normal(size=n)
     changed = {
         "null": e,
         "shift": e + shift,
