@@ -18,6 +18,7 @@ from kstest.errors import DataError, KstestError, UsageError
 from kstest.methods.causal import nuisances
 from kstest.methods.causal.features import covariate_features
 from kstest.methods.causal.overlap import Overlap
+from kstest.methods.causal.quantiles import Curves
 from kstest.methods.causal.statistic import (
     cross_statistic,
     multiplier_statistics,
@@ -193,6 +194,7 @@ def test_a_small_arm_is_no_lack_of_overlap():
 
 def test_few_effective_rows_of_either_arm_are_refused():
     fine = {"rows": (100, 100), "clipped": 0.0, "lowest": 0.1, "highest": 0.9, "balance": []}
+    fine["propensity"] = {}
     assert not Overlap(effective=(60.0, 60.0), **fine).lacking
     assert Overlap(effective=(60.0, 30.0), **fine).lacking
     assert Overlap(effective=(19.0, 60.0), **{**fine, "rows": (40, 100)}).lacking
@@ -516,3 +518,50 @@ def test_a_change_that_the_covariates_blur_is_found_in_what_they_leave(design):
     # Nothing is left out of an outcome without covariates, or that is a category.
     plain = effect_of(data, design="randomised", covariates="")
     assert len(plain.explanation["kernels"]) == 5
+
+
+def test_deciles_are_those_of_the_arms_where_nothing_confounds():
+    rng = np.random.default_rng(21)
+    arm = rng.permutation(400) < 200
+    y = np.where(arm, np.round(rng.exponential(2, 400)), np.round(rng.exponential(1, 400)))
+    data = pd.DataFrame({"arm": arm * 1, "x1": rng.normal(size=400), "y": y})
+    for row in effect_of(data, design="randomised", covariates="").explanation["deciles"]:
+        for key, who in (("control", ~arm), ("treated", arm)):
+            want = np.quantile(y[who], row["decile"], method="inverted_cdf")
+            assert row[key] == pytest.approx(want)
+        assert row["low"] <= row["difference"] <= row["high"]
+
+
+def test_the_band_of_deciles_holds_for_all_together():
+    """Of a confounded outcome moved by 1: every decile moves by 1."""
+    missed = 0
+    for seed in range(12):
+        data = study(np.random.default_rng(seed), 300, "shift", shift=1.0)
+        rows = effect_of(data, draws=99).explanation["deciles"]
+        missed += not all(row["low"] <= 1 <= row["high"] for row in rows)
+        assert all(row["control"] <= row["treated"] for row in rows[2:7])
+    assert missed <= binom.ppf(0.9995, 12, 0.05)
+
+
+def test_bands_of_quantiles_are_read_off_those_of_distribution_functions():
+    found = Curves(
+        points=np.array([1.0, 2.0, 3.0]), lowest=0.0, highest=9.0, smooth=False,
+        values=np.array([[0.2, 0.5, 0.8]] * 2), low=np.array([[0.1, 0.4, 0.7]] * 2),
+        high=np.array([[0.3, 0.6, 0.9]] * 2),
+    )  # fmt: skip
+    middle, low, high = found.quantiles(0)
+    np.testing.assert_array_equal(middle, [1, 1, 2, 2, 2, 3, 3, 3, 9])
+    np.testing.assert_array_equal(low, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    np.testing.assert_array_equal(high, [1, 2, 2, 2, 3, 3, 3, 9, 9])
+
+
+def test_picture_of_both_arms_and_of_who_had_which_chance(tmp_path):
+    data = study(np.random.default_rng(3), 300, "shift", shift=1.0)
+    result = effect_of(data, plot=str(tmp_path / "effect.svg"))
+    assert "chance of treatment" in (tmp_path / "effect.svg").read_text()
+    shares = result.explanation["shares"]
+    assert 0.8 < sum(shares["treated"]) <= 1
+    assert sum(result.explanation["overlap"]["propensity"]["control"]) == pytest.approx(1)
+    three = data.assign(arm=np.arange(300) % 3)
+    effect_of(three, plot=str(tmp_path / "three.svg"), design="randomised")
+    assert "arm = 2" in (tmp_path / "three.svg").read_text()

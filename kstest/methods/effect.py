@@ -30,12 +30,21 @@ from .causal.features import (
     covariate_features,
     outcome_features,
 )
-from .causal.lots import lot, neighbours, require_whole_groups
+from .causal.lots import by_lot, lot, neighbours, require_whole_groups, slope
 from .causal.nuisances import doubly_robust, leftover
 from .causal.options import CROSS, RANDOMISED, columns
 from .causal.options import Params as Params
 from .causal.overlap import overlap, overlap_found, refused
-from .causal.result import claim, mean_difference, normal_quantile, sentence, strongest
+from .causal.picture import picture
+from .causal.quantiles import points_of
+from .causal.result import (
+    claim,
+    distributions,
+    mean_difference,
+    normal_quantile,
+    sentence,
+    strongest,
+)
 from .causal.statistic import (
     cross_statistic,
     multiplier_statistics,
@@ -190,7 +199,10 @@ def _compared(
         return base.told(summary("too few rows to decide"), warnings=(few,))
     with single_blas():
         X = covariate_features(made.covariates)
-        psi = outcome_features(made.outcomes, X.values, rng, made.groups)
+        y = made.outcomes
+        single = y.values.shape[1] == 1 and not y.codes.shape[1]
+        points = points_of(y.values[:, 0], made.treated) if single else np.empty(0)
+        psi = outcome_features(y, X.values, rng, points, made.groups)
         if params.design == RANDOMISED:
             return _randomised(base, made, X, psi, params, rng, work)
         return _observational(base, made, X, psi, params, rng, work)
@@ -211,12 +223,11 @@ def _randomised(
     T = permutation_statistics(
         sums, treated, strata, psi.blocks, base.null["replicates"], rng, work
     )
-    A = within(made.treated.astype(np.float64), made.strata)
-    part = A[:, None] * left[:, psi.means]
-    effect = part.sum(axis=0) / float(A @ A)
-    influence = (part - (A**2)[:, None] * effect) / float((A**2).mean())
-    base = base.told(warnings=(*base.warnings, *neighbours(made, part)))
+    effect, influence = slope(made, left[:, psi.means])
+    base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
     base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
+    if len(psi.points):
+        base = base.told(*distributions(made, psi, by_lot(made, psi, left), params, rng))
     return _judged(base, made, psi, T, params)
 
 
@@ -232,7 +243,15 @@ def _observational(
     """Doubly robust features, and multipliers of their rows."""
     weighted = params.overlap == "weights"
     robust = doubly_robust(
-        X.values, X.values[:, : X.joint], psi.values, made.treated, rng, made.groups, weighted, work
+        X.values,
+        X.values[:, : X.joint],
+        psi.values,
+        made.treated,
+        rng,
+        made.groups,
+        weighted,
+        work,
+        psi.below,
     )
     seen = overlap(made, X, robust, weighted)
     base = base.told(*overlap_found(seen, made.arms))
@@ -244,6 +263,9 @@ def _observational(
     effect, influence = robust.influence(psi.means)
     base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
     base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
+    if len(psi.points) and not weighted:
+        arms = robust.first - robust.phi[:, psi.below], robust.first
+        base = base.told(*distributions(made, psi, arms, params, rng))
     if params.null == CROSS:
         statistic, p = cross_statistic(robust.phi[:, psi.blocks[BANDWIDTHS.index(1.0)]], rng)
         return _decided(base, made, params, statistic, p, normal_quantile(params.alpha))
@@ -336,4 +358,5 @@ TEST = Test(
     ),
     references=REFERENCES,
     run=run,
+    picture=picture,
 )

@@ -19,6 +19,7 @@ from ..dependence.column_blocks import Block
 from ..dependence.landmarks import kernel_features, median_distance, spread_rows
 from ..dependence.learners import additive, indicators
 from .nuisances import leftover
+from .quantiles import below
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -37,7 +38,8 @@ GAUSSIAN = KERNELS["gaussian"]
 
 @dataclass(frozen=True)
 class OutcomeFeatures:
-    """Features of the outcome kernels, all side by side, then the outcomes themselves.
+    """Features of the outcome kernels, all side by side, then what distribution functions are
+    means of, then the outcomes themselves.
 
     Attributes
     ----------
@@ -51,6 +53,10 @@ class OutcomeFeatures:
         Whether the kernel sees what the covariates leave of the outcomes.
     sizes : ndarray
         Root mean square of each kernel between different rows.
+    points : ndarray (p,)
+        Where distribution functions are wanted.
+    below : slice
+        Columns of 1 where the outcome is at most the point.
     means : slice
         Columns of the outcomes.
     units : ndarray (k,)
@@ -61,12 +67,18 @@ class OutcomeFeatures:
     bandwidths: tuple[float, ...]
     residual: tuple[bool, ...]
     sizes: Array
+    points: Array
+    below: slice
     means: slice
     units: Array
 
 
 def outcome_features(
-    block: Block, X: Array, rng: np.random.Generator, groups: Index | None = None
+    block: Block,
+    X: Array,
+    rng: np.random.Generator,
+    points: Array,
+    groups: Index | None = None,
 ) -> OutcomeFeatures:
     """Nystrom features of Gaussian kernels of several bandwidths around the median distance.
 
@@ -78,6 +90,8 @@ def outcome_features(
         Features of the covariates. If there are any, and an outcome is a number, kernels of what
         they leave of it follow those of the outcome.
     rng : numpy.random.Generator
+    points : ndarray (p,)
+        Where distribution functions are wanted.
     groups : ndarray of int (n,), optional
         Rows of a group are predicted from other groups.
 
@@ -94,8 +108,8 @@ def outcome_features(
     parts, bandwidths, residual = [], [], []
     for kind in kinds:
         everything = np.arange(len(block))
-        single = kind.values.shape[1] + kind.codes.shape[1] == 1
-        marks = spread_rows(kind, everything, LANDMARKS if single else MANY_LANDMARKS)
+        alone = kind.values.shape[1] + kind.codes.shape[1] == 1
+        marks = spread_rows(kind, everything, LANDMARKS if alone else MANY_LANDMARKS)
         median = _distance(kind, everything)
         for factor in BANDWIDTHS:
             parts.append(kernel_features(kind, GAUSSIAN, factor * median, marks))
@@ -104,14 +118,18 @@ def outcome_features(
     ends = [0, *np.cumsum([part.shape[1] for part in parts]).tolist()]
     units = np.abs(block.values).max(axis=0, initial=0.0)
     units[units == 0] = 1.0
-    values = np.hstack([*parts, block.values / units])
+    steps = [below(block.values[:, 0], points)] if len(points) else []
+    values = np.hstack([*parts, *steps, block.values / units])
+    middle = ends[-1] + len(points)
     return OutcomeFeatures(
         values,
         tuple(itertools.starmap(slice, itertools.pairwise(ends))),
         tuple(bandwidths),
         tuple(residual),
         np.array([_size(part) for part in parts]),
-        slice(ends[-1], values.shape[1]),
+        points,
+        slice(ends[-1], middle),
+        slice(middle, values.shape[1]),
         units,
     )
 

@@ -9,8 +9,9 @@ from ...diagnostics.dependence import strongest_lag
 from ...errors import DataError
 from ...result import Notice
 from .data import Study
+from .features import OutcomeFeatures
 from .options import RANDOMISED, Params
-from .statistic import sums_of
+from .statistic import sums_of, within
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -47,6 +48,32 @@ def lot(made: Study, left: Array) -> tuple[Array, NDArray[np.bool_], Index]:
         return left, made.treated, made.strata
     first = np.unique(made.groups, return_index=True)[1]
     return sums_of(left, made.groups), made.treated[first], made.strata[first]
+
+
+def slope(made: Study, left: Array) -> tuple[Array, Array]:
+    """Difference of the means of what is left, within strata, and what rows add to its error.
+
+    Parameters
+    ----------
+    made : Study
+    left : ndarray (n, k)
+
+    Returns
+    -------
+    ndarray (k,), ndarray (n, k)
+    """
+    A = within(made.treated.astype(np.float64), made.strata)
+    part = A[:, None] * left
+    effect = part.sum(axis=0) / float(A @ A)
+    return effect, (part - (A**2)[:, None] * effect) / float((A**2).mean())
+
+
+def by_lot(made: Study, psi: OutcomeFeatures, left: Array) -> tuple[Array, Array]:
+    """What rows contribute to the distribution functions of the untreated and the treated."""
+    effect, influence = slope(made, left[:, psi.below])
+    difference, share = effect + influence, float(made.treated.mean())
+    steps = psi.values[:, psi.below]
+    return steps - share * difference, steps + (1 - share) * difference
 
 
 def neighbours(made: Study, influence: Array) -> tuple[Notice, ...]:

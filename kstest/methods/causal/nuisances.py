@@ -43,6 +43,8 @@ class Robust:
     Attributes
     ----------
     phi : ndarray (n, D)
+    first : ndarray (n, d)
+        The part of the treated arm in phi, of some features; empty with overlap weights.
     size : ndarray (n,)
         The effect on a feature is the mean of phi over that of `size`: 1, or with overlap
         weights an estimate of pi (1 - pi).
@@ -54,6 +56,7 @@ class Robust:
     """
 
     phi: Array
+    first: Array
     size: Array
     propensity: Array
     clipped: float
@@ -103,6 +106,7 @@ def doubly_robust(
     groups: Index | None = None,
     weighted: bool = False,
     work: Work | None = None,
+    apart: slice = slice(0, 0),
 ) -> Robust:
     """Doubly robust features of every row.
 
@@ -119,6 +123,8 @@ def doubly_robust(
         With overlap weights pi (1 - pi): phi = (A - pi) (psi - m), m(x) = E[psi | x].
     work : Work, optional
         Told how far the folds are.
+    apart : slice
+        Features whose part of the treated arm is kept.
 
     Notes
     -----
@@ -127,6 +133,7 @@ def doubly_robust(
     """
     n, times = len(X), draws_of_folds(len(X))
     phi, size, total, clipped = np.zeros_like(psi), np.zeros(n), np.zeros(n), 0.0
+    first = np.zeros_like(psi[:, apart])
     strength = _inverse_penalty(Z, treated, rng)
     limits = clip_limits(treated)
     for turn in range(times):
@@ -150,8 +157,11 @@ def doubly_robust(
                 learned = train[treated[train] == arm]
                 b = ridge(X, psi, learned, PENALTIES * len(learned), at)
                 weight = np.where(treated[at] == arm, 1 / (pi if arm else 1 - pi), 0.0)
-                phi[at] += sign / times * (weight[:, None] * (psi[at] - b) + b)
-    return Robust(phi, size, total, clipped)
+                part = (weight[:, None] * (psi[at] - b) + b) / times
+                phi[at] += sign * part
+                if arm:
+                    first[at] += part[:, apart]
+    return Robust(phi, first, size, total, clipped)
 
 
 def leftover(X: Array, psi: Array, rng: np.random.Generator, groups: Index | None = None) -> Array:

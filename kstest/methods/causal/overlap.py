@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 # No verdict below so many effective rows of an arm, or such a share of its rows, or where a larger
 # share of the probabilities of treatment is at its limits.
 LEAST_EFFECTIVE, LEAST_SHARE, MOST_CLIPPED = 20, 1 / 3, 0.1
+# Of the histogram of probabilities.
+BINS = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Overlap:
     lowest: float
     highest: float
     balance: list[dict[str, object]]
+    propensity: dict[str, Array]
     weighted: bool = False
 
     @property
@@ -85,8 +88,19 @@ def overlap(made: Study, covariates: CovariateFeatures, robust: Robust, weighted
         float(pi.min()),
         float(pi.max()),
         _by_column(covariates.names, before, after),
+        _histogram(pi, treated),
         weighted,
     )
+
+
+def _histogram(pi: Array, treated: NDArray[np.bool_]) -> dict[str, Array]:
+    """Shares of the arms in bins of the probability of treatment."""
+    edges = np.linspace(0, 1, BINS + 1)
+    none, one = (
+        np.histogram(pi[treated == arm], edges)[0] / max(1, int((treated == arm).sum()))
+        for arm in (False, True)
+    )
+    return {"edges": edges, "control": none, "treated": one}
 
 
 def _differences(lines: Array, treated: NDArray[np.bool_], weights: Array) -> Array:
@@ -127,6 +141,7 @@ def overlap_found(found: Overlap, arms: tuple[str, str]) -> tuple[Facts, Table]:
         "lowest": found.lowest,
         "highest": found.highest,
         "largest_imbalance": worst,
+        "propensity": found.propensity,
     }
     columns = Column("column", "column"), Column("before", "before"), Column("after", "after")
     note = "Difference of the arms' means in standard deviations, before and after weighting."

@@ -9,6 +9,7 @@ from ...findings import Facts, Finding, Line, Note, by_bandwidth, number
 from .data import Study
 from .features import OutcomeFeatures
 from .options import RANDOMISED, Params
+from .quantiles import curves, deciles, shares
 from .statistic import standard_error
 
 Array = NDArray[np.float64]
@@ -79,6 +80,22 @@ def mean_difference(
             )
         )
     return Facts("mean_difference", rows, tuple(lines))
+
+
+def distributions(
+    made: Study,
+    psi: OutcomeFeatures,
+    arms: tuple[Array, Array],
+    params: Params,
+    rng: np.random.Generator,
+) -> tuple[Finding, ...]:
+    """Deciles of both arms, and shares of both for the picture."""
+    y = made.outcomes.values[:, 0]
+    found = curves(arms, y, psi.points, made.groups, params.alpha, rng)
+    edges, (none, one) = shares(found)
+    value = {"edges": edges, "control": none, "treated": one}
+    name = made.outcomes.names[0]
+    return deciles(found, made.arms, name, params.alpha), Facts("shares", value)
 
 
 def strongest(T: Array, keep: NDArray[np.bool_], psi: OutcomeFeatures) -> tuple[Finding, ...]:
