@@ -29,6 +29,11 @@ ONE = ["--bandwidth", "median", "--permute", "rows"]
 
 TIMED = ["--x", "speed", "--y", "mass", "--given", "time", "--permutations", "99"]
 
+TRIAL = [
+    "--treatment", "arm", "--control", "none", "--outcome", "pain", "--covariates", "age", "--draws", "99",
+    "--threads", "1",
+]  # fmt: skip
+
 SHORT = ["--test", "ks", "--draws", "20"]
 
 CALIBRATION = [
@@ -52,6 +57,14 @@ CASES: dict[str, tuple[list[str], int]] = {
     "error-plan.txt": (["plan", "good.csv"], 2),
     "hsic-given.txt": (["hsic", "given.csv", *TIMED], 0),
     "hsic-given-few.txt": (["hsic", "given.csv", *TIMED, "--where", "time < 40"], 3),
+    "effect.txt": (["effect", "trial.csv", *TRIAL], 1),
+    "effect-randomised.txt": (["effect", "trial.csv", *TRIAL, "--design", "randomised"], 1),
+    "effect-overlap.txt": (["effect", "trial.csv", *TRIAL, "--covariates", "age,time"], 3),
+    "effect.json": (
+        ["effect", "trial.csv", *TRIAL, "--design", "randomised", "--format", "json"],
+        1,
+    ),
+    "help-effect.txt": (["effect", "--help"], 0),
     "version.txt": (["--version"], 0),
     "cite.txt": (["mmd", "--cite"], 0),
     "rejected.txt": (["mmd", "good.csv", "far.csv", *ONE], 1),
@@ -155,6 +168,13 @@ def write_data(folder: Path) -> None:
         "ragged": ("speed,mass", [*good[:4], [1.0], *good[4:]]),
         "other": ("speed,weight", good),
     }
+    table["trial"] = (
+        "time,arm,age,pain",
+        [
+            [t, "drug" if t >= 70 else "none", a, round(a + 0.1 * b + (t >= 70), 3)]
+            for t, (a, b) in enumerate(rows(12, 140))
+        ],
+    )
     table["events"] = ("speed,mass", rows(8, 300))
     table["pool"] = ("speed,mass", rows(9, 600))
     table["batch"] = ("speed,mass", rows(20, 30))

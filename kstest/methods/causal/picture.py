@@ -59,7 +59,7 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
 def _distributions(found: Mapping[str, Any]) -> tuple[Drawing, ...]:
     drawn = _histogram(found)
     middle = (drawn.edges[1:] + drawn.edges[:-1]) / 2
-    return drawn, Curve(middle, drawn.shares[1] - drawn.shares[0], "share, difference")
+    return drawn, Curve(middle, drawn.shares[1] - drawn.shares[0], "difference")
 
 
 def _histogram(found: Mapping[str, Any]) -> Histogram:
