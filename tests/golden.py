@@ -30,8 +30,8 @@ ONE = ["--bandwidth", "median", "--permute", "rows"]
 TIMED = ["--x", "speed", "--y", "mass", "--given", "time", "--permutations", "99"]
 
 TRIAL = [
-    "--treatment", "arm", "--control", "none", "--outcome", "pain", "--covariates", "age", "--draws", "99",
-    "--threads", "1",
+    "--treatment", "arm", "--control", "none", "--outcome", "pain", "--covariates", "age",
+    "--draws", "99", "--threads", "1",
 ]  # fmt: skip
 
 SHORT = ["--test", "ks", "--draws", "20"]

@@ -22,6 +22,7 @@ from ..nulls import informative, p_value, replicates, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .causal.arms import of_arms
+from .causal.counterfactual import counterfactual
 from .causal.data import Study, studies
 from .causal.features import (
     BANDWIDTHS,
@@ -62,6 +63,12 @@ REFERENCES = """\
   author    = {Martinez Taboada, Diego and Ramdas, Aaditya and Kennedy, Edward H.},
   booktitle = {Advances in Neural Information Processing Systems},
   volume    = {36}, year = {2023}, note = {arXiv:2304.13237}
+}
+@inproceedings{martineztaboada2024counterfactual,
+  title     = {Counterfactual Density Estimation using Kernel {S}tein Discrepancies},
+  author    = {Mart{\\'i}nez-Taboada, Diego and Kennedy, Edward H.},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2024}, note = {arXiv:2309.16129}
 }
 @article{luedtke2024onestep,
   title   = {One-Step Estimation of Differentiable {H}ilbert-Valued Parameters},
@@ -155,6 +162,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     "cross" the statistic is that of Martinez Taboada, Ramdas, Kennedy (2023), of the median
     bandwidth, with the normal distribution; its folds are those of all rows.
 
+    With `target` or `fit` one arm is looked at (Martinez-Taboada, Kennedy 2024): Stein features
+    of the outcome, xi(y) = s(y) psi(y) + psi'(y) with s the score of the target, take the place of
+    psi, and phi = A / pi (xi - b) + b has mean 0 if the outcome, had all rows been in the arm, had
+    that density. `fit` solves for the parameters of an exponential family, gives their intervals,
+    and tests what the family leaves, off the directions of the parameters.
+
     Two samples ask whether the outcome changed given the covariates (concept drift), whatever
     happened to the covariates (covariate shift).
 
@@ -180,6 +193,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.effect(data, treatment="arm", outcome="z", covariates="x").verdict
     'rejected'
     """
+    if params.target or params.fit:
+        return counterfactual(samples, params, rng, work)
     compared = studies(samples, params)
     draws = replicates(len(compared), params.alpha, params.draws)
     results = [_compared(made, params, draws, rng, work) for made in compared]

@@ -71,6 +71,49 @@ def studies(samples: Sequence[Sample], params: Params) -> tuple[Study, ...]:
         For a treatment with one value or too many, a missing treatment or outcome, and a
         treatment beside two files.
     """
+    found = _read(samples, params)
+    arm = found.arm[found.order]
+    return tuple(
+        _study(found, found.order[(arm == 0) | (arm == k)], k, (found.names[0], found.names[k]))
+        for k in range(1, len(found.names))
+    )
+
+
+def one_arm_of(samples: Sequence[Sample], params: Params) -> Study:
+    """All rows, with those of `params.arm` as the treated; the second arm of two by default.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `studies`; for a value that is not there, and where one of more than two is to be named.
+    """
+    found = _read(samples, params)
+    values = [name.partition(" = ")[2] or name for name in found.names]
+    if params.arm is not None:
+        place = _place(params.arm, values, "--arm")
+    elif len(values) == 2:
+        place = 1
+    else:
+        raise UsageError(f"--arm: say which of the arms is meant; there are {listed(values)}")
+    name = found.names[place]
+    rest = found.names[1 - place] if len(values) == 2 else f"not {name}"
+    return _study(found, found.order, place, (rest, name))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns that the options name, the arm of every row, and an order of the rows."""
+
+    arm: Index
+    names: tuple[str, ...]
+    outcomes: Block
+    covariates: Block
+    strata: Index
+    groups: Index | None
+    order: Index
+
+
+def _read(samples: Sequence[Sample], params: Params) -> _Table:
     if len(samples) == 1 and not params.treatment:
         raise UsageError(
             "--treatment: name the column that says who was treated, or give two files, the second "
@@ -102,29 +145,18 @@ def studies(samples: Sequence[Sample], params: Params) -> tuple[Study, ...]:
     ties = [arm, strata] if data.groups is None else [arm, data.groups, strata]
     # The covariates come first, so that landmarks taken evenly have nothing to do with outcomes.
     order = np.lexsort([*ties, *y.keys[::-1], *x.keys[::-1]])
-    return tuple(
-        _study(order[(arm[order] == 0) | (arm[order] == k)], arm, (names[0], names[k]), y, x,
-               strata, data.groups)
-        for k in range(1, len(names))
-    )  # fmt: skip
+    return _Table(arm, names, y, x, strata, data.groups, order)
 
 
-def _study(
-    rows: Index,
-    arm: Index,
-    names: tuple[str, str],
-    outcomes: Block,
-    covariates: Block,
-    strata: Index,
-    groups: Index | None,
-) -> Study:
-    """Some rows, of the control and of one treated arm."""
+def _study(found: _Table, rows: Index, treated: int, arms: tuple[str, str]) -> Study:
+    """Some rows; those of one arm are the treated."""
+    groups = found.groups
     return Study(
-        treated=arm[rows] > 0,
-        arms=names,
-        outcomes=_taken(outcomes, rows),
-        covariates=_taken(covariates, rows),
-        strata=strata[rows],
+        treated=found.arm[rows] == treated,
+        arms=arms,
+        outcomes=_taken(found.outcomes, rows),
+        covariates=_taken(found.covariates, rows),
+        strata=found.strata[rows],
         groups=None if groups is None else np.unique(groups[rows], return_inverse=True)[1],
         places=rows,
     )
@@ -186,12 +218,12 @@ def _arms(data: Sample, name: str, control: str | None) -> tuple[Index, tuple[st
             f"accepted: a column with 2 to {MOST_ARMS} values, one for each arm. Choose the rows "
             "of some arms with --where"
         )
-    first = 0 if control is None else _place(control, texts)
+    first = 0 if control is None else _place(control, texts, "--control")
     order = [first, *(k for k in range(len(texts)) if k != first)]
     return np.argsort(order)[place], tuple(f"{name} = {texts[k]}" for k in order)
 
 
-def _place(wanted: str, texts: Sequence[str]) -> int:
+def _place(wanted: str, texts: Sequence[str], option: str) -> int:
     """Which of the values is meant; 1 and 1.0 are one number."""
     for place, text in enumerate(texts):
         if text == wanted:
@@ -201,7 +233,7 @@ def _place(wanted: str, texts: Sequence[str]) -> int:
         return numbers.index(float(wanted))
     except ValueError:
         raise UsageError(
-            f"--control {wanted!r}: no such value of --treatment; it has {listed(texts)}"
+            f"{option} {wanted!r}: no such value of --treatment; it has {listed(texts)}"
         ) from None
 
 

@@ -164,6 +164,41 @@ def doubly_robust(
     return Robust(phi, first, size, total, clipped)
 
 
+def one_arm(
+    X: Array,
+    Z: Array,
+    xi: Array,
+    treated: Labels,
+    rng: np.random.Generator,
+    groups: Index | None = None,
+    work: Work | None = None,
+) -> Robust:
+    """Doubly robust features of the treated arm alone: A / pi (xi - b) + b of every row.
+
+    Parameters as those of `doubly_robust`; `xi` is looked at in rows of the arm only. Clipped are
+    probabilities near 0, by which is divided.
+    """
+    n, times = len(X), draws_of_folds(len(X))
+    phi, total, clipped = np.zeros_like(xi), np.zeros(n), 0.0
+    strength = _inverse_penalty(Z, treated, rng)
+    low = clip_limits(treated)[0]
+    for turn in range(times):
+        fold = folds_of(treated, rng, groups=groups)
+        for k in range(FOLDS):
+            if work is not None:
+                work.progress((turn * FOLDS + k) / (times * FOLDS))
+            at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+            raw = _probabilities(Z, treated, train, at, strength)
+            clipped += float((raw <= low).sum()) / (n * times)
+            pi = np.maximum(raw, low)
+            total[at] += pi / times
+            learned = train[treated[train]]
+            b = ridge(X, xi, learned, PENALTIES * len(learned), at)
+            weight = np.where(treated[at], 1 / pi, 0.0)
+            phi[at] += (weight[:, None] * (xi[at] - b) + b) / times
+    return Robust(phi, phi[:, :0], np.ones(n), np.minimum(total, 1 - 1e-12), clipped)
+
+
 def leftover(X: Array, psi: Array, rng: np.random.Generator, groups: Index | None = None) -> Array:
     """What covariates leave of the outcome's features, out of fold, without looking at the arms."""
     if not X.shape[1] or len(X) < 2 * FOLDS:

@@ -13,6 +13,7 @@ from ...wording import shown
 
 OBSERVATIONAL, RANDOMISED = "observational", "randomised"
 MULTIPLIERS, CROSS = "multipliers", "cross"
+FITS = ("normal", "gamma", "lognormal", "quartic")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,24 @@ class Params:
         "With --design randomised: columns within whose equal values the lot was drawn.",
         metavar="LIST",
     )
+    target: str = option(
+        "",
+        "Compare one arm with a density instead: the distribution of the outcome, had all rows "
+        "been in --arm, such as 'normal(0, 1)'; see kstest ksd --help.",
+        metavar="DENSITY",
+    )
+    fit: str = option(
+        "",
+        f"Fit a family to the distribution of the outcome, had all rows been in --arm, and test "
+        f"whether it fits: {', '.join(FITS)} (exp of a polynomial of degree 4).",
+        metavar="FAMILY",
+    )
+    arm: str | None = option(
+        None,
+        "With --target or --fit: the value of --treatment; of two, the one that is not the "
+        "control by default.",
+        metavar="VALUE",
+    )
     overlap: str = option(
         "refuse",
         "Where rows of one arm have few counterparts in the other: no verdict (refuse), or compare "
@@ -93,6 +112,7 @@ class Params:
             )
         if self.control is not None and not self.treatment:
             raise UsageError(f"--control {self.control!r}: needs --treatment, the column it is in")
+        _check_one_arm(self)
         for name, usual in (("overlap", "refuse"), ("null", MULTIPLIERS)):
             given = getattr(self, name)
             if self.design == RANDOMISED and given != usual:
@@ -100,6 +120,26 @@ class Params:
                     f"--{name} {given!r} and --design randomised: a lot needs neither overlap nor "
                     f"an approximate null distribution. Leave --{name} out"
                 )
+
+
+def _check_one_arm(params: Params) -> None:
+    """Refuse what does not go with a look at one arm."""
+    if not (params.target or params.fit):
+        if params.arm is not None:
+            raise UsageError("--arm: goes with --target or --fit, which look at one arm")
+        return
+    if params.target and params.fit:
+        raise UsageError("--target and --fit: give one; --fit estimates the parameters itself")
+    if params.fit and params.fit not in FITS:
+        raise UsageError(f"--fit {params.fit!r}: accepted: {', '.join(FITS)}")
+    if params.design != OBSERVATIONAL:
+        raise UsageError(
+            "--target and --fit: with --design randomised the rows of an arm are draws of its "
+            "distribution already, which kstest ksd compares with a density"
+        )
+    for name, usual in (("overlap", "refuse"), ("null", MULTIPLIERS)):
+        if getattr(params, name) != usual:
+            raise UsageError(f"--{name}: does not go with --target or --fit")
 
 
 @dataclass(frozen=True)
