@@ -146,6 +146,9 @@ def effect(
     control: Text | None = ...,
     design: Literal['observational', 'randomised'] = ...,
     strata: Text = ...,
+    target: Text = ...,
+    fit: Text = ...,
+    arm: Text | None = ...,
     overlap: Literal['refuse', 'weights'] = ...,
     null: Literal['multipliers', 'cross'] = ...,
     alpha: float = ...,
@@ -164,6 +167,7 @@ def effect(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def skit(

@@ -28,6 +28,7 @@ from kstest.methods.causal.statistic import (
     sums_of,
     within,
 )
+from kstest.methods.causal.stein import fitted, smooth
 from kstest.methods.dependence.column_blocks import Block
 
 NAMES = {"treatment": "arm", "outcome": "y", "covariates": "x*"}
@@ -565,3 +566,122 @@ def test_picture_of_both_arms_and_of_who_had_which_chance(tmp_path):
     three = data.assign(arm=np.arange(300) % 3)
     effect_of(three, plot=str(tmp_path / "three.svg"), design="randomised")
     assert "arm = 2" in (tmp_path / "three.svg").read_text()
+
+
+def one_arm(rng, n, kind="null"):
+    """The outcome of the treated is standard normal had all been treated; they are confounded."""
+    X = rng.normal(size=(n, 3))
+    arm = 0.8 * X[:, 0] + 0.5 * X[:, 1] + rng.logistic(size=n) > 0
+    y = 0.6 * X[:, 0] + 0.8 * rng.normal(size=n)
+    if kind == "modes":
+        y = 0.44 * y + np.where(rng.random(n) < 0.5, 0.9, -0.9)
+    data = pd.DataFrame({f"x{i}": X[:, i] for i in range(3)})
+    return data.assign(arm=arm * 1, y=np.where(arm, y, 7.0))
+
+
+def test_one_arm_is_compared_with_a_density_as_if_all_rows_were_in_it():
+    data = one_arm(np.random.default_rng(31), 600)
+    treated = data.loc[data.arm == 1, ["y"]]
+    assert kstest.ksd(treated, target="normal(0, 1)", threads=1).verdict == "rejected"
+    result = effect_of(data, target="normal(0, 1)")
+    assert result.verdict == "not rejected"
+    assert result.explanation["arm"] == "arm = 1"
+    assert effect_of(data, target="normal(0.5, 1)").verdict == "rejected"
+    result = effect_of(data, fit="normal")
+    assert result.verdict == "not rejected"
+    mean, sd = result.explanation["fitted"]
+    assert (mean["parameter"], sd["parameter"]) == ("mean", "sd")
+    assert mean["low"] < 0 < mean["high"] < 0.3
+    assert sd["low"] < 1 < sd["high"] < 1.3
+    # With a logarithm and its Jacobian the same, and the outcomes of other arms are not looked at.
+    positive = data.assign(y=np.where(data.arm == 1, np.exp(data.y), -5.0))
+    assert effect_of(positive, target="lognormal(0, 1)").verdict == "not rejected"
+    again = effect_of(positive, fit="lognormal")
+    assert again.explanation["fitted"][0]["value"] == pytest.approx(mean["value"], abs=0.02)
+    # The arm may be any of several: the others are one.
+    three = data.assign(arm=np.where(data.arm == 1, 2, np.arange(600) % 2))
+    assert effect_of(three, target="normal(0, 1)", arm="2").verdict == "not rejected"
+    assert list(effect_of(three, fit="normal", arm="2").n) == ["not arm = 2", "arm = 2"]
+
+
+def test_two_modes_are_no_normal_distribution_but_a_quartic_one():
+    data = one_arm(np.random.default_rng(32), 900, "modes")
+    assert effect_of(data, fit="normal").verdict == "rejected"
+    # Draws of exp(2 y^2 - y^4), moved and scaled: within the family.
+    rng = np.random.default_rng(33)
+    grid = np.linspace(-3, 3, 4001)
+    cumulative = np.cumsum(np.exp(2 * grid**2 - grid**4))
+    y = np.interp(rng.random(1200), cumulative / cumulative[-1], grid)
+    frame = pd.DataFrame({"x1": rng.normal(size=1200), "arm": np.arange(1200) % 2, "y": 5 + 3 * y})
+    result = effect_of(frame, fit="quartic")
+    assert result.verdict == "not rejected"
+    second, fourth = (result.explanation["fitted"][k] for k in (1, 3))
+    assert second["low"] > 0 > fourth["high"]
+    assert effect_of(frame, fit="normal").verdict == "rejected"
+
+
+def test_fitted_gamma_has_the_parameters_of_the_draws():
+    rng = np.random.default_rng(33)
+    data = pd.DataFrame({"x1": rng.normal(size=800), "arm": np.arange(800) % 2})
+    data["y"] = rng.gamma(2.5, 3.0, 800)
+    shape, scale = effect_of(data, fit="gamma").explanation["fitted"]
+    assert shape["low"] < 2.5 < shape["high"]
+    assert scale["low"] < 3.0 < scale["high"]
+    # In other units only the scale is another.
+    other = effect_of(data.assign(y=1e6 * data.y), fit="gamma").explanation["fitted"]
+    assert other[0]["value"] == pytest.approx(shape["value"], rel=1e-6)
+    assert other[1]["value"] == pytest.approx(1e6 * scale["value"], rel=1e-6)
+
+
+def test_stein_features_have_mean_zero_under_their_density_and_the_slopes_of_differences(rng):
+    marks = np.linspace(-2, 2, 9)
+    u = rng.normal(size=200_000)
+    psi, slope = smooth(u, marks, 0.7)
+    step = 1e-6
+    differences = (smooth(u[:5] + step, marks, 0.7)[0] - smooth(u[:5] - step, marks, 0.7)[0]) / (
+        2 * step
+    )
+    np.testing.assert_allclose(slope[:5], differences, rtol=1e-5, atol=1e-6)
+    xi = -u[:, None] * psi + slope
+    assert (np.abs(xi.mean(axis=0)) < 5 * xi.std(axis=0) / np.sqrt(200_000)).all()
+    table = np.exp(-((marks[:, None] - marks) ** 2) / (2 * 0.7**2))
+    landmarks = smooth(marks, marks, 0.7)[0]
+    np.testing.assert_allclose(landmarks @ landmarks.T, table, atol=1e-6)
+
+
+def test_fitted_parameters_solve_the_least_squares_problem(rng):
+    phi = rng.normal(size=(300, 3 * 4)) + 0.5
+    fit = fitted(phi, 2)
+    zero, one, two = phi.mean(axis=0).reshape(3, 4)
+    F = np.stack([one, two], axis=1)
+    np.testing.assert_allclose(fit.theta, np.linalg.lstsq(F, -zero, rcond=None)[0])
+    np.testing.assert_allclose(F.T @ fit.left.mean(axis=0), 0, atol=1e-10)
+    np.testing.assert_allclose(F.T @ fit.left.T, 0, atol=1e-10)
+    np.testing.assert_allclose(fit.left.mean(axis=0), zero + F @ fit.theta)
+
+
+def test_what_one_arm_cannot_have_is_refused(rng):
+    data = one_arm(rng, 200)
+    for more, error, text in (
+        ({"arm": "1"}, UsageError, "arm: goes with"),
+        ({"target": "normal(0, 1)", "fit": "normal"}, UsageError, "give one"),
+        ({"fit": "cauchy"}, UsageError, "accepted: normal, gamma"),
+        ({"fit": "normal", "design": "randomised"}, UsageError, "kstest ksd|ksd"),
+        ({"fit": "normal", "overlap": "weights"}, UsageError, "overlap: does not go"),
+        ({"fit": "normal", "arm": "9"}, UsageError, "arm='9': no such value"),
+        ({"fit": "gamma"}, DataError, "values are not above 0"),
+        ({"target": "gamma(2, 1)"}, DataError, "outside the target's support"),
+        ({"target": "normal(fit)"}, UsageError, "use fit"),
+        ({"target": "von_mises(0, 1)"}, UsageError, "angles"),
+        ({"fit": "normal", "outcome": "y,x2", "covariates": "x1"}, UsageError, "one outcome"),
+    ):
+        with pytest.raises(error, match=text):
+            effect_of(data, **more)
+    with pytest.raises(UsageError, match="say which of the arms"):
+        effect_of(data.assign(arm=np.arange(200) % 3), fit="normal")
+    few = effect_of(data[:40], fit="normal")
+    assert codes(few) == {"too-few-rows"}
+    far = data.assign(x0=data.x0 + 30 * data.arm)
+    assert codes(effect_of(far, fit="normal")) == {"too-little-overlap"}
+    constant = effect_of(data.assign(y=3.0), fit="normal")
+    assert constant.verdict in ("no verdict", "rejected")
