@@ -150,6 +150,7 @@ def effect(
     fit: Text = ...,
     arm: Text | None = ...,
     overlap: Literal['refuse', 'weights'] = ...,
+    sensitivity: bool = ...,
     null: Literal['multipliers', 'cross'] = ...,
     alpha: float = ...,
     draws: int = ...,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import lsq_linear
 from scipy.stats import binom, norm
 
 import kstest
@@ -19,6 +20,7 @@ from kstest.methods.causal import nuisances
 from kstest.methods.causal.features import covariate_features
 from kstest.methods.causal.overlap import Overlap
 from kstest.methods.causal.quantiles import Curves
+from kstest.methods.causal.sensitivity import least_statistic
 from kstest.methods.causal.statistic import (
     cross_statistic,
     multiplier_statistics,
@@ -685,3 +687,44 @@ def test_what_one_arm_cannot_have_is_refused(rng):
     assert codes(effect_of(far, fit="normal")) == {"too-little-overlap"}
     constant = effect_of(data.assign(y=3.0), fit="normal")
     assert constant.verdict in ("no verdict", "rejected")
+
+
+def test_weights_of_the_least_statistic_are_those_of_a_bounded_least_squares_solver(rng):
+    left, base = rng.normal(size=(40, 3)), np.array([3.0, -1.0, 0.5])
+    low = 1 + 0.2 * rng.random(40)
+    high = low + rng.random(40)
+    want = lsq_linear(left.T / 40, -base, (low, high), tol=1e-12)
+    found = least_statistic(base, left, low, high, 0.0)
+    assert found == pytest.approx(40 * 2 * want.cost, rel=1e-3)
+    assert least_statistic(base, left, low, low, 0.0) == pytest.approx(
+        40 * ((base + low @ left / 40) ** 2).sum()
+    )
+
+
+def test_a_stronger_effect_takes_a_stronger_hidden_cause():
+    factors = []
+    for shift in (0.5, 1.5):
+        data = study(np.random.default_rng(41), 500, "shift", shift=shift)
+        result = effect_of(data, sensitivity=True)
+        factors.append(result.explanation["sensitivity"]["odds_factor"])
+    assert 1 < factors[0] < factors[1] < 20
+    quiet = effect_of(study(np.random.default_rng(5), 300), sensitivity=True)
+    assert quiet.verdict == "not rejected"
+    assert "sensitivity" not in quiet.explanation
+    with pytest.raises(UsageError, match="sensitivity: asks"):
+        effect_of(data, sensitivity=True, design="randomised")
+
+
+def test_a_hidden_cause_of_the_factor_found_is_not_needed_to_explain_confounding():
+    """What a cause left out of the covariates does is explained away by about its factor."""
+    rng = np.random.default_rng(42)
+    n = 4000
+    hidden = rng.random(n) < 0.5
+    odds = np.where(hidden, 3.0, 1 / 3.0)
+    arm = rng.random(n) < odds / (1 + odds)
+    data = pd.DataFrame(
+        {"x1": rng.normal(size=n), "arm": arm * 1, "y": hidden + rng.normal(size=n)}
+    )
+    result = effect_of(data, covariates="x1", sensitivity=True)
+    assert result.verdict == "rejected"
+    assert 1.0 < result.explanation["sensitivity"]["odds_factor"] < 3.0

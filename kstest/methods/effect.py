@@ -46,6 +46,7 @@ from .causal.result import (
     sentence,
     strongest,
 )
+from .causal.sensitivity import sensitivity_found
 from .causal.statistic import (
     cross_statistic,
     multiplier_statistics,
@@ -168,6 +169,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     that density. `fit` solves for the parameters of an exponential family, gives their intervals,
     and tests what the family leaves, off the directions of the parameters.
 
+    `sensitivity` lets a hidden cause move the odds of treatment of every row by a factor between
+    1 / L and L (Tan 2006), and gives the largest L that leaves the statistic of the strongest
+    kernel above its critical value, whatever that cause does to the rows.
+
     Two samples ask whether the outcome changed given the covariates (concept drift), whatever
     happened to the covariates (covariate shift).
 
@@ -267,6 +272,7 @@ def _observational(
         weighted,
         work,
         psi.below,
+        params.sensitivity,
     )
     seen = overlap(made, X, robust, weighted)
     base = base.told(*overlap_found(seen, made.arms))
@@ -285,7 +291,12 @@ def _observational(
         statistic, p = cross_statistic(robust.phi[:, psi.blocks[BANDWIDTHS.index(1.0)]], rng)
         return _decided(base, made, params, statistic, p, normal_quantile(params.alpha))
     T = multiplier_statistics(robust.phi, psi.blocks, base.null["replicates"], rng, made.groups)
-    return _judged(base, made, psi, T, params)
+    judged = _judged(base, made, psi, T, params)
+    if params.sensitivity and judged.reject and judged.threshold is not None:
+        best = judged.explanation["kernels"].index(judged.explanation["strongest"])
+        limit = float(T[best].mean() + judged.threshold * T[best].std())
+        judged = judged.told(sensitivity_found(robust, psi.blocks[best], made.treated, limit))
+    return judged
 
 
 def _base(made: Study, params: Params, draws: int) -> Result:

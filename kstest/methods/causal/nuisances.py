@@ -45,6 +45,8 @@ class Robust:
     phi : ndarray (n, D)
     first : ndarray (n, d)
         The part of the treated arm in phi, of some features; empty with overlap weights.
+    predicted : ndarray (n, D)
+        The part b_1 - b_0 in phi; empty unless it was asked for.
     size : ndarray (n,)
         The effect on a feature is the mean of phi over that of `size`: 1, or with overlap
         weights an estimate of pi (1 - pi).
@@ -57,6 +59,7 @@ class Robust:
 
     phi: Array
     first: Array
+    predicted: Array
     size: Array
     propensity: Array
     clipped: float
@@ -107,6 +110,7 @@ def doubly_robust(
     weighted: bool = False,
     work: Work | None = None,
     apart: slice = slice(0, 0),
+    keep: bool = False,
 ) -> Robust:
     """Doubly robust features of every row.
 
@@ -125,6 +129,8 @@ def doubly_robust(
         Told how far the folds are.
     apart : slice
         Features whose part of the treated arm is kept.
+    keep : bool
+        Whether what is predicted is kept.
 
     Notes
     -----
@@ -134,6 +140,7 @@ def doubly_robust(
     n, times = len(X), draws_of_folds(len(X))
     phi, size, total, clipped = np.zeros_like(psi), np.zeros(n), np.zeros(n), 0.0
     first = np.zeros_like(psi[:, apart])
+    predicted = np.zeros_like(psi if keep else psi[:, :0])
     strength = _inverse_penalty(Z, treated, rng)
     limits = clip_limits(treated)
     for turn in range(times):
@@ -159,9 +166,11 @@ def doubly_robust(
                 weight = np.where(treated[at] == arm, 1 / (pi if arm else 1 - pi), 0.0)
                 part = (weight[:, None] * (psi[at] - b) + b) / times
                 phi[at] += sign * part
+                if keep:
+                    predicted[at] += sign * b / times
                 if arm:
                     first[at] += part[:, apart]
-    return Robust(phi, first, size, total, clipped)
+    return Robust(phi, first, predicted, size, total, clipped)
 
 
 def one_arm(
@@ -196,7 +205,7 @@ def one_arm(
             b = ridge(X, xi, learned, PENALTIES * len(learned), at)
             weight = np.where(treated[at], 1 / pi, 0.0)
             phi[at] += (weight[:, None] * (xi[at] - b) + b) / times
-    return Robust(phi, phi[:, :0], np.ones(n), np.minimum(total, 1 - 1e-12), clipped)
+    return Robust(phi, phi[:, :0], phi[:, :0], np.ones(n), np.minimum(total, 1 - 1e-12), clipped)
 
 
 def leftover(X: Array, psi: Array, rng: np.random.Generator, groups: Index | None = None) -> Array:

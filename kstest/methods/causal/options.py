@@ -84,6 +84,11 @@ class Params:
         "is another question.",
         choices=("refuse", "weights"),
     )
+    sensitivity: bool = option(
+        False,
+        "Say how strong a cause that is not among the covariates would have to be to explain a "
+        "rejection away: the factor by which it multiplies the odds of treatment.",
+    )
     null: str = option(
         MULTIPLIERS,
         "How the null distribution is found in an observational design: Gaussian multipliers, or "
@@ -113,6 +118,14 @@ class Params:
         if self.control is not None and not self.treatment:
             raise UsageError(f"--control {self.control!r}: needs --treatment, the column it is in")
         _check_one_arm(self)
+        if self.sensitivity and (
+            self.design == RANDOMISED or self.overlap != "refuse" or self.null != MULTIPLIERS
+            or self.target or self.fit
+        ):  # fmt: skip
+            raise UsageError(
+                "--sensitivity: asks of the multipliers of an observational design, and goes with "
+                "neither --design randomised nor --overlap weights, --null cross, --target or --fit"
+            )
         for name, usual in (("overlap", "refuse"), ("null", MULTIPLIERS)):
             given = getattr(self, name)
             if self.design == RANDOMISED and given != usual:
