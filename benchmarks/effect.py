@@ -1,12 +1,14 @@
 """`effect`: level and power, beside `mmd` and the mean alone; coverage; real data; CPU time.
 
-    python3 benchmarks/effect.py [level] [power] [randomised] [files] [real] [cost] [--sets 100]
+    python3 benchmarks/effect.py [level] [power] [randomised] [files] [arm] [real] [cost] [--sets 100]
 
 level and power: 500 rows, five covariates that decide who is treated and explain the outcome by a
 curved surface (`tests/test_effect.py`), at .05; beside them a test of the mean difference and its
-coverage, and `mmd` of the arms' outcomes. randomised: 200 rows, half treated, with covariates and
-without. files: two files of 500 rows whose covariate moved. real: NHEFS, the NSW experiment, and
-its controls beside those of CPS, if the package causaldata is there. cost: 100,000 rows.
+coverage, `mmd` of the arms' outcomes, and with power the cross statistic. randomised: 200 rows,
+half treated, with covariates and without, at two sizes of the noise. files: two files of 500 rows
+whose covariate moved. arm: 500 rows, one arm beside a density and a fitted family. real: NHEFS,
+the NSW experiment, and its controls beside those of CPS, if the package causaldata is there.
+cost: 100,000 rows.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +39,7 @@ def band(sets):
 def observational(kind, sets, compared):
     """Shares of rejections by effect, the mean difference and mmd; coverage; no verdicts."""
     found, covered, plain, unsure = 0, 0, 0, 0
-    by_mean, true = 0, {"shift": 0.25, "some": 0.24}.get(kind, 0.0)
+    cross, by_mean, true = 0, 0, {"shift": 0.25, "some": 0.24}.get(kind, 0.0)
     for seed in range(START, START + sets):
         data = study(np.random.default_rng(seed), 500, kind)
         result = kstest.effect(data, **NAMES, draws=499, threads=1)
@@ -47,13 +50,19 @@ def observational(kind, sets, compared):
         mean = result.explanation["mean_difference"][0]
         covered += mean["low"] <= true <= mean["high"]
         by_mean += not mean["low"] <= 0 <= mean["high"]
+        if not compared:
+            cross += kstest.effect(data, **NAMES, null="cross", threads=1).reject is True
         if compared and seed < START + 40:
             arms = [data.loc[data.arm == a, ["y"]] for a in (0, 1)]
             plain += kstest.mmd(*arms, permutations=199, threads=1, explain="none").reject
     print(
         f"{kind:7} effect {found / sets:.3f}, mean alone {by_mean / sets:.3f}, interval covers "
         f"{covered / sets:.3f}, no verdict {unsure / sets:.3f}, of {sets} ({band(sets)})"
-        + (f"; mmd of the arms {plain / min(sets, 40):.3f} of {min(sets, 40)}" if compared else ""),
+        + (
+            f"; mmd of the arms {plain / min(sets, 40):.3f} of {min(sets, 40)}"
+            if compared
+            else f"; cross statistic {cross / sets:.3f}"
+        ),
         flush=True,
     )
 
@@ -68,24 +77,22 @@ def power(sets):
 
 
 def randomised(sets):
-    for kind in ("null", *KINDS):
+    for kind, noise in [("null", 1.0), *((kind, 1.0) for kind in KINDS), ("shift", 0.6)]:
         counts = []
         for covariates in ("x*", ""):
             options = {**NAMES, "covariates": covariates, "design": "randomised"}
+            make = partial(study, n=200, kind=kind, randomised=True, noise=noise)
             counts.append(
                 sum(
                     kstest.effect(
-                        study(np.random.default_rng(seed), 200, kind, randomised=True),
-                        **options,
-                        draws=299,
-                        threads=1,
+                        make(np.random.default_rng(seed)), **options, draws=299, threads=1
                     ).reject
                     for seed in range(START, START + sets)
                 )
                 / sets
             )
-        print(f"randomised {kind:7} with {counts[0]:.3f}, without {counts[1]:.3f}, of {sets}"
-              f" ({band(sets)})", flush=True)  # fmt: skip
+        print(f"randomised {kind:7} noise {noise}: with {counts[0]:.3f}, without {counts[1]:.3f}, "
+              f"of {sets} ({band(sets)})", flush=True)  # fmt: skip
 
 
 def files(sets):
@@ -106,6 +113,29 @@ def files(sets):
             f"{unsure / sets:.3f}, of {sets} ({band(sets)})",
             flush=True,
         )
+
+
+def arm(sets):
+    names = {**NAMES, "draws": 399, "threads": 1}
+    for kind, true in (("null", (0, 1)), ("shift", (0.3, 1)), ("modes", (0, 1))):
+        found, covered = np.zeros(2), np.zeros(2)
+        for seed in range(START, START + sets):
+            rng = np.random.default_rng(seed)
+            X = rng.normal(size=(500, 5))
+            treated = X[:, :3] @ [0.8, 0.5, -0.5] + rng.logistic(size=500) > 0
+            y = 0.6 * X[:, 0] + 0.8 * rng.normal(size=500) + true[0]
+            if kind == "modes":
+                y = 0.44 * y + np.where(rng.random(500) < 0.5, 0.9, -0.9)
+            data = pd.DataFrame(X, columns=[f"x{i}" for i in range(5)])
+            data = data.assign(arm=treated * 1, y=np.where(treated, y, 0))
+            fit = kstest.effect(data, **names, fit="normal")
+            found += [kstest.effect(data, **names, target="normal(0, 1)").reject is True,
+                      fit.reject is True]  # fmt: skip
+            covered += [p["low"] <= t <= p["high"]
+                        for p, t in zip(fit.explanation["fitted"], true, strict=True)]  # fmt: skip
+        print(f"arm {kind:6} normal(0, 1) rejected {found[0] / sets:.3f}, fitted normal rejected "
+              f"{found[1] / sets:.3f}, intervals cover {covered / sets}, of {sets} ({band(sets)})",
+              flush=True)  # fmt: skip
 
 
 def real(sets):
@@ -148,7 +178,7 @@ def cost(sets):
               f"{result.p_value}", flush=True)  # fmt: skip
 
 
-PARTS = {f.__name__: f for f in (level, power, randomised, files, real, cost)}
+PARTS = {f.__name__: f for f in (level, power, randomised, files, arm, real, cost)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
