@@ -1,6 +1,6 @@
 """`effect`: level and power, beside `mmd` and the mean alone; coverage; real data; CPU time.
 
-    python3 benchmarks/effect.py [level] [power] [randomised] [files] [arm] [real] [cost] [--sets 100]
+    python3 benchmarks/effect.py [level power randomised files arm real cost] [--sets 100]
 
 level and power: 500 rows, five covariates that decide who is treated and explain the outcome by a
 curved surface (`tests/test_effect.py`), at .05; beside them a test of the mean difference and its

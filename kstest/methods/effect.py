@@ -378,7 +378,7 @@ TEST = Test(
         accepts=frozenset({"categorical", "missing", "groups"}),
         params=Params,
         columns=columns,
-        example="kstest effect trial.csv --treatment arm --outcome y --covariates age,sex",
+        example="kstest effect trial.csv --treatment arm --outcome y --covariates age",
         description="One file with a column --treatment, or two files, the second "
         "of which counts as treated: did the outcome change beyond what the covariates explain?",
     ),
