@@ -18,8 +18,10 @@ from .about import __version__ as __version__
 
 # What is no test: "module:name", imported when first used.
 FUNCTIONS = {
+    "DriftDetector": "kstest.api.detector:DriftDetector",
     "Result": "kstest.api.shown:Result",
     "plan": "kstest.api:plan",
+    "thin": "kstest.api:thin",
     "dqm_calibrate": "kstest.api.dqm:calibrate",
     "dqm_check": "kstest.api.dqm:check",
     "dqm_compare": "kstest.api.dqm:compare",

@@ -1,23 +1,27 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
 
 from numpy.random import Generator
 
 from .api import plan as plan
+from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
 from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare
 from .api.dqm import explain as dqm_explain
 from .api.dqm import load as dqm_load
+from .api.detector import DriftDetector as DriftDetector
 from .api.shown import Result as Result
 
 Text = str | float | Sequence[str | float]
 
 __version__: str
 __all__ = [
+    'DriftDetector',
     'Result',
     '__version__',
     'dqm_calibrate',
@@ -30,12 +34,14 @@ __all__ = [
     'ks',
     'ksd',
     'mmd',
+    'moments',
     'pksd',
     'plan',
     'seqksd',
     'skit',
     'sksd',
     'smmd',
+    'thin',
 ]
 
 def mmd(
@@ -64,11 +70,13 @@ def mmd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -92,11 +100,13 @@ def ks(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -131,8 +141,10 @@ def hsic(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -163,11 +175,45 @@ def effect(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+) -> Result: ...
+
+def moments(
+    data: Any,
+    *,
+    residual: Text = ...,
+    given: Text = ...,
+    fit: Text = ...,
+    instruments: Text = ...,
+    null: Text = ...,
+    alpha: float = ...,
+    draws: int = ...,
+    seed: int | Generator | None = ...,
+    kernel: Literal['gaussian', 'laplace', 'imq', 'rational-quadratic', 'matern32', 'matern52'] = ...,
+    bandwidth: Text = ...,
+    aggregate: Literal['studentised', 'minp', 'fuse'] = ...,
+    scale: Literal['robust', 'standard', 'none'] = ...,
+    features: Text = ...,
+    block_length: Text | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    null_values: Text | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -207,8 +253,10 @@ def skit(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -236,11 +284,13 @@ def smmd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -262,8 +312,10 @@ def sksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -297,8 +349,10 @@ def ksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -331,8 +385,10 @@ def pksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -354,4 +410,5 @@ def seqksd(
     tokens: Literal['characters', 'words', 'integers'] = ...,
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...

@@ -33,6 +33,9 @@ TRIAL = [
     "--treatment", "arm", "--control", "none", "--outcome", "pain", "--covariates", "age",
     "--draws", "99", "--threads", "1",
 ]  # fmt: skip
+RESIDUAL = ["--residual", "rain - chance", "--given", "chance,place", "--bandwidth", "median"]
+
+LINE = ["--residual", "speed - b0 - b1*mass", "--fit", "b0,b1", "--bandwidth", "median"]
 
 SHORT = ["--test", "ks", "--draws", "20"]
 
@@ -65,6 +68,15 @@ CASES: dict[str, tuple[list[str], int]] = {
         1,
     ),
     "help-effect.txt": (["effect", "--help"], 0),
+    "help-moments.txt": (["moments", "--help"], 0),
+    "moments.txt": (["moments", "forecast.csv", *RESIDUAL, "--plot", "why.svg"], 1),
+    "moments.json": (["moments", "forecast.csv", *RESIDUAL, "--format", "json"], 1),
+    "moments-fit.txt": (["moments", "series.csv", *LINE, "--given", "mass"], 0),
+    "moments-few.txt": (["moments", "two.csv", *LINE, "--given", "mass"], 3),
+    "error-moments.txt": (
+        ["moments", "good.csv", "--residual", "speed - mas", "--given", "mass"],
+        2,
+    ),
     "version.txt": (["--version"], 0),
     "cite.txt": (["mmd", "--cite"], 0),
     "rejected.txt": (["mmd", "good.csv", "far.csv", *ONE], 1),
@@ -174,6 +186,16 @@ def write_data(folder: Path) -> None:
             [t, "drug" if t >= 70 else "none", a, round(a + 0.1 * b + (t >= 70), 3)]
             for t, (a, b) in enumerate(rows(12, 140))
         ],
+    )
+    chances = [(1 + (7 * i) % 9) / 10 for i in range(120)]
+    off = [0.3 * (-1) ** i for i in range(120)]
+    came = [
+        int((37 * i % 101) / 101 < p + d) for i, (p, d) in enumerate(zip(chances, off, strict=True))
+    ]
+    places = ["coast" if d > 0 else "hills" for d in off]
+    table["forecast"] = (
+        "rain,chance,place",
+        [list(r) for r in zip(came, chances, places, strict=True)],
     )
     table["events"] = ("speed,mass", rows(8, 300))
     table["pool"] = ("speed,mass", rows(9, 600))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import kstest
+from kstest.testing import assert_same
 
 
 def use(x: np.ndarray, y: np.ndarray) -> list[kstest.Result]:
@@ -28,5 +29,7 @@ def use(x: np.ndarray, y: np.ndarray) -> list[kstest.Result]:
     statistic, p_value = found[0]
     p: float | None = p_value
     words: str = f"{found[0].verdict} {found[0].summary} {rows} {statistic} {p}"
+    assert_same(x, y, alpha=0.001)
+    kstest.DriftDetector(alpha=0.01).fit(x).predict(y)
     found[0].figure().savefig(words)
     return found

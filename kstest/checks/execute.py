@@ -22,7 +22,7 @@ from ..registry import METHODS
 from ..result import Result
 from ..run import execute
 from ..sources import OPTIONS, ReadOptions, given_options, reader
-from ..sources.stream import expand
+from ..sources.paths import expand
 from ..wording import shown
 
 DQM = "dqm check"

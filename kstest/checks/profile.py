@@ -19,7 +19,7 @@ from ..sources import ReadOptions
 from ..sources.dialect import dialect
 from ..sources.nulls import Nulls
 from ..sources.opening import open_table
-from ..sources.stream import expand
+from ..sources.paths import expand
 from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from ..wording import DATE, DURATION, TIME
 
@@ -152,7 +152,8 @@ def expand_all(paths: Sequence[str]) -> list[str]:
 
 def opened(path: str, options: ReadOptions) -> Table:
     """Open a file as the check reads it."""
-    opener = partial(open_table, path, options.input_format, dialect(options), None)
+    how = dialect(options)
+    opener = partial(open_table, path, options.input_format, how, None, explode=options.exploded)
     nulls = Nulls.of(options)
     return (opener if nulls is None else nulls.opening(opener))()
 

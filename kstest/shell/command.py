@@ -148,6 +148,7 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         return False
     needs = {
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
+        "explode": "groups",
     }  # fmt: skip
     if name == "sample_column":
         return len(inputs.roles) > 1

@@ -15,7 +15,7 @@ from ..inputs import params_of
 from ..params import INPUT, STREAM
 from ..report import render
 from ..sources import OPTIONS, ReadOptions, read_options
-from ..sources.stream import expand
+from ..sources.paths import expand
 from . import call
 from .call import answer, deliver, files_of, sides_of, standard_input, working, written
 from .command import EPILOG as TEST_EPILOG
@@ -26,7 +26,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 # How batches are read is part of the calibration, except for these.
 BATCH_READING = (
     "where", "input_format", "delimiter", "null_values", "no_header", "comment", "decimal",
-    "encoding",
+    "encoding", "explode",
 )  # fmt: skip
 SUMMARIES = {
     "calibrate": "Learn from good events what to expect of a batch.",
