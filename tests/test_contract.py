@@ -74,6 +74,7 @@ ROOMS = {
 }
 # What a test cannot do without, besides data.
 NEEDED = {
+    "effect": {"outcome": "2", "covariates": "1"},
     "moments": {"residual": "`1`", "given": "2"},
     "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},

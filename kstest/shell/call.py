@@ -61,7 +61,7 @@ def answer(result: Result, given: Mapping[str, Any]) -> int:
 
 def arguments(inputs: Inputs[P], given: Mapping[str, Any]) -> tuple[dict[str, list[str]], P]:
     """Files of each role, and Params, checked."""
-    return sides_of(inputs.roles, given), params_of(inputs, given, written())
+    return sides_of(inputs.roles, given, inputs.least), params_of(inputs, given, written())
 
 
 def written() -> set[str]:
@@ -119,8 +119,13 @@ def deliver(form: Callable[[bool], str], given: Mapping[str, Any]) -> None:
         output.write(form(color), given["output"])
 
 
-def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Files of each role: from its option, else the next positional argument."""
+def sides_of(
+    roles: tuple[str, ...], given: Mapping[str, Any], needed: int | None = None
+) -> dict[str, list[str]]:
+    """Files of each role: from its option, else the next positional argument.
+
+    Roles after the first `needed` may be left out.
+    """
     if given.get("sample_column") is not None:
         if not given["files"] or any(given[f"role_{role}"] for role in roles):
             raise click.UsageError(
@@ -131,6 +136,10 @@ def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list
     sides: dict[str, list[str]] = {role: list(given[f"role_{role}"]) for role in roles}
     free = [role for role in roles if not sides[role]]
     files = list(given["files"])
+    spare = [role for role in free if needed is not None and role in roles[needed:]]
+    for role in spare[::-1][: max(len(free) - len(files), 0)]:
+        free.remove(role)
+        del sides[role]
     if len(files) != len(free):
         wanted = " and ".join(free) if free else "no further file: all are given by options"
         hint = "; several files of one side: --{0} FILE --{0} FILE".format((free or roles)[-1])
