@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..sources import ReadOptions
-from ..sources.dialect import dialect
+from ..sources.dialect_options import dialect
 from ..sources.nulls import Nulls
 from ..sources.opening import open_table
 from ..sources.stream import expand

@@ -13,7 +13,7 @@ from kstest.sample import Sample
 from kstest.sources.convert import Levels
 from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
-from kstest.sources.notices import no_value, notices, refuse_missing, require_rows
+from kstest.sources.notices import merged, no_value, notices, refuse_missing, require_rows
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan
 from kstest.sources.planning import matched, require_kinds
@@ -53,10 +53,12 @@ def collect(
         targets = {side: tuple(plan.split) or (side,) for side in sides}
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
         chunks: dict[str, list[Chunk]] = {side: [] for side in parts}
+        remarks: list[tuple[str, Notice]] = []
         for side, openers in sides.items():
             for opened in _each(firsts[side], openers[1:]):
                 table = named_like(opened, firsts[side])
                 seen.update(dict.fromkeys(table.names))
+                remarks += [(table.label, notice) for notice in table.notices]
                 if opened is not firsts[side]:
                     require_columns(table, selection)
                     require_kinds(table, plan)
@@ -72,7 +74,8 @@ def collect(
     require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
-    return samples, (*notices(samples, parts, split=bool(plan.split)), *said)
+    found = notices(samples, parts, split=bool(plan.split))
+    return samples, (*merged(remarks), *found, *said)
 
 
 def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:

@@ -1,49 +1,70 @@
-"""The first line of a CSV: delimiter, names and where the rows begin.
+"""The first lines of a CSV: delimiter, names, and where the rows begin.
 
+Files come with comments above the names or around them, with titles, units or several lines of
+names, with blanks for a delimiter, with row names that the header lacks, with a delimiter too many.
+What the first lines leave no doubt of is taken; of all other files the message names the option.
 The rows themselves are parsed by pyarrow (`csv_read`).
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 from kstest.errors import DataError
+from kstest.result import Notice
+from kstest.sources.csv_found import found_in_rows, require_no_numbers
+from kstest.sources.csv_lines import BLANKS, Record, Unreadable, lines_of, records
+from kstest.sources.csv_names import joined, names_behind
+from kstest.sources.csv_width import Cut, cut, uniform_from
 from kstest.sources.dialect import Dialect, check_decimal
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique, told_apart
 from kstest.wording import shown
 
-DELIMITERS = ",;\t"
 LONGEST_HEADER = 64 << 20
 COMMENTS = ("#", "%")
-_QUOTED_COMMA = re.compile(r'"[+-]?\d+,\d+"')
-LOOKED_AT = 1 << 14  # characters of the beginning
+_QUOTED_COMMA = re.compile(r'"[+-]?[\d.]*\d,\d+"')
 # How spreadsheets write down the delimiter: a line before the names.
-_SEPARATOR = re.compile(r"sep=([^\w\s\"]|\t)\r?\n", re.IGNORECASE)
+_SEPARATOR = re.compile(r"\"?sep=([^\w\s\"]|\t)\"?\r?\n", re.IGNORECASE)
+_LOGGER = re.compile(r'"?TOA5"?,')  # Campbell: station, names, units, processing
+LOGGER_LINES = 4
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first line says.
+    """What the first lines say.
 
     Attributes
     ----------
     names : tuple of str
         Column names as written, those that come several times with their positions.
     delimiter : str
-        As given, or the one of comma, semicolon and tab that makes most columns.
+        Of the rows as pyarrow gets them: a tab where `blanks`.
     size : int
         Bytes up to the first row, the byte order mark included.
     lines : int
         Lines up to the first row.
     bom : int
         Bytes of the byte order mark.
+    blanks : bool
+        Whether runs of blanks stand between the cells.
+    mark : str or None
+        What comments begin with.
+    marked : bool
+        Whether the user said so.
+    aside : frozenset of int
+        Columns that nobody named to be tested, such as row names.
+    empty : tuple of int
+        Those of them that have to be empty in all rows.
+    decimal : str
+    thousands : str or None
+    notices : tuple of Notice
+        What was taken for granted.
+    hint : str
+        What may be wrong if the first rows cannot be read.
     """
 
     names: tuple[str, ...]
@@ -51,6 +72,15 @@ class Header:
     size: int
     lines: int
     bom: int
+    blanks: bool = False
+    mark: str | None = None
+    marked: bool = False
+    aside: frozenset[int] = frozenset()
+    empty: tuple[int, ...] = ()
+    decimal: str = "."
+    thousands: str | None = None
+    notices: tuple[Notice, ...] = ()
+    hint: str = ""
 
 
 def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTES) -> Header:
@@ -58,20 +88,20 @@ def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTE
     while True:
         head = stream.peek(size)
         text = _decoded(head, where, final=stream.at_end)
-        header = _parsed(text, where, how, complete=stream.at_end)
+        header = _parsed(text, where, how, complete=stream.at_end, live=stream.live)
         if header is not None:
             break
-        if size >= LONGEST_HEADER:
+        if max(size, len(head)) >= LONGEST_HEADER:
             raise DataError(
                 f"{where}: the header does not end within {size >> 20} MB. "
                 "Is a quote not closed, or is this no CSV file?"
             )
-        size *= 4
+        # Of a live stream more than a block means: one more piece.
+        size = max(len(head), CHUNK_BYTES) + 1 if stream.live else 4 * size
     if not _QUOTED_COMMA.search(text):  # "1,5" in quotes is no two cells
-        check_decimal(header.delimiter, how.decimal, where)
+        check_decimal(header.delimiter, header.decimal, where)
     if not how.named:
-        names = tuple(str(j + 1) for j in range(len(header.names)))
-        return Header(names, header.delimiter, header.bom, 0, header.bom)
+        return header
     names = told_apart(header.names)
     require_unique(names, where)
     return replace(header, names=names)
@@ -85,65 +115,180 @@ def _decoded(head: bytes, where: str, *, final: bool) -> str:
         line = head.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{where}: line {line} is not UTF-8 text (byte 0x{head[error.start]:02x}). Say which "
-            "encoding it is, for example --encoding latin-1 or --encoding cp1252."
+            "encoding it is, for example --encoding latin-1 or --encoding cp1252.",
+            ("--encoding", "latin-1"),
         ) from None
 
 
-def _parsed(text: str, where: str, how: Dialect, *, complete: bool) -> Header | None:
-    """Split the header; None when `text` stops before its end."""
-    body = text.removeprefix("\ufeff")  # byte order mark
-    mark = _SEPARATOR.match(body) if how.delimiter is None else None
-    skipped = mark[0] if mark else ""
-    body = body[len(skipped) :]
-    found: tuple[list[str], str, str] | None = None
-    trouble = ""
-    for delimiter in how.delimiter or (mark[1] if mark else DELIMITERS):
-        lines: list[str] = []
-        try:
-            # Strict: in "a;b";"c,d" the comma must not split, since text would follow a quote.
-            rows = csv.reader(_recorded(body, lines), delimiter=delimiter, strict=True)
-            record = next((row for row in rows if row), None)
-        except csv.Error as error:
-            trouble = str(error)
-            continue
-        if record is None:
-            break
-        if found is None or len(record) > len(found[0]):
-            found = record, delimiter, "".join(lines)
-    if found is None:
+@dataclass(frozen=True)
+class _Top:
+    """The first lines, sorted.
+
+    Attributes
+    ----------
+    lines : list of str
+        All of them, with their ends.
+    names : list of str
+        Those that are known to hold the names.
+    comments : list of str
+        Above the names.
+    body : list of int
+        Which of `lines` are neither.
+    mark : str or None
+    delimiter : str or None
+        As the file says itself.
+    """
+
+    lines: list[str]
+    names: list[str]
+    comments: list[str]
+    body: list[int]
+    mark: str | None
+    delimiter: str | None = None
+
+
+def _parsed(text: str, where: str, how: Dialect, *, complete: bool, live: bool) -> Header | None:
+    """Read the first lines; None when `text` stops before the end of the header."""
+    mark = text[: len(text) - len(text.removeprefix("\ufeff"))].encode()  # byte order mark
+    lines = lines_of(text.removeprefix("\ufeff"), complete)
+    top = _sorted(lines, how)
+    whole = [i for i in top.body if lines[i].strip()]
+    if not complete and len(whole) + bool(top.names) < (2 if live else 1):
+        return None
+    if not whole and not top.names:
+        raise DataError(f"{where}: holds no header, only blank lines{_commented(top)}.")
+    index = whole[:2] if live else top.body
+    try:
+        names, rows, table = _table(top, [lines[i] for i in index], how, where)
+    except Unreadable as error:
         if not complete:
             return None
-        if trouble:
-            raise DataError(f"{where}: the header cannot be read: {trouble}.")
-        raise DataError(f"{where}: holds no header, only blank lines.")
-    names, delimiter, raw = found
-    if not complete and not (raw.endswith(("\n", "\r")) and len(raw) < len(body)):
-        return None
-    bom = len(text[: len(text) - len(body)].encode())  # and the line with the delimiter
-    _require_no_comment(body, where)
-    above = skipped.count("\n") + raw.count("\n")
-    return Header(tuple(names), delimiter, bom + len(raw.encode()), above, bom)
-
-
-def _require_no_comment(body: str, where: str) -> None:
-    """Refuse a first line that is the first of several comments."""
-    lines = [line for line in body[:LOOKED_AT].splitlines() if line.strip()]
-    if not lines:
-        raise DataError(f"{where}: holds no header, only blank lines.")
-    mark = lines[0][:1]
-    marked = [*takewhile(lambda line: line.startswith(mark), lines)]
-    if mark not in COMMENTS or len(marked) < 2:
-        return
-    names = marked[0].startswith(2 * mark) and not marked[-1].startswith(2 * mark)
-    stay = f"; {shown(marked[-1])} then has the names" if names else ""
-    raise DataError(
-        f"{where}: line 1 is {shown(lines[0])}, and the next begins with {shown(mark)}, too. If "
-        f"these are comments, say --comment {shown(2 * mark if names else mark)}{stay}."
+        raise DataError(f"{where}: the header cannot be read: {error}.") from None
+    first = 1 + (how.above if top.names else index[table.rows[0].line])
+    known = found_in_rows(names, rows, table.delimiter, how, where, first)
+    start = _place(known.rows, rows, table, index, lines)
+    blanks = table.delimiter == BLANKS
+    return Header(
+        known.names,
+        "\t" if blanks else table.delimiter,
+        len(mark) + sum(len(line.encode()) for line in lines[:start]),
+        start,
+        len(mark),
+        blanks,
+        top.mark,
+        how.comment is not None,
+        known.aside,
+        known.empty,
+        known.decimal,
+        known.thousands,
+        (*_skipped(table, first), *known.notices),
+        known.hint or _hint(table, index),
     )
 
 
-def _recorded(text: str, taken: list[str]) -> Iterator[str]:
-    """Yield lines with their endings, keeping those that were taken."""
-    for line in io.StringIO(text, newline=""):
-        taken.append(line)
-        yield line
+def _skipped(table: Cut, first: int) -> tuple[Notice, ...]:
+    if not table.titles:
+        return ()
+    lines = "line 1" if first == 2 else f"lines 1 to {first - 1}"
+    return (
+        Notice(
+            "lines-skipped",
+            f"{lines} above the names {'is' if first == 2 else 'are'} skipped "
+            f"(--header-row {first})",
+        ),
+    )
+
+
+def _hint(table: Cut, index: Sequence[int]) -> str:
+    """Say from where on the lines have one width, if the first have another."""
+    first = uniform_from(table.rows)
+    if table.titles or not first or len(table.rows) - first < 2:
+        return ""
+    line = index[table.rows[first].line] + 1
+    return f" Are the names in line {line:,}? Then say --header-row {line}."
+
+
+def _commented(top: _Top) -> str:
+    return f" and comments ({shown(top.comments[0].strip())})" if top.comments else ""
+
+
+def _sorted(lines: list[str], how: Dialect) -> _Top:
+    """Tell comments and lines of names from the others."""
+    at, said = how.above, None
+    if not (at or how.header or how.delimiter) and lines:
+        found = _SEPARATOR.fullmatch(lines[0])
+        at, said = (1, found[1]) if found else (0, None)
+        if _LOGGER.match(lines[0]) and how.named:
+            body = [*range(LOGGER_LINES, len(lines))]
+            return _Top(lines, lines[1:2], [], body, how.comment, ",")
+    mark = how.comment or _mark(lines[at:]) or _mark(lines)
+    if how.header:
+        names = [
+            line.lstrip(mark[0]).lstrip() if mark and line.startswith(mark) else line
+            for line in lines[at : at + how.header]
+        ]
+        at += how.header
+        body = [i for i in range(at, len(lines)) if not (mark and lines[i].startswith(mark))]
+        return _Top(lines, names, [], body, mark, said)
+    first = at
+    while first < len(lines) and (not lines[first].strip() or _is_comment(lines[first], mark)):
+        first += 1
+    comments = [line for line in lines[at:first] if line.strip()]
+    if comments and comments[0].startswith("# %ECSV") and how.delimiter is None:
+        said = BLANKS if not any("delimiter:" in line for line in comments) else said
+    body = [i for i in range(first, len(lines)) if not _is_comment(lines[i], mark)]
+    return _Top(lines, [], comments, body, mark, said)
+
+
+def _is_comment(line: str, mark: str | None) -> bool:
+    return mark is not None and line.startswith(mark)
+
+
+def _mark(lines: Sequence[str]) -> str | None:
+    """The sign of comments, by the first line; not the name # of a column of numbers."""
+    first = next((line for line in lines if line.strip()), "")
+    named = re.match(r"[#%]\s*[,;\t|]", first)
+    return first[0] if first.startswith(COMMENTS) and not named else None
+
+
+def _table(
+    top: _Top, body: list[str], how: Dialect, where: str
+) -> tuple[tuple[str, ...], list[Record], Cut]:
+    """Names, rows, and how they were cut."""
+    given = how.delimiter or top.delimiter
+    if top.names or how.header:
+        if len(top.names) < how.header or not any(map(str.strip, top.names)):
+            raise DataError(f"{where}: --header-row: there is nothing in that line.")
+        table = cut([*top.names, *body], given, True, False)
+        named = records(top.names, table.delimiter)
+        rows = records(body, table.delimiter) if any(map(str.strip, body)) else []
+        return joined(named) if len(named) > 1 else named[0].cells, rows, table
+    if how.named and top.comments and not (body[0].startswith("#") and top.mark == how.comment):
+        behind = names_behind(top.comments, body, top.mark or "#", given, where)
+        if behind is not None:
+            rows = records(body, behind.delimiter)
+            return behind.names, rows, Cut(behind.delimiter, rows)
+    table = cut(body, given, how.named, how.named)
+    if not how.named:
+        return tuple(str(j + 1) for j in range(len(table.rows[0].cells))), table.rows, table
+    names = table.rows[0].cells
+    require_no_numbers(names, table.rows[0].raw, where)
+    if how.comment is not None and how.comment[:1] == "#" and len(how.comment) > 1:
+        names = (names[0].lstrip("#").strip() or names[0], *names[1:])
+    return names, table.rows[1:], table
+
+
+def _place(
+    kept: Sequence[Record],
+    rows: Sequence[Record],
+    table: Cut,
+    index: Sequence[int],
+    lines: list[str],
+) -> int:
+    """The line where the rows begin."""
+    if kept:
+        return index[kept[0].line]
+    if rows:  # units, and nothing below
+        return index[rows[-1].end - 1] + 1
+    header = table.rows[0]
+    return index[header.end - 1] + 1 if header.end <= len(index) else len(lines)

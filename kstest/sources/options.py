@@ -7,7 +7,7 @@ of a test.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kstest.columns import Pivot
@@ -82,6 +82,8 @@ class ReadOptions:
         brief="Column that tells the sides apart in one file.",
     )
     values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
+    # Options of the dialect that hold for one side only, by side.
+    sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     input_format: str | None = option(
         None,
         "Format of the files. Default: by content.",
@@ -89,7 +91,8 @@ class ReadOptions:
     )
     delimiter: str | None = option(
         None,
-        "CSV: the character between cells, or tab. Default: comma, semicolon or tab, from line 1.",
+        "CSV: the character between cells, or tab, or whitespace for runs of blanks. Default: what "
+        "the first lines show.",
         metavar="CHAR",
         section=DIALECT,
     )
@@ -110,7 +113,36 @@ class ReadOptions:
         metavar="CHAR",
         section=DIALECT,
     )
-    decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","), section=DIALECT)
+    header_row: str | None = option(
+        None,
+        "CSV: line of the file with the names, such as 3; 1-2 joins the names of two lines.",
+        metavar="N",
+        section=DIALECT,
+    )
+    skip_rows: int = option(
+        0, "CSV: lines to skip at the beginning of the file.", metavar="N", section=DIALECT
+    )
+    units_row: bool = option(
+        False, "CSV: the line below the names holds units; it is skipped.", section=DIALECT
+    )
+    row_names: bool = option(
+        False,
+        "CSV: the first cell of a row is its name, for which the header has none, as in R.",
+        section=DIALECT,
+    )
+    decimal: str | None = option(
+        None,
+        "CSV: decimal sign. Default: point, or comma where no number can mean anything else.",
+        choices=(".", ","),
+        section=DIALECT,
+    )
+    thousands: str | None = option(
+        None,
+        "CSV: what separates thousands: comma, point, space, ' or _. Default: none, or what no "
+        "number can mean otherwise.",
+        metavar="CHAR",
+        section=DIALECT,
+    )
     encoding: str | None = option(
         None,
         "CSV: encoding of the text, such as latin-1 or utf-16. Default: utf-8.",
@@ -148,11 +180,17 @@ class ReadOptions:
                     f"{option_name(f.name)}: found {shown(value)}; accepted: {', '.join(choices)}."
                 )
 
+    def of_side(self, side: str) -> ReadOptions:
+        """These options with those that hold for one side only."""
+        given = self.sides.get(side)
+        return replace(self, **given, sides={}) if given else self
+
 
 # The fields that become options by themselves.
 OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
 # Options that say how the bytes of a file are to be taken: nothing for Python objects.
-FILES_ONLY = frozenset({"input_format", "delimiter", "no_header", "comment", "decimal", "encoding"})
+DIALECTS = tuple(f for f in OPTIONS if f.metadata["section"] == DIALECT)
+FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
 
 
 def values_option(role: str) -> str:

@@ -23,7 +23,7 @@ from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
-from kstest.sources.dialect import dialect
+from kstest.sources.dialect_options import dialect
 from kstest.sources.formats import FORMATS, recognised
 from kstest.sources.objects import PATH
 from kstest.sources.opening import LOOKED_AT, open_table, opened_columns, text_stream

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.result import Notice
 from kstest.wording import listed
 
 # What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
@@ -111,6 +112,10 @@ class Table:
         Device and inode of a regular file.
     delimited : bool
         Whether rows are lines that a delimiter cuts into cells.
+    aside : frozenset of int
+        Columns that are tested only where an option names them, such as names of rows.
+    notices : tuple of Notice
+        What was taken for granted when the file was opened.
     """
 
     path: str
@@ -123,6 +128,8 @@ class Table:
     named: bool = True
     identity: tuple[int, int] | None = None
     delimited: bool = False
+    aside: frozenset[int] = frozenset()
+    notices: tuple[Notice, ...] = ()
 
 
 def require_unique(names: Sequence[str], where: str) -> None:

@@ -1,0 +1,185 @@
+"""What the first rows of a CSV show beside their cells: units, row names, empty columns, numbers.
+
+Every one of these is said in a notice, with the option that says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kstest.errors import DataError
+from kstest.result import Notice
+from kstest.sources.csv_lines import Record, columns_of
+from kstest.sources.csv_numbers import NAMES, numbers_of
+from kstest.sources.csv_units import no_row, units_row
+from kstest.sources.csv_width import Fit, fitted
+from kstest.sources.dialect import Dialect
+from kstest.sources.spellings import is_number
+from kstest.wording import listed, shown
+
+MOST_WORDS = 4  # lines of words below the names that are looked for
+SAMPLER = "lp__"  # names of CmdStan that end in two underscores belong to the sampler
+
+
+@dataclass(frozen=True)
+class Known:
+    """See `kstest.sources.csv_header.Header`; `rows` begins with the first row."""
+
+    names: tuple[str, ...]
+    rows: Sequence[Record]
+    aside: frozenset[int]
+    empty: tuple[int, ...]
+    decimal: str
+    thousands: str | None
+    notices: tuple[Notice, ...]
+    hint: str
+
+
+def found_in_rows(
+    names: tuple[str, ...], rows: Sequence[Record], cut: str, how: Dialect, where: str, line: int
+) -> Known:
+    """Look at the first rows.
+
+    Parameters
+    ----------
+    names : tuple of str
+    rows : sequence of Record
+    cut : str
+        The delimiter.
+    how : Dialect
+    where : str
+        For messages.
+    line : int
+        Of the names in the file.
+    """
+    notices: list[Notice] = []
+    hint = ""
+    if how.units:
+        rows = rows[1:]
+    elif how.named and rows and units_row(rows[0], rows[1:]):
+        units = listed([cell.strip() for cell in rows[0].cells if cell.strip()])
+        notices.append(
+            Notice(
+                "units-row", f"units below the names are skipped: {units} (--units-row)"
+            )
+        )
+        rows = rows[1:]
+    elif how.named:
+        hint = _words_below(names, rows, line, where)
+    fit = fitted(names, rows, how.row_names, cut, where)
+    sampler = frozenset(
+        j for j, n in enumerate(fit.names) if n.endswith("__") and SAMPLER in fit.names
+    )
+    notices += _left_out(fit, sampler, where)
+    decimal, thousands, said = _numbers(rows, how, where)
+    return Known(
+        fit.names,
+        rows,
+        frozenset([*fit.empty, *sampler, *([0] if fit.labels else [])]),
+        fit.empty,
+        decimal,
+        thousands,
+        (*notices, *said),
+        hint,
+    )
+
+
+def _words_below(names: tuple[str, ...], rows: Sequence[Record], line: int, where: str) -> str:
+    """Say what to do with lines of words between names and numbers.
+
+    Raises
+    ------
+    DataError
+        Where names are missing as well, as in the first of several lines of them.
+    """
+    for count in range(1, min(MOST_WORDS, len(rows) - 1) + 1):
+        if all(no_row(row, rows[count:]) for row in rows[:count]):
+            break
+    else:
+        return ""
+    both = f"--header-row {line}-{line + count}"
+    lines = "row 1" if count == 1 else f"rows 1 to {count}"
+    if not all(names[1:-1]) or len(set(names)) < len(names):
+        raise DataError(
+            f"{where}: the names in line {line:,} have blanks or repeat, and {lines} below hold "
+            f"words, {shown(rows[0].raw.strip())}. If the names are in these lines together, say "
+            f"{both}; if in the last of them, --header-row {line + count}.",
+            ("--header-row", f"{line}-{line + count}"),
+        )
+    units = " Then say --units-row; or" if count == 1 else ""
+    return (
+        f" Is {lines} units or notes below the header?{units} say {both} if the names are in these "
+        f"lines together, --header-row {line + count} if in the last of them."
+    )
+
+
+def _left_out(fit: Fit, sampler: frozenset[int], where: str) -> list[Notice]:
+    """Say which columns are not tested because they hold no measurements."""
+    found = []
+    if fit.labels:
+        found.append(
+            Notice(
+                "row-names",
+                "the first column has no name and holds those of the rows: it is left "
+                "out (--columns 1 takes it all the same)",
+            )
+        )
+    if fit.empty:
+        places = ", ".join(str(j + 1) for j in fit.empty)
+        found.append(
+            Notice(
+                "empty-columns",
+                f"column {places} at the end has neither name nor value: left out",
+            )
+        )
+    if sampler:
+        found.append(
+            Notice(
+                "sampler-columns",
+                "columns of the sampler are left out: "
+                f"{listed([fit.names[j] for j in sorted(sampler)])}",
+            )
+        )
+    return found
+
+
+def _numbers(
+    rows: Sequence[Record], how: Dialect, where: str
+) -> tuple[str, str | None, tuple[Notice, ...]]:
+    """Decimal sign and thousands separator: as said, else as the cells prove."""
+    if how.decimal is not None and how.thousands is not None:
+        return how.decimal, how.thousands, ()
+    width = len(rows[0].cells) if rows else 0
+    found = numbers_of(columns_of([r for r in rows if len(r.cells) == width]))
+    decimal, thousands = how.decimal or found.decimal or ".", how.thousands or found.thousands
+    if decimal != (found.decimal or decimal) or thousands != (found.thousands or thousands):
+        return how.decimal or ".", how.thousands, ()
+    if decimal == thousands:
+        decimal = "." if thousands == "," else ","
+    says = []
+    if how.decimal is None and decimal == ",":
+        says.append("decimal commas (--decimal ,)")
+    if how.thousands is None and thousands is not None:
+        says.append(f"thousands separators (--thousands {NAMES[thousands]})")
+    if not says or not found.example:
+        return decimal, thousands, ()
+    text = f"numbers with {' and '.join(says)} are read, such as {shown(found.example)}"
+    return decimal, thousands, (Notice("numbers-read", text),)
+
+
+def require_no_numbers(names: Sequence[str], raw: str, where: str) -> None:
+    """Refuse a header of numbers, unless they count columns or years: it is a row.
+
+    Raises
+    ------
+    DataError
+    """
+    cells = names if len(names) > 1 else raw.split()
+    if not all(map(is_number, cells)) or all(cell.strip().isdecimal() for cell in cells):
+        return
+    raise DataError(
+        f"{where}: the first line holds numbers, {shown(raw.strip())}, and no names. If it is a "
+        "row, say --no-header; if the numbers are the names, --header-row 1.",
+        ("--no-header",),
+    )

@@ -1,0 +1,137 @@
+"""Names of columns that stand in comments: VCF, savetxt, SExtractor; and in several lines.
+
+What a comment says changes no value: at worst a column has a strange name. What is asked here is
+whether the first line that is no comment holds names or is a row already, which does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kstest.errors import DataError
+from kstest.sources.csv_lines import BLANKS, Record, Unreadable, is_missing, records
+from kstest.sources.spellings import is_value
+from kstest.wording import shown
+
+# "#  3 MAG_AUTO   Kron-like magnitude   [mag]"
+_NUMBERED = re.compile(r"[#%]\s*(\d{1,5})\s+(\S+)(?:\s.*)?")
+DELIMITERS = ",;\t"
+PROSE = 3  # words of a name at most: a longer one is a sentence
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Names in a comment, and the delimiter that cuts them and the rows."""
+
+    names: tuple[str, ...]
+    delimiter: str
+
+
+def names_behind(
+    comments: Sequence[str], body: Sequence[str], mark: str, delimiter: str | None, where: str
+) -> Behind | None:
+    """Find the names of the columns in the comments above the first row.
+
+    Parameters
+    ----------
+    comments : sequence of str
+        The marked lines above.
+    body : sequence of str
+        Lines that are no comments.
+    mark : str
+        What comments begin with.
+    delimiter : str or None
+        As given; None to find it.
+    where : str
+        For messages.
+
+    Returns
+    -------
+    Behind or None
+        None where the first line of `body` holds the names.
+    """
+    numbered = _numbered(comments, body)
+    if numbered is not None:
+        return numbered
+    last = next((line for line in reversed(comments) if line.strip(f"{mark[0]} \t\r\n")), None)
+    if last is None or not body:
+        return None
+    text = last.strip().lstrip(mark[0]).strip()
+    for one in (delimiter,) if delimiter is not None else ("\t", ";", ",", BLANKS):
+        try:
+            names = records([text], one)[0].cells
+            rows = records(body, one)
+        except (Unreadable, IndexError):
+            continue
+        if rows and len(names) == len(rows[0].cells) and (len(names) > 1 or len(text.split()) == 1):
+            width = len(names)
+            names = tuple(name.strip() for name in names)
+            return _decided(
+                Behind(names, one), [r for r in rows if len(r.cells) == width], last, where
+            )
+    return None
+
+
+def _decided(found: Behind, rows: Sequence[Record], comment: str, where: str) -> Behind | None:
+    """Take the names if the first row cannot hold them."""
+    names, first, below = found.names, rows[0].cells, rows[1:]
+    if not all(names) or any(map(is_value, names)):
+        return None
+    if any(len(name.split()) > PROSE for name in names):
+        return None
+    values = [is_value(cell) for cell in first]
+    if all(value or is_missing(cell) for value, cell in zip(values, first, strict=True)):
+        return found
+    for j, value in enumerate(values):
+        cells = [r.cells[j] for r in below if not is_missing(r.cells[j])]
+        if not value and cells and all(map(is_value, cells)):
+            return None  # words above numbers: the first row has the names
+    if any(values):
+        return found
+    attached = not comment[1:2].isspace() and len(names) > 1
+    if attached and (comment.startswith("#") and not comment.startswith("##")):
+        return found
+    raise DataError(
+        f"{where}: the names of the columns may be in the comment {shown(comment.strip())} or in "
+        f"the line below it, {shown(rows[0].raw.strip())}: neither the one nor the rows hold "
+        "numbers. Say --header-row with the number of the line that has them."
+    )
+
+
+def _numbered(comments: Sequence[str], body: Sequence[str]) -> Behind | None:
+    """Names of SExtractor: a comment for each column, with its number."""
+    pairs = [(int(m[1]), m[2]) for m in map(_NUMBERED.fullmatch, map(str.rstrip, comments)) if m]
+    if len(pairs) < 2 or len(pairs) != sum(1 for line in comments if line.strip("#% \t\r\n")):
+        return None
+    first = records(body[:1], BLANKS)
+    width = len(first[0].cells) if first else 0
+    places = [number for number, _ in pairs]
+    if places[0] != 1 or places[-1] > width or places != sorted(set(places)):
+        return None
+    names: list[str] = []
+    for (number, name), end in zip(pairs, [*places[1:], width + 1], strict=True):
+        names += [name, *(f"{name}_{k}" for k in range(1, end - number))]
+    return Behind(tuple(names), BLANKS)
+
+
+def joined(rows: Sequence[Record]) -> tuple[str, ...]:
+    """Names of several lines, one below the other, as one; a blank takes what stands left of it.
+
+    Example
+    -------
+    >>> joined([Record(("t", "air", ""), ""), Record(("", "min", "max"), "")])
+    ('t', 'air_min', 'air_max')
+    """
+    width = max(len(r.cells) for r in rows)
+    parts: list[list[str]] = [[] for _ in range(width)]
+    for k, row in enumerate(rows):
+        last = ""
+        for j in range(width):
+            cell = row.cells[j].strip() if j < len(row.cells) else ""
+            lower = k == len(rows) - 1
+            last = cell or ("" if lower else last)
+            if last and last not in parts[j]:
+                parts[j].append(last)
+    return tuple("_".join(part) for part in parts)
