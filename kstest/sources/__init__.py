@@ -36,9 +36,11 @@ from kstest.sources.feeds import Feed, common_notices
 from kstest.sources.growing import Rewritten, Waiting
 from kstest.sources.objects import join_objects
 from kstest.sources.options import (
+    DIALECTS,
     FILES_ONLY,
     OPTIONS,
     ReadOptions,
+    for_side,
     given_options,
     read_options,
 )
@@ -53,6 +55,7 @@ from kstest.sources.sequence_options import (
 from kstest.sources.sequences import read_sequences, sequences_from_objects
 
 __all__ = [
+    "DIALECTS",
     "FILES_ONLY",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
@@ -63,6 +66,7 @@ __all__ = [
     "SequenceOptions",
     "Waiting",
     "common_notices",
+    "for_side",
     "given_options",
     "join_objects",
     "pivot_of",

@@ -74,8 +74,8 @@ def collect(
     require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
-    found = notices(samples, parts, split=bool(plan.split))
-    return samples, (*merged(remarks), *found, *said)
+    said = (*notices(samples, parts, split=bool(plan.split)), *said)
+    return samples, (*merged(remarks), *said)
 
 
 def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:

@@ -60,9 +60,7 @@ def found_in_rows(
     elif how.named and rows and units_row(rows[0], rows[1:]):
         units = listed([cell.strip() for cell in rows[0].cells if cell.strip()])
         notices.append(
-            Notice(
-                "units-row", f"units below the names are skipped: {units} (--units-row)"
-            )
+            Notice("units-row", f"units below the names are skipped: {units} (--units-row)")
         )
         rows = rows[1:]
     elif how.named:
@@ -127,10 +125,11 @@ def _left_out(fit: Fit, sampler: frozenset[int], where: str) -> list[Notice]:
         )
     if fit.empty:
         places = ", ".join(str(j + 1) for j in fit.empty)
+        s, ha = ("s", "have") if len(fit.empty) > 1 else ("", "has")
         found.append(
             Notice(
                 "empty-columns",
-                f"column {places} at the end has neither name nor value: left out",
+                f"column{s} {places} at the end {ha} neither name nor value: left out",
             )
         )
     if sampler:

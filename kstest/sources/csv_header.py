@@ -20,6 +20,7 @@ from kstest.sources.csv_lines import BLANKS, Record, Unreadable, lines_of, recor
 from kstest.sources.csv_names import joined, names_behind
 from kstest.sources.csv_width import Cut, cut, uniform_from
 from kstest.sources.dialect import Dialect, check_decimal
+from kstest.sources.spellings import is_value
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.sources.table import require_unique, told_apart
 from kstest.wording import shown
@@ -202,7 +203,9 @@ def _skipped(table: Cut, first: int) -> tuple[Notice, ...]:
 def _hint(table: Cut, index: Sequence[int]) -> str:
     """Say from where on the lines have one width, if the first have another."""
     first = uniform_from(table.rows)
-    if table.titles or not first or len(table.rows) - first < 2:
+    header, above = table.rows[first].cells, table.rows[:first]
+    odd = all(len(r.cells) != len(header) for r in above) and not any(map(is_value, header))
+    if table.titles or not above or len(table.rows) - first < 2 or not odd:
         return ""
     line = index[table.rows[first].line] + 1
     return f" Are the names in line {line:,}? Then say --header-row {line}."

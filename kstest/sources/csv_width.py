@@ -159,6 +159,7 @@ def fitted(
         Where rows have one cell more than there are names, and it is not clear which.
     """
     widths = {len(r.cells) for r in rows}
+    names = _indexed(names, cut, widths)
     width = len(names)
     if row_names and widths != {width + 1} and (names[:1] != ("",) or widths - {width}):
         raise DataError(
@@ -185,6 +186,20 @@ def fitted(
         end -= 1
     first = end > 1 and names[0] == "" and (row_names or labels(rows, ";"))
     return Fit(names, first, tuple(range(end, width)))
+
+
+def _indexed(names: tuple[str, ...], cut: str, widths: set[int]) -> tuple[str, ...]:
+    """Put names such as b[1,1] together again that a header wrote without quotes."""
+    if cut != "," or len(names) in widths or len(widths) != 1:
+        return names
+    whole: list[str] = []
+    for name in names:
+        inside = bool(whole) and whole[-1].count("[") > whole[-1].count("]")
+        if inside:
+            whole[-1] += f",{name}"
+        else:
+            whole.append(name)
+    return tuple(whole) if {len(whole)} == widths else names
 
 
 def labels(rows: Sequence[Record], delimiter: str) -> bool:

@@ -147,7 +147,8 @@ def squeezed(data: bytes) -> bytes:
     out: NDArray[np.uint8] = np.where(blank, np.uint8(_TAB), raw)[~(blank & after)]
     ends = np.ones(len(out), np.bool_)  # whether a line ends behind
     ends[:-1] = (out[1:] == _ENDS[0]) | (out[1:] == _ENDS[1])
-    return out[~((out == _TAB) & ends)].tobytes()
+    kept: bytes = out[~((out == _TAB) & ends)].tobytes()
+    return kept
 
 
 def _between(data: bytes, found: re.Match[bytes]) -> bytes:

@@ -193,6 +193,11 @@ DIALECTS = tuple(f for f in OPTIONS if f.metadata["section"] == DIALECT)
 FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
 
 
+def for_side(role: str, name: str) -> str:
+    """The option of the dialect `name` that holds for one role only, by its Python name."""
+    return f"{role}_{name}"
+
+
 def values_option(role: str) -> str:
     """The option with the values of --sample-column that make a role."""
     return option_name(f"{role}_values")
@@ -204,8 +209,14 @@ def given_options(given: Mapping[str, Any], options: Sequence[Any] = OPTIONS) ->
     return {
         name: value
         for name, value in given.items()
-        if (name in defaults or name.endswith("_values")) and value != defaults.get(name)
+        if (name in defaults or name.endswith("_values") or _is_of_side(name))
+        and value != defaults.get(name)
+        and not (name not in defaults and value in (None, False))
     }
+
+
+def _is_of_side(name: str) -> bool:
+    return any(name.endswith(f"_{f.name}") for f in DIALECTS)
 
 
 def read_options(
@@ -222,9 +233,23 @@ def read_options(
     """
     lists = {role: given.get(f"{role}_values") for role in roles}
     values = {role: text for role, text in lists.items() if text is not None}
+    apart = {
+        role: {f.name: v for f in DIALECTS if (v := given.get(for_side(role, f.name)))}
+        for role in roles
+        if len(roles) > 1
+    }
     options = ReadOptions(
-        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values, choose=choose
+        **{f.name: given[f.name] for f in OPTIONS if f.name in given},
+        values=values,
+        choose=choose,
+        sides={role: some for role, some in apart.items() if some},
     )
+    if options.sides and options.sample_column is not None:
+        role, some = next(iter(options.sides.items()))
+        raise UsageError(
+            f"{option_name(for_side(role, next(iter(some))))}: with --sample-column all sides are "
+            f"in the same files; say {option_name(next(iter(some)))}."
+        )
     if options.sample_column is None and values:
         raise UsageError(
             f"{values_option(next(iter(values)))}: needs --sample-column, the column with these "
