@@ -84,7 +84,11 @@ def explained(
 def _said(advice: str) -> tuple[str, ...]:
     """The first option that an advice names, and its value; not one that changes the question."""
     found = re.search(r"(--[a-z-]+)(?: ((?!if\b|or\b|as\b|and\b|NAME)[^\s;.]+|\.))?", advice)
-    if found is None or found[1] in ("--categorical", "--exclude", "--null-values", "--missing"):
+    if (
+        found is None
+        or " or, if" in advice
+        or found[1] in ("--categorical", "--exclude", "--null-values", "--missing")
+    ):
         return ()
     return tuple(part.strip("\"'") for part in found.groups() if part)
 

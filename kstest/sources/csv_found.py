@@ -168,15 +168,19 @@ def _numbers(
 
 
 def require_no_numbers(names: Sequence[str], raw: str, where: str) -> None:
-    """Refuse a header of numbers, unless they count columns or years: it is a row.
+    """Refuse a header of numbers, unless they count up as columns or years do: it is a row.
 
     Raises
     ------
     DataError
     """
     cells = names if len(names) > 1 else raw.split()
-    if not all(map(is_number, cells)) or all(cell.strip().isdecimal() for cell in cells):
+    if not all(map(is_number, cells)):
         return
+    if all(cell.strip().isdecimal() for cell in cells):
+        counts = [int(cell) for cell in cells]
+        if counts == sorted(set(counts)) and (len(counts) > 1 or counts[0] < 2):
+            return
     raise DataError(
         f"{where}: the first line holds numbers, {shown(raw.strip())}, and no names. If it is a "
         "row, say --no-header; if the numbers are the names, --header-row 1.",

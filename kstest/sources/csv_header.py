@@ -183,7 +183,7 @@ def _parsed(text: str, where: str, how: Dialect, *, complete: bool, live: bool) 
         known.decimal,
         known.thousands,
         (*_skipped(table, first), *known.notices),
-        known.hint or _hint(table, index),
+        _hint(table, index) or known.hint,
     )
 
 

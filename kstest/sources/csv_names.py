@@ -59,19 +59,23 @@ def names_behind(
     if last is None or not body:
         return None
     text = last.strip().lstrip(mark[0]).strip()
+    single: Behind | None = None
     for one in (delimiter,) if delimiter is not None else ("\t", ";", ",", BLANKS):
         try:
             names = records([text], one)[0].cells
             rows = records(body, one)
         except (Unreadable, IndexError):
             continue
-        if rows and len(names) == len(rows[0].cells) and (len(names) > 1 or len(text.split()) == 1):
-            width = len(names)
-            names = tuple(name.strip() for name in names)
-            return _decided(
-                Behind(names, one), [r for r in rows if len(r.cells) == width], last, where
-            )
-    return None
+        if not rows or len(names) != len(rows[0].cells):
+            continue
+        found = Behind(tuple(name.strip() for name in names), one)
+        if len(names) > 1:
+            rows = [r for r in rows if len(r.cells) == len(names)]
+            return _decided(found, rows, last, where)
+        single = found  # one column, unless another delimiter cuts it
+    if single is None or len(text.split()) > 1:
+        return None
+    return _decided(single, records(body, single.delimiter), last, where)
 
 
 def _decided(found: Behind, rows: Sequence[Record], comment: str, where: str) -> Behind | None:

@@ -103,16 +103,10 @@ def _grouped(mark: str, seen: Counter[str], example: dict[str, str]) -> Numbers:
 def _proven(mark: str, column: Sequence[str]) -> bool:
     """Whether groups in a column are those of numbers: not all cells have the same, without more.
 
-    Codes and telephone numbers (123 456) have as many groups everywhere.
+    Codes, addresses and lists (123 456, 192.168.100.100) have as many groups everywhere.
     """
-    if mark in ",.":
-        return True
-    sizes = {len(_digits(cell)) for cell in column}
-    return len(sizes) > 1 or any("." in cell or "," in cell for cell in column)
-
-
-def _digits(cell: str) -> list[str]:
-    return re.split(rf"['’_{SPACES}]", cell.strip())
+    sizes = {len(re.split(separators(mark), cell.strip())) for cell in column}
+    return len(sizes) > 1 or any(({*".,"} - {mark}) & {*cell} for cell in column)
 
 
 def form(cell: str) -> str:

@@ -22,10 +22,8 @@ _WHOLE = (
 )
 _EXPONENT = r"(?:\s?(?:\^|\*\*)?\s?\(?[-+−]?\d{1,2}\)?|[⁻⁺]?[¹²³⁴-⁹]+)?"
 _ATOM = rf"(?:{_WHOLE}|{_PREFIX}{_SYMBOL}){_EXPONENT}"
-_UNIT = re.compile(
-    rf"\(?{_ATOM}(?:\s?(?:[ .·*/]|\bper\b)\s?\(?{_ATOM}\)?)*\)?|\[[^\]]*\]|\([^)]*\)"
-    r"|(?:[Yy]{2,4}|[Dd]{2}|[HhMm]{1,2}|[Ss]{1,2}|[-/: T.])+"  # YYYY-MM-DD hh:mm:ss
-)
+_FORM = re.compile(r"\[[^\]]*\]|\([^)]*\)|[YyDdHhMmSsT/:. -]{4,30}")  # dd/mm/yyyy hh:mm
+_UNIT = re.compile(rf"\(?{_ATOM}(?:\s?(?:[ .·*/]|\bper\b)\s?\(?{_ATOM}\)?)*\)?")
 _NONE = frozenset({"", "-", "--", "none", "None", "1", "text", "string"})
 
 
@@ -38,7 +36,7 @@ def is_unit(cell: str) -> bool:
     [True, True, True, True, False, False]
     """
     text = cell.strip()
-    return bool(text) and len(text) <= 30 and _UNIT.fullmatch(text) is not None
+    return len(text) <= 30 and bool(_UNIT.fullmatch(text) or _FORM.fullmatch(text))
 
 
 def no_row(record: Record, below: Sequence[Record]) -> bool:
@@ -60,8 +58,9 @@ def units_row(record: Record, below: Sequence[Record]) -> bool:
     if not no_row(record, below):
         return False
     cells = [(j, cell) for j, cell in enumerate(record.cells) if cell.strip() not in _NONE]
-    return all(is_unit(cell) for j, cell in cells if _holds_values(j, below)) and all(
-        is_unit(cell) for j, cell in cells
+    return all(
+        is_unit(cell) if _holds_values(j, below) else _FORM.fullmatch(cell.strip())
+        for j, cell in cells
     )
 
 

@@ -17,6 +17,9 @@ from kstest.sources.spellings import is_value
 DELIMITERS = ",;\t"
 OTHERS = (",", ";", "\t", "|", BLANKS)
 MOST_TITLES = 60
+_DAY = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d.*)?")
+_TIMED = re.compile(r"time|hour|clock|hh|utc|gmt|zeit|heure|hora", re.IGNORECASE)
 _INTEGER = re.compile(r"[0-9]{1,15}")
 
 
@@ -57,17 +60,22 @@ def cut(lines: Sequence[str], given: str | None, named: bool, titled: bool) -> C
             continue
         if rows and (best is None or len(rows[0].cells) > len(best.rows[0].cells)):
             best = Cut(delimiter, rows)
-    if best is None:
-        raise Unreadable(trouble)
-    if _agree(best.rows) and (given or len(best.rows[0].cells) > 1):
-        return best
+    if best is not None and _agree(best.rows) and (given or len(best.rows[0].cells) > 1):
+        return (_below_titles(lines, given) if titled and _short(best.rows) else None) or best
     if given is None:
         tables = [c for c in _cuts(lines) if _agree(c.rows) and _proven(c, named)]
         if len(tables) == 1:
             return tables[0]
-        if len(best.rows) > 1 and _agree(best.rows):
-            return best
+    if best is None:
+        raise Unreadable(trouble)
+    if given is None and len(best.rows) > 1 and _agree(best.rows) and not _short(best.rows):
+        return best
     return (_below_titles(lines, given) if titled else None) or best
+
+
+def _short(rows: Sequence[Record]) -> bool:
+    """Whether the header lacks a cell, as if it were a title or the rows had names."""
+    return {len(r.cells) for r in rows[1:]} == {len(rows[0].cells) + 1}
 
 
 def _cuts(lines: Sequence[str]) -> Iterator[Cut]:
@@ -97,8 +105,21 @@ def _proven(cut: Cut, named: bool) -> bool:
     numbers = sum(bool(c) and all(map(is_value, c)) for c in columns_of(rows))
     if cut.delimiter in DELIMITERS:
         return numbers > 0
+    if cut.delimiter == BLANKS and named and _times_cut(header, rows):
+        return False
     aligned = '"' in header.raw or any("  " in r.raw.strip() for r in cut.rows)
     return numbers > 1 or (numbers == 1 and (aligned or cut.delimiter == "|"))
+
+
+def _times_cut(header: Record, rows: Sequence[Record]) -> bool:
+    """Whether a blank in a date with its time was taken for the end of a cell."""
+    places = {
+        j
+        for r in rows
+        for j, cell in enumerate(r.cells[1:], 1)
+        if _CLOCK.fullmatch(cell) and _DAY.fullmatch(r.cells[j - 1])
+    }
+    return any(j >= len(header.cells) or not _TIMED.search(header.cells[j]) for j in places)
 
 
 def _below_titles(lines: Sequence[str], given: str | None) -> Cut | None:
@@ -111,8 +132,8 @@ def _below_titles(lines: Sequence[str], given: str | None) -> Cut | None:
         above = [len(r.cells) for r in cut.rows[:first]]
         if not 1 <= first <= MOST_TITLES or width < 2 or len(rows) < 2 or max(above) >= width:
             continue
-        if first == 1 and above[0] == width - 1:
-            continue  # row names
+        if any(len(r.cells) > 1 and all(map(is_value, r.cells)) for r in cut.rows[:first]):
+            continue  # another table
         names = header.cells
         if any(map(is_value, names)) or not all(names) or len(set(names)) < width:
             continue
@@ -205,14 +226,19 @@ def _indexed(names: tuple[str, ...], cut: str, widths: set[int]) -> tuple[str, .
 def labels(rows: Sequence[Record], delimiter: str) -> bool:
     """Whether the first cells are names of rows: different words, or numbers that count up.
 
-    Numbers say so only where no comma cuts: a decimal comma would make one cell two.
+    Where commas cut, one of a cell would make two: there names are quoted, as R does, or words
+    before two numbers and more.
     """
     cells = [r.cells[0].strip() for r in rows]
     if not cells or len(set(cells)) < len(cells) or not all(cells):
         return False
-    if all(r.raw.lstrip().startswith('"') for r in rows) or not any(map(is_value, cells)):
+    if all(r.raw.lstrip().startswith('"') for r in rows):
         return True
+    if not any(map(is_value, cells)):
+        others = columns_of(rows)[1:]
+        numbers = all(all(map(is_value, column)) for column in others)
+        return delimiter != "," or (len(others) > 1 and numbers)
     if delimiter == "," or not all(map(_INTEGER.fullmatch, cells)):
         return False
-    numbers = [int(cell) for cell in cells]
-    return (len(numbers) > 1 or numbers[0] < 2) and numbers == sorted(numbers)
+    counts = [int(cell) for cell in cells]
+    return (len(counts) > 1 or counts[0] < 2) and counts == sorted(counts)
