@@ -60,7 +60,7 @@ ROOMS = {
     "api": "contract dqm engine errors files inputs params picture plot power registry result "
     "run sample sources",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams",
+    "kernels params plot power registry report result run sample sources streams wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",

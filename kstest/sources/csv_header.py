@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kstest.errors import DataError
@@ -18,20 +18,17 @@ from kstest.result import Notice
 from kstest.sources.csv_found import found_in_rows, require_no_numbers
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, lines_of, records
 from kstest.sources.csv_names import joined, names_behind
+from kstest.sources.csv_top import Top, commented, sort_lines
 from kstest.sources.csv_width import Cut, cut, uniform_from
 from kstest.sources.dialect import Dialect, check_decimal
+from kstest.sources.filters import Lines, squeezed, uncommented
 from kstest.sources.spellings import is_value
-from kstest.sources.stream import CHUNK_BYTES, Stream
+from kstest.sources.stream import CHUNK_BYTES, Opened, Stream
 from kstest.sources.table import require_unique, told_apart
-from kstest.wording import shown
+from kstest.wording import one_line, shown
 
 LONGEST_HEADER = 64 << 20
-COMMENTS = ("#", "%")
 _QUOTED_COMMA = re.compile(r'"[+-]?[\d.]*\d,\d+"')
-# How spreadsheets write down the delimiter: a line before the names.
-_SEPARATOR = re.compile(r"\"?sep=([^\w\s\"]|\t)\"?\r?\n", re.IGNORECASE)
-_LOGGER = re.compile(r'"?TOA5"?,')  # Campbell: station, names, units, processing
-LOGGER_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,17 @@ class Header:
     notices: tuple[Notice, ...] = ()
     hint: str = ""
 
+    def words(self) -> dict[str, str]:
+        """Say how the file is written."""
+        named = {"\t": "tab", ",": "comma", ";": "semicolon", " ": "single blank", "|": "bar"}
+        cells = (
+            "runs of blanks" if self.blanks else named.get(self.delimiter, shown(self.delimiter))
+        )
+        found = {"delimiter": cells, "first row": f"line {self.lines + 1:,}"}
+        found |= {} if self.mark is None else {"comments": f"lines that start with {self.mark}"}
+        found["decimal sign"] = "comma" if self.decimal == "," else "point"
+        return found | ({} if self.thousands is None else {"thousands": shown(self.thousands)})
+
 
 def read_header(stream: Stream, where: str, how: Dialect, size: int = CHUNK_BYTES) -> Header:
     """Read the header of a CSV without consuming it; `size` bytes are looked at."""
@@ -121,50 +129,25 @@ def _decoded(head: bytes, where: str, *, final: bool) -> str:
         ) from None
 
 
-@dataclass(frozen=True)
-class _Top:
-    """The first lines, sorted.
-
-    Attributes
-    ----------
-    lines : list of str
-        All of them, with their ends.
-    names : list of str
-        Those that are known to hold the names.
-    comments : list of str
-        Above the names.
-    body : list of int
-        Which of `lines` are neither.
-    mark : str or None
-    delimiter : str or None
-        As the file says itself.
-    """
-
-    lines: list[str]
-    names: list[str]
-    comments: list[str]
-    body: list[int]
-    mark: str | None
-    delimiter: str | None = None
-
-
 def _parsed(text: str, where: str, how: Dialect, *, complete: bool, live: bool) -> Header | None:
     """Read the first lines; None when `text` stops before the end of the header."""
     mark = text[: len(text) - len(text.removeprefix("\ufeff"))].encode()  # byte order mark
     lines = lines_of(text.removeprefix("\ufeff"), complete)
-    top = _sorted(lines, how)
+    top = sort_lines(lines, how)
     whole = [i for i in top.body if lines[i].strip()]
     if not complete and len(whole) + bool(top.names) < (2 if live else 1):
         return None
+    if how.header and not any(map(str.strip, top.names[: how.header])):
+        raise DataError(f"{where}: --header-row: there is nothing in that line.")
     if not whole and not top.names:
-        raise DataError(f"{where}: holds no header, only blank lines{_commented(top)}.")
+        raise DataError(f"{where}: holds no header, only blank lines{commented(top)}.")
     index = whole[:2] if live else top.body
     try:
         names, rows, table = _table(top, [lines[i] for i in index], how, where)
     except Unreadable as error:
         if not complete:
             return None
-        raise DataError(f"{where}: the header cannot be read: {error}.") from None
+        raise DataError(f"{where}: the header cannot be read: {one_line(error)}.") from None
     first = 1 + (how.above if top.names else index[table.rows[0].line])
     known = found_in_rows(names, rows, table.delimiter, how, where, first)
     start = _place(known.rows, rows, table, index, lines)
@@ -211,57 +194,12 @@ def _hint(table: Cut, index: Sequence[int]) -> str:
     return f" Are the names in line {line:,}? Then say --header-row {line}."
 
 
-def _commented(top: _Top) -> str:
-    return f" and comments ({shown(top.comments[0].strip())})" if top.comments else ""
-
-
-def _sorted(lines: list[str], how: Dialect) -> _Top:
-    """Tell comments and lines of names from the others."""
-    at, said = how.above, None
-    if not (at or how.header or how.delimiter) and lines:
-        found = _SEPARATOR.fullmatch(lines[0])
-        at, said = (1, found[1]) if found else (0, None)
-        if _LOGGER.match(lines[0]) and how.named:
-            body = [*range(LOGGER_LINES, len(lines))]
-            return _Top(lines, lines[1:2], [], body, how.comment, ",")
-    mark = how.comment or _mark(lines[at:]) or _mark(lines)
-    if how.header:
-        names = [
-            line.lstrip(mark[0]).lstrip() if mark and line.startswith(mark) else line
-            for line in lines[at : at + how.header]
-        ]
-        at += how.header
-        body = [i for i in range(at, len(lines)) if not (mark and lines[i].startswith(mark))]
-        return _Top(lines, names, [], body, mark, said)
-    first = at
-    while first < len(lines) and (not lines[first].strip() or _is_comment(lines[first], mark)):
-        first += 1
-    comments = [line for line in lines[at:first] if line.strip()]
-    if comments and comments[0].startswith("# %ECSV") and how.delimiter is None:
-        said = BLANKS if not any("delimiter:" in line for line in comments) else said
-    body = [i for i in range(first, len(lines)) if not _is_comment(lines[i], mark)]
-    return _Top(lines, [], comments, body, mark, said)
-
-
-def _is_comment(line: str, mark: str | None) -> bool:
-    return mark is not None and line.startswith(mark)
-
-
-def _mark(lines: Sequence[str]) -> str | None:
-    """The sign of comments, by the first line; not the name # of a column of numbers."""
-    first = next((line for line in lines if line.strip()), "")
-    named = re.match(r"[#%]\s*[,;\t|]", first)
-    return first[0] if first.startswith(COMMENTS) and not named else None
-
-
 def _table(
-    top: _Top, body: list[str], how: Dialect, where: str
+    top: Top, body: list[str], how: Dialect, where: str
 ) -> tuple[tuple[str, ...], list[Record], Cut]:
     """Names, rows, and how they were cut."""
     given = how.delimiter or top.delimiter
-    if top.names or how.header:
-        if len(top.names) < how.header or not any(map(str.strip, top.names)):
-            raise DataError(f"{where}: --header-row: there is nothing in that line.")
+    if top.names:
         table = cut([*top.names, *body], given, True, False)
         named = records(top.names, table.delimiter)
         rows = records(body, table.delimiter) if any(map(str.strip, body)) else []
@@ -295,3 +233,26 @@ def _place(
         return index[rows[-1].end - 1] + 1
     header = table.rows[0]
     return index[header.end - 1] + 1 if header.end <= len(index) else len(lines)
+
+
+def rows_of(opened: Opened, header: Header) -> Stream:
+    """What follows the header without comments, and with tabs for the blanks between cells."""
+    stream, where = opened.stream, opened.label
+    changes = []
+    if header.mark is not None:
+        cells = _cells(header)
+        like_row = None if header.marked else lambda line: cells(line) == len(header.names)
+        changes.append(uncommented(header.mark, like_row, where))
+    if header.blanks:
+        changes.append(squeezed)
+    for change in changes:
+        stream = Stream(Lines(stream, where, change), hashed=False, live=opened.stream.live)
+    return stream
+
+
+def _cells(header: Header) -> Callable[[bytes], int]:
+    """Counts the cells of a line that may be a comment."""
+    if header.blanks:
+        return lambda line: len(line.split())
+    delimiter = header.delimiter.encode()
+    return lambda line: line.count(delimiter) + 1

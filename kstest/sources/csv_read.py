@@ -1,14 +1,15 @@
 """CSV rows through pyarrow, in blocks, of the wanted columns only.
 
-Where to look when a CSV is read wrongly: `dialect` for encoding, comments and missing cells,
-`csv_header` for delimiter and names, `csv_types` for what a column holds, `csv_quotes` for rows
-that vanish into a cell, `csv_errors` for what is said of a cell or row that does not fit. Here the
-rows become blocks: `_blocks` in full blocks, `_live_blocks` as somebody writes them.
+Where to look when a CSV is read wrongly: `filters` for encoding, comments and blanks, `dialect` for
+missing cells, `csv_header` for delimiter, names and what its first lines show, `csv_types` for what
+a column holds, `csv_quotes` for rows that vanish into a cell, `csv_errors` for what is said of a
+cell or row that does not fit. Here the rows become blocks: `_blocks` in full ones, `_live_blocks`
+as somebody writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,11 @@ from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, empty_values, recoded, to_coded, to_float64
 from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_grouped import ungrouped
-from kstest.sources.csv_header import Header, read_header
+from kstest.sources.csv_header import Header, read_header, rows_of
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
-from kstest.sources.filters import Lines, squeezed, uncommented
-from kstest.sources.stream import CHUNK_BYTES, Opened, Stream, converting
+from kstest.sources.stream import CHUNK_BYTES, Opened, converting
 from kstest.sources.table import Block, Coded, Table, Wanted, require_few
 from kstest.wording import shown
 
@@ -44,7 +44,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
     how = replace(how, decimal=header.decimal, thousands=header.thousands)
     with converting(opened.label):
         opened.stream.read(header.size)
-    opened = replace(opened, stream=_filtered(opened, header))
+    opened = replace(opened, stream=rows_of(opened, header))
     known: dict[int, Types] = {}
 
     def types(picked: Sequence[int]) -> Types:
@@ -75,30 +75,8 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         delimited=True,
         aside=header.aside,
         notices=header.notices,
+        dialect=header.words(),
     )
-
-
-def _filtered(opened: Opened, header: Header) -> Stream:
-    """The rows without comments, and with tabs between the cells where blanks were."""
-    stream, where = opened.stream, opened.label
-    changes = []
-    if header.mark is not None:
-        cells = _cells(header)
-        like_row = None if header.marked else lambda line: cells(line) == len(header.names)
-        changes.append(uncommented(header.mark, like_row, where))
-    if header.blanks:
-        changes.append(squeezed)
-    for change in changes:
-        stream = Stream(Lines(stream, where, change), hashed=False, live=opened.stream.live)
-    return stream
-
-
-def _cells(header: Header) -> Callable[[bytes], int]:
-    """Counts the cells of a line that may be a comment, with or without its mark."""
-    if header.blanks:
-        return lambda line: len(line.split())
-    delimiter = header.delimiter.encode()
-    return lambda line: line.count(delimiter) + 1
 
 
 def _first_rows(opened: Opened, header: Header) -> bytes:

@@ -66,6 +66,9 @@ def cut(lines: Sequence[str], given: str | None, named: bool, titled: bool) -> C
         tables = [c for c in _cuts(lines) if _agree(c.rows) and _proven(c, named)]
         if len(tables) == 1:
             return tables[0]
+        nearly = [c for c in _cuts(lines) if c.delimiter not in DELIMITERS and _nearly(c, named)]
+        if best is not None and len(best.rows[0].cells) == 1 and len(nearly) == 1:
+            return nearly[0]  # the reading proper names the rows that do not fit
     if best is None:
         raise Unreadable(trouble)
     if given is None and len(best.rows) > 1 and _agree(best.rows) and not _short(best.rows):
@@ -109,6 +112,13 @@ def _proven(cut: Cut, named: bool) -> bool:
         return False
     aligned = '"' in header.raw or any("  " in r.raw.strip() for r in cut.rows)
     return numbers > 1 or (numbers == 1 and (aligned or cut.delimiter == "|"))
+
+
+def _nearly(cut: Cut, named: bool) -> bool:
+    """Whether most rows make a table."""
+    width = len(cut.rows[0].cells)
+    rows = [r for r in cut.rows if len(r.cells) == width]
+    return 2 * len(rows) > len(cut.rows) and _proven(Cut(cut.delimiter, rows), named)
 
 
 def _times_cut(header: Record, rows: Sequence[Record]) -> bool:

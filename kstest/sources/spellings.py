@@ -100,7 +100,7 @@ _DEGREES = (
 SPELLINGS: tuple[Spelling, ...] = (
     Spelling(
         "numbers with thousands separators",
-        "take the separators out (1,234.5 is 1234.5)",
+        "take the separators out (1,234.5 is 1234.5), or name them in --thousands (CSV)",
         _THOUSANDS,
         _SOME,
     ),

@@ -6,8 +6,8 @@ The readers (`csv_read`, `columnar`, `objects`) build it, `collect` reads it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,8 @@ class Table:
         Columns that are tested only where an option names them, such as names of rows.
     notices : tuple of Notice
         What was taken for granted when the file was opened.
+    dialect : mapping of str to str
+        How its text is written, in words; empty for other formats.
     """
 
     path: str
@@ -130,6 +132,7 @@ class Table:
     delimited: bool = False
     aside: frozenset[int] = frozenset()
     notices: tuple[Notice, ...] = ()
+    dialect: Mapping[str, str] = field(default_factory=dict)
 
 
 def require_unique(names: Sequence[str], where: str) -> None:
