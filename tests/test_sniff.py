@@ -93,6 +93,27 @@ def test_an_error_of_reading_ends_with_the_command_that_works(run, tmp_path, rng
     assert run(*shlex.split(line.partition("try: kstest ")[2]))[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("x,y\nlow,high\n{}", "--sample-units-row"),
+        ("x,y\na,b\nc,d\n{}", "--sample-header-row 1-3"),
+        ("{}", "--sample-no-header"),
+    ],
+)
+def test_an_option_that_only_one_side_needs_is_named_for_it(run, tmp_path, rng, text, option):
+    rows = "".join(f"{a:.3f},{b:.3f}\n" for a, b in rng.normal(size=(40, 2)))
+    (tmp_path / "a.csv").write_text(f"x,y\n{rows}")
+    (tmp_path / "b.csv").write_text(text.format(rows))
+    code, _, err = run("mmd", "a.csv", "b.csv", *FAST)
+    assert (code, option in err.splitlines()[-1]) == (2, True)
+    code, out, err = run(*shlex.split(err.partition("try: kstest ")[2]))
+    if "1-3" in option:  # names that no other file has
+        assert "x_a_c" in err
+    else:
+        assert (code, "40 reference, 40 sample" in out) == (0, True)
+
+
 def test_options_of_the_dialect_for_one_side(run, tmp_path, rng):
     draws = rng.normal(size=(40, 2)).round(3)
     rows = "".join(f"{a},{b}\n" for a, b in draws)

@@ -81,6 +81,8 @@ TRAPS = {
     "names in a comment or below": ("# cities, countries\nname,home\nann,rome\n", "--header-row"),
     "a header of numbers": ("1.5,2.5\n3.5,1.0\n", "--no-header"),
     "whole numbers, too": ("7,3\n4,1\n", "--no-header"),
+    "an index that is no number of a row": (',x\n5.5,1\n7.25,2\n', "no name"),
+    "one that is quoted": ('"","x"\n"5","1"\n"2","2"\n', "no name"),
     "two tables": ("a,b\n1,2\n\nname,unit,value\nu,m,3\nv,m,4\n", "--header-row 4"),
     "words that are no units": ("x,y\nlow,high\n1,2\n3,4\n", "--units-row"),
     "an empty column that fills": ("x,y,\n1,2,\n3,4,\n5,6,7\n", "no name"),
@@ -97,6 +99,15 @@ def test_what_may_mean_two_things_is_refused(read, name):
     with pytest.raises(KstestError) as caught:
         read(text)
     assert word in str(caught.value).replace("'", ""), caught.value
+
+
+def test_a_title_in_a_comment_is_none_of_the_names(read):
+    for text in ("# b\nx y\n1 2\n3 4.5\n", "# a title, with\n# b\nx,y\n1,2\n3,4.5\n"):
+        sample, _ = read(text)
+        assert (sample.columns, sample.values.tolist()) == (("x", "y"), [[1, 2], [3, 4.5]])
+    for text in ("%\na\nb\n", "#\na\nb\n"):
+        assert read(text)[0].categorical == (text[0],)
+    assert read("lp__\n1\n2\n")[0].columns == ("lp__",)
 
 
 BOTH = [("x y\n1.5 2\n3 4.5\n", "--delimiter", "whitespace"), ("x,y\n1,2\n", "--comment", "#"),
@@ -140,11 +151,15 @@ def test_what_is_not_as_it_looks_may_be_said(read):
         (("--thousands", "x"), "--thousands: found 'x'"),
         (("--thousands", ",", "--decimal", ","), "--thousands"),
         (("--row-names",), "--row-names"),
+        (("--units-row",), "--units-row: the line below the names holds numbers"),
+        (("--header-row", "2"), "--header-row: the line holds numbers"),
+        (("--header-row", "1-2"), "--header-row: the line holds numbers"),
+        (("--skip-rows", "1"), "no-header"),
     ],
 )
 def test_options_that_cannot_be_used(read, options, words):
     with pytest.raises(KstestError, match=words):
-        read("x,y\n1,2\n3,4\n", *options)
+        read("x,y\n1,2.5\n3,4\n", *options)
 
 
 def test_columns_that_nobody_named_are_used_where_an_option_names_them(read):

@@ -15,7 +15,7 @@ from kstest.sources.csv_numbers import NAMES, numbers_of
 from kstest.sources.csv_units import no_row, units_row
 from kstest.sources.csv_width import Fit, fitted
 from kstest.sources.dialect import Dialect
-from kstest.sources.spellings import is_number
+from kstest.sources.spellings import is_number, is_value
 from kstest.wording import listed, shown
 
 MOST_WORDS = 4  # lines of words below the names that are looked for
@@ -56,6 +56,12 @@ def found_in_rows(
     notices: list[Notice] = []
     hint = ""
     if how.units:
+        if rows and any(map(is_value, rows[0].cells)):
+            raise DataError(
+                f"{where}: --units-row: the line below the names holds numbers, "
+                f"{shown(rows[0].raw.strip())}. If only one side has units, say so for that side, "
+                "such as --sample-units-row."
+            )
         rows = rows[1:]
     elif how.named and rows and units_row(rows[0], rows[1:]):
         units = listed([cell.strip() for cell in rows[0].cells if cell.strip()])
@@ -66,9 +72,9 @@ def found_in_rows(
     elif how.named:
         hint = _words_below(names, rows, line, where)
     fit = fitted(names, rows, how.row_names, cut, where)
-    sampler = frozenset(
-        j for j, n in enumerate(fit.names) if n.endswith("__") and SAMPLER in fit.names
-    )
+    sampler = frozenset(j for j, name in enumerate(fit.names) if name.endswith("__"))
+    if SAMPLER not in fit.names or len(sampler) == len(fit.names):
+        sampler = frozenset()
     notices += _left_out(fit, sampler, where)
     decimal, thousands, said = _numbers(rows, how, where)
     return Known(
@@ -167,8 +173,10 @@ def _numbers(
     return decimal, thousands, (Notice("numbers-read", text),)
 
 
-def require_no_numbers(names: Sequence[str], raw: str, where: str) -> None:
+def require_no_numbers(names: Sequence[str], raw: str, where: str, strict: bool) -> None:
     """Refuse a header of numbers, unless they count up as columns or years do: it is a row.
+
+    `strict`: lines above were skipped, perhaps one too many.
 
     Raises
     ------
@@ -177,7 +185,7 @@ def require_no_numbers(names: Sequence[str], raw: str, where: str) -> None:
     cells = names if len(names) > 1 else raw.split()
     if not all(map(is_number, cells)):
         return
-    if all(cell.strip().isdecimal() for cell in cells):
+    if not strict and all(cell.strip().isdecimal() for cell in cells):
         counts = [int(cell) for cell in cells]
         if counts == sorted(set(counts)) and (len(counts) > 1 or counts[0] < 2):
             return

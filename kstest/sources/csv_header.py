@@ -202,6 +202,8 @@ def _table(
     if top.names:
         table = cut([*top.names, *body], given, True, False)
         named = records(top.names, table.delimiter)
+        if how.above or len(named) > 1:
+            _require_names(named[-1], where)
         rows = records(body, table.delimiter) if any(map(str.strip, body)) else []
         return joined(named) if len(named) > 1 else named[0].cells, rows, table
     if how.named and top.comments and not (body[0].startswith("#") and top.mark == how.comment):
@@ -213,10 +215,19 @@ def _table(
     if not how.named:
         return tuple(str(j + 1) for j in range(len(table.rows[0].cells))), table.rows, table
     names = table.rows[0].cells
-    require_no_numbers(names, table.rows[0].raw, where)
+    require_no_numbers(names, table.rows[0].raw, where, how.above > 0)
     if how.comment is not None and how.comment[:1] == "#" and len(how.comment) > 1:
         names = (names[0].lstrip("#").strip() or names[0], *names[1:])
     return names, table.rows[1:], table
+
+
+def _require_names(record: Record, where: str) -> None:
+    """Refuse a row where --header-row says that names are."""
+    if all(is_value(cell) or not cell.strip() for cell in record.cells):
+        raise DataError(
+            f"{where}: --header-row: the line holds numbers, {shown(record.raw.strip())}. If only "
+            "one side has such lines, say so for that side, such as --sample-header-row."
+        )
 
 
 def _place(

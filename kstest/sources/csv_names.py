@@ -60,7 +60,7 @@ def names_behind(
         return None
     text = last.strip().lstrip(mark[0]).strip()
     single: Behind | None = None
-    for one in (delimiter,) if delimiter is not None else ("\t", ";", ",", BLANKS):
+    for one in (delimiter,) if delimiter is not None else ("\t", ";", ",", "|", BLANKS):
         try:
             names = records([text], one)[0].cells
             rows = records(body, one)
@@ -73,7 +73,7 @@ def names_behind(
             rows = [r for r in rows if len(r.cells) == len(names)]
             return _decided(found, rows, last, where)
         single = found  # one column, unless another delimiter cuts it
-    if single is None or len(text.split()) > 1:
+    if single is None or len(text.split()) > 1 or len(body[0].split()) > 1:
         return None
     return _decided(single, records(body, single.delimiter), last, where)
 

@@ -81,7 +81,10 @@ def _is_comment(line: str, mark: str | None) -> bool:
 
 
 def _mark(lines: Sequence[str]) -> str | None:
-    """The sign of comments, by the first line; not the name # of a column of numbers."""
-    first = next((line for line in lines if line.strip()), "")
-    named = re.match(r"[#%]\s*[,;\t|]", first)
-    return first[0] if first.startswith(COMMENTS) and not named else None
+    """The sign of comments, by the first line; not the name # or % of a column."""
+    whole = [line for line in lines if line.strip()][:2]
+    first = whole[0] if whole else ""
+    if not first.startswith(COMMENTS) or re.match(r"[#%]\s*[,;\t|]", first):
+        return None
+    alone = first.strip() == first[0] and not whole[-1].startswith(first[0])
+    return None if alone else first[0]

@@ -194,7 +194,8 @@ def fitted(
     width = len(names)
     if row_names and widths != {width + 1} and (names[:1] != ("",) or widths - {width}):
         raise DataError(
-            f"{where}: --row-names was given, but rows do not have one cell more than the header."
+            f"{where}: --row-names was given, but rows do not have one cell more than the header. "
+            "If only one side has row names, say so for that side, such as --sample-row-names."
         )
     if widths == {width - 1} and names[-1] == "":
         names = names[:-1]
@@ -242,13 +243,15 @@ def labels(rows: Sequence[Record], delimiter: str) -> bool:
     cells = [r.cells[0].strip() for r in rows]
     if not cells or len(set(cells)) < len(cells) or not all(cells):
         return False
-    if all(r.raw.lstrip().startswith('"') for r in rows):
-        return True
-    if not any(map(is_value, cells)):
+    words = not any(map(is_value, cells))
+    quoted = all(r.raw.lstrip().startswith('"') for r in rows)
+    if words and not quoted and delimiter == ",":
         others = columns_of(rows)[1:]
-        numbers = all(all(map(is_value, column)) for column in others)
-        return delimiter != "," or (len(others) > 1 and numbers)
-    if delimiter == "," or not all(map(_INTEGER.fullmatch, cells)):
-        return False
+        return len(others) > 1 and all(all(map(is_value, column)) for column in others)
+    if words or not all(map(_INTEGER.fullmatch, cells)):
+        return words
     counts = [int(cell) for cell in cells]
-    return (len(counts) > 1 or counts[0] < 2) and counts == sorted(counts)
+    if counts == sorted(counts) and delimiter != ",":
+        return len(counts) > 1 or counts[0] < 2
+    # R quotes names, and no numbers.
+    return quoted and all(r.raw.count('"') == 2 for r in rows)

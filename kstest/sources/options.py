@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kstest.columns import Pivot
-from kstest.errors import UsageError
+from kstest.errors import KstestError, UsageError
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.wording import shown
@@ -196,6 +196,12 @@ FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
 def for_side(role: str, name: str) -> str:
     """The option of the dialect `name` that holds for one role only, by its Python name."""
     return f"{role}_{name}"
+
+
+def name_side(side: str, error: KstestError) -> None:
+    """Let an error name an option of the dialect for the one side that it is about."""
+    if error.more and error.more[0] in {option_name(f.name) for f in DIALECTS}:
+        error.more = (f"--{side}-{error.more[0].removeprefix('--')}", *error.more[1:])
 
 
 def values_option(role: str) -> str:
