@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sources.csv_lines import Record, columns_of
-from kstest.sources.csv_numbers import NAMES, numbers_of
+from kstest.sources.csv_numbers import NAMES, may_be_odd, numbers_of
 from kstest.sources.csv_units import no_row, units_row
 from kstest.sources.csv_width import Fit, fitted
 from kstest.sources.dialect import Dialect
@@ -76,7 +76,7 @@ def found_in_rows(
     if SAMPLER not in fit.names or len(sampler) == len(fit.names):
         sampler = frozenset()
     notices += _left_out(fit, sampler, where)
-    decimal, thousands, said = _numbers(rows, how, where)
+    decimal, thousands, said = _numbers(rows, cut, how)
     return Known(
         fit.names,
         rows,
@@ -150,11 +150,13 @@ def _left_out(fit: Fit, sampler: frozenset[int], where: str) -> list[Notice]:
 
 
 def _numbers(
-    rows: Sequence[Record], how: Dialect, where: str
+    rows: Sequence[Record], cut: str, how: Dialect
 ) -> tuple[str, str | None, tuple[Notice, ...]]:
     """Decimal sign and thousands separator: as said, else as the cells prove."""
     if how.decimal is not None and how.thousands is not None:
         return how.decimal, how.thousands, ()
+    if not may_be_odd("".join(r.raw for r in rows), cut):
+        return how.decimal or ".", how.thousands, ()
     width = len(rows[0].cells) if rows else 0
     found = numbers_of(columns_of([r for r in rows if len(r.cells) == width]))
     decimal, thousands = how.decimal or found.decimal or ".", how.thousands or found.thousands

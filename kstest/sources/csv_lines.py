@@ -15,7 +15,7 @@ NULLS: tuple[str, ...] = (
     "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 )  # fmt: skip
 # What is looked at: so many characters, but at least so many lines, of the beginning.
-CHARACTERS = 1 << 16
+CHARACTERS = 1 << 14
 LEAST_LINES = 4
 MOST_LINES = 1000
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=\s|$)|(\S+)')

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kstest.sources.csv_lines import BLANKS
+
 _EXP = r"(?:[eE][+-]?\d+)?"
 SPACES = " \u00a0\u202f\u2009"
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
@@ -26,6 +28,7 @@ _GROUPED = {
     "_": re.compile(r"[+-]?[1-9]\d{0,2}(?:_\d{3})+(?:\.\d*)?", re.ASCII),
     " ": re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:[{SPACES}]\d{{3}})+(?:[.,]\d*)?", re.ASCII),
 }
+_ODD = re.compile(rf"[,'’_{SPACES}]|\.\d{{3}}\.")
 NAMES = {",": ",", ".": ".", "'": '"\'"', "_": "_", " ": "space"}
 LEAST_SHARE = 0.5  # of the cells of a column that are to show a decimal comma
 
@@ -85,6 +88,14 @@ def numbers_of(columns: Sequence[Sequence[str]]) -> Numbers:
     if seen[","] and not seen["point"] and not seen["dotted"]:
         return Numbers(",", None, example[","])
     return Numbers()
+
+
+def may_be_odd(text: str, delimiter: str) -> bool:
+    """Whether rows hold a sign that only other numbers than 1.5 have; quick, for plain files."""
+    if '"' not in text:
+        for sign in " \t" if delimiter == BLANKS else delimiter:
+            text = text.replace(sign, "\n")
+    return _ODD.search(text) is not None
 
 
 def _grouped(mark: str, seen: Counter[str], example: dict[str, str]) -> Numbers:
