@@ -83,6 +83,12 @@ TRAPS = {
     "whole numbers, too": ("7,3\n4,1\n", "--no-header"),
     "an index that is no number of a row": (',x\n5.5,1\n7.25,2\n', "no name"),
     "one that is quoted": ('"","x"\n"5","1"\n"2","2"\n', "no name"),
+    "rows below a comment": ("# a note\nFR,1.5,2\nDE,2,3\n", "--no-header"),
+    "a row between blanks": ("1 2\n3 4\n", "--no-header"),
+    "numbers in disorder": ("FR,1.5,0.2\nDE,2,3\n", "--no-header"),
+    "years below a comment": ("# by me, and, you\nwho,2019,2020\nFR,1,2\n", "--header-row"),
+    "an annotation": ("##gff-version 3\nchr1\tgene\t1300\t9000\nchr2\texon\t12\t15\n", "no-header"),
+    "a column of decimal commas": ("x\n0,5\n1,5\n2,5\n", "--delimiter ;"),
     "two tables": ("a,b\n1,2\n\nname,unit,value\nu,m,3\nv,m,4\n", "--header-row 4"),
     "words that are no units": ("x,y\nlow,high\n1,2\n3,4\n", "--units-row"),
     "an empty column that fills": ("x,y,\n1,2,\n3,4,\n5,6,7\n", "no name"),
@@ -108,6 +114,24 @@ def test_a_title_in_a_comment_is_none_of_the_names(read):
     for text in ("%\na\nb\n", "#\na\nb\n"):
         assert read(text)[0].categorical == (text[0],)
     assert read("lp__\n1\n2\n")[0].columns == ("lp__",)
+
+
+SPREADSHEETS = {
+    "titles": ("Report;;;\n;;;\nx;y;\n1;2;\n4;6,5;\n", [[1, 2], [4, 6.5]]),
+    "years": ("# by me\nwho,2019,2020\nFR,1.5,2\nDE,2,3\n", [[1.5, 2], [2, 3]]),
+    "quantiles": ("who,0.25,0.5\nFR,1.5,2\nDE,2,3\n", [[1.5, 2], [2, 3]]),
+    "site": ("site,t,p\n,degC,hPa\nA,1.5,2\nB,2,3\n", [[1.5, 2], [2, 3]]),
+    "csv2": ('"";"x";"y"\n"1";0,5;2\n"2";1,5;3\n', [[0.5, 2], [1.5, 3]]),
+    "swedish": ("x;y\n1 234,5;2\n12;3,5\n", [[1234.5, 2], [12, 3.5]]),
+    "holes": ("x;y\n1,5;NA\n;2,25\n", [[1.5, np.nan], [np.nan, 2.25]]),
+    "variational": ("# a\nlp__,t.1,t.2\n# eta = 1\n0,.5,2\n0,.25,1\n", [[0.5, 2], [0.25, 1]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPREADSHEETS)
+def test_more_tables_of_spreadsheets_and_programs(read, name):
+    text, values = SPREADSHEETS[name]
+    np.testing.assert_array_equal(holes(read(text)[0]), values)
 
 
 BOTH = [("x y\n1.5 2\n3 4.5\n", "--delimiter", "whitespace"), ("x,y\n1,2\n", "--comment", "#"),

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kstest.errors import DataError
 from kstest.result import Notice
 from kstest.sources.csv_lines import Record, columns_of
+from kstest.sources.csv_names import ordinal
 from kstest.sources.csv_numbers import NAMES, may_be_odd, numbers_of
 from kstest.sources.csv_units import no_row, units_row
 from kstest.sources.csv_width import Fit, fitted
@@ -175,24 +177,44 @@ def _numbers(
     return decimal, thousands, (Notice("numbers-read", text),)
 
 
-def require_no_numbers(names: Sequence[str], raw: str, where: str, strict: bool) -> None:
-    """Refuse a header of numbers, unless they count up as columns or years do: it is a row.
+def require_no_numbers(names: Sequence[str], raw: str, where: str, below: str) -> None:
+    """Refuse a header that is a row: numbers alone, unless they count up, or several in disorder.
 
-    `strict`: lines above were skipped, perhaps one too many.
+    Parameters
+    ----------
+    names : sequence of str
+    raw : str
+        The line.
+    where : str
+        For messages.
+    below : str
+        What stands above the line and was skipped (``comments``, ``lines``), perhaps the names.
 
     Raises
     ------
     DataError
     """
     cells = names if len(names) > 1 else raw.split()
-    if not all(map(is_number, cells)):
+    found = [cell.strip() for cell in cells if is_number(cell)]
+    if len(found) < len(cells):
+        counts = ordinal(found) if below else _rising(found) or _whole(found)
+        fine = not found or len(names) == 1 or counts
+    else:
+        alone = len(names) == 1 and (len(cells) > 1 or found[0] not in ("0", "1"))
+        fine = ordinal(found) and not alone and below != "lines"
+    if fine:
         return
-    if not strict and all(cell.strip().isdecimal() for cell in cells):
-        counts = [int(cell) for cell in cells]
-        if counts == sorted(set(counts)) and (len(counts) > 1 or counts[0] < 2):
-            return
     raise DataError(
-        f"{where}: the first line holds numbers, {shown(raw.strip())}, and no names. If it is a "
-        "row, say --no-header; if the numbers are the names, --header-row 1.",
+        f"{where}: the first line holds numbers, {shown(raw.strip())}, as a row does. If it is a "
+        "row, say --no-header; if it has the names, --header-row with its number.",
         ("--no-header",),
     )
+
+
+def _rising(cells: Sequence[str]) -> bool:
+    numbers = [float(cell) for cell in cells]
+    return all(a < b for a, b in pairwise(numbers))
+
+
+def _whole(cells: Sequence[str]) -> bool:
+    return all(cell.isdecimal() for cell in cells)

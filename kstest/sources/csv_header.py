@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from kstest.errors import DataError
 from kstest.result import Notice
-from kstest.sources.csv_found import found_in_rows, require_no_numbers
+from kstest.sources.csv_found import SAMPLER, found_in_rows, require_no_numbers
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, lines_of, records
 from kstest.sources.csv_names import joined, names_behind
 from kstest.sources.csv_top import Top, commented, sort_lines
@@ -215,7 +215,8 @@ def _table(
     if not how.named:
         return tuple(str(j + 1) for j in range(len(table.rows[0].cells))), table.rows, table
     names = table.rows[0].cells
-    require_no_numbers(names, table.rows[0].raw, where, how.above > 0)
+    skipped = "comments" if top.comments and how.comment is None else ""
+    require_no_numbers(names, table.rows[0].raw, where, "lines" if how.above else skipped)
     if how.comment is not None and how.comment[:1] == "#" and len(how.comment) > 1:
         names = (names[0].lstrip("#").strip() or names[0], *names[1:])
     return names, table.rows[1:], table
@@ -252,7 +253,8 @@ def rows_of(opened: Opened, header: Header) -> Stream:
     changes = []
     if header.mark is not None:
         cells = _cells(header)
-        like_row = None if header.marked else lambda line: cells(line) == len(header.names)
+        surely = header.marked or SAMPLER in header.names  # CmdStan writes comments anywhere
+        like_row = None if surely else lambda line: cells(line) == len(header.names)
         changes.append(uncommented(header.mark, like_row, where))
     if header.blanks:
         changes.append(squeezed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kstest.errors import DataError
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, is_missing, records
@@ -18,6 +19,7 @@ from kstest.wording import shown
 # "#  3 MAG_AUTO   Kron-like magnitude   [mag]"
 _NUMBERED = re.compile(r"[#%]\s*(\d{1,5})\s+(\S+)(?:\s.*)?")
 DELIMITERS = ",;\t"
+FIRST_YEAR, LAST_YEAR = 1800, 2200
 PROSE = 3  # words of a name at most: a longer one is a sentence
 
 
@@ -73,7 +75,7 @@ def names_behind(
             rows = [r for r in rows if len(r.cells) == len(names)]
             return _decided(found, rows, last, where)
         single = found  # one column, unless another delimiter cuts it
-    if single is None or len(text.split()) > 1 or len(body[0].split()) > 1:
+    if single is None or len(text.split()) > 1 or _cuts(body[0]):
         return None
     return _decided(single, records(body, single.delimiter), last, where)
 
@@ -92,16 +94,37 @@ def _decided(found: Behind, rows: Sequence[Record], comment: str, where: str) ->
         cells = [r.cells[j] for r in below if not is_missing(r.cells[j])]
         if not value and cells and all(map(is_value, cells)):
             return None  # words above numbers: the first row has the names
-    if any(values):
-        return found
+    # Years and running numbers may be names as well.
+    counts = not any(values) or ordinal([c for c, v in zip(first, values, strict=True) if v])
     attached = not comment[1:2].isspace() and len(names) > 1
-    if attached and (comment.startswith("#") and not comment.startswith("##")):
+    if not counts or (attached and comment.startswith("#") and not comment.startswith("##")):
         return found
     raise DataError(
         f"{where}: the names of the columns may be in the comment {shown(comment.strip())} or in "
-        f"the line below it, {shown(rows[0].raw.strip())}: neither the one nor the rows hold "
-        "numbers. Say --header-row with the number of the line that has them."
+        f"the line below it, {shown(rows[0].raw.strip())}: nothing shows in which. Say "
+        "--header-row with the number of the line that has them."
     )
+
+
+def ordinal(cells: Sequence[str]) -> bool:
+    """Whether numbers count up one by one, or are years: then they may be names.
+
+    Example
+    -------
+    >>> ordinal(["0", "1", "2"]), ordinal(["1990", "2000"]), ordinal(["3", "5"])
+    (True, True, False)
+    """
+    if not all(cell.strip().isdecimal() and len(cell) < 10 for cell in cells):
+        return False
+    numbers = [int(cell) for cell in cells]
+    steps = {b - a for a, b in pairwise(numbers)}
+    years = all(FIRST_YEAR <= n <= LAST_YEAR for n in numbers) and all(step > 0 for step in steps)
+    return years or steps <= {1}
+
+
+def _cuts(line: str) -> bool:
+    """Whether some delimiter cuts a line."""
+    return len(line.split()) > 1 or any(one in line for one in "\t;,|")
 
 
 def _numbered(comments: Sequence[str], body: Sequence[str]) -> Behind | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kstest.errors import DataError
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, columns_of, records
 from kstest.sources.spellings import is_value
+from kstest.wording import shown
 
 DELIMITERS = ",;\t"
 OTHERS = (",", ";", "\t", "|", BLANKS)
@@ -61,12 +62,15 @@ def cut(lines: Sequence[str], given: str | None, named: bool, titled: bool) -> C
         if rows and (best is None or len(rows[0].cells) > len(best.rows[0].cells)):
             best = Cut(delimiter, rows)
     if best is not None and _agree(best.rows) and (given or len(best.rows[0].cells) > 1):
-        return (_below_titles(lines, given) if titled and _short(best.rows) else None) or best
+        odd = _short(best.rows) or _filled(best.rows[0]) < max(map(_filled, best.rows))
+        return (_below_titles(lines, given) if titled and odd else None) or best
     if given is None:
-        tables = [c for c in _cuts(lines) if _agree(c.rows) and _proven(c, named)]
+        tables = [c for c in _cuts(lines) if _agree(c.rows) and _proven(c, named, titled)]
         if len(tables) == 1:
             return tables[0]
-        nearly = [c for c in _cuts(lines) if c.delimiter not in DELIMITERS and _nearly(c, named)]
+        nearly = [
+            c for c in _cuts(lines) if c.delimiter not in DELIMITERS and _nearly(c, named, titled)
+        ]
         if best is not None and len(best.rows[0].cells) == 1 and len(nearly) == 1:
             return nearly[0]  # the reading proper names the rows that do not fit
     if best is None:
@@ -74,6 +78,11 @@ def cut(lines: Sequence[str], given: str | None, named: bool, titled: bool) -> C
     if given is None and len(best.rows) > 1 and _agree(best.rows) and not _short(best.rows):
         return best
     return (_below_titles(lines, given) if titled else None) or best
+
+
+def _filled(row: Record) -> int:
+    """Cells up to the last that holds something."""
+    return max((j for j, cell in enumerate(row.cells, 1) if cell.strip()), default=0)
 
 
 def _short(rows: Sequence[Record]) -> bool:
@@ -98,12 +107,12 @@ def _agree(rows: Sequence[Record]) -> bool:
     return not widths or widths == {width} or widths == {width + 1} or lacking
 
 
-def _proven(cut: Cut, named: bool) -> bool:
+def _proven(cut: Cut, named: bool, titled: bool) -> bool:
     """Whether several columns of numbers come out, so that the lines are no text with blanks."""
     header, rows = cut.rows[0], cut.rows[1:] if named else cut.rows
     if not rows or len(rows[0].cells) < 2:
         return False
-    if named and (any(map(is_value, header.cells)) or len(header.cells) < 2):
+    if named and ((titled and any(map(is_value, header.cells))) or len(header.cells) < 2):
         return False
     numbers = sum(bool(c) and all(map(is_value, c)) for c in columns_of(rows))
     if cut.delimiter in DELIMITERS:
@@ -114,11 +123,11 @@ def _proven(cut: Cut, named: bool) -> bool:
     return numbers > 1 or (numbers == 1 and (aligned or cut.delimiter == "|"))
 
 
-def _nearly(cut: Cut, named: bool) -> bool:
+def _nearly(cut: Cut, named: bool, titled: bool) -> bool:
     """Whether most rows make a table."""
     width = len(cut.rows[0].cells)
     rows = [r for r in cut.rows if len(r.cells) == width]
-    return 2 * len(rows) > len(cut.rows) and _proven(Cut(cut.delimiter, rows), named)
+    return 2 * len(rows) > len(cut.rows) and _proven(Cut(cut.delimiter, rows), named, titled)
 
 
 def _times_cut(header: Record, rows: Sequence[Record]) -> bool:
@@ -133,18 +142,23 @@ def _times_cut(header: Record, rows: Sequence[Record]) -> bool:
 
 
 def _below_titles(lines: Sequence[str], given: str | None) -> Cut | None:
-    """The table below some lines that have fewer cells than it and so are none of its rows."""
+    """The table below some lines that have fewer cells than it and so are none of its rows.
+
+    Spreadsheets fill such lines up with delimiters.
+    """
     found: list[Cut] = []
     for cut in _cuts(lines) if given is None else (Cut(given, records(lines, given)),):
-        first = uniform_from(cut.rows)
-        header, rows = cut.rows[first], cut.rows[first + 1 :]
-        width = len(header.cells)
-        above = [len(r.cells) for r in cut.rows[:first]]
-        if not 1 <= first <= MOST_TITLES or width < 2 or len(rows) < 2 or max(above) >= width:
+        start = uniform_from(cut.rows)
+        width = max(map(_filled, cut.rows[start:]))
+        first = next(k for k, r in enumerate(cut.rows) if k >= start and _filled(r) == width)
+        rows, above = cut.rows[first + 1 :], cut.rows[:first]
+        if not 1 <= first <= MOST_TITLES or width < 2 or len(rows) < 2:
             continue
-        if any(len(r.cells) > 1 and all(map(is_value, r.cells)) for r in cut.rows[:first]):
+        if max(map(_filled, above)) >= width:
+            continue
+        if any(_filled(r) > 1 and all(map(is_value, r.cells[: _filled(r)])) for r in above):
             continue  # another table
-        names = header.cells
+        names = cut.rows[first].cells[:width]
         if any(map(is_value, names)) or not all(names) or len(set(names)) < width:
             continue
         if any(bool(c) and all(map(is_value, c)) for c in columns_of(rows)):
@@ -205,10 +219,11 @@ def fitted(
         if any(r.cells[-1] != "" for r in rows):
             raise DataError(
                 f"{where}: the header has {width:,} cells, and all rows have {width + 1:,}, such "
-                f"as {rows[0].raw.strip()[:60]!r}. If rows begin with a name, as R writes them, "
+                f"as {shown(rows[0].raw.strip())}. If rows begin with a name, as R writes them, "
                 "say --row-names; if a comma in them is a decimal sign, write the file with "
-                "semicolons.",
-                ("--row-names",),
+                "semicolons, or say --delimiter ';' if there is one column.",
+                # A decimal comma would make a name of what stands before it.
+                () if cut == "," else ("--row-names",),
             )
         names = (*names, "")
     elif widths != {width}:
