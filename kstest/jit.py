@@ -2,7 +2,7 @@
 
 Compiled code must serve every later process, from cron with HOME unset and from a read-only
 installation. numba's own choice (beside the source, else under HOME) raises at import when
-neither is writable, so the directory is chosen here, only for our leaves: the first usable of
+neither is writable, so the directory is chosen here, only for our loops: the first usable of
 KSTEST_CACHE_DIR, NUMBA_CACHE_DIR, XDG_CACHE_HOME/kstest, ~/.cache/kstest, a directory of this
 user under the system's temporary directory, and at last a private one of this process.
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 # The loops over pairs of rows; and the formulas that loops of all rooms inline.
-LEAVES = Path(__file__).parent / "engine" / "leaves.py"
+LOOPS = Path(__file__).parent / "engine" / "loops.py"
 SHARED = Path(__file__).parent / "kernels" / "compiled.py"
 
 # contract and reassoc let LLVM vectorise sums; nnan and ninf are left out because the engine
@@ -31,10 +31,10 @@ SHARED = Path(__file__).parent / "kernels" / "compiled.py"
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 
 
-def leaf(function: Callable[..., Any]) -> Any:
+def loop(function: Callable[..., Any]) -> Any:
     """Compile `function` on first use, without the GIL, and keep the machine code on disk.
 
-    A loop may call only leaves of its own file, and functions of `SHARED`: numba does not notice
+    A loop may call only loops of its own file, and functions of `SHARED`: numba does not notice
     when a callee in another file changes, and would go on using the old machine code. For the
     shared file its digest is a part of the directory's name.
     """
@@ -49,7 +49,7 @@ def leaf(function: Callable[..., Any]) -> Any:
 
 
 def inline(function: Callable[..., Any]) -> Any:
-    """Compile a helper into the leaves that call it."""
+    """Compile a helper into the loops that call it."""
     return _numba().njit(inline="always", error_model="numpy", fastmath=FASTMATH)(function)
 
 
@@ -94,13 +94,13 @@ def cache_lasts() -> bool:
     return cache_directory() in set(_candidates())
 
 
-def is_compiled(file: Path = LEAVES) -> bool:
-    """Say whether this machine has compiled the present leaves of a file."""
+def is_compiled(file: Path = LOOPS) -> bool:
+    """Say whether this machine has compiled the present loops of a file."""
     return _marker(file).exists()
 
 
-def mark_compiled(file: Path = LEAVES) -> None:
-    """Remember that the present leaves are compiled, so that the next process is silent."""
+def mark_compiled(file: Path = LOOPS) -> None:
+    """Remember that the present loops are compiled, so that the next process is silent."""
     try:
         _marker(file).touch()
     except OSError:
@@ -108,14 +108,14 @@ def mark_compiled(file: Path = LEAVES) -> None:
 
 
 @cache
-def _marker(leaves: Path) -> Path:
+def _marker(loops: Path) -> Path:
     import llvmlite.binding
     import numba
 
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
     # The path too: numba keeps the code of every installation apart.
-    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {leaves}".encode()
-    digest = hashlib.sha256(key + leaves.read_bytes() + _shared_digest().encode()).hexdigest()
+    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {loops}".encode()
+    digest = hashlib.sha256(key + loops.read_bytes() + _shared_digest().encode()).hexdigest()
     return cache_directory() / f"compiled-{digest[:16]}"
 
 

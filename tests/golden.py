@@ -59,7 +59,7 @@ CASES: dict[str, tuple[list[str], int]] = {
     "rejected-energy.txt": (["mmd", "good.csv", "far.csv", "--kernel", "energy"], 1),
     "not-rejected.txt": (["mmd", "good.csv", "near.csv", *ONE], 0),
     "no-verdict.txt": (["mmd", "good.csv", "one.csv"], 3),
-    "no-verdict-labellings.txt": (["mmd", "two.csv", "two.csv"], 3),
+    "no-verdict-permutations.txt": (["mmd", "two.csv", "two.csv"], 3),
     "warning-same-file.txt": (["mmd", "good.csv", "good.csv", *ONE], 0),
     "warning-series.txt": (["mmd", "good.csv", "series.csv", *ONE], 1),
     "warning-constant.txt": (["mmd", "constant.csv", "constant.csv"], 3),

@@ -51,7 +51,7 @@ def lines(history):
     return [json.loads(text) for text in Path(history).read_text().splitlines()]
 
 
-def test_a_repeated_check_leaves_the_history_as_it_is(folder, tmp_path, capsys):
+def test_a_repeated_check_loops_the_history_as_it_is(folder, tmp_path, capsys):
     history = tmp_path / "h.jsonl"
     codes = [check(folder, history, name) for name in ("good1", "bad1", "bad2", "good2", "good3")]
     assert codes == [0, 0, 1, 1, 0]
@@ -266,7 +266,7 @@ def test_every_line_that_is_lost_is_noticed(tmp_path):
             raise AssertionError("was read")
 
 
-def test_a_check_that_fails_leaves_the_history(folder, tmp_path):
+def test_a_check_that_fails_loops_the_history(folder, tmp_path):
     history = tmp_path / "h.jsonl"
     check(folder, history, "good1")
     before = history.read_bytes()

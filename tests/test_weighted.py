@@ -1,4 +1,4 @@
-"""Weights of another law on one side, negative weights, and counts of histograms."""
+"""Weights of another distribution on one side, negative weights, and counts of histograms."""
 
 import numpy as np
 import pandas as pd

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from ..contract import Inputs
 from ..engine import Work
 from ..errors import UsageError
@@ -19,6 +21,7 @@ from ..plot import check, draw
 from ..result import Notice, Result
 from ..sample import Sample
 from ..sources import given_options, join_objects, reader
+from .language import unknown as unknown_option
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,39 @@ def options_of(
     accepted = {f.name for f in fields(inputs.params)} | reading | others
     unknown = sorted(set(given) - accepted)
     if unknown:
-        known = ", ".join(sorted(accepted))
-        raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {known}")
+        raise unknown_option(name, unknown[0], accepted)
+    if "seed" in given:
+        given = {**given, "seed": _seed(given["seed"])}
     return as_options((*fields(inputs.params), *reader(inputs.reads).options), given)
+
+
+def _seed(seed: Any) -> Any:
+    """A seed drawn from a generator of NumPy, where one is given."""
+    if isinstance(seed, np.random.RandomState):
+        return int(seed.randint(2**31))
+    if isinstance(seed, np.random.Generator | np.random.BitGenerator | np.random.SeedSequence):
+        return int(np.random.default_rng(seed).integers(2**32))
+    return seed
+
+
+def by_name(
+    roles: Sequence[str], data: Sequence[Any], given: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Samples that were given as keywords, put in their places; and the other keywords."""
+    rest, placed = dict(given), [*data]
+    for role in roles[len(data) :]:
+        if role in rest:
+            placed.append(rest.pop(role))
+    while len(placed) > 1 and placed[-1] is None:
+        placed.pop()
+    return tuple(placed), rest
 
 
 def bind(
     name: str, inputs: Inputs[Any], data: Sequence[Any], given: Mapping[str, Any], others: Set[str]
 ) -> Call:
     """Take the samples and options of a function of objects."""
+    data, given = by_name(inputs.roles, data, given)
     # Tests of blocks of columns take one table, or one object per block.
     sides = inputs.roles if given.get("sample_column") is None else ("table",)
     joined = 1 < len(data) <= len(inputs.blocks)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .blocks import single_suffices
 from .tiles import TILE_ROWS, Points, distances, tile_values
 from .work import Work, run_tasks, single_blas, stage
@@ -45,11 +45,11 @@ def landmark_sums(
     rows: Rows,
     starts: NDArray[np.int64],
     landmarks: Rows,
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     work: Work,
     weights: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Sum the Nystrom kernels of all banks over all pairs of blocks.
+    """Sum the Nystrom kernels of all bandwidth grids over all pairs of blocks.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def landmark_sums(
     starts : ndarray of int (G + 1,)
     landmarks : Rows
         r rows.
-    banks : sequence of Bank
+    grids : sequence of BandwidthGrid
         L kernels in all.
     work : Work
     weights : ndarray (N,), optional
@@ -81,12 +81,12 @@ def landmark_sums(
 
     # Evenly spaced: blocks hold rows in random order, and no random numbers are needed.
     few = rows.take(np.linspace(0, len(rows) - 1, min(SIZED, len(rows))).astype(np.int64))
-    tables, sizes, share = [], [], 1.0 / len(banks)
-    for number, bank in enumerate(banks):
-        sums = _row_sums(rows, starts, landmarks, bank, weights, stage(work, number * share, 1.0))
-        values = _values(_joined(landmarks, few), len(landmarks), bank)
-        own, own_few, shift = _corrections(rows, few, starts, landmarks, bank, weights)
-        for l in range(len(bank)):
+    tables, sizes, share = [], [], 1.0 / len(grids)
+    for number, grid in enumerate(grids):
+        sums = _row_sums(rows, starts, landmarks, grid, weights, stage(work, number * share, 1.0))
+        values = _values(_joined(landmarks, few), len(landmarks), grid)
+        own, own_few, shift = _corrections(rows, few, starts, landmarks, grid, weights)
+        for l in range(len(grid)):
             inner, outer = values[l][: len(landmarks)], values[l][len(landmarks) :]
             with single_blas():
                 root = np.linalg.cholesky(inner + RIDGE * len(inner) * np.eye(len(inner)))
@@ -95,7 +95,7 @@ def landmark_sums(
                 at_few = float((_whitened(root, outer) ** 2).sum())
             table[np.diag_indices(len(table))] -= own * (at_few / own_few)
             tables.append(table - shift)
-        sizes.append(_sizes(few, bank))
+        sizes.append(_sizes(few, grid))
         work.progress((number + 1) * share)
     return np.array(tables), np.concatenate(sizes)
 
@@ -120,21 +120,21 @@ def _row_sums(
     rows: Rows,
     starts: NDArray[np.int64],
     landmarks: Rows,
-    bank: Bank,
+    grid: BandwidthGrid,
     weights: Array | None,
     work: Work,
 ) -> Array:
     """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r)."""
     both, r = _joined(landmarks, rows), len(landmarks)
-    points = Points.of(both, np.float32 if single_suffices(both, bank) else np.float64)
+    points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
     heavy = np.ones(len(rows)) if weights is None else weights
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)
-    lengths = _lengths(both, landmarks, bank)
-    grid = _gaussian_grid(points, r, bank)
-    out = np.zeros((len(bank), len(starts) - 1, r))
+    lengths = _lengths(both, landmarks, grid)
+    halved = _gaussian_grid(points, r, grid)
+    out = np.zeros((len(grid), len(starts) - 1, r))
     tasks = [
-        (points, grid, r, bank, heavy[int(first) : int(last)], lengths, int(first))
+        (points, halved, r, grid, heavy[int(first) : int(last)], lengths, int(first))
         for first, last in pairwise(starts)
     ]
     costs = np.diff(starts).astype(float).tolist()
@@ -147,22 +147,22 @@ def _row_sums(
 
 def _one_block(
     points: Points,
-    grid: tuple[AnyArray, AnyArray] | None,
+    halved: tuple[AnyArray, AnyArray] | None,
     r: int,
-    bank: Bank,
+    grid: BandwidthGrid,
     heavy: AnyArray,
     lengths: Array | None,
     start: int,
 ) -> Array:
     """Sums over the rows of one block, which begins at row `start`; (L, r)."""
-    out = np.zeros((len(bank), r))
+    out = np.zeros((len(grid), r))
     for first in range(0, len(heavy), TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, len(heavy)))
         at = slice(r + start + i.start, r + start + i.stop)
-        if grid is None:
-            tiles = tile_values(points, at, slice(0, r), bank)
+        if halved is None:
+            tiles = tile_values(points, at, slice(0, r), grid)
         else:
-            tiles = _gaussian_values(grid[0][at], grid[1], len(bank))
+            tiles = _gaussian_values(halved[0][at], halved[1], len(grid))
         for l, values in enumerate(tiles):
             out[l] += heavy[i] @ values
         if lengths is not None:
@@ -170,16 +170,16 @@ def _one_block(
     return out
 
 
-def _gaussian_grid(points: Points, r: int, bank: Bank) -> tuple[AnyArray, AnyArray] | None:
+def _gaussian_grid(points: Points, r: int, grid: BandwidthGrid) -> tuple[AnyArray, AnyArray] | None:
     """Factors of -a |x - z|^2 = 2 a x.z - a |x|^2 - a |z|^2, for one matrix product.
 
     Three times as fast as `tile_values`, for a grid of Gaussian bandwidths without categories; None
     for others.
     """
-    if bank.kernel.name != "gaussian" or not bank.squaring or points.codes.shape[1]:
+    if grid.kernel.name != "gaussian" or not grid.squaring or points.codes.shape[1]:
         return None
     kind = points.rows.dtype.type
-    a = kind(bank.factors[0])
+    a = kind(grid.factors[0])
     ones = np.ones((len(points), 1), kind)
     left = np.hstack([2 * a * points.rows, -a * points.norms[:, None], -ones])
     right = np.vstack([points.columns[:, :r], ones[:r].T, a * points.norms[None, :r]])
@@ -197,27 +197,27 @@ def _gaussian_values(left: AnyArray, right: AnyArray, count: int) -> Iterator[An
         yield values
 
 
-def _values(both: Rows, r: int, bank: Bank) -> Array:
+def _values(both: Rows, r: int, grid: BandwidthGrid) -> Array:
     """k(x_i, z_j) of all rows i, the r landmarks first; shape (L, rows, r)."""
     points, n = Points.of(both), len(both)
-    out = np.empty((len(bank), n, r))
-    lengths = _lengths(both, both.take(slice(0, r)), bank)
+    out = np.empty((len(grid), n, r))
+    lengths = _lengths(both, both.take(slice(0, r)), grid)
     with single_blas():
-        for l, values in enumerate(tile_values(points, slice(0, n), slice(0, r), bank)):
+        for l, values in enumerate(tile_values(points, slice(0, n), slice(0, r), grid)):
             out[l] = values
-    if bank.kernel.has_bandwidth:
+    if grid.kernel.has_bandwidth:
         out[:, np.arange(r), np.arange(r)] = 1.0
     if lengths is not None:
         out += lengths[:, None] + lengths[:r]
     return out
 
 
-def _lengths(both: Rows, landmarks: Rows, bank: Bank) -> Array | None:
+def _lengths(both: Rows, landmarks: Rows, grid: BandwidthGrid) -> Array | None:
     """Distances to the middle of the landmarks, for kernels that are not positive definite.
 
     With them -|x - y| becomes |x - c| + |y - c| - |x - y|, which is, and which has the same MMD.
     """
-    if bank.kernel.has_bandwidth:
+    if grid.kernel.has_bandwidth:
         return None
     middle = Rows(np.median(landmarks.values, axis=0, keepdims=True), landmarks.codes[:1])
     points = Points.of(_joined(middle, both))
@@ -229,7 +229,7 @@ def _corrections(
     few: Rows,
     starts: NDArray[np.int64],
     landmarks: Rows,
-    bank: Bank,
+    grid: BandwidthGrid,
     weights: Array | None,
 ) -> tuple[Array, float, Array]:
     """What is to be taken from a table of block sums.
@@ -244,7 +244,7 @@ def _corrections(
         What `_lengths` has added to the pairs i != j.
     """
     heavy = np.ones(len(rows)) if weights is None else weights
-    lengths, of_few = (_lengths(part, landmarks, bank) for part in (rows, few))
+    lengths, of_few = (_lengths(part, landmarks, grid) for part in (rows, few))
     squares = np.add.reduceat(heavy * heavy, starts[:-1])
     if lengths is None or of_few is None:  # k(x, x) = 1
         return squares, float(len(few)), np.zeros((len(squares),) * 2)
@@ -254,12 +254,12 @@ def _corrections(
     return own, float(2 * of_few.sum()) or 1.0, shift
 
 
-def _sizes(few: Rows, bank: Bank) -> Array:
+def _sizes(few: Rows, grid: BandwidthGrid) -> Array:
     """Root mean square of k over the pairs of a few rows, per bandwidth."""
     n, points = len(few), Points.of(few)
-    totals = np.zeros(len(bank))
+    totals = np.zeros(len(grid))
     for first in range(0, n, TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, n))
-        for l, values in enumerate(tile_values(points, i, slice(0, n), bank)):
+        for l, values in enumerate(tile_values(points, i, slice(0, n), grid)):
             totals[l] += float((values * values).sum())
     return np.asarray(np.sqrt(totals / max(n * (n - 1), 1)))

@@ -32,6 +32,7 @@ from .dependence.arrangement import (
     seeded,
 )
 from .dependence.column_blocks import Block
+from .dependence.combinations import combined
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
 from .dependence.delay_test import test_delays
@@ -49,7 +50,6 @@ from .dependence.result import (
     series_of,
     strongest,
 )
-from .dependence.rungs import combined
 from .dependence.signs import targets_of, too_few
 from .dependence.statistics import landmarks_used, prepared, statistics
 

@@ -22,7 +22,7 @@ from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
 from ..findings import summary
-from ..nulls import Partition, labellings, threshold, varies
+from ..nulls import Partition, permuted_labels, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
@@ -56,7 +56,7 @@ from .two_samples.pooled import (
     null_block,
     pool,
     refusal,
-    refused_for_labellings,
+    refused_for_permutations,
     undecided,
 )
 from .two_samples.weighted import evened, multiplied
@@ -243,12 +243,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return found if isinstance(found, Result) else mass_ks(found, params, title)
     pooled = evened(pooled)
     cut, rng, notices = design(samples, pooled, params, rng)
-    none = refused_for_labellings(cut, pooled, base, params.block_length)
+    none = refused_for_permutations(cut, pooled, base, params.block_length)
     if none is not None:
         return none
 
     labelled = Labelled.of(
-        cut, labellings(cut, params.permutations, rng), pooled.rows.width,
+        cut, permuted_labels(cut, params.permutations, rng), pooled.rows.width,
         params.correction, params.alpha, rng,
     )  # fmt: skip
     chosen = STATISTICS[params.statistic]
@@ -306,7 +306,7 @@ def _numeric(
     observed = chosen.compute(cells)(first, both)[0]
     few = merged(cells, CELLS)
     return Evidence(
-        layout.over_labellings(few, chosen.compute(few)) ** chosen.power,
+        layout.over_permutations(few, chosen.compute(few)) ** chosen.power,
         chosen.report(float(observed), m, int(both.sum()) - m),
         float(kolmogorov_smirnov(first, both)[0]),
     )

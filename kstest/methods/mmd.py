@@ -23,8 +23,8 @@ from ..nulls import (
     Partition,
     aggregate,
     informative,
-    labellings,
     p_value,
+    permuted_labels,
     threshold,
     varies,
 )
@@ -32,7 +32,7 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Result
 from ..sample import Sample
 from .by_column import columns_found
-from .common import bandwidth_numbers, banks, kernel_names
+from .common import bandwidth_numbers, grids, kernel_names
 from .two_samples.columns import Labelled, column_tests, correction, labels, try_pairs
 from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (
@@ -66,7 +66,7 @@ from .two_samples.pooled import (
     null_block,
     pool,
     refusal,
-    refused_for_labellings,
+    refused_for_permutations,
     undecided,
 )
 from .two_samples.weighted import evened, multiplied
@@ -252,21 +252,21 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     pooled = evened(pooled)
     counts = landmarks_of_each(params, pooled.m, pooled.n)
     cut, rng, notices = design(samples, pooled, params, rng, counts)
-    none = refused_for_labellings(cut, pooled, base, params.block_length)
+    none = refused_for_permutations(cut, pooled, base, params.block_length)
     if none is not None:
         return none
 
     rows = pooled.rows.take(cut.order)
     weights = None if pooled.weights is None else pooled.weights[cut.order]
-    used = banks(rows, params.kernel, params.bandwidth, params.aggregate, rng)
+    used = grids(rows, params.kernel, params.bandwidth, params.aggregate, rng)
     two_stages = params.aggregate == "mmdagg" and sum(map(len, used)) > 1
-    signs = labellings(cut, params.permutations * (2 if two_stages else 1), rng)
+    signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
     marks = rows.take(choose(cut, pooled.m, counts, rng)) if any(counts) else None
     forms = quadratic_forms(rows, cut.starts, signs, used, work, weights, marks)
     pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
-    kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
+    kernels = [(grid.kernel.name, h) for grid in used for h in grid.bandwidths]
     sums = _Sums(samples, pooled, cut, rows, weights, signs, forms, pairs, T, kernels)
     # A bandwidth or unit that corrupt rows can move makes the tolerance approximate.
     given = bandwidth_numbers(params.bandwidth) and params.scale == "none"

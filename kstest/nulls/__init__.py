@@ -15,8 +15,16 @@ Convention of the whole room: column 0 is the observed statistic, the columns 1.
 from .aggregate import AGGREGATES, aggregate, informative
 from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold, varies
-from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
-from .partition import BINS, Partition, bin_size, labellings, partition
+from .pairings import (
+    PAIR_BINS,
+    Pairing,
+    PermutationGrid,
+    pair_rows,
+    permutation_grid,
+    permutations_of,
+    table,
+)
+from .partition import BINS, Partition, bin_size, partition, permuted_labels
 from .several import (
     CORRECTIONS,
     ENOUGH,
@@ -36,24 +44,24 @@ __all__ = [
     "ENOUGH",
     "PAIR_BINS",
     "SIGN_BINS",
-    "Grid",
     "Pairing",
     "Partition",
+    "PermutationGrid",
     "aggregate",
     "besag_clifford",
     "bin_size",
-    "grid",
     "group_partition",
     "holm",
     "holm_adjusted",
     "independent_signs",
     "informative",
-    "labellings",
     "markov_signs",
     "p_value",
     "pair_rows",
     "partition",
+    "permutation_grid",
     "permutations_of",
+    "permuted_labels",
     "replicates",
     "sign_bins",
     "step_down",

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..picture import Picture
 from ..result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ENDINGS = (".svg", ".png", ".html")
 
@@ -37,6 +41,20 @@ def check(path: str) -> None:
             f"--plot {path}: plots are drawn by matplotlib, which {reason}; install it with: "
             "python3 -m pip install 'kstest[plot]'"
         ) from None
+
+
+def as_figure(result: Result, picture: Picture) -> Figure:
+    """Return the drawing as an object of matplotlib.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib is missing.
+    """
+    check("figure.png")
+    from .figure import sheet
+
+    return sheet(result, picture)
 
 
 def draw(result: Result, picture: Picture, path: str) -> bytes:

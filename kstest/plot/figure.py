@@ -71,8 +71,13 @@ def figure(result: Result, picture: Picture, form: str) -> bytes:
     form : {'svg', 'png'}
     """
     with _styled():
-        above = list(heading(result, WHOLE * panels.POINTS))
-        return _saved(_Sheet(picture, above).figure, form)
+        return _saved(sheet(result, picture), form)
+
+
+def sheet(result: Result, picture: Picture) -> Figure:
+    """The drawing of `figure`, before it is saved."""
+    with _styled():
+        return _Sheet(picture, list(heading(result, WHOLE * panels.POINTS))).figure
 
 
 def drawings(picture: Picture) -> list[tuple[Panel, str, bool]]:

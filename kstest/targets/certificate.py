@@ -1,9 +1,9 @@
 """What can be proved of a target's score: how fast it grows.
 
 Tests whose guarantee rests on a bound of the Stein kernel need one that holds at every row. It
-follows from a line that the norm of the score stays below, in the coordinates of `Target.charts`,
-once the kernel is tilted (`tilted_bound`). Distributions for which such a line is known in closed
-form have a certificate; for others the reason why not.
+follows from a line that the norm of the score stays below, in the coordinates of
+`Target.transforms`, once the kernel is tilted (`tilted_bound`). Distributions for which such a line
+is known in closed form have a certificate; for others the reason why not.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError, printable
 from ..syntax import Language, Parsed, constant, parse, shorten
-from .charts import REAL, Chart
 from .derivatives import FUNCTIONS, SEVERAL, Dual, add, divide, multiply, power
 from .target import Target
+from .transforms import REAL, Transform
 
 Array = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def expression_target(
     text: str,
     parameters: Mapping[str, float],
     columns: Sequence[str],
-    support: Mapping[str, Chart] | None = None,
+    support: Mapping[str, Transform] | None = None,
 ) -> Target:
     """Return the Target of a log density in column names.
 
@@ -52,7 +52,7 @@ def expression_target(
         Values of names that are no columns.
     columns : sequence of str
         The columns of the data. Those that the text names are tested, in the data's order.
-    support : mapping of str to Chart, optional
+    support : mapping of str to Transform, optional
         Of columns that are not on the whole line.
 
     Raises
@@ -80,8 +80,8 @@ def expression_target(
         raise UsageError(f"--param {unused[0]}: the target does not use it")
     if not chosen:
         raise UsageError("--target logp: the expression names no column of the data")
-    charts = support or {}
-    idle = sorted(set(charts) - set(chosen))
+    transforms = support or {}
+    idle = sorted(set(transforms) - set(chosen))
     if idle:
         raise UsageError(f"--target: support.{idle[0]}: the expression has no such column")
     place = {name: c for c, name in enumerate(chosen)}
@@ -100,7 +100,7 @@ def expression_target(
     return Target(
         name=f"logp: {text.strip()}",
         columns=chosen,
-        charts=tuple(charts.get(c, REAL) for c in chosen),
+        transforms=tuple(transforms.get(c, REAL) for c in chosen),
         score=score,
         logpdf=lambda X: np.broadcast_to(evaluate(X).value, (len(X),)).copy(),
         normalised=False,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .charts import ANGLE, POSITIVE, REAL, Chart
+from .transforms import ANGLE, POSITIVE, REAL, Transform
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
@@ -33,7 +33,7 @@ class Family:
         Name to default; None has to be given. In the order of positional arguments.
     positive : tuple of str
         Parameters that must be above 0.
-    chart : callable
+    transform : callable
         Parameters of one column to its support.
     logpdf, score : callable
         (x, **parameters), elementwise.
@@ -53,7 +53,7 @@ class Family:
     name: str
     parameters: Mapping[str, float | None]
     positive: tuple[str, ...]
-    chart: Callable[[Values], Chart]
+    transform: Callable[[Values], Transform]
     logpdf: Callable[..., Array]
     score: Callable[..., Array]
     draw: Callable[..., Array]
@@ -95,11 +95,11 @@ def _log_normal_cdf(x: Array, log_mean: Any, log_sd: Any) -> Array:
         return np.asarray(_special("ndtr", (np.log(_above(x)) - log_mean) / log_sd))
 
 
-def _real(values: Values) -> Chart:
+def _real(values: Values) -> Transform:
     return REAL
 
 
-def _positive(values: Values) -> Chart:
+def _positive(values: Values) -> Transform:
     return POSITIVE
 
 
@@ -223,7 +223,7 @@ _ALL = (
         "beta",
         {"a": None, "b": None},
         ("a", "b"),
-        lambda values: Chart(0.0, 1.0),
+        lambda values: Transform(0.0, 1.0),
         lambda x, a, b: (
             (a - 1) * np.log(x)
             + (b - 1) * np.log1p(-x)
@@ -271,7 +271,7 @@ _ALL = (
         "uniform",
         {"low": 0.0, "high": 1.0},
         (),
-        lambda values: Chart(values["low"], values["high"]),
+        lambda values: Transform(values["low"], values["high"]),
         lambda x, low, high: -np.log(high - low) + 0 * x,
         lambda x, low, high: np.zeros(np.shape(x)),
         lambda rng, size, low, high: low + (high - low) * _open_uniform(rng, size),

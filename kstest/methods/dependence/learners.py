@@ -35,7 +35,7 @@ PENALTIES = np.geomspace(1e-4, 1e2, 13)
 # Directions of features of smaller eigenvalues than this share of the largest are rounding.
 RANK = 1e-9
 # Boosted trees: depth, rows per leaf, learning rate, and rounds after which they predict.
-DEPTH, LEAF, RATE, ROUNDS = 4, 5, 0.15, (10, 30, 80)
+DEPTH, LOOP, RATE, ROUNDS = 4, 5, 0.15, (10, 30, 80)
 GAUSSIAN = KERNELS["gaussian"]
 
 
@@ -171,7 +171,7 @@ def trees(X: Array, target: Array, train: Index, seed: int) -> list[Array]:
     some, left = single[train], target[train] - target[train].mean()
     total, found = np.full(len(X), target[train].mean()), []
     for round_ in range(1, max(ROUNDS) + 1):
-        tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAF, random_state=seed)
+        tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LOOP, random_state=seed)
         tree.fit(some, left, check_input=False)
         step = RATE * tree.tree_.predict(single)[:, 0]
         total = total + step

@@ -44,7 +44,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Layout:
-    """Labellings and the block and weight of every row, for `over_labellings`."""
+    """Permuted labels and the block and weight of every row, for `over_permutations`."""
 
     order: NDArray[np.int64]
     block: NDArray[np.int64]
@@ -64,7 +64,7 @@ class Layout:
         both = np.bincount(place, weights, count).astype(np.float64)
         return np.bincount(place, first, count).astype(np.float64)[:, None], both
 
-    def over_labellings(self, cells: Cells, statistic: Statistic) -> Array:
+    def over_permutations(self, cells: Cells, statistic: Statistic) -> Array:
         """Return the statistic under every permutation, shape (B + 1,).
 
         Counts are exact; sums of weights have the rounding of single precision.

@@ -243,7 +243,7 @@ def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
     )
 
 
-def refused_for_labellings(
+def refused_for_permutations(
     cut: Partition, pooled: Pooled, base: Result, chosen: str | None = None
 ) -> Result | None:
     """No verdict, if too few permutations exist to reach p <= alpha.

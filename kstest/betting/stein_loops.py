@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import leaf
+from ..jit import loop
 from ..kernels.compiled import tilted
 
 # Added to the squared norm of a witness, in units of its bound per row: far more than rounding can
@@ -14,7 +14,7 @@ from ..kernels.compiled import tilted
 SLACK = 1e-9
 
 
-@leaf
+@loop
 def stein_payoffs(
     u: Any, w: Any, a: Any, start: Any, windows: Any, squared: Any, bound: Any, later: Any, out: Any
 ) -> None:

@@ -1,6 +1,6 @@
 """The compiled inner loops of block e-values: features, permutations, their statistics.
 
-Like `kstest.engine.leaves`: arrays and plain numbers in, results written into `out`, nothing
+Like `kstest.engine.loops`: arrays and plain numbers in, results written into `out`, nothing
 called outside this file and `kstest.kernels.compiled`. All sums run in a fixed order, row by row,
 so the result of a block does not depend on how its rows arrived.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import inline, leaf
+from ..jit import inline, loop
 from ..kernels.compiled import GOLDEN, TO_UNIT, mixed, scaled, u64
 
 # Rows that are near each other, and how the weight falls with each row more.
@@ -19,7 +19,7 @@ NEAR = 7
 FADING = 0.8
 
 
-@leaf
+@loop
 def uniforms(key: Any, out: Any) -> None:
     """Fill `out`, shape (n,), with numbers from (0, 1) that depend on `key` (uint64) only."""
     base = mixed(key)
@@ -28,7 +28,7 @@ def uniforms(key: Any, out: Any) -> None:
         out[i] = (float(word >> u64(11)) + 0.5) * TO_UNIT
 
 
-@leaf
+@loop
 def phases(
     values: Any, marks: Any, centre: Any, unit: Any, frequencies: Any, keys: Any, out: Any
 ) -> None:
@@ -62,8 +62,8 @@ def phases(
                 out[i, d] += 2 * np.pi * TO_UNIT * float(word >> u64(11))
 
 
-@leaf
-def ladder(angles: Any, cosines: Any, sines: Any) -> None:
+@loop
+def multiples(angles: Any, cosines: Any, sines: Any) -> None:
     """Cosine and sine of the angles, of twice the angles, four times, ...; out (R, n, D)."""
     n, D = angles.shape
     for i in range(n):
@@ -77,7 +77,7 @@ def ladder(angles: Any, cosines: Any, sines: Any) -> None:
                 sines[r, i, d] = 2 * c * s
 
 
-@leaf
+@loop
 def permutations(seed: Any, index: Any, out: Any) -> None:
     """Permutations of block `index` (uint64): row 0 the identity, the others at random.
 
@@ -210,7 +210,7 @@ def neighbour_scores(G: Any, order: Any, H: Any, z: Any) -> None:
         z[1, m] = beyond
 
 
-@leaf
+@loop
 def joint_block(
     cx: Any, sx: Any, cy: Any, sy: Any, joint: Any, first: Any, second: Any, weight: Any,
     order: Any, strengths: Any, out: Any,
@@ -266,7 +266,7 @@ def joint_block(
                             out[k + 1, h, r, c] = other[c]
 
 
-@leaf
+@loop
 def add_joint(
     cx: Any, sx: Any, cy: Any, sy: Any, keep: Any, joint: Any, first: Any, second: Any
 ) -> None:
@@ -290,7 +290,7 @@ def add_joint(
                     second[h, r, 1, d] += s
 
 
-@leaf
+@loop
 def witness_values(
     cosines: Any, sines: Any, stream: Any, reference: Any, weights: Any, out: Any
 ) -> None:
@@ -319,7 +319,7 @@ def witness_values(
                 out[h, r, i] = total / D
 
 
-@leaf
+@loop
 def label_e_values(values: Any, size: Any, order: Any, strengths: Any, out: Any) -> None:
     """Log e-values of a block of two samples: the sum over the first `size` of 2 size values.
 
@@ -357,7 +357,7 @@ def label_e_values(values: Any, size: Any, order: Any, strengths: Any, out: Any)
             log_e_values(z, strengths, out[h, r])
 
 
-@leaf
+@loop
 def add_points(cosines: Any, sines: Any, keep: Any, sums: Any) -> None:
     """Add the features of rows, (R, n, D), to sums (H, R, 2, D), fading these by `keep` (H,)."""
     H, R, _, D = sums.shape
@@ -392,7 +392,7 @@ def standardised(z: Any) -> Any:
     return True
 
 
-@leaf
+@loop
 def centred_ranks(series: Any, out: Any) -> None:
     """Ranks within a block less their mean, in units of their spread; (Q, B) from (B, Q)."""
     B, Q = series.shape
@@ -412,7 +412,7 @@ def centred_ranks(series: Any, out: Any) -> None:
             out[c, i] /= unit
 
 
-@leaf
+@loop
 def serial_block(
     ranks: Any, cosines: Any, sines: Any, fast: Any, waves: Any, lags: Any, order: Any,
     strengths: Any, out: Any,
@@ -484,7 +484,7 @@ def serial_block(
             out[k, :] = 0.0
 
 
-@leaf
+@loop
 def add_waves(ranks: Any, cosines: Any, sines: Any, keep: Any, waves: Any) -> None:
     """Add the rows to the sums of `serial_block`, fading what was there by `keep`."""
     Q, B = ranks.shape
@@ -499,7 +499,7 @@ def add_waves(ranks: Any, cosines: Any, sines: Any, keep: Any, waves: Any) -> No
             waves[c, 1, f] = waves[c, 1, f] * keep + im
 
 
-@leaf
+@loop
 def add_lags(ranks: Any, keep: Any, lags: Any) -> None:
     """Add products of ranks 1, 2, ... rows apart to `lags`, fading what was there by `keep`."""
     Q, B = ranks.shape

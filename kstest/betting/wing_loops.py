@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import leaf
+from ..jit import loop
 from ..kernels.compiled import scaled
 
 LEAST = 1e-300
 
 
-@leaf
+@loop
 def novelty_scores(
     values: Any, marks: Any, known: Any, known_marks: Any, centre: Any, unit: Any, width: Any,
     city: Any, itself: Any, out: Any,

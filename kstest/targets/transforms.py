@@ -1,4 +1,4 @@
-"""Charts: how a column with a bounded support becomes a coordinate on the whole line.
+"""Transforms: how a column with a bounded support becomes a coordinate on the whole line.
 
 Stein's identity needs the density to vanish at the edge of its support. A positive column is
 therefore tested as its logarithm and a bounded one as its logit, with the log-Jacobian added to
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Chart:
+class Transform:
     """The support of one column, and its map x -> y onto the line.
 
     Attributes
@@ -106,6 +106,6 @@ class Chart:
         return np.asarray((x == self.low) | (x == self.high))
 
 
-REAL = Chart()
-POSITIVE = Chart(low=0.0)
-ANGLE = Chart(angle=True)
+REAL = Transform()
+POSITIVE = Transform(low=0.0)
+ANGLE = Transform(angle=True)

@@ -1,6 +1,6 @@
 """The compiled loops over rounds: wealth and detectors, conformal p-values and the bets on them.
 
-As in `leaves`: nothing outside this file and `kstest.kernels.compiled` is called.
+As in `loops`: nothing outside this file and `kstest.kernels.compiled` is called.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import leaf
+from ..jit import loop
 from ..kernels.compiled import GOLDEN, TO_UNIT, mixed, u64
 
 # The share of the money that is bet from the first round on; see `starts`.
 FIRST_SHARE = 0.5
 
 
-@leaf
+@loop
 def starts_path(log_factors: Any, done: Any, tau: Any, begun: Any, out: Any) -> None:
     """The wealth of bets that may begin in any round, round by round; see `starts`.
 
@@ -54,7 +54,7 @@ def starts_path(log_factors: Any, done: Any, tau: Any, begun: Any, out: Any) -> 
         out[i] = top + np.log(total / E + np.exp(rest - top))
 
 
-@leaf
+@loop
 def conformal_p_values(bins: Any, key: Any, first: Any, counts: Any, out: Any) -> None:
     """Smoothed conformal p-values of scores that are bins, each added to the bag after its turn.
 
@@ -83,7 +83,7 @@ def conformal_p_values(bins: Any, key: Any, first: Any, counts: Any, out: Any) -
         total += 1.0
 
 
-@leaf
+@loop
 def p_value_bets(p: Any, tilts: Any, powers: Any, low_powers: Any, out: Any) -> None:
     """Log bets on p-values: 1 + e (1 - 2 p) for tilts e, k p^(k - 1) for powers k, and
     k (1 - p)^(k - 1) for low powers k."""
@@ -99,7 +99,7 @@ def p_value_bets(p: Any, tilts: Any, powers: Any, low_powers: Any, out: Any) -> 
             out[i, T + P + k] = np.log(low_powers[k]) + (low_powers[k] - 1.0) * high
 
 
-@leaf
+@loop
 def detect(
     log_factors: Any, ends: Any, before: Any, stop: Any, sums_rule: Any, sums: Any, maxima: Any,
     since: Any, out: Any,

@@ -38,7 +38,7 @@ NEAR_MEAN = 1e-3
 
 
 @dataclass(frozen=True)
-class QuadraticLaw:
+class QuadraticDistribution:
     """Distribution of sum_j (c_j X_j^2 + b_j X_j), X_j independent standard normal.
 
     Attributes
@@ -130,7 +130,7 @@ class QuadraticLaw:
 
 
 @single_blas()
-def null_law(
+def null_distribution(
     gram: Array,
     mean: Array,
     expected: float,
@@ -139,7 +139,7 @@ def null_law(
     kind: str = "extended",
     poisson: bool = False,
     spread: Array | None = None,
-) -> QuadraticLaw:
+) -> QuadraticDistribution:
     """Return the distribution of the statistic of one width under the null.
 
     Parameters
@@ -175,7 +175,7 @@ def null_law(
     if kind == "data":
         linear = 2 * expected * (vectors.T @ (root @ (B @ mean)))
     kept = values > SMALLEST * values[-1]
-    return QuadraticLaw(values[kept], linear[kept])
+    return QuadraticDistribution(values[kept], linear[kept])
 
 
 def _root(matrix: Array) -> Array:

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from ..jit import inline, leaf
+from ..jit import inline, loop
 
 NEVER = -math.inf
 
@@ -36,7 +36,7 @@ def _window(codes, begin, n, i, K, base):  # type: ignore[no-untyped-def]
     return index
 
 
-@leaf
+@loop
 def window_logs(codes, offsets, S, K, table, lengths, out):  # type: ignore[no-untyped-def]
     """Log weight of every sequence into `out`."""
     base = S + 1
@@ -59,7 +59,7 @@ def _length_change(lengths, n, m):  # type: ignore[no-untyped-def]
     return change
 
 
-@leaf
+@loop
 def window_ratios(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, S, K, table, lengths, substitute, insert, delete, J, out
 ):
@@ -140,7 +140,7 @@ def window_ratios(  # type: ignore[no-untyped-def]
                 e += 1
 
 
-@leaf
+@loop
 def _forward(codes, begin, n, start, transition, emission, alpha):  # type: ignore[no-untyped-def]
     """Forward probabilities of the states (n, H), each row scaled to 1; the log of the scales."""
     H, log = len(start), 0.0
@@ -160,7 +160,7 @@ def _forward(codes, begin, n, start, transition, emission, alpha):  # type: igno
     return log
 
 
-@leaf
+@loop
 def hidden_logs(  # type: ignore[no-untyped-def]
     codes, offsets, start, transition, emission, stop, lengths, empty, out
 ):
@@ -188,7 +188,7 @@ def _log_share(above, below, change):  # type: ignore[no-untyped-def]
     return math.log(above / below) + change if above > 0.0 else NEVER
 
 
-@leaf
+@loop
 def hidden_ratios(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, start, transition, emission, stop, lengths, empty,
     substitute, insert, delete, J, out,
@@ -320,7 +320,7 @@ def _add(cells, marks, touched, number, cell, value):  # type: ignore[no-untyped
     cells[cell] += value
 
 
-@leaf
+@loop
 def _remove(  # type: ignore[no-untyped-def]
     codes, begin, length, lo, hi, S, start, slots, offset, weight, path, scratch,
 ):  # fmt: skip
@@ -338,7 +338,7 @@ def _remove(  # type: ignore[no-untyped-def]
              -weight * steps[count - 1])  # fmt: skip
 
 
-@leaf
+@loop
 def _supply(  # type: ignore[no-untyped-def]
     bases, powers, windows, S, weights, e, factor, start, slots, offset, path, scratch,
 ):  # fmt: skip
@@ -367,7 +367,7 @@ def _supply(  # type: ignore[no-untyped-def]
     number[0] = found
 
 
-@leaf
+@loop
 def subsequence_features(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, kernel, near, weights, bins, scratch, out, squares, norms, growth
 ):
@@ -509,7 +509,7 @@ def subsequence_features(  # type: ignore[no-untyped-def]
         number[0] = 0
 
 
-@leaf
+@loop
 def hamming_sums(  # type: ignore[no-untyped-def]
     codes, offsets, first, last, S, J, edges, weights, bins, out
 ):

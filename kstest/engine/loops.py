@@ -6,8 +6,8 @@ calls nothing outside this file and `kstest.kernels.compiled`, which has the ker
 
 How one block is swept: four rows at a time against a strip of at most STRIP columns, so that the
 strip's distances stay in the first-level cache while the coordinates are added one after the
-other; then the kernel is applied in place, and each further rung of a bandwidth grid is one
-multiplication per value, because it is the square of the rung before.
+other; then the kernel is applied in place, and each further bandwidth of a bandwidth grid is one
+multiplication per value, because it is the square of the bandwidth before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import inline, leaf
+from ..jit import inline, loop
 from ..kernels.compiled import exp_minus, profile_sum, stein_strip
 
 STRIP = 512
@@ -41,19 +41,19 @@ def strip_sums(
     u : distances of one row to a strip (overwritten); out : scratch of the same width
     skip : position of the row itself in the strip, or -1
     """
-    rungs = len(factors)
+    bandwidths = len(factors)
     count_squares = len(squares) > 0
     if not squaring:
         for j in range(width):
             u[j] = max(u[j], f32(0))
-        for l in range(rungs):
+        for l in range(bandwidths):
             s, q = profile_sum(u, width, code, factors[l], skip, count_squares, out)
             sums[l] += s
             if count_squares:
                 squares[l] += q
         return
     a = factors[0]
-    if rungs == 1 and skip < 0:  # nothing to store
+    if bandwidths == 1 and skip < 0:  # nothing to store
         s = f32(0)
         q = f32(0)
         if count_squares:
@@ -78,9 +78,9 @@ def strip_sums(
         for j in range(width):
             s += u[j]
     sums[0] += s
-    # Four rungs per pass: the strip is loaded and stored once for four of them.
+    # Four bandwidths per pass: the strip is loaded and stored once for four of them.
     l = 1
-    while l + 4 <= rungs:
+    while l + 4 <= bandwidths:
         s1 = f32(0)
         s2 = f32(0)
         s3 = f32(0)
@@ -100,7 +100,7 @@ def strip_sums(
         sums[l + 2] += s3
         sums[l + 3] += s4
         l += 4
-    while l < rungs:
+    while l < bandwidths:
         s = f32(0)
         for j in range(width):
             e = u[j] * u[j]
@@ -112,10 +112,10 @@ def strip_sums(
         s = f32(0)
         for j in range(width):
             s += u[j] * u[j]
-        squares[rungs - 1] += s
+        squares[bandwidths - 1] += s
 
 
-@leaf
+@loop
 def block_row(
     X: Any,
     XT: Any,
@@ -159,10 +159,10 @@ def block_row(
         The sums of squared kernel values over unordered pairs are added; empty: not counted.
     """
     d = X.shape[1]
-    rungs = len(factors)
+    bandwidths = len(factors)
     buf = np.empty((4, STRIP), f32)
     out = np.empty(STRIP, f32)
-    acc = np.empty(rungs)
+    acc = np.empty(bandwidths)
     acc2 = np.empty(len(squares))
     i_first, i_last = starts[a], starts[a + 1]
     for b in range(b_first, b_last):
@@ -233,13 +233,13 @@ def block_row(
                     u = buf[r]
                     skip = i + r - j0 if a == b and j0 <= i + r < j0 + width else -1
                     strip_sums(u, width, code, factors, squaring, skip, out, acc, acc2)
-        for l in range(rungs):
+        for l in range(bandwidths):
             sums[l, b - b_first] = acc[l]
         for l in range(len(squares)):
             squares[l] += acc2[l] * (0.5 if a == b else 1.0)
 
 
-@leaf
+@loop
 def product_tile(
     products: Any,
     row_norms: Any,
@@ -294,7 +294,7 @@ def row_distances(
             u[j] += apart if own != level[j] else f32(0)
 
 
-@leaf
+@loop
 def weighted_tile(
     products: Any,
     row_norms: Any,
@@ -344,7 +344,7 @@ def weighted_tile(
                 squares[l] += q
 
 
-@leaf
+@loop
 def stein_row(
     X: Any,
     S: Any,

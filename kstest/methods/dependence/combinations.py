@@ -12,7 +12,7 @@ from ...nulls import aggregate, informative
 
 Values = NDArray[np.float64]
 # A kernel of each block: name and bandwidths, None where the kernel has none.
-Rung = tuple[str, tuple[float | None, ...]]
+Combination = tuple[str, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Statistics:
     T : ndarray (K, B + 1)
     size : ndarray (K,)
         Unit of each kernel's statistic; 0 where the kernel says nothing.
-    rungs : list of Rung
+    combinations : list of Combination
     """
 
     T: Values
     size: Values
-    rungs: list[Rung]
+    combinations: list[Combination]
 
 
 def joined(parts: Sequence[Statistics]) -> Statistics:
@@ -37,7 +37,7 @@ def joined(parts: Sequence[Statistics]) -> Statistics:
     return Statistics(
         np.concatenate([p.T for p in parts]),
         np.concatenate([p.size for p in parts]),
-        [rung for p in parts for rung in p.rungs],
+        [combination for p in parts for combination in p.combinations],
     )
 
 

@@ -1,6 +1,6 @@
 """The compiled loops of the test of pairs: kernel values, the HSIC payoff, betting fractions.
 
-As in `leaves`: nothing outside this file is called, sums run in row order.
+As in `loops`: nothing outside this file is called, sums run in row order.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import leaf
+from ..jit import loop
 from ..kernels.compiled import pair_value
 
 
-@leaf
+@loop
 def hsic_pairs(
     x: Any, mx: Any, y: Any, my: Any, start: Any, limit: Any, code: Any, gammas: Any,
     sums: Any, totals: Any, covariance: Any, norm: Any,
@@ -100,7 +100,7 @@ def hsic_pairs(
     return N
 
 
-@leaf
+@loop
 def weighted_sums(
     new: Any,
     new_marks: Any,
@@ -120,7 +120,7 @@ def weighted_sums(
         out[i] = total
 
 
-@leaf
+@loop
 def kernel_matrix(x: Any, marks: Any, code: Any, gamma: Any, out: Any) -> None:
     """The symmetric matrix of kernel values, (n, n)."""
     for i in range(x.shape[0]):
@@ -129,7 +129,7 @@ def kernel_matrix(x: Any, marks: Any, code: Any, gamma: Any, out: Any) -> None:
             out[j, i] = out[i, j]
 
 
-@leaf
+@loop
 def newton_bets(payoffs: Any, memory: Any, out: Any) -> None:
     """log(1 + lambda_t f_t) of the online Newton step; `memory` (2,) is lambda and A."""
     for t in range(payoffs.shape[0]):
@@ -141,7 +141,7 @@ def newton_bets(payoffs: Any, memory: Any, out: Any) -> None:
         memory[0] = min(0.5, max(0.0, memory[0] + step))
 
 
-@leaf
+@loop
 def adaptive_bets(payoffs: Any, most: Any, memory: Any, out: Any) -> None:
     """log(1 + lambda_t f_t) of aGRAPA; `memory` (2,) is the sum of f and of f^2."""
     for t in range(payoffs.shape[0]):
@@ -152,7 +152,7 @@ def adaptive_bets(payoffs: Any, most: Any, memory: Any, out: Any) -> None:
         memory[1] += f * f
 
 
-@leaf
+@loop
 def constant_bets(payoffs: Any, constants: Any, out: Any) -> None:
     """log(1 + lambda f_t) for every constant bet lambda; out (t, constants)."""
     for t in range(payoffs.shape[0]):
