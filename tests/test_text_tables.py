@@ -114,6 +114,9 @@ def test_a_title_in_a_comment_is_none_of_the_names(read):
     for text in ("%\na\nb\n", "#\na\nb\n"):
         assert read(text)[0].categorical == (text[0],)
     assert read("lp__\n1\n2\n")[0].columns == ("lp__",)
+    for text in ("#1,b\n1,2\n3,4\n", "#1;b\n2024-01-01;5\n2024-01-02;6\n"):
+        sample, _ = read(text)
+        assert (sample.columns, sample.n) == (("#1", "b"), 2)
 
 
 SPREADSHEETS = {

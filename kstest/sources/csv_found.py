@@ -194,7 +194,7 @@ def require_no_numbers(names: Sequence[str], raw: str, where: str, below: str) -
     ------
     DataError
     """
-    cells = names if len(names) > 1 else raw.split()
+    cells = names if len(names) > 1 or is_number(names[0]) else raw.split()
     found = [cell.strip() for cell in cells if is_number(cell)]
     if len(found) < len(cells):
         counts = ordinal(found) if below else _rising(found) or _whole(found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from kstest.errors import DataError
@@ -61,6 +61,7 @@ def names_behind(
     if last is None or not body:
         return None
     text = last.strip().lstrip(mark[0]).strip()
+    alone = len(comments) == 1
     single: Behind | None = None
     for one in (delimiter,) if delimiter is not None else ("\t", ";", ",", "|", BLANKS):
         try:
@@ -73,37 +74,47 @@ def names_behind(
         found = Behind(tuple(name.strip() for name in names), one)
         if len(names) > 1:
             rows = [r for r in rows if len(r.cells) == len(names)]
-            return _decided(found, rows, last, where)
+            return _decided(found, rows, last, where, alone)
         single = found  # one column, unless another delimiter cuts it
     if single is None or len(text.split()) > 1 or _cuts(body[0]):
         return None
-    return _decided(single, records(body, single.delimiter), last, where)
+    return _decided(single, records(body, single.delimiter), last, where, alone)
 
 
-def _decided(found: Behind, rows: Sequence[Record], comment: str, where: str) -> Behind | None:
-    """Take the names if the first row cannot hold them."""
+def _decided(
+    found: Behind, rows: Sequence[Record], comment: str, where: str, alone: bool
+) -> Behind | None:
+    """Take the names if the first row cannot hold them; `alone`: there is one comment."""
     names, first, below = found.names, rows[0].cells, rows[1:]
-    if not all(names) or any(map(is_value, names)):
-        return None
-    if any(len(name.split()) > PROSE for name in names):
-        return None
+    attached = comment[:1] == "#" and comment[:2] != "##" and not comment[1:2].isspace()
     values = [is_value(cell) for cell in first]
+    odd = not all(names) or any(map(is_value, names))
+    if odd or any(len(name.split()) > PROSE for name in names):
+        # The only such line may be a header whose first name is #1.
+        header = alone and attached and not _words_above(values, below)
+        return replace(found, names=(f"#{names[0]}", *names[1:])) if header else None
     if all(value or is_missing(cell) for value, cell in zip(values, first, strict=True)):
         return found
-    for j, value in enumerate(values):
-        cells = [r.cells[j] for r in below if not is_missing(r.cells[j])]
-        if not value and cells and all(map(is_value, cells)):
-            return None  # words above numbers: the first row has the names
+    if _words_above(values, below):
+        return None  # the first row has the names
     # Years and running numbers may be names as well.
     counts = not any(values) or ordinal([c for c, v in zip(first, values, strict=True) if v])
-    attached = not comment[1:2].isspace() and len(names) > 1
-    if not counts or (attached and comment.startswith("#") and not comment.startswith("##")):
+    if not counts or (attached and len(names) > 1):
         return found
     raise DataError(
         f"{where}: the names of the columns may be in the comment {shown(comment.strip())} or in "
         f"the line below it, {shown(rows[0].raw.strip())}: nothing shows in which. Say "
         "--header-row with the number of the line that has them."
     )
+
+
+def _words_above(values: Sequence[bool], below: Sequence[Record]) -> bool:
+    """Whether a row has words where those below it have numbers."""
+    for j, value in enumerate(values):
+        cells = [r.cells[j] for r in below if not is_missing(r.cells[j])]
+        if not value and cells and all(map(is_value, cells)):
+            return True
+    return False
 
 
 def ordinal(cells: Sequence[str]) -> bool:
