@@ -133,7 +133,7 @@ def _marker(loops: Path) -> Path:
 
 
 def _marker_in(directory: Path, loops: Path) -> Path:
-    """The empty file that says that these leaves are compiled, on this kind of processor."""
+    """The empty file that says that these loops are compiled, on this kind of processor."""
     import llvmlite.binding
     import numba
 

@@ -57,6 +57,7 @@ from .two_samples.geometries import check_scale
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
+from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
@@ -71,6 +72,7 @@ from .two_samples.pooled import (
     refused_for_permutations,
     undecided,
 )
+from .two_samples.segments import segments, segments_found
 from .two_samples.weighted import evened, multiplied
 
 REFERENCES = """\
@@ -143,11 +145,13 @@ class Params:
         "are.",
         brief="Share of the rows that may be corrupt.",
     )
+    min_effect: str = min_effect()
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
-        "reference; pairs of columns; or none.",
-        metavar="columns,pairs,rows=K|none",
+        "reference; pairs of columns; region, where the samples' shares of the rows differ most, "
+        "by one or two columns; or none.",
+        metavar="columns,pairs,region,rows=K|none",
         brief="What to explain a rejection by.",
     )
     correction: str = correction()
@@ -158,6 +162,7 @@ class Params:
         bandwidth_numbers(self.bandwidth)
         check_design(self)
         check_tolerance(self.tolerance, names)
+        check_min_effect(self)
         check_features(self.features)
         explanations(self.explain)
         check_scale(self)
@@ -230,6 +235,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     can cause a rejection, whatever they are (after Schrab and Kim 2024, arXiv 2405.19912). Exact
     for given bandwidths and `scale` none, approximate otherwise.
 
+    With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
+    that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
+
     Rows are sorted by value, and columns by name, before rows are shuffled with the seed, so the
     answer does not depend on their order in the file, nor on which sample is called the
     reference, nor (up to rounding, and unless bandwidths are given as numbers in unscaled units)
@@ -248,6 +256,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.mmd(X, Y).verdict
     'rejected'
     """
+    return thresholded(_tested(samples, params, rng, work), samples, params)
+
+
+def _tested(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test for any change at all."""
     base = undecided("mmd", samples, params.alpha)
     few = refusal(samples, base)
     if few is not None:
@@ -385,6 +400,9 @@ def _findings(
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
         findings.append(columns_found(tests, alpha, rejected, advice))
+    if "region" in asked and rejected:
+        places = segments(samples, pooled, cut, alpha, rng)
+        findings.append(segments_found(places, alpha))
     if "pairs" in asked:
         d = len(samples[0].columns) + len(samples[0].categorical)
         names = labels(pooled.names[:d], pooled.names[d:])
