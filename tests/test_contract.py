@@ -66,8 +66,8 @@ ROOMS = {
     "testing": "api",
     "pytest_plugin": "api testing",
     "shell": "about archive betting caches contract datasets dqm engine errors files findings "
-    "inputs jit kernels params plot power registry report result run sample sources streams thinning "
-    "wording",
+    "inputs jit kernels params plot power registry report result run sample sources streams "
+    "thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params picture plot registry report result run shell sources streams wording",
     "cli": "about errors files registry shell",
