@@ -317,7 +317,7 @@ def test_modes_from_a_file_keep_their_order_and_need_no_search(tmp_path, monkeyp
         table = {m["mode"]: m["place"]["x"] for m in found.explanation["modes"]}
         assert table == {1: 6.0, 2: 0.0}
         assert found.reject
-    with pytest.raises(DataError, match="--modes: row 2"):
+    with pytest.raises(DataError, match="modes: row 2"):
         kstest.pksd(X + 9, target="product(x=gamma(2))", modes=np.array([[1.0], [-1.0]]))
     with pytest.raises(DataError, match="modes"):
         kstest.pksd(X, target=text, modes=str(tmp_path / "none.csv"))
