@@ -1,6 +1,7 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ __all__ = [
     'dqm_compare',
     'dqm_explain',
     'dqm_load',
+    'effect',
     'hsic',
     'ks',
     'ksd',
@@ -58,6 +60,7 @@ def mmd(
     bins: int = ...,
     block_length: Text | None = ...,
     tolerance: float = ...,
+    min_effect: Text = ...,
     explain: Text = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     columns: Text | None = ...,
@@ -68,11 +71,13 @@ def mmd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -85,6 +90,7 @@ def ks(
     seed: int | Generator | None = ...,
     statistic: Literal['ks', 'cvm', 'ad', 'energy'] = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
+    min_effect: Text = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,
     block_length: Text | None = ...,
@@ -96,11 +102,13 @@ def ks(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -125,6 +133,7 @@ def hsic(
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,
     features: Text = ...,
+    min_effect: Text = ...,
     lags: Text = ...,
     block_length: Text | None = ...,
     columns: Text | None = ...,
@@ -135,8 +144,47 @@ def hsic(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+) -> Result: ...
+
+def effect(
+    reference: Any,
+    sample: Any = ...,
+    *,
+    outcome: Text = ...,
+    covariates: Text = ...,
+    treatment: Text = ...,
+    control: Text | None = ...,
+    design: Literal['observational', 'randomised'] = ...,
+    strata: Text = ...,
+    target: Text = ...,
+    fit: Text = ...,
+    arm: Text | None = ...,
+    overlap: Literal['refuse', 'weights'] = ...,
+    sensitivity: bool = ...,
+    null: Literal['multipliers', 'cross'] = ...,
+    alpha: float = ...,
+    draws: int = ...,
+    seed: int | Generator | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    sample_column: Text | None = ...,
+    null_values: Text | None = ...,
+    reference_values: str | None = ...,
+    sample_values: str | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -165,8 +213,10 @@ def moments(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -206,8 +256,10 @@ def skit(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -235,11 +287,13 @@ def smmd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -261,8 +315,10 @@ def sksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -296,8 +352,10 @@ def ksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -330,8 +388,10 @@ def pksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -353,4 +413,5 @@ def seqksd(
     tokens: Literal['characters', 'words', 'integers'] = ...,
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -137,6 +138,8 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except KstestError as error:
         say(f"kstest: error: {error}")
+        if error.more:
+            say(f"kstest: try: {shlex.join(['kstest', *arguments, *error.more])}")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         say(f"kstest: interrupted{f' by {error}' if str(error) else ''}")

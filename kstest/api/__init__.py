@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..registry import METHODS
 from ..run import execute
-from .binding import bind, plot_path, plotted
+from .binding import MACHINE, bind, plot_path, plotted
 from .language import speaking
 from .shown import Result, shown
 from .signatures import document, options, signature
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     found = METHODS[name].load()
-    others = ("threads",) if found.picture is None else ("threads", "plot")
+    others = MACHINE if found.picture is None else (*MACHINE, "plot")
 
     def test(*data: Any, **given: Any) -> Result:
         path = None if found.picture is None else plot_path(given.get("plot"))
@@ -74,7 +74,7 @@ def plan(*data: Any, **given: Any) -> Plan:
     """
     from ..power import search
 
-    call = bind("plan", search.INPUTS, data, given, {"threads"})
+    call = bind("plan", search.INPUTS, data, given, set(MACHINE))
     return search.plan(call.samples[0], call.params, call.notices, call.work)
 
 
@@ -109,7 +109,7 @@ def thin(*data: Any, **given: Any) -> Thinned:
     """
     from .. import thinning
 
-    call = bind("thin", thinning.INPUTS, data, given, {"threads"})
+    call = bind("thin", thinning.INPUTS, data, given, set(MACHINE))
     return thinning.thin(call.samples, call.params, call.notices, call.work)
 
 
