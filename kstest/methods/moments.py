@@ -349,7 +349,7 @@ TEST = Test(
         accepts=frozenset({"categorical", "missing", "groups"}),
         params=Params,
         columns=columns,
-        example="kstest moments predictions.csv --residual 'y - p' --given p,age,region",
+        example="kstest moments forecast.csv --residual 'y - p' --given p,age,region",
         description="Are predicted probabilities right for every region and age? Is a regression "
         "or calibration formula right everywhere? Are instruments valid? Tests whether the "
         "residual is 0 on average whatever the given columns are, with fitted parameters accounted "
