@@ -1,12 +1,14 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
 
 from numpy.random import Generator
 
 from .api import plan as plan
+from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
 from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare
@@ -37,6 +39,7 @@ __all__ = [
     'skit',
     'sksd',
     'smmd',
+    'thin',
 ]
 
 def mmd(
@@ -70,6 +73,7 @@ def mmd(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -98,6 +102,7 @@ def ks(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -134,6 +139,7 @@ def hsic(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -175,6 +181,7 @@ def skit(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -207,6 +214,7 @@ def smmd(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -230,6 +238,7 @@ def sksd(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -265,6 +274,7 @@ def ksd(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -299,6 +309,7 @@ def pksd(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -320,4 +331,5 @@ def seqksd(
     tokens: Literal['characters', 'words', 'integers'] = ...,
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...

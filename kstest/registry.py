@@ -67,6 +67,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "thin": Command("kstest.shell.thin", "Which rows stand for a big file?"),
     "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
     "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),
     "validate": Command(f"{CHECKS}.commands", "Check kstest.toml without data.", maker="validate"),

@@ -57,12 +57,14 @@ ROOMS = {
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
+    "thinning": "contract engine errors findings jit kernels methods params result run sample "
+    "wording",
     "api": "contract dqm engine errors files findings inputs params picture plot power registry "
-    "report result run sample sources",
+    "report result run sample sources thinning",
     "testing": "api",
     "pytest_plugin": "api testing",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams wording",
+    "kernels params plot power registry report result run sample sources streams thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params picture plot registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",

@@ -52,8 +52,8 @@ def test_block_sums_equal_double_loop(way, name, sizes, rng):
 def test_weighted_block_sums_equal_double_loop(way, name, sizes, scale, rng):
     """Weights of both signs, among them ones whose squares are no float32."""
     rows, w = rng.normal(size=(sum(sizes), 3)), scale * rng.normal(size=sum(sizes))
-    step = KERNELS[name].bandwidth or 1.0
-    squaring = KERNELS[name].bandwidth is not None
+    step = KERNELS[name].ratio or 1.0
+    squaring = KERNELS[name].ratio is not None
     grid = BandwidthGrid(
         KERNELS[name], (2.0, 2.0 / step, 2.0 / step**2) if squaring else (1.0,), squaring
     )
@@ -93,7 +93,7 @@ def test_categories_multiply_an_equality_kernel(way, name, numeric, rng):
 @pytest.mark.parametrize("bandwidths", [1, 2, 5, 6, 9])
 def test_ladder_by_squaring_equals_each_bandwidth(way, name, bandwidths, rng):
     rows = rng.normal(size=(12, 2))
-    step = KERNELS[name].bandwidth
+    step = KERNELS[name].ratio
     widths = tuple(3.0 / step**i for i in range(bandwidths))
     starts = cut([5, 1, 6])
     one_by_one = [
@@ -160,7 +160,7 @@ def test_forms_from_rows_equal_forms_from_block_sums(name, n, monkeypatch, rng):
     rows, starts = rng.normal(size=(n, 3)), np.arange(n + 1)
     signs = rng.choice(np.array([-1, 1], np.int8), size=(n, 12))
     grid = BandwidthGrid(
-        KERNELS[name], (2.0, 2.0 / (KERNELS[name].bandwidth or 2)), bool(KERNELS[name].bandwidth)
+        KERNELS[name], (2.0, 2.0 / (KERNELS[name].ratio or 2)), bool(KERNELS[name].ratio)
     )
     stored = quadratic_forms(rows, starts, signs, [grid], Work(threads=1))
     monkeypatch.setattr(forms, "MOST_STORED", 1)

@@ -23,6 +23,7 @@ from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
+from kstest.sources.compression import unpacked
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import FORMATS, recognised
 from kstest.sources.objects import PATH
@@ -209,7 +210,7 @@ def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
         if options.column is not None:
             raise UsageError(f"--column: {where} is text, which has no columns of lists.")
         stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
-        named_json = opened.path.lower().removesuffix(".gz").removesuffix(".zst")
+        named_json = unpacked(opened.path).lower()
         if wanted == "json" or (
             wanted is None and named_json.endswith((".json", ".jsonl", ".ndjson"))
         ):
