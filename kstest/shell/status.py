@@ -23,8 +23,8 @@ SIGNS = {"ALARM": "▲", "ACKNOWLEDGED ALARM": "▲", "NO VERDICT": "?", "NO ALA
 MOST_ROWS = 500
 EPILOG = """\b
 Exit codes:
-  0  no alarm stands, or it is acknowledged     2  could not run
-  1  alarm                                      3  the last batch has no verdict"""
+  0  no alarm, or acknowledged      2  could not run
+  1  alarm                          3  the last batch has no verdict"""
 
 
 def build(summary: str) -> click.Command:
