@@ -157,6 +157,7 @@ def test_what_is_not_as_it_looks_may_be_said(read):
     with pytest.raises(KstestError, match=r"'x', row 1: found '1,5'"):
         read(text, "--decimal", ".")
     assert read("a\nx,y\n1,2\n3,4\n", "--skip-rows", "1")[0].columns == ("x", "y")
+    assert read("sep=;\nx;y\n1;2\n", "--delimiter", ";")[0].columns == ("x", "y")
     assert read("5\n7\n", "--header-row", "1")[0].columns == ("5",)
     assert read("x,y\n# 1,2\n3,4\n", "--comment", "#")[0].n == 1
     sample, _ = read('n,x\n"1,234",5\n"2,345",6\n', "--thousands", ",")

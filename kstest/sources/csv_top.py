@@ -51,7 +51,7 @@ def commented(top: Top) -> str:
 def sort_lines(lines: list[str], how: Dialect) -> Top:
     """Tell comments and lines of names from the others."""
     at, said = how.above, None
-    if not (at or how.header or how.delimiter) and lines:
+    if not (at or how.header) and lines:
         found = _SEPARATOR.fullmatch(lines[0])
         at, said = (1, found[1]) if found else (0, None)
         if _LOGGER.match(lines[0]) and how.named:
