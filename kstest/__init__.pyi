@@ -1,12 +1,14 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
 
 from numpy.random import Generator
 
 from .api import plan as plan
+from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
 from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare
@@ -31,12 +33,14 @@ __all__ = [
     'ks',
     'ksd',
     'mmd',
+    'moments',
     'pksd',
     'plan',
     'seqksd',
     'skit',
     'sksd',
     'smmd',
+    'thin',
 ]
 
 def mmd(
@@ -70,6 +74,7 @@ def mmd(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -98,6 +103,7 @@ def ks(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -123,6 +129,37 @@ def hsic(
     bins: int = ...,
     features: Text = ...,
     lags: Text = ...,
+    block_length: Text | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    null_values: Text | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+) -> Result: ...
+
+def moments(
+    data: Any,
+    *,
+    residual: Text = ...,
+    given: Text = ...,
+    fit: Text = ...,
+    instruments: Text = ...,
+    null: Text = ...,
+    alpha: float = ...,
+    draws: int = ...,
+    seed: int | Generator | None = ...,
+    kernel: Literal['gaussian', 'laplace', 'imq', 'rational-quadratic', 'matern32', 'matern52'] = ...,
+    bandwidth: Text = ...,
+    aggregate: Literal['studentised', 'minp', 'fuse'] = ...,
+    scale: Literal['robust', 'standard', 'none'] = ...,
+    features: Text = ...,
     block_length: Text | None = ...,
     columns: Text | None = ...,
     exclude: Text | None = ...,
@@ -175,6 +212,7 @@ def skit(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -207,6 +245,7 @@ def smmd(
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -230,6 +269,7 @@ def sksd(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -265,6 +305,7 @@ def ksd(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -299,6 +340,7 @@ def pksd(
     where: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -320,4 +362,5 @@ def seqksd(
     tokens: Literal['characters', 'words', 'integers'] = ...,
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...

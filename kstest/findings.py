@@ -182,6 +182,24 @@ class Pairs:
     ranks: tuple[float, ...]
     lines: tuple[Line, ...] = ()
 
+    title = "Pairs of columns"
+    columns = (
+        Column("x", "x"),
+        Column("y", "y"),
+        Column("adjusted_p_value", "p, corrected"),
+        Column("reject", "dependent"),
+        Column("words", ""),
+    )
+
+    def rows(self) -> list[list[str]]:
+        """The cells as text, in the order of the ranks."""
+        return [
+            [p["x"], p["y"], shown(p["adjusted_p_value"]), shown(p["reject"]) or "no verdict", word]
+            for _, p, word in sorted(
+                zip(self.ranks, self.value, self.words, strict=True), key=lambda found: found[0]
+            )
+        ]
+
     def to_json(self) -> Any:
         return plain(self.value)
 

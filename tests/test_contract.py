@@ -57,12 +57,14 @@ ROOMS = {
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
+    "thinning": "contract engine errors findings jit kernels methods params result run sample "
+    "wording",
     "api": "contract dqm engine errors files findings inputs params picture plot power registry "
-    "report result run sample sources",
+    "report result run sample sources thinning",
     "testing": "api",
     "pytest_plugin": "api testing",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams",
+    "kernels params plot power registry report result run sample sources streams thinning",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
@@ -71,6 +73,7 @@ ROOMS = {
 }
 # What a test cannot do without, besides data.
 NEEDED = {
+    "moments": {"residual": "`1`", "given": "2"},
     "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},
     "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import re
+import sqlite3
 import sys
 import types
 from pathlib import Path
@@ -22,6 +24,7 @@ from kstest.sources import (
     ReadOptions,
     SequenceOptions,
     columnar,
+    compression,
     csv_read,
     formats,
     read_samples,
@@ -97,6 +100,39 @@ def test_a_new_format_has_the_messages_of_all(orc, tmp_path):
         with pytest.raises(DataError) as caught:
             read(tmp_path / name)
         assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_what_a_library_raises_is_about_the_file_and_what_python_raises_is_not(
+    tmp_path, monkeypatch
+):
+    def open_broken(opened):
+        raise sqlite3.DatabaseError("malformed")
+
+    def open_mistaken(opened):
+        raise IndexError("a mistake")
+
+    module = types.ModuleType("broken")
+    module.__dict__.update(open_broken=open_broken, open_mistaken=open_mistaken)
+    monkeypatch.setitem(sys.modules, "broken", module)
+    for name, error, words in [
+        ("open_broken", DataError, "cannot be read: malformed. Is the file complete?"),
+        ("open_mistaken", IndexError, "a mistake"),
+    ]:
+        added = formats.Format("broken", "Broken", b"BROKEN", (".broken",), f"broken:{name}")
+        monkeypatch.setattr(formats, "FORMATS", [added])
+        (tmp_path / "a.broken").write_bytes(b"BROKEN")
+        with pytest.raises(error, match=words):
+            read(tmp_path / "a.broken")
+
+
+def test_a_compression_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression, "CODECS", [*compression.CODECS])
+    compression.CODECS.append(compression.Codec("bz2", b"BZh", ".bz2"))
+    (tmp_path / "a.csv.bz2").write_bytes(bz2.compress(b"x\n1\n2\n"))
+    assert read(tmp_path / "a.csv.bz2").values.tolist() == [[1], [2]]
+    (tmp_path / "a.parquet.bz2").write_bytes(bz2.compress(b"x\n1\n2\n"))
+    with pytest.raises(DataError, match="the name says Parquet"):
+        read(tmp_path / "a.parquet.bz2")
 
 
 def test_sequences_are_read_from_a_new_format(orc, tmp_path):

@@ -30,6 +30,7 @@ from kstest.nulls import partition, permuted_labels
 from kstest.report import render
 from kstest.sample import Sample
 
+# Of a statistic that SciPy does not have the naive twin is the reference.
 SCIPY = {
     "ks": lambda x, y: scipy.stats.ks_2samp(x, y).statistic,
     "cvm": lambda x, y: scipy.stats.cramervonmises_2samp(x, y).statistic,
@@ -53,7 +54,7 @@ def listed(result):
 # --- statistics
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("statistic", SCIPY)
 @pytest.mark.parametrize(("m", "n"), [(6, 6), (5, 40), (300, 200), (5000, 6000)])
 def test_statistic_is_that_of_scipy(statistic, m, n, rng):
     X, Y = rng.normal(size=m) + 7, 1.2 * rng.normal(size=n) + 7
@@ -250,7 +251,8 @@ def test_missing_cells_are_left_out_and_their_number_tested(statistic, rng):
     X, Y = pd.DataFrame({"x": rng.normal(size=80)}), pd.DataFrame({"x": rng.normal(size=90)})
     X.loc[:4, "x"], Y.loc[:59, "x"] = np.nan, np.nan
     found = listed(kstest.ks(X, Y, statistic=statistic, missing="indicator"))
-    expected = SCIPY[statistic](X.x.dropna(), Y.x.dropna())
+    reference = SCIPY.get(statistic) or naive.COLUMN_STATISTICS[statistic]
+    expected = reference(X.x.dropna(), Y.x.dropna())
     assert found["x"]["statistic"] == pytest.approx(expected, rel=1e-9)
     assert found["x missing"]["adjusted_p_value"] <= 0.01
     assert found["x"]["adjusted_p_value"] > 0.01

@@ -80,6 +80,8 @@ COMMANDS = {
     "lags": ["hsic", "series.csv", "--x", "speed", "--y", "mass", "--lags", "0:3"],
     "all-pairs": ["hsic", "good.csv", "--all-pairs"],
     "plan": ["plan", "good.csv", "--shift", "3", *SHORT],
+    "thin": ["thin", "pool.csv", "--rows", "20"],
+    "thin-target": ["thin", "pool.csv", "--rows", "20", "--target", "normal(sd=9)"],
     "run": ["run"],
 }
 CHECKS = """

@@ -23,6 +23,9 @@ from ..sample import Sample
 from ..sources import given_options, join_objects, reader
 from .language import unknown as unknown_option
 
+# Options of every function that are none of its test: where the sums run. See `Work`.
+MACHINE = ("threads", "executor")
+
 
 @dataclass(frozen=True)
 class Call:
@@ -105,16 +108,20 @@ def bind(
     kept = {k: v for k, v in given.items() if k in reading}
     samples, notices = of_objects(inputs, params, kept, dict(zip(sides, data, strict=True)))
     record = given_options(kept, reader(inputs.reads).options)
-    return Call(samples, params, notices, work_of(given.get("threads")), record)
+    work = work_of(given.get("threads"), given.get("executor"))
+    return Call(samples, params, notices, work, record)
 
 
-def work_of(threads: Any) -> Work:
-    """Threads, all processors by default."""
+def work_of(threads: Any, executor: Any = None) -> Work:
+    """Threads, all processors by default, or an executor in their place."""
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        found = type(executor).__name__
+        raise UsageError(f"executor: found {found}; accepted: a concurrent.futures.Executor.")
     if threads is None:
-        return Work()
+        return Work(executor=executor)
     if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
         raise UsageError("--threads: give a whole number, at least 1")
-    return Work(threads=int(threads))
+    return Work(threads=int(threads), executor=executor)
 
 
 def plot_path(plot: str | os.PathLike[str] | None) -> str | None:

@@ -69,6 +69,7 @@ from .two_samples.pooled import (
     refused_for_permutations,
     undecided,
 )
+from .two_samples.segments import segments, segments_found
 from .two_samples.weighted import evened, multiplied
 
 REFERENCES = """\
@@ -143,8 +144,9 @@ class Params:
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
-        "reference; pairs of columns; or none.",
-        metavar="columns,pairs,rows=K|none",
+        "reference; pairs of columns; region, where the samples' shares of the rows differ most, "
+        "by one or two columns; or none.",
+        metavar="columns,pairs,region,rows=K|none",
         brief="What to explain a rejection by.",
     )
     correction: str = correction()
@@ -345,6 +347,9 @@ def _findings(
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
         findings.append(columns_found(tests, alpha, rejected, advice))
+    if "region" in asked and rejected:
+        places = segments(samples, pooled, cut, alpha, rng)
+        findings.append(segments_found(places, alpha))
     if "pairs" in asked:
         d = len(samples[0].columns) + len(samples[0].categorical)
         names = labels(pooled.names[:d], pooled.names[d:])

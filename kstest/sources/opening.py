@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kstest.errors import DataError, UsageError
 from kstest.sources import heads
+from kstest.sources.compression import CODECS, compressed, unpacked
 from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
 from kstest.sources.formats import TEXT, Format, lacking, promised, recognised, titles
 from kstest.sources.growing import Waiting
 from kstest.sources.paths import is_query, parted
-from kstest.sources.stream import (
-    PACKED,
-    Opened,
-    Stream,
-    compressed,
-    converting,
-    open_path,
-)
+from kstest.sources.stream import Opened, Stream, converting, open_path
 from kstest.sources.table import Table
 from kstest.wording import label, shown
 
@@ -163,12 +157,16 @@ def opened_columns(opened: Opened, found: Format) -> ArrowFile:
             return open_isolated(opened, found)
     load = found.load()
     with converting(opened.label, BROKEN):
-        return guarded(opened.label, lambda: load(opened))
+        if found.guarded:
+            return guarded(opened.label, lambda: load(opened))
+        file: ArrowFile = load(opened)
+        return file
 
 
 def _accepted() -> str:
     others = ", ".join(title for name, title in titles().items() if name != TEXT)
-    return f"accepted: CSV in UTF-8, {others}, each also compressed by gzip, zstd, bzip2, xz or zip"
+    codecs = ", ".join(codec.name for codec in CODECS)
+    return f"accepted: CSV in UTF-8, {others}, each also compressed by {codecs} or zip"
 
 
 def _require_no_json(opened: Opened) -> None:
@@ -231,10 +229,7 @@ def _require_agreement(opened: Opened, found: str, input_format: str | None) -> 
             f"{opened.label}: --input-format {input_format} was given, but the content is "
             f"{_found(opened, found)}. Leave the option out: the content decides."
         )
-    stem, extension = os.path.splitext(opened.file)
-    if extension.lower() in PACKED:
-        extension = os.path.splitext(stem)[1]
-    named = promised(extension)
+    named = promised(os.path.splitext(unpacked(opened.file))[1])
     if input_format is None and named is not None and named != found:
         raise DataError(
             f"{opened.label}: the name says {titles()[named]}, but the content is "

@@ -10,7 +10,6 @@ else (Input, notices, errors) is as for tables. No cell is a missing value here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,7 @@ from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
+from kstest.sources.compression import unpacked
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import FORMATS
 from kstest.sources.objects import PATH
@@ -32,7 +32,7 @@ from kstest.sources.options import ReadOptions
 from kstest.sources.paths import expand
 from kstest.sources.sequence_options import SequenceOptions
 from kstest.sources.sequence_text import Block, Symbols, blocks_of_lines, token, tokenised
-from kstest.sources.stream import PACKED, Opened, open_path
+from kstest.sources.stream import Opened, open_path
 from kstest.wording import listed, shown
 
 NAME = "sequence"
@@ -211,8 +211,7 @@ def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
         if options.column is not None:
             raise UsageError(f"--column: {where} is text, which has no columns of lists.")
         stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
-        stem, extension = os.path.splitext(opened.file.lower())
-        plain = stem if extension in PACKED else opened.file.lower()
+        plain = unpacked(opened.file).lower()
         if wanted == "json" or (wanted is None and plain.endswith((".json", ".jsonl", ".ndjson"))):
             tokens = "json"
         found.extend(blocks_of_lines(stream, tokens, symbols, where))
