@@ -17,12 +17,13 @@ from typing import Any, Literal
 
 Verdict = Literal["rejected", "not rejected", "no verdict"]
 
-# Where a line stands: in place of the p-value; as the bandwidth of the kernel; as the name of the
-# statistic; before the rows; after the rows; after the columns; among the reasons; on pages, what
-# it is about; and in place of what the verdict means.
+# Where a line stands: in place of the p-value; after it; as the bandwidth of the kernel; as the
+# name of the statistic; before the rows; after the rows; after the columns; among the reasons; on
+# pages, what it is about; and in place of what the verdict means.
 Place = Literal[
-    "evidence", "kernel", "statistic", "target", "data", "numbers", "why", "subject", "meaning"
-]
+    "evidence", "beside", "kernel", "statistic", "target", "data", "numbers", "why", "subject",
+    "meaning",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
     "thin": Command("kstest.shell.thin", "Which rows stand for a big file?"),
     "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
+    "baseline": Command(f"{CHECKS}.baseline", "Keep a reference in one file, for CI."),
     "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),
     "validate": Command(f"{CHECKS}.commands", "Check kstest.toml without data.", maker="validate"),
     "config": Command(f"{CHECKS}.commands", "Show settings and their origin.", maker="config"),

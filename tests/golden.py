@@ -49,6 +49,8 @@ CASES: dict[str, tuple[list[str], int]] = {
     "ks.txt": (["ks", "good.csv", "far.csv"], 1),
     "ks-one-column.txt": (["ks", "good.csv", "far.csv", "--columns", "speed"], 1),
     "ks-not-rejected.txt": (["ks", "good.csv", "near.csv", "--statistic", "ad"], 0),
+    "ks-min-effect.txt": (["ks", "good.csv", "far.csv", "--min-effect", "90%"], 0),
+    "mmd-min-effect.txt": (["mmd", "good.csv", "far.csv", *ONE, "--min-effect", "20%"], 1),
     "ks.json": (["ks", "good.csv", "far.csv", "--format", "json"], 1),
     "help-plan.txt": (["plan", "--help"], 0),
     "plan.txt": (["plan", "series.csv", "--shift", "1", "--change", "mass", *SHORT], 0),

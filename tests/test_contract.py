@@ -43,7 +43,7 @@ ROOMS = {
     "contract": "archive engine picture result sample",
     "registry": "contract",
     "diagnostics": "errors kernels result sample wording",
-    "sources": "columns contract diagnostics errors params result sample syntax wording",
+    "sources": "archive columns contract diagnostics errors params result sample syntax wording",
     "betting": "archive engine jit kernels sample targets",
     "likelihood_ratio": "engine errors kernels nulls",
     "methods": "archive betting columns contract diagnostics engine errors findings kernels "

@@ -118,9 +118,9 @@ def test_what_a_library_raises_is_about_the_file_and_what_python_raises_is_not(
         ("open_broken", DataError, "cannot be read: malformed. Is the file complete?"),
         ("open_mistaken", IndexError, "a mistake"),
     ]:
-        added = formats.Format("broken", "Broken", b"BROKEN", (".broken",), f"broken:{name}")
+        added = formats.Format("broken", "Broken", b"BRO\0KEN", (".broken",), f"broken:{name}")
         monkeypatch.setattr(formats, "FORMATS", [added])
-        (tmp_path / "a.broken").write_bytes(b"BROKEN")
+        (tmp_path / "a.broken").write_bytes(b"BRO\0KEN")
         with pytest.raises(error, match=words):
             read(tmp_path / "a.broken")
 

@@ -46,6 +46,7 @@ from .two_samples.columns import (
 from .two_samples.counted import refused_for_counts
 from .two_samples.massed import ks as mass_ks
 from .two_samples.massed import prepared
+from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.pooled import (
     SENTENCES,
     Pooled,
@@ -153,6 +154,7 @@ class Params:
         brief="Which classical test.",
     )
     correction: str = correction()
+    min_effect: str = min_effect()
     permute: str = permute()
     bins: int = bins()
     block_length: str | None = block_length()
@@ -160,6 +162,7 @@ class Params:
     def __post_init__(self) -> None:
         check_common(self)
         check_design(self)
+        check_min_effect(self)
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -211,6 +214,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Rows with a missing cell (``missing="indicator"``) are left out of the statistic of this column,
     and how many there are on each side is tested as one column more.
 
+    With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
+    that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
+
     References
     ----------
     Smirnov (1948), Ann. Math. Statist. 19; Anderson (1962), Ann. Math. Statist. 33; Scholz and
@@ -227,6 +233,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> result.verdict, result.explanation["columns"][0].column
     ('rejected', '2')
     """
+    return thresholded(_tested(samples, params, rng, work), samples, params)
+
+
+def _tested(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test for any change at all."""
     base = undecided("ks", samples, params.alpha)
     few = refusal(samples, base)
     if few is not None:

@@ -55,6 +55,7 @@ from .two_samples.explanation import (
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
+from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
@@ -141,6 +142,7 @@ class Params:
         "are.",
         brief="Share of the rows that may be corrupt.",
     )
+    min_effect: str = min_effect()
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
@@ -157,6 +159,7 @@ class Params:
         bandwidth_numbers(self.bandwidth)
         check_design(self)
         check_tolerance(self.tolerance, names)
+        check_min_effect(self)
         check_features(self.features)
         explanations(self.explain)
 
@@ -218,6 +221,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     can cause a rejection, whatever they are (after Schrab and Kim 2024, arXiv 2405.19912). Exact
     for given bandwidths and `scale` none, approximate otherwise.
 
+    With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
+    that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
+
     Rows are sorted by value, and columns by name, before rows are shuffled with the seed, so the
     answer does not depend on their order in the file, nor on which sample is called the
     reference, nor (up to rounding, and unless bandwidths are given as numbers in unscaled units)
@@ -236,6 +242,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.mmd(X, Y).verdict
     'rejected'
     """
+    return thresholded(_tested(samples, params, rng, work), samples, params)
+
+
+def _tested(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test for any change at all."""
     base = undecided("mmd", samples, params.alpha)
     few = refusal(samples, base)
     if few is not None:

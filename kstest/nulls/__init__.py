@@ -7,6 +7,7 @@
 - `wild`: random signs for one-sample tests;
 - `several`: many tests from the same permutations, corrected for their number;
 - `online`: levels of tests that never end, for the share of false ones among the rejections;
+- `bounds`, `rank_bounds`: p-values of effects that are not zero, and their confidence bounds;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 
 Convention of the whole room: column 0 is the observed statistic, the columns 1..B its replicates.

@@ -98,6 +98,8 @@ def facts(result: Result) -> Iterator[Entry]:
     elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
+    yield from said(result, "beside")
+    if not sequential and result.p_value is not None:
         times = "" if replicates is None else f"{replicates} x "
         yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
     tolerance = result.params.get("tolerance")

@@ -1,12 +1,13 @@
 """The compressions, a line each: how they are recognised, by the first bytes of a file.
 
-pyarrow unpacks them, or `unpacking`; zip is an archive (`archives`). Messages, extensions and
-`kstest.sources.stream` follow this table.
+pyarrow unpacks gzip and zstd, `kstest.sources.unpacking` bzip2 and xz, and `kstest.sources.stream`
+zip archives of one file. Messages and extensions follow this table.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 
@@ -16,40 +17,42 @@ class Codec:
 
     Attributes
     ----------
-    name : str
-        As pyarrow and messages call it.
-    magic : bytes
-        The first bytes of such a file.
+    name, title : str
+        As the libraries and as messages call it.
+    magic : re.Pattern or None
+        Of the first bytes of such a file; None for archives, which are files of another kind.
     extension : str
         In lower case, put behind that of the format.
-    later : tuple of bytes
-        What may follow the first bytes and one more, where these alone could begin a text.
     """
 
     name: str
-    magic: bytes
+    title: str
+    magic: re.Pattern[bytes] | None
     extension: str
-    later: tuple[bytes, ...] = ()
 
 
 CODECS: list[Codec] = [
-    Codec("gzip", b"\x1f\x8b", ".gz"),
-    Codec("zstd", b"\x28\xb5\x2f\xfd", ".zst"),
-    Codec("bz2", b"BZh", ".bz2", (b"1AY&SY", b"\x17rE8P\x90")),
-    Codec("xz", b"\xfd7zXZ\0", ".xz"),
+    Codec("gzip", "gzip", re.compile(rb"\x1f\x8b"), ".gz"),
+    Codec("zstd", "zstd", re.compile(rb"\x28\xb5\x2f\xfd"), ".zst"),
+    # Letters alone could begin a header.
+    Codec("bz2", "bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), ".bz2"),
+    Codec("xz", "xz", re.compile(rb"\xfd7zXZ\0"), ".xz"),
+    Codec("zip", "zip", None, ".zip"),
 ]
 
 
 def compressed(head: bytes) -> str | None:
     """The codec of a file by its first bytes, None where it is not compressed."""
-    for codec in CODECS:
-        rest = head[len(codec.magic) + 1 :]
-        if head.startswith(codec.magic) and (not codec.later or rest.startswith(codec.later)):
-            return codec.name
-    return None
+    return next((c.name for c in CODECS if c.magic is not None and c.magic.match(head)), None)
 
 
-def unpacked(path: str) -> str:
+def plain_name(path: str) -> str:
     """A path without the extension of a compression."""
     stem, extension = os.path.splitext(path)
-    return stem if extension.lower() in {".zip", *(c.extension for c in CODECS)} else path
+    return stem if extension.lower() in {c.extension for c in CODECS} else path
+
+
+def titles() -> str:
+    """All compressions, for messages."""
+    *first, last = (c.title for c in CODECS)
+    return f"{', '.join(first)} or {last}"

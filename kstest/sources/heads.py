@@ -27,6 +27,11 @@ def is_npz(head: bytes) -> bool:
     return (_member(head) or "").endswith(".npy")
 
 
+def is_archive(head: bytes) -> bool:
+    """Whether a file is a zip archive that kstest wrote."""
+    return _member(head) == "header.json"
+
+
 def is_workbook(head: bytes) -> bool:
     """Whether a file is a zip archive of the parts of an Excel workbook."""
     name = _member(head) or ""

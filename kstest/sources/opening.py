@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from kstest.errors import DataError, UsageError
-from kstest.sources import heads
-from kstest.sources.compression import CODECS, compressed, unpacked
+from kstest.sources import compression, heads
+from kstest.sources.compression import compressed, plain_name
 from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
-from kstest.sources.formats import TEXT, Format, lacking, promised, recognised, titles
+from kstest.sources.formats import OWN, TEXT, Format, lacking, promised, recognised, titles
 from kstest.sources.growing import Waiting
 from kstest.sources.paths import is_query, parted
 from kstest.sources.stream import Opened, Stream, converting, open_path
@@ -96,7 +96,7 @@ def _require_growing(path: str, how: Dialect) -> None:
         raise UsageError("--follow: takes plain CSV in UTF-8, without --encoding and --comment.")
     try:
         with open(path, "rb") as file:
-            head = file.read(8)
+            head = file.read(64)
     except (OSError, ValueError):
         return  # the opening proper says what is wrong
     if compressed(head) or recognised(head) is not None:
@@ -157,16 +157,12 @@ def opened_columns(opened: Opened, found: Format) -> ArrowFile:
             return open_isolated(opened, found)
     load = found.load()
     with converting(opened.label, BROKEN):
-        if found.guarded:
-            return guarded(opened.label, lambda: load(opened))
-        file: ArrowFile = load(opened)
-        return file
+        return guarded(opened.label, lambda: load(opened))
 
 
 def _accepted() -> str:
-    others = ", ".join(title for name, title in titles().items() if name != TEXT)
-    codecs = ", ".join(codec.name for codec in CODECS)
-    return f"accepted: CSV in UTF-8, {others}, each also compressed by {codecs} or zip"
+    others = ", ".join(title for name, title in titles().items() if name not in (TEXT, OWN))
+    return f"accepted: CSV in UTF-8, {others}, each also compressed by {compression.titles()}"
 
 
 def _require_no_json(opened: Opened) -> None:
@@ -229,7 +225,7 @@ def _require_agreement(opened: Opened, found: str, input_format: str | None) -> 
             f"{opened.label}: --input-format {input_format} was given, but the content is "
             f"{_found(opened, found)}. Leave the option out: the content decides."
         )
-    named = promised(os.path.splitext(unpacked(opened.file))[1])
+    named = promised(os.path.splitext(plain_name(opened.file))[1])
     if input_format is None and named is not None and named != found:
         raise DataError(
             f"{opened.label}: the name says {titles()[named]}, but the content is "

@@ -23,7 +23,7 @@ from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
-from kstest.sources.compression import unpacked
+from kstest.sources.compression import plain_name
 from kstest.sources.dialect import dialect
 from kstest.sources.formats import FORMATS
 from kstest.sources.objects import PATH
@@ -211,7 +211,7 @@ def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
         if options.column is not None:
             raise UsageError(f"--column: {where} is text, which has no columns of lists.")
         stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
-        plain = unpacked(opened.file).lower()
+        plain = plain_name(opened.file.lower())
         if wanted == "json" or (wanted is None and plain.endswith((".json", ".jsonl", ".ndjson"))):
             tokens = "json"
         found.extend(blocks_of_lines(stream, tokens, symbols, where))

@@ -208,9 +208,9 @@ def _decompressed(
         regular = raw if isinstance(raw, io.FileIO) and identity is not None else None
         return Opened(path, name, outer, outer.digest, close, regular, identity)
     if codec in ("bz2", "xz"):
-        from kstest.sources.unpacking import decompressed
+        from kstest.sources.unpacking import unpacked
 
-        inner = Stream(decompressed(outer, codec), hashed=False)
+        inner = Stream(unpacked(outer, codec), hashed=False)
         return Opened(path, name, inner, outer.digest, close, None, identity)
     import pyarrow as pa
 

@@ -78,7 +78,7 @@ class _Before:
         return part
 
 
-def decompressed(source: Any, codec: str) -> Unpacked:
+def unpacked(source: Any, codec: str) -> Unpacked:
     """Return the content of ``bz2`` or ``xz`` data."""
     if codec == "bz2":
         import bz2
