@@ -232,11 +232,13 @@ def by_bandwidth(rows: Sequence[Mapping[str, Any]], best: int, measure: str) -> 
     strongest = rows[best]
     widths = strongest.get("bandwidths", [strongest.get("bandwidth")])
     text = " and ".join(number(h) for h in widths if h is not None)
+    if strongest.get("sees") == "residual":
+        text += ", of what the covariates leave"
     if strongest.get("scale") == "whiten":
         text += ", along whitened axes"
-    titles = {"kernel": "kernel", "bandwidth": "bandwidth", "bandwidths": "bandwidths",
-              "scale": "units", measure: measure, "analytic_p_value": "p, analytic",
-              "z": "z"}  # fmt: skip
+    titles = {"kernel": "kernel", "sees": "sees", "bandwidth": "bandwidth",
+              "bandwidths": "bandwidths", "scale": "units", measure: measure,
+              "analytic_p_value": "p, analytic", "z": "z"}  # fmt: skip
     columns = tuple(Column(key, title) for key, title in titles.items() if key in strongest)
     return (
         Facts("strongest", strongest, (Line("kernel", text, "kernel"),) if text else ()),

@@ -52,6 +52,7 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "effect": Entry("kstest.methods.effect", "Does a treatment change an outcome's distribution?"),
     "moments": Entry(
         "kstest.methods.moments", "Is what a formula leaves over unrelated to columns?"
     ),

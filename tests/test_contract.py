@@ -64,15 +64,17 @@ ROOMS = {
     "testing": "api",
     "pytest_plugin": "api testing",
     "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams thinning",
+    "kernels params plot power registry report result run sample sources streams thinning "
+    "wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
-    "params registry report result run shell sources streams wording",
+    "params picture plot registry report result run shell sources streams wording",
     "cli": "about betting engine errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",
 }
 # What a test cannot do without, besides data.
 NEEDED = {
+    "effect": {"outcome": "2", "covariates": "1"},
     "moments": {"residual": "`1`", "given": "2"},
     "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},

@@ -94,9 +94,12 @@ def bind(
     data, given = by_name(inputs.roles, data, given)
     # Tests of blocks of columns take one table, or one object per block.
     sides = inputs.roles if given.get("sample_column") is None else ("table",)
+    if inputs.least <= len(data) < len(sides):
+        sides = inputs.roles[: len(data)]
     joined = 1 < len(data) <= len(inputs.blocks)
     if len(data) != len(sides) and not joined:
-        what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
+        least = f"{inputs.least} or " * (inputs.least < len(sides))
+        what = f"{least}{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
         more = f", or 2 to {len(inputs.blocks)} blocks of columns" if inputs.blocks else ""
         raise TypeError(f"kstest.{name} takes {what}{more}")
     reading = reading_of(inputs)

@@ -61,7 +61,8 @@ def schema() -> dict[str, Any]:
     --------
     >>> from kstest.report.schema import schema
     >>> sorted(schema()["$defs"])
-    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest', 'thin']
+    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest', 'status',
+     'thin']
     """
     result = _object(Result)
     properties = result["properties"]
@@ -78,7 +79,7 @@ def schema() -> dict[str, Any]:
             {"type": "array", "items": {"$ref": "#/$defs/result"}},
             *(
                 {"$ref": f"#/$defs/{name}"}
-                for name in ("plan", "thin", "calibration", "selftest", "run")
+                for name in ("plan", "thin", "calibration", "selftest", "status", "run")
             ),
         ],
         "$defs": {

@@ -110,12 +110,17 @@ THIN: Keys = {
     "params": ("object", "Options, defaults included."),
     **_RECORD,
 }
+STATUS: Keys = {
+    "courses": ("[object]", "Of each calibration or check: batches, alarm, since when."),
+    "batches": ("[object]", "Every batch, the latest first."),
+}
 SHAPES: dict[str, tuple[Keys, str]] = {
     "input": (INPUT, "A file that was read."),
     "plan": (PLAN, "What kstest plan answers."),
     "thin": (THIN, "What kstest thin answers."),
     "calibration": (CALIBRATION, "What kstest dqm calibrate and show answer."),
     "selftest": (SELFTEST, "What kstest dqm selftest answers."),
+    "status": (STATUS, "What kstest dqm status answers."),
     "run": (RUN, "What kstest run answers."),
     "outcome": (OUTCOME, "What came of a check."),
 }
