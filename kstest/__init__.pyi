@@ -54,7 +54,7 @@ def mmd(
     kernel: Text = ...,
     bandwidth: Text = ...,
     aggregate: Literal['mahalanobis', 'studentised', 'fuse', 'minp', 'mmdagg'] = ...,
-    scale: Literal['robust', 'standard', 'none'] = ...,
+    scale: Literal['robust', 'standard', 'none', 'auto'] = ...,
     features: Text = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,

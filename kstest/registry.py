@@ -81,6 +81,7 @@ COMMANDS: dict[str, Command] = {
     "show": Command(f"{CHECKS}.records", "Print all that a run found.", maker="show"),
     "ack": Command(f"{CHECKS}.records", "Silence a known alarm for a while.", maker="ack"),
     "reset": Command(f"{CHECKS}.records", "Begin a check anew after a change.", maker="reset"),
+    "sniff": Command("kstest.shell.sniff", "Say how files are written and what reads them."),
     "doctor": Command("kstest.shell.doctor", "Show versions, cache, threads and speed."),
     "schema": Command("kstest.shell.schema", "Print the JSON Schema of the answers."),
     "state": Command("kstest.shell.state", "Show what a state file of a stream holds."),

@@ -34,6 +34,7 @@ __all__ = [
 CELL_CHARACTERS = 40
 LISTED_NAMES = 10
 _SIMPLE_NAME = re.compile(r"[\w.][\w.-]*")
+_INDEXED_NAME = re.compile(r"[\w.][\w.-]*(?:\[\d+(?:,\d+)*\])?")  # theta[1], b[1,1]
 # What a numeric column may hold that is no plain number.
 DATE = "dates"
 TIME = "times of day"
@@ -86,6 +87,8 @@ def option_value(names: Sequence[str]) -> str:
     """Write names as the value of --columns or --exclude, ready to paste where that is safe."""
     if len(names) <= LISTED_NAMES and all(_SIMPLE_NAME.fullmatch(name) for name in names):
         return ",".join(names)
+    if len(names) <= LISTED_NAMES and all(_INDEXED_NAME.fullmatch(name) for name in names):
+        return f"'{','.join(names)}'"
     return "NAME[,NAME...]"
 
 

@@ -55,7 +55,7 @@ def lines(history):
     return read(str(history))[0]
 
 
-def test_a_repeated_check_loops_the_history_as_it_is(folder, tmp_path, capsys):
+def test_a_repeated_check_leaves_the_history_as_it_is(folder, tmp_path, capsys):
     history = tmp_path / "h.db"
     codes = [check(folder, history, name) for name in ("good1", "bad1", "bad2", "good2", "good3")]
     assert codes == [0, 0, 1, 1, 0]
@@ -403,7 +403,7 @@ def test_an_acknowledged_alarm_is_shown_and_leaves_the_exit_code(folder, tmp_pat
     assert "of an earlier version" in capsys.readouterr().err
 
 
-def test_a_check_that_fails_loops_the_history(folder, tmp_path):
+def test_a_check_that_fails_leaves_the_history(folder, tmp_path):
     history = tmp_path / "h.db"
     check(folder, history, "good1")
     before = history.read_bytes()

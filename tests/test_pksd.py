@@ -144,7 +144,7 @@ def one_column(name, tmp_path):
 
 @pytest.mark.parametrize("scale", [0.7, 1.0, 1.2])
 @pytest.mark.parametrize("name", ONE_COLUMN)
-def test_one_jump_loops_the_target_as_it_is(name, scale, tmp_path):
+def test_one_jump_leaves_the_target_as_it_is(name, scale, tmp_path):
     """E f(after) = E f(before) under the target, by integration over rows and all pairs of modes,
     for several f; no draws."""
     target, modes = one_column(name, tmp_path)

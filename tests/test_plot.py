@@ -474,7 +474,7 @@ def test_plot_and_output_cannot_be_one_file(files, tmp_path, capsys):
     assert "give two names" in capsys.readouterr().err
 
 
-def test_a_failure_loops_the_old_plot_and_no_other_file(files, tmp_path, monkeypatch, capsys):
+def test_a_failure_leaves_the_old_plot_and_no_other_file(files, tmp_path, monkeypatch, capsys):
     target = tmp_path / "why.svg"
     target.write_text("old")
     assert run(["mmd", files[0], "nothing.csv", "--plot", str(target)]) == 2

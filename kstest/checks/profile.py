@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..sources import ReadOptions
 from ..sources.baseline import KIND, read
-from ..sources.dialect import dialect
+from ..sources.dialect_options import dialect
 from ..sources.formats import recognised
 from ..sources.nulls import Nulls
 from ..sources.opening import LOOKED_AT, open_table

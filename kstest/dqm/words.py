@@ -22,6 +22,7 @@ from ..findings import (
     number,
     plain,
 )
+from ..lean import ndtri_exp
 from ..result import Result
 
 # Events that are said in words, of those that are listed.
@@ -41,9 +42,7 @@ def statistic(title: str) -> Facts:
 
 def z_value(p: float) -> float:
     """Return z with P(N(0, 1) >= z) = p, however small p is."""
-    from scipy.special import ndtri_exp
-
-    return float(-ndtri_exp(np.log(p)))
+    return -ndtri_exp(float(np.log(p)))
 
 
 def z_text(value: float, least: str = "below -8") -> str:

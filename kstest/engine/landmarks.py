@@ -133,6 +133,7 @@ def _row_sums(
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)
     lengths = _lengths(both, landmarks, grid)
+    del both  # a copy of all rows
     halved = _gaussian_grid(points, r, grid)
     out = np.zeros((len(grid), len(starts) - 1, r))
     tasks = [
@@ -181,11 +182,13 @@ def _gaussian_grid(points: Points, r: int, grid: BandwidthGrid) -> tuple[AnyArra
     if grid.kernel.name != "gaussian" or not grid.squaring or points.codes.shape[1]:
         return None
     kind = points.rows.dtype.type
-    a = kind(grid.factors[0])
-    ones = np.ones((len(points), 1), kind)
-    left = np.hstack([2 * a * points.rows, -a * points.norms[:, None], -ones])
-    right = np.vstack([points.columns[:, :r], ones[:r].T, a * points.norms[None, :r]])
-    return left, right
+    a, d = kind(grid.factors[0]), points.rows.shape[1]
+    left = np.empty((len(points), d + 2), kind)
+    np.multiply(points.rows, 2 * a, out=left[:, :d])
+    np.multiply(points.norms, -a, out=left[:, d])
+    left[:, d + 1] = -1
+    ones = np.ones((1, r), kind)
+    return left, np.vstack([points.columns[:, :r], ones, a * points.norms[None, :r]])
 
 
 def _gaussian_values(left: AnyArray, right: AnyArray, count: int) -> Iterator[AnyArray]:

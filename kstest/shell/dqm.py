@@ -14,7 +14,7 @@ from ..files import destinations, output
 from ..inputs import params_of
 from ..params import INPUT, STREAM
 from ..report import render
-from ..sources import OPTIONS, ReadOptions, read_options
+from ..sources import DIALECTS, OPTIONS, ReadOptions, read_options
 from ..sources.paths import expand
 from . import call
 from .call import (
@@ -35,8 +35,7 @@ from .help import Command, Option
 HELP = {"help_option_names": ["-h", "--help"]}
 # How batches are read is part of the calibration, except for these.
 BATCH_READING = (
-    "where", "input_format", "delimiter", "null_values", "no_header", "comment", "decimal",
-    "encoding", "explode",
+    "where", "input_format", "null_values", "explode", *(f.name for f in DIALECTS),
 )  # fmt: skip
 SUMMARIES = {
     "calibrate": "Learn from good events what to expect of a batch.",

@@ -16,7 +16,7 @@ from kstest.sources.archives import archive_of
 from kstest.sources.arrow_file import ArrowFile
 from kstest.sources.cells import in_memory, table_of_rows
 from kstest.sources.convert import level_text
-from kstest.sources.dialect import NULLS
+from kstest.sources.csv_lines import NULLS
 from kstest.sources.stream import Opened, seekable
 from kstest.sources.table import told_apart
 from kstest.wording import label, listed, shown

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from kstest.errors import DataError, UsageError
 from kstest.sources import compression, heads
 from kstest.sources.compression import compressed, plain_name
-from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
+from kstest.sources.dialect import Dialect
+from kstest.sources.filters import Transcoded
 from kstest.sources.formats import OWN, TEXT, Format, lacking, promised, recognised, titles
 from kstest.sources.growing import Waiting
 from kstest.sources.paths import is_query, parted
@@ -182,16 +183,10 @@ def _require_no_json(opened: Opened) -> None:
 
 
 def text_stream(opened: Opened, how: Dialect) -> Stream:
-    """Return the content as UTF-8 text without comments; refuse what is no text."""
+    """Return the content as UTF-8 text; refuse what is no text."""
     stream = opened.stream
     if how.encoding is not None:
         stream = Stream(Transcoded(stream, how.encoding, opened.label), hashed=False)
-    if how.comment is not None:
-        uncommented = Uncommented(stream, how.comment, opened.label)
-        stream = Stream(uncommented, hashed=False)
-        head = stream.peek(LOOKED_AT)
-        if how.named:
-            require_names(uncommented.before, head, opened.label, how.comment)
     _require_text(stream.peek(LOOKED_AT), opened.label)
     return stream
 

@@ -11,7 +11,7 @@ from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
-from kstest.sources.dialect import dialect
+from kstest.sources.dialect_options import dialect
 from kstest.sources.feeds import Feed, open_feeds
 from kstest.sources.growing import Waiting
 from kstest.sources.nulls import Nulls
@@ -53,7 +53,7 @@ def read_samples(
         With a message for the user. No other exception comes from bad input.
     """
     files = _files(sides)
-    how, nulls = dialect(options), Nulls.of(options)
+    how, nulls = {side: dialect(options, side) for side in files}, Nulls.of(options)
     samples, notices = collect(
         {
             side: [
@@ -62,7 +62,7 @@ def read_samples(
                         open_table,
                         path,
                         options.input_format,
-                        how,
+                        how[side],
                         stdin,
                         explode=options.exploded,
                     ),
@@ -108,7 +108,7 @@ def read_feeds(
         Also while a feed is read.
     """
     files = _files(sides)
-    how, nulls = dialect(options), Nulls.of(options)
+    how, nulls = {side: dialect(options, side) for side in files}, Nulls.of(options)
     if follow and files[follow] == ["-"]:
         raise UsageError(
             "--follow: standard input is read as it comes; name a file, or leave it out."
@@ -122,7 +122,7 @@ def read_feeds(
                     open_table,
                     path,
                     options.input_format,
-                    how,
+                    how[side],
                     stdin,
                     waiting or Waiting(),
                     side == follow,

@@ -24,7 +24,7 @@ from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
 from kstest.sources.compression import plain_name
-from kstest.sources.dialect import dialect
+from kstest.sources.dialect_options import dialect
 from kstest.sources.formats import FORMATS
 from kstest.sources.objects import PATH
 from kstest.sources.opening import open_table, opened_columns, text_stream, told
