@@ -127,7 +127,7 @@ def test_what_a_library_raises_is_about_the_file_and_what_python_raises_is_not(
 
 def test_a_compression_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(compression, "CODECS", [*compression.CODECS])
-    compression.CODECS.append(compression.Codec("bz2", b"BZh", ".bz2"))
+    compression.CODECS.append(compression.Codec("bz2", "bzip2", re.compile(b"BZh"), ".bz2"))
     (tmp_path / "a.csv.bz2").write_bytes(bz2.compress(b"x\n1\n2\n"))
     assert read(tmp_path / "a.csv.bz2").values.tolist() == [[1], [2]]
     (tmp_path / "a.parquet.bz2").write_bytes(bz2.compress(b"x\n1\n2\n"))

@@ -39,6 +39,9 @@ class Format:
         What a file may hold several of, one of them named as in ``FILE:PART``.
     looks : str
         More to ask the first bytes for: a function of `kstest.sources.heads`.
+    guarded : bool
+        Whether the library raises Python's own exceptions over damaged files: then they are about
+        the file, and else mistakes in code.
     isolated : bool
         Whether such files are read in a process of its own (`kstest.sources.isolated`).
     """
@@ -51,6 +54,7 @@ class Format:
     extra: str = ""
     parts: str = ""
     looks: str = ""
+    guarded: bool = False
     isolated: bool = False
 
     def recognises(self, head: bytes) -> bool:
@@ -58,7 +62,7 @@ class Format:
         if not head.startswith(self.magic):
             return False
         if not self.looks:  # letters alone could begin a header: "ORC,elf"
-            return not self.magic.isalpha() or min(head) < _LEAST
+            return not (self.magic.isalpha() and b"\n" in head and min(head) >= _LEAST)
         found: bool = getattr(importlib.import_module(_HEADS), self.looks)(head)
         return found
 
@@ -119,19 +123,22 @@ FORMATS: list[Format] = [
     Format("arrow", "Arrow IPC", b"\xff\xff\xff\xff", _ARROW, f"{_HERE}:open_arrow_stream"),
     Format("orc", "ORC", b"ORC", (".orc",), "kstest.sources.orc:open_orc"),
     Format("json", "JSON", b"", _JSON, "kstest.sources.records:open_json", looks="is_records"),
-    Format("npy", "NumPy", b"\x93NUMPY", (".npy",), "kstest.sources.numpy_files:open_npy"),
+    Format("npy", "NumPy", b"\x93NUMPY", (".npy",), "kstest.sources.numpy_files:open_npy",
+           guarded=True),
     Format("npz", "NumPy .npz", _ZIP, (".npz",), "kstest.sources.numpy_files:open_npz",
-           parts="arrays", looks="is_npz"),
+           parts="arrays", looks="is_npz", guarded=True),
     Format("excel", "Excel", _ZIP, (".xlsx", ".xlsm"), "kstest.sources.excel:open_excel", "excel",
-           "sheets", "is_workbook"),
+           "sheets", "is_workbook", guarded=True),
     Format("root", "ROOT", b"root", (".root",), "kstest.sources.root:open_root", "root", "trees",
            isolated=True),
     Format("fits", "FITS", b"SIMPLE  =", (".fits", ".fit"), "kstest.sources.fits:open_fits",
            "astro", "tables", isolated=True),
     Format("hdf5", "HDF5", b"\x89HDF\r\n\x1a\n", _HDF5, "kstest.sources.hdf5:open_hdf5", "hdf5",
            "groups", isolated=True),
-    Format("stata", "Stata", b"", (".dta",), f"{_STATS}:open_stata", looks="is_stata"),
-    Format("sas", "SAS", b"", (".sas7bdat", ".xpt"), f"{_STATS}:open_sas", looks="is_sas"),
+    Format("stata", "Stata", b"", (".dta",), f"{_STATS}:open_stata", looks="is_stata",
+           guarded=True),
+    Format("sas", "SAS", b"", (".sas7bdat", ".xpt"), f"{_STATS}:open_sas", looks="is_sas",
+           guarded=True),
     Format("spss", "SPSS", b"$FL", (".sav", ".zsav"), f"{_STATS}:open_spss", "stats",
            isolated=True),
     # A zip file as `kstest.archive` writes it; whether it is a baseline says the header.

@@ -158,7 +158,10 @@ def opened_columns(opened: Opened, found: Format) -> ArrowFile:
             return open_isolated(opened, found)
     load = found.load()
     with converting(opened.label, BROKEN):
-        return guarded(opened.label, lambda: load(opened))
+        if found.guarded:
+            return guarded(opened.label, lambda: load(opened))
+        file: ArrowFile = load(opened)
+        return file
 
 
 def _accepted() -> str:
