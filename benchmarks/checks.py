@@ -2,12 +2,17 @@
 
     python3 benchmarks/checks.py                              # some 20 CPU minutes
     python3 benchmarks/checks.py --checks 10 --files 5 --runs 50
+    python3 benchmarks/checks.py --times 0 --checks 0 --kinds '' --toys 10000
 
 Printed: CPU time of a run of one check over that of the plain command, in processes of their own
 (bar: 1.1); time of a run of many checks over the sum of the times that the tests themselves took,
 on one thread (bar: 1.3); and for every kind of control over time, of a stable process: hourly runs
 by a fast-forwarded clock with 20 checks of 40 rows, the runs with a false alarm, what is promised,
 and after how many runs a shift of a standard deviation is found.
+
+With --toys N the same for N runs whose p-values are drawn and not computed: those of a stable
+process uniform, of a changed one of a normal statistic that moved by 5. The rest is the real
+thing: levels, correction, verdicts, history. Old results are not dropped from it.
 """
 
 from __future__ import annotations
@@ -25,10 +30,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from kstest.checks.config import load
 from kstest.checks.history import opened
-from kstest.checks.runner import run
+from kstest.checks.runner import Run, _remembered, run
+from kstest.checks.unit import Unit
+from kstest.result import Result
 
 KINDS = {
     "per-run": "",
@@ -135,6 +143,47 @@ def soak(kind, runs, checks):
     )
 
 
+def toys(kind, runs, checks):
+    """As `soak`, with p-values that are drawn; the delay is what the history says."""
+    rng = np.random.default_rng([3, runs])
+    more = "schema = 'off'\n" + KINDS[kind].format(runs=2 * runs)
+    names = [f"c{k}" for k in range(checks)]
+    Path("kstest.toml").write_text("".join(check(n, "mmd", "x", "y", more) for n in names))
+    config = load("kstest.toml", {})
+    every = [*config.checks.values()]
+    alarms, alarmed, begun, clock = 0, set(), datetime(2026, 1, 1), time.process_time()
+    with opened("toys.db") as history:
+        history.forget = lambda keep: None
+        for k in range(runs + 200):
+            p = dict(zip(names, 1 - rng.random(checks), strict=True))
+            if k >= runs:
+                p["c0"] = float(norm.sf(rng.normal(5)))
+            units = [toy(config.checks[name], p[name], f"{k} {name}") for name in names]
+            this = Run(config, every, begun + timedelta(hours=k), 1, history)
+            report = _remembered(this, units)
+            rejected = {o.name for o in report.outcomes if o.status == "rejected"}
+            alarms += k < runs and bool(rejected)
+            alarmed |= rejected if k < runs else set()
+            if k >= runs and "c0" in rejected:
+                break
+        found = history.rows("outcomes", "WHERE name = 'c0' AND run > ? ORDER BY id", runs)
+    delay = [row["status"] for row in found].index("rejected") + 1
+    promised = f"{0.05 * runs:.0f} runs" if kind == "per-run" else f"{0.05 * checks:g} checks"
+    print(
+        f"{kind}, toys: {runs:,} runs of {checks} checks, {alarms} runs and {len(alarmed)} checks "
+        f"with a false alarm (promised: at most {promised} on average); change found in run "
+        f"{delay} after it; {time.process_time() - clock:.0f} s CPU",
+        flush=True,
+    )
+
+
+def toy(check, p, name):
+    """A test that was run, with a p-value that was not computed."""
+    verdict = "rejected" if p <= check.alpha else "not rejected"
+    result = Result("mmd", verdict, check.alpha, p_value=float(p), inputs=({"sha256": name},))
+    return Unit(check, "", dict(check.options), {}, result=result)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=9)
@@ -143,6 +192,8 @@ def main():
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--toys", type=int, default=0, help="runs with p-values that are drawn")
+    parser.add_argument("--toy-kinds", default="per-run,spending,online-fdr")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         if given.times:
@@ -153,6 +204,10 @@ def main():
             os.mkdir(kind)
             with contextlib.chdir(kind):
                 soak(kind, given.runs, 20)
+        for kind in filter(None, given.toy_kinds.split(",") if given.toys else ()):
+            os.mkdir(f"{kind}-toys")
+            with contextlib.chdir(f"{kind}-toys"):
+                toys(kind, given.toys, 20)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from kstest.methods.ks import STATISTICS
 
 
 def bumps(rng, n):
-    """A standard normal law with waves of period 1 in its density."""
+    """A standard normal distribution with waves of period 1 in its density."""
     x, u = rng.normal(size=8 * n), rng.random(8 * n)
     return x[u < 0.5 * (1 + 0.8 * np.sin(6 * x))][:n]
 

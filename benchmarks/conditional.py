@@ -3,9 +3,9 @@
     python3 benchmarks/conditional.py [level] [power] [units] [--sets 300] [--rows 200 1000]
         [--cell WORD] [--ways]
 
-A cell is a law of the data and a number of rows. Printed per cell: share of data sets that are
-rejected ("kept": with a verdict), share without a verdict, CPU seconds a data set, at level 0.05
-with 199 draws. `level`: X and Y depend on Z only; a share of kept rejections above the central
+A cell is a distribution of the data and a number of rows. Printed per cell: share of data sets that
+are rejected ("kept": with a verdict), share without a verdict, CPU seconds a data set, at level
+0.05 with 199 draws. `level`: X and Y depend on Z only; a share of kept rejections above the central
 99.9 % binomial band, printed first, is marked with "!" and a fault. Z = k has six repeated values,
 where permuting among equal ones is exact. `power`: X and Y depend on each other too.
 
@@ -41,7 +41,7 @@ def table(Z, X, Y):
     return pd.DataFrame(columns)
 
 
-def law(mean, spread=lambda z: 1.0, columns=1, own=lambda e, z: 0.0, levels=0, noise=1.0):
+def distribution(mean, spread=lambda z: 1.0, columns=1, own=lambda e, z: 0.0, levels=0, noise=1.0):
     """X = mean(Z) + spread(z) e, Y = mean(Z) + spread(z) f + own(e, z); z the first of Z."""
 
     def draw(rng, n):
@@ -95,7 +95,7 @@ def walk(rng, n, memory):
 
 
 def odd(kind):
-    """Given columns of inconvenient laws."""
+    """Given columns of inconvenient distributions."""
 
     def draw(rng, n):
         z, (e, f) = rng.normal(size=n), rng.normal(size=(2, n))
@@ -117,38 +117,38 @@ def odd(kind):
 
 
 LEVEL = {
-    "z alone": law(first(lambda z: 0 * z)),
-    "z + e": law(first(lambda z: z)),
-    "10 z + e": law(first(lambda z: 10 * z)),
+    "z alone": distribution(first(lambda z: 0 * z)),
+    "z + e": distribution(first(lambda z: z)),
+    "10 z + e": distribution(first(lambda z: 10 * z)),
     "chain of 1": chain(1),
     "chain of 4": chain(4),
     "chain of 8": chain(8),
     "8 plateaus": plateaus(8),
     "20 plateaus": plateaus(20),
-    "2 sin(3 z) + e": law(first(lambda z: 2 * np.sin(3 * z))),
-    "2 sin(8 z) + e": law(first(lambda z: 2 * np.sin(8 * z))),
-    "abs(z) e": law(first(lambda z: 0 * z), np.abs),
-    "z + exp(z / 2) e": law(first(lambda z: z), lambda z: np.exp(z / 2)),
-    "3 columns, 3 z + e": law(first(lambda z: 3 * z), columns=3),
-    "8 columns, tanh(2 s)": law(
+    "2 sin(3 z) + e": distribution(first(lambda z: 2 * np.sin(3 * z))),
+    "2 sin(8 z) + e": distribution(first(lambda z: 2 * np.sin(8 * z))),
+    "abs(z) e": distribution(first(lambda z: 0 * z), np.abs),
+    "z + exp(z / 2) e": distribution(first(lambda z: z), lambda z: np.exp(z / 2)),
+    "3 columns, 3 z + e": distribution(first(lambda z: 3 * z), columns=3),
+    "8 columns, tanh(2 s)": distribution(
         lambda Z: np.tanh(2 * Z.sum(axis=1) / 8**0.5), columns=8, noise=0.3
     ),
-    "20 columns, z + e": law(first(lambda z: z), columns=20),
+    "20 columns, z + e": distribution(first(lambda z: z), columns=20),
     "mixed types": mixed,
-    "k, 3 sin(k) + e": law(first(lambda k: 3 * np.sin(k)), levels=6),
-    "k, exp(k / 2) e": law(first(lambda k: k), lambda k: np.exp(k / 2), levels=6),
+    "k, 3 sin(k) + e": distribution(first(lambda k: 3 * np.sin(k)), levels=6),
+    "k, exp(k / 2) e": distribution(first(lambda k: k), lambda k: np.exp(k / 2), levels=6),
     **{
         kind: odd(kind)
         for kind in ("sorted", "Cauchy", "few values and noise", "duplicates", "step in time")
     },
 }
 POWER = {
-    "+ .3 e": law(first(lambda z: z), own=lambda e, z: 0.3 * e),
-    "+ .3 e^2": law(first(lambda z: z), own=lambda e, z: 0.3 * e**2),
-    "+ .4 e z": law(first(lambda z: z), own=lambda e, z: 0.4 * e * z),
-    "3 columns, + .3 e": law(first(lambda z: z), columns=3, own=lambda e, z: 0.3 * e),
+    "+ .3 e": distribution(first(lambda z: z), own=lambda e, z: 0.3 * e),
+    "+ .3 e^2": distribution(first(lambda z: z), own=lambda e, z: 0.3 * e**2),
+    "+ .4 e z": distribution(first(lambda z: z), own=lambda e, z: 0.4 * e * z),
+    "3 columns, + .3 e": distribution(first(lambda z: z), columns=3, own=lambda e, z: 0.3 * e),
     "X by 8 plateaus, + .5 e": plateaus(8, both=False, own=0.5),
-    "k, + .3 e": law(first(lambda k: 3 * np.sin(k)), own=lambda e, z: 0.3 * e, levels=6),
+    "k, + .3 e": distribution(first(lambda k: 3 * np.sin(k)), own=lambda e, z: 0.3 * e, levels=6),
 }
 WAYS = {"permutation": {"conditional": "permutation"}, "ignored": {"given": ""}}
 

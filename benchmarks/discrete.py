@@ -1,15 +1,15 @@
-"""Power and level of the test of frequencies against a discrete law, beside other tests.
+"""Power and level of the test of frequencies against a discrete distribution, beside other tests.
 
     python3 benchmarks/discrete.py [--cell slope,spikes] [--sets 500] [--rows 200,1000]
-                                   [--draws 999] [--seed 0] [--laws] [--rounded]
+                                   [--draws 999] [--seed 0] [--distributions] [--rounded]
 
-Ranks 0 to 99 of simulation-based calibration, wrong in six ways; a fresh null law is simulated for
-every set. Beside `kstest ksd --target 'discrete_uniform(0, 99)'`: Pearson's chi-squared with 100
-cells and with 20, and the band of the empirical distribution function (the smallest two-sided
-binomial p over ranks, calibrated by simulation: Säilynoja, Bürkner, Vehtari 2022, arXiv
-2103.10522). A row below .85 of the best of them is marked. `--laws` prints the level under Poisson,
-binomial, negative binomial and categorical laws; `--rounded` that of densities whose draws were
-rounded, in steps around the longest that is tested as a density.
+Ranks 0 to 99 of simulation-based calibration, wrong in six ways; a fresh null distribution is
+simulated for every set. Beside `kstest ksd --target 'discrete_uniform(0, 99)'`: Pearson's
+chi-squared with 100 cells and with 20, and the band of the empirical distribution function (the
+smallest two-sided binomial p over ranks, calibrated by simulation: Säilynoja, Bürkner, Vehtari
+2022, arXiv 2103.10522). A row below .85 of the best of them is marked. `--distributions` prints the
+level under Poisson, binomial, negative binomial and categorical distributions; `--rounded` that of
+densities whose draws were rounded, in steps around the longest that is tested as a density.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CELLS = {
     "waves": _normalised(1 + 0.35 * np.sin(12 * np.pi * MIDDLES)),
     "one": _spike(37, share=0.03),
 }
-LAWS = {
+DISTRIBUTIONS = {
     "poisson(rate=0.5)": lambda g, n: g.poisson(0.5, n),
     "poisson(rate=3)": lambda g, n: g.poisson(3, n),
     "poisson(rate=400)": lambda g, n: g.poisson(400, n),
@@ -81,7 +81,7 @@ def others(counts, n):
 
 
 def power(names, rows, sets, draws, seed):
-    cells = resolve_discrete(f"discrete_uniform(0, {RANKS - 1})", ("rank",)).laws[0]
+    cells = resolve_discrete(f"discrete_uniform(0, {RANKS - 1})", ("rank",)).distributions[0]
     print(f"rejections at level .05, {sets} sets a row, {draws} draws")
     print(f"{'':8}{'n':>6}{'ksd':>8}{'chi2':>8}{'chi2, 20':>10}{'band':>8}{'ratio':>8}")
     for n in rows:
@@ -103,9 +103,9 @@ def power(names, rows, sets, draws, seed):
             )
 
 
-def laws(rows, sets, draws, seed):
-    for text, draw in LAWS.items():
-        cells = resolve_discrete(text, ("x",)).laws[0]
+def distributions(rows, sets, draws, seed):
+    for text, draw in DISTRIBUTIONS.items():
+        cells = resolve_discrete(text, ("x",)).distributions[0]
         for n in rows:
             rng = np.random.default_rng([seed, n])
             rejected = 0
@@ -141,12 +141,12 @@ def main():
     parser.add_argument("--rows", default="200,1000")
     parser.add_argument("--draws", type=int, default=999)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--laws", action="store_true")
+    parser.add_argument("--distributions", action="store_true")
     parser.add_argument("--rounded", action="store_true")
     given = parser.parse_args()
     rows = [int(n) for n in given.rows.split(",")]
-    if given.laws or given.rounded:
-        run = laws if given.laws else rounded
+    if given.distributions or given.rounded:
+        run = distributions if given.distributions else rounded
         run(rows, given.sets, given.draws, given.seed)
     else:
         power(given.cell.split(","), rows, given.sets, given.draws, given.seed)

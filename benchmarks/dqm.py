@@ -1,4 +1,4 @@
-"""Data quality monitoring: level, power, analytic law, speed.
+"""Data quality monitoring: level, power, analytic distribution, speed.
 
     python3 benchmarks/dqm.py one-dimension [--null 300] [--signal 100]
     python3 benchmarks/dqm.py power [--null 300] [--references 10] [--sizes 250,500,1000]
@@ -11,7 +11,7 @@ All run on one thread and are seeded. `one-dimension` repeats the benchmark of L
 section 4.1) from its formulas; published values in brackets. `power` counts rejections at 5 % on
 drift-tube events beside a Kolmogorov-Smirnov test per variable, with Bonferroni's correction.
 `level` counts rejections of good batches over fresh references and pools, by toys and by the
-analytic law; `analytic` compares that law with toys.
+analytic distribution; `analytic` compares that distribution with toys.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from kstest.likelihood_ratio import (
     Reference,
     choose_centres,
     draw_indices,
-    null_law,
+    null_distribution,
     nystrom,
     toy_statistics,
 )
@@ -147,7 +147,7 @@ def power(options):
 
 def level(options):
     """Rejections of good batches; standard errors over calibrations."""
-    print("events/rows    level   toys            analytic law")
+    print("events/rows    level   toys            analytic distribution")
     for cell in options.cells.split(","):
         size, ratio = map(int, cell.split("/"))
         p, tails = [], []
@@ -166,12 +166,13 @@ def level(options):
 
 
 def analytic(options):
-    """Share of toys beyond quantiles of the analytic law of one width, fresh references."""
-    print("events/rows      width   mean toys/law   beyond 10 %     1 %      0.1 %")
+    """Share of toys beyond quantiles of the analytic distribution of one width, fresh
+    references."""
+    print("events/rows      width   mean toys/distribution   beyond 10 %     1 %      0.1 %")
     for cell in options.cells.split(","):
         size, ratio = map(int, cell.split("/"))
         for width in (2.7, 4.5):
-            t, laws = [], []
+            t, distributions = [], []
             for run in range(options.calibrations):
                 rng = np.random.default_rng([options.seed, size, ratio, run])
                 X = drift(size * ratio, rng)
@@ -181,15 +182,22 @@ def analytic(options):
                 with single_blas():
                     side = Reference.of(rows, None, centres, nystrom(centres, [width], 1e-12), ONE)
                     ridge = RIDGE
-                    laws.append(
-                        null_law(side.grams[0], side.means[0], size, 2 * size * ridge, len(X))
+                    distributions.append(
+                        null_distribution(
+                            side.grams[0], side.means[0], size, 2 * size * ridge, len(X)
+                        )
                     )
                 pool = Pool(Rows.of((drift(size * options.batches, rng) - mean) / sd))
                 index, _ = draw_indices(pool, "disjoint", size, options.batches, False, rng)
                 t.append(toy_statistics(side, pool, index, None, ridge, "extended", False, ONE)[0])
-            tails = np.array([law.log_tails(x) for law, x in zip(laws, t, strict=True)])
+            tails = np.array(
+                [
+                    distribution.log_tails(x)
+                    for distribution, x in zip(distributions, t, strict=True)
+                ]
+            )
             beyond = [(tails <= np.log(a)).mean() for a in (0.1, 0.01, 0.001)]
-            means = f"{np.mean(t):.1f}/{np.mean([law.mean for law in laws]):.1f}"
+            means = f"{np.mean(t):.1f}/{np.mean([one.mean for one in distributions]):.1f}"
             shares = "".join(f"{100 * share:9.2f} %" for share in beyond)
             print(f"{size:>5}/{size * ratio:<9}{width:>7}{means:>16}  {shares}", flush=True)
 

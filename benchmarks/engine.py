@@ -5,7 +5,7 @@
 Prints giga-pairs per CPU second on one thread for the yardstick and for the engine's block sums
 (of 32 blocks, squares included), their ratio, and the wall-clock gain of two threads; then sums by
 Fourier series beside the sweep over pairs, for one and two columns; then the whole test `mmd` at
-n = m = 16,384, d = 10, 999 permutations, against the yardstick for as many rungs; then row
+n = m = 16,384, d = 10, 999 permutations, against the yardstick for as many bandwidths; then row
 permutations at n = m = 2,000; then growth in n and d. Run it on an idle machine.
 """
 
@@ -19,19 +19,19 @@ import yardstick
 
 import kstest
 from kstest.engine import Work, block_sums, blocks, fourier, single_blas
-from kstest.kernels import KERNELS, Bank, Rows, ladder, pair_distances
+from kstest.kernels import KERNELS, BandwidthGrid, Rows, bandwidth_grid, pair_distances
 
 # Bandwidths of the default grid for normal rows.
 DEFAULT = {1: 15, 2: 11, 10: 8, 50: 6}
 
 
-def engine_seconds(n, d, rungs, threads, repeat, clock):
+def engine_seconds(n, d, bandwidths, threads, repeat, clock):
     rows = np.random.default_rng(0).normal(size=(n, d))
-    widths = tuple(3.0 * np.sqrt(d) / 2 ** (i / 2) for i in range(rungs))
-    bank = Bank(KERNELS["gaussian"], widths, squaring=True)
+    widths = tuple(3.0 * np.sqrt(d) / 2 ** (i / 2) for i in range(bandwidths))
+    grid = BandwidthGrid(KERNELS["gaussian"], widths, squaring=True)
     starts = np.arange(0, n + 1, n // 32)
     return yardstick.best(
-        lambda: block_sums(rows, starts, [bank], Work(threads=threads), squares=rungs > 1),
+        lambda: block_sums(rows, starts, [grid], Work(threads=threads), squares=bandwidths > 1),
         repeat,
         clock,
     )
@@ -39,18 +39,20 @@ def engine_seconds(n, d, rungs, threads, repeat, clock):
 
 def sweep_table(n, repeat):
     print("giga-pairs per CPU second, one thread; bar: ratio >= 0.80, two threads >= 1.8")
-    print(f"{'d':>5} {'rungs':>6} {'yardstick':>10} {'engine':>8} {'ratio':>6} {'2 threads':>10}")
+    print(
+        f"{'d':>5} {'bandwidths':>6} {'yardstick':>10} {'engine':>8} {'ratio':>6} {'2 threads':>10}"
+    )
     for d in (1, 2, 10, 50):
-        for rungs in (1, 10, DEFAULT[d]):
+        for bandwidths in (1, 10, DEFAULT[d]):
             pairs = n**2 / 2 / 1e9
-            limit = yardstick.seconds(n, d, rungs, repeat=repeat)
-            one = engine_seconds(n, d, rungs, 1, repeat, time.process_time)
+            limit = yardstick.seconds(n, d, bandwidths, repeat=repeat)
+            one = engine_seconds(n, d, bandwidths, 1, repeat, time.process_time)
             wall = [
-                engine_seconds(n, d, rungs, threads, repeat, time.perf_counter)
+                engine_seconds(n, d, bandwidths, threads, repeat, time.perf_counter)
                 for threads in (1, 2)
             ]
             print(
-                f"{d:5d} {rungs:6d} {pairs / limit:10.3f} {pairs / one:8.3f} "
+                f"{d:5d} {bandwidths:6d} {pairs / limit:10.3f} {pairs / one:8.3f} "
                 f"{limit / one:6.2f} {wall[0] / wall[1]:9.2f}x"
             )
 
@@ -62,23 +64,23 @@ def series_table(repeat):
     for d in (1, 2):
         for n in (4_000, 40_000, 400_000):
             rows = np.random.default_rng(1).normal(size=(n, d))
-            bank = ladder(KERNELS["gaussian"], pair_distances(rows[:500], "euclidean"))
+            grid = bandwidth_grid(KERNELS["gaussian"], pair_distances(rows[:500], "euclidean"))
             starts = np.linspace(0, n, 129).astype(np.int64)
             work, found = Work(threads=1), {}
 
-            def sums(way, rows=rows, starts=starts, bank=bank, work=work, found=found):
+            def sums(way, rows=rows, starts=starts, grid=grid, work=work, found=found):
                 with single_blas():
                     if way == "series":
-                        found[way] = fourier.fourier_sums(Rows.of(rows), starts, bank, work)[0]
+                        found[way] = fourier.fourier_sums(Rows.of(rows), starts, grid, work)[0]
                     else:
-                        found[way] = block_sums(rows, starts, [bank], work).blocks
+                        found[way] = block_sums(rows, starts, [grid], work).blocks
 
             series = yardstick.best(lambda: sums("series"), repeat)
             sweep = yardstick.best(lambda: sums("sweep"), repeat) if n < 100_000 else np.nan
             errors = ""
             if n == 4_000:
                 steps, blocks.NUMPY_STEPS = blocks.NUMPY_STEPS, np.inf
-                exact = block_sums(rows, starts, [bank], work).blocks
+                exact = block_sums(rows, starts, [grid], work).blocks
                 blocks.NUMPY_STEPS = steps
                 errors = "  ".join(
                     f"{np.abs(found[way] / exact - 1)[exact > 0].max():.1e}"
@@ -101,25 +103,27 @@ def mmd_seconds(n, d, repeat, threads, clock, **options):
 
 
 def whole_tests(repeat):
-    took, rungs = mmd_seconds(16_384, 10, repeat, 1, time.process_time)
-    limit = yardstick.seconds(32_768, 10, rungs, repeat=repeat)
+    took, bandwidths = mmd_seconds(16_384, 10, repeat, 1, time.process_time)
+    limit = yardstick.seconds(32_768, 10, bandwidths, repeat=repeat)
     print("\nwhole test, n = m = 16,384, d = 10, 999 permutations; bar: at most 2x")
-    print(f"{took:.2f} s against {limit:.2f} s for {rungs} rungs: {took / limit:.2f}x (CPU)")
+    print(
+        f"{took:.2f} s against {limit:.2f} s for {bandwidths} bandwidths: {took / limit:.2f}x (CPU)"
+    )
     print("\nrow permutations, n = m = 2,000, d = 10, 999 permutations (wall, all threads)")
     for bandwidth, bar in (("median", 0.3), ("aggregate", 2.0)):
-        took, rungs = mmd_seconds(
+        took, bandwidths = mmd_seconds(
             2_000, 10, repeat, None, time.perf_counter, permute="rows", bandwidth=bandwidth
         )
-        print(f"{bandwidth:>10}: {took:.2f} s for {rungs} bandwidths; bar: under {bar} s")
+        print(f"{bandwidth:>10}: {took:.2f} s for {bandwidths} bandwidths; bar: under {bar} s")
 
 
 def growth(repeat):
     print("\ngrowth (wall, all threads, default statistic)")
-    print(f"{'n = m':>8} {'d':>6} {'rungs':>6} {'seconds':>8}")
+    print(f"{'n = m':>8} {'d':>6} {'bandwidths':>6} {'seconds':>8}")
     for n, d in ((500, 10), (2_000, 10), (8_000, 10), (32_000, 10), (8_000, 1), (8_000, 50),
                  (8_000, 200), (1_000, 10_000)):  # fmt: skip
-        took, rungs = mmd_seconds(n, d, repeat, None, time.perf_counter)
-        print(f"{n:8,d} {d:6,d} {rungs:6d} {took:8.2f}")
+        took, bandwidths = mmd_seconds(n, d, repeat, None, time.perf_counter)
+        print(f"{n:8,d} {d:6,d} {bandwidths:6d} {took:8.2f}")
 
 
 def main():

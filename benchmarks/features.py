@@ -7,8 +7,8 @@
 agree: both statistics of the same data and permutations, at the bandwidth where the sum over all
 pairs stands out most on average: the mean standard score that is kept, and the correlation over
 data sets. Bars: kept >= .97, correlation >= .98; a narrow clump in four columns kept >= .80.
-level: rejections at .05 of null sets of three laws and three ratios of rows, 64 landmarks, beside
-the 99.9 % band. cost: CPU seconds of the whole test on one thread, ten columns.
+level: rejections at .05 of null sets of three distributions and three ratios of rows, 64 landmarks,
+beside the 99.9 % band. cost: CPU seconds of the whole test on one thread, ten columns.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scipy import stats
 
 import kstest
 from kstest.engine import Work, quadratic_forms
-from kstest.kernels import KERNELS, Rows, ladder, pair_distances
+from kstest.kernels import KERNELS, Rows, bandwidth_grid, pair_distances
 from kstest.methods.two_samples.effect import Pairs, unbiased_mmd
-from kstest.nulls import labellings, partition
+from kstest.nulls import partition, permuted_labels
 
 
 def shifted(rng, n):
@@ -77,8 +77,8 @@ def scores(X, Y, landmarks, seed):
     cut = partition(n, n, n // 78, rng, fixed=(each, each))
     rows = Rows.of(np.vstack([X, Y])[cut.order])
     few = rng.choice(len(rows), 500, replace=False)
-    bank = ladder(KERNELS["gaussian"], pair_distances(rows.values[few], "euclidean"))
-    signs = labellings(cut, 499, rng)
+    grid = bandwidth_grid(KERNELS["gaussian"], pair_distances(rows.values[few], "euclidean"))
+    signs = permuted_labels(cut, 499, rng)
     fixed = np.arange(int(cut.starts[cut.movable]), len(rows))
     sides = cut.order[fixed] < n
     chosen = [rng.choice(fixed[s], each, replace=False) for s in (sides, ~sides)]
@@ -87,12 +87,12 @@ def scores(X, Y, landmarks, seed):
     for used in (None, marks):
         start = time.process_time()
         if used is None:
-            forms = quadratic_forms(rows, cut.starts, signs, [bank], Work(threads=1))
+            forms = quadratic_forms(rows, cut.starts, signs, [grid], Work(threads=1))
         else:
             from kstest.engine.forms import _of_blocks
             from kstest.engine.landmarks import landmark_sums
 
-            table, size = landmark_sums(rows, cut.starts, used, [bank], Work(threads=1))
+            table, size = landmark_sums(rows, cut.starts, used, [grid], Work(threads=1))
             forms = _of_blocks(table, size, signs)
         T = unbiased_mmd(forms, Pairs.of(cut.starts, signs, None))
         took.append(time.process_time() - start)
@@ -121,7 +121,7 @@ def agree(options):
         )
 
 
-LAWS = {
+DISTRIBUTIONS = {
     "normal": lambda rng, n: rng.normal(size=(n, 3)),
     "Cauchy": lambda rng, n: rng.standard_cauchy(size=(n, 3)),
     "counts": lambda rng, n: rng.poisson(1.5, size=(n, 3)).astype(float),
@@ -131,7 +131,7 @@ LAWS = {
 def level(options):
     low, high = stats.binom.ppf([0.0005, 0.9995], options.sets, 0.05) / options.sets
     print(f"rejected at .05 of {options.sets} null sets; 99.9 % band {low:.3f} to {high:.3f}")
-    for law, draw in LAWS.items():
+    for distribution, draw in DISTRIBUTIONS.items():
         for m, n in ((640, 640), (320, 960), (100, 10_000)):
             count = 0
             for s in range(options.sets):
@@ -141,7 +141,9 @@ def level(options):
                     permutations=199, explain="none",
                 )  # fmt: skip
                 count += found.p_value <= 0.05
-            print(f"{law:8} {m:6,d} against {n:6,d}   {count / options.sets:.3f}", flush=True)
+            print(
+                f"{distribution:8} {m:6,d} against {n:6,d}   {count / options.sets:.3f}", flush=True
+            )
 
 
 def cost(options):

@@ -44,7 +44,7 @@ TOKENS = [
     b"**", b"\\", b"#", b"18446744073709551616", "\u202e".encode(), b"=", b":", b"&a *a", b"  ",
 ]  # fmt: skip
 NUMBERS = [-1, 0, 1, 2**31, 2**53, 2**63, 2**64, 10**400, 1e308, -1e308, 1e-320, 0.5]
-LEAVES = [*NUMBERS, float("nan"), float("inf"), None, True, "", "x", [], {}, [1], {"a": 1}]
+LOOPS = [*NUMBERS, float("nan"), float("inf"), None, True, "", "x", [], {}, [1], {"a": 1}]
 # Formats in which every damage can be noticed, so that no other numbers may come out.
 CHECKED = {"gz", "parquet-sums", "skit", "smmd", "sksd", "pairs", "calibration"}
 
@@ -235,7 +235,7 @@ def crafted(content, rng):
         name = rng.choice(["header.json", *members])
         if name == "header.json":
             header = json.loads(members[name])
-            _change_leaf(header, rng)
+            _change_loop(header, rng)
             members[name] = json.dumps(header).encode()
         elif rng.random() < 0.05:
             members[rng.choice([name, "more.npy"])] = members.pop(name)
@@ -251,7 +251,7 @@ def crafted(content, rng):
     return stream.getvalue()
 
 
-def _change_leaf(table, rng):
+def _change_loop(table, rng):
     """Replace something in a nested table, anywhere."""
     while True:
         keys = list(table) if isinstance(table, dict) else list(range(len(table)))
@@ -266,7 +266,7 @@ def _change_leaf(table, rng):
         elif rng.random() < 0.3 and isinstance(table[key], int | float):
             table[key] = table[key] * rng.choice((-1, 2, 1000)) + rng.choice((-1, 0, 1))
         else:
-            table[key] = rng.choice(LEAVES)
+            table[key] = rng.choice(LOOPS)
         return
 
 

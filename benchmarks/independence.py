@@ -38,14 +38,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from kstest.methods.dependence.bandwidths import combined
 from scipy.stats import binom
 
 import kstest
 from kstest.engine import Work, grid_products, margins
-from kstest.kernels import KERNELS, Bank
+from kstest.kernels import KERNELS, BandwidthGrid
 from kstest.methods.dependence.arrangement import arrange, plan, seeded
 from kstest.methods.dependence.column_blocks import Block
-from kstest.methods.dependence.rungs import combined
 from kstest.methods.dependence.statistics import prepared, statistics
 from kstest.methods.hsic import Params
 from kstest.nulls import p_value
@@ -271,8 +271,8 @@ def equal(options):
     data |= {"K": gaussian_matrix(X, 1.5), "L": gaussian_matrix(Y, 1.5)}
     for peer, code in STATISTICS.items():
         name = "energy" if peer == "dcor" else "gaussian"
-        bank = Bank(KERNELS[name], (1.5,))
-        x, y = margins([(X, bank), (Y, bank)], True, Work(threads=1))
+        grid = BandwidthGrid(KERNELS[name], (1.5,))
+        x, y = margins([(X, grid), (Y, grid)], True, Work(threads=1))
         products = grid_products([x], [y], ([orders[:1]], [orders]), 1, True, Work(threads=1))
         ours = products.ravel() / (n * (n - 3))
         with tempfile.TemporaryDirectory() as folder:

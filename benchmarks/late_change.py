@@ -2,7 +2,7 @@
 
     python3 -m benchmarks.late_change delay --test smmd --change 1 3 8 x2 --row 0 5000 --streams 60
     python3 -m benchmarks.late_change delay --change all0.5 --row 128000 --streams 20 --cap 640
-    python3 -m benchmarks.late_change level --test smmd --law cauchy constant --streams 500
+    python3 -m benchmarks.late_change level --test smmd --distribution cauchy constant --streams 500
     python3 -m benchmarks.late_change level --test smmd --reference sorted --mode blocks
     python3 -m benchmarks.late_change runs --test smmd --run-length 500 --streams 200
     python3 -m benchmarks.late_change speed --test smmd
@@ -21,7 +21,7 @@ import numpy as np
 import kstest
 
 REFERENCE = 500
-LAWS = {
+DISTRIBUTIONS = {
     "normal": lambda rng, n: rng.normal(size=(n, 2)),
     "cauchy": lambda rng, n: rng.standard_cauchy((n, 2)),
     "ties": lambda rng, n: rng.poisson(1.5, (n, 2)).astype(float),
@@ -52,9 +52,9 @@ def change(rows, kind):
 
 def smmd(seed, rows, kind, row, options):
     rng = np.random.default_rng(seed)
-    law = LAWS[options.law_name]
-    reference = ORDERS[options.reference](rng, law(rng, REFERENCE))
-    stream = law(rng, rows)
+    distribution = DISTRIBUTIONS[options.distribution_name]
+    reference = ORDERS[options.reference](rng, distribution(rng, REFERENCE))
+    stream = distribution(rng, rows)
     if kind:
         stream[row:] = change(stream[row:], kind)
     return kstest.smmd(reference, stream, seed=seed, mode=options.mode, threads=1)
@@ -70,7 +70,7 @@ def decided(result):
 
 def delay(options):
     """Median delay and its quartiles; streams with a false alarm before the change are left out."""
-    options.law_name = "normal"
+    options.distribution_name = "normal"
     print(
         f"{'change':>7} {'row':>6} {'streams':>8} {'early':>6} {'missed':>7}  delay: median, 90 %"
     )
@@ -92,15 +92,16 @@ def delay(options):
 
 def level(options):
     """Share of null streams that are ever rejected."""
-    for law in options.law:
-        options.law_name = law
+    for distribution in options.distribution:
+        options.distribution_name = distribution
         rejected = sum(
             TESTS[options.test](seed, options.rows, "", 0, options).verdict == "rejected"
             for seed in range(options.first, options.first + options.streams)
         )
         print(
-            f"{options.test} {options.mode} {law}, reference {options.reference}: {rejected} of "
-            f"{options.streams} = {rejected / options.streams:.3f} in {options.rows} rows",
+            f"{options.test} {options.mode} {distribution}, reference {options.reference}: "
+            f"{rejected} of {options.streams} "
+            f" = {rejected / options.streams:.3f} in {options.rows} rows",
             flush=True,
         )
 
@@ -124,7 +125,7 @@ def runs(options):
 
 def speed(options):
     """Rows per CPU second."""
-    options.law_name = "normal"
+    options.distribution_name = "normal"
     TESTS[options.test](0, 1000, "", 0, options)
     for rows in (20_000, 100_000):
         start = time.process_time()
@@ -141,7 +142,9 @@ def main():
     parser.add_argument("--change", nargs="+", default=["1", "3", "8", "x2"])
     parser.add_argument("--row", nargs="+", type=int, default=[0, 200, 1000, 5000, 20_000])
     parser.add_argument("--cap", type=int, default=1500, help="rows after a change")
-    parser.add_argument("--law", nargs="+", choices=list(LAWS), default=list(LAWS))
+    parser.add_argument(
+        "--distribution", nargs="+", choices=list(DISTRIBUTIONS), default=list(DISTRIBUTIONS)
+    )
     parser.add_argument("--reference", choices=list(ORDERS), default="random")
     parser.add_argument("--mode", choices=["conformal", "blocks"], default="conformal")
     parser.add_argument("--rows", type=int, default=5000)

@@ -2,15 +2,15 @@
 
     python3 benchmarks/level.py [--sets 1000] [--permutations 99] [--only WORD ...]
 
-Every cell draws null data sets (both samples from one law) and counts rejections at level 0.05,
-with the default statistic. Two counts: by the p-value as reported, which ties and the finite
-number of labellings can only make conservative; and by the randomised p-value
+Every cell draws null data sets (both samples from one distribution) and counts rejections at level
+0.05, with the default statistic. Two counts: by the p-value as reported, which ties and the finite
+number of permutations can only make conservative; and by the randomised p-value
 
     (#{b >= 1: T_b > T_0} + U (1 + #{b >= 1: T_b = T_0})) / (1 + B),   U uniform on (0, 1),
 
 which is exactly uniform for any data if T_0, ..., T_B are exchangeable. A rate outside the central
-99.9 % of the binomial law is marked: for the reported p-value above it, and below it where the
-data are continuous; for the randomised one on both sides. Of N cells, N / 1000 are marked by
+99.9 % of the binomial distribution is marked: for the reported p-value above it, and below it where
+the data are continuous; for the randomised one on both sides. Of N cells, N / 1000 are marked by
 chance. `seed 0` uses the default seed for all data sets, `own seeds` another for each.
 `tests/test_level.py` runs the same cells.
 """
@@ -41,7 +41,7 @@ def heavy_duplicates(rng, n):
     return np.where(rng.random((n, 1)) < 0.7, 1.0, rng.normal(size=(n, 2)))
 
 
-LAWS = {
+DISTRIBUTIONS = {
     "gaussian": lambda rng, n: rng.normal(size=(n, 2)),
     "cauchy": lambda rng, n: rng.standard_cauchy((n, 2)),
     "integers": lambda rng, n: rng.integers(0, 3, (n, 1)).astype(float),
@@ -60,7 +60,7 @@ class Cell:
 
     m: int
     n: int
-    law: str
+    distribution: str
     permute: str
     own_seeds: bool
     sets: int = 1000
@@ -68,7 +68,7 @@ class Cell:
 
     def __str__(self) -> str:
         seeds = "own seeds" if self.own_seeds else "seed 0"
-        return f"{self.m}/{self.n} {self.law} {self.permute} {seeds}"
+        return f"{self.m}/{self.n} {self.distribution} {self.permute} {seeds}"
 
     @property
     def band(self) -> tuple[int, int]:
@@ -78,9 +78,9 @@ class Cell:
 
 
 CELLS = [
-    Cell(m, n, law, permute, own)
+    Cell(m, n, distribution, permute, own)
     for (m, n), variants in SIZES.items()
-    for law in LAWS
+    for distribution in DISTRIBUTIONS
     for permute in ("rows", "bins")
     for own in (False, True)[:variants]
 ]
@@ -97,8 +97,13 @@ def randomised_p(statistics, uniform):
 
 def one(cell, number):
     """Whether data set `number` is rejected, by the reported and by the randomised p-value."""
-    rng = np.random.default_rng([list(LAWS).index(cell.law), cell.m, cell.n, number])
-    X, Y = LAWS[cell.law](rng, cell.m), LAWS[cell.law](rng, cell.n)
+    rng = np.random.default_rng(
+        [list(DISTRIBUTIONS).index(cell.distribution), cell.m, cell.n, number]
+    )
+    X, Y = (
+        DISTRIBUTIONS[cell.distribution](rng, cell.m),
+        DISTRIBUTIONS[cell.distribution](rng, cell.n),
+    )
     options = {
         "seed": 1 + number if cell.own_seeds else 0,
         "permutations": cell.permutations,
@@ -114,7 +119,7 @@ def one(cell, number):
         mock.patch.object(forms, "MOST_STORED", stored),
     ):
         found = kstest.mmd(X, Y, **options)
-    # A statistic that is the same for all labellings needs no replicates: all are ties.
+    # A statistic that is the same for all permutations needs no replicates: all are ties.
     statistics = seen.call_args.args[0] if seen.called else np.zeros(1 + cell.permutations)
     return bool(found.reject), bool(randomised_p(statistics, rng.random()) <= ALPHA)
 
@@ -144,7 +149,7 @@ def verdict(cell, reported, randomised):
     """Say what is wrong with the counts of a cell; empty if nothing is."""
     low, high = cell.band
     wrong = []
-    if reported > high or (reported < low and cell.law in CONTINUOUS):
+    if reported > high or (reported < low and cell.distribution in CONTINUOUS):
         wrong.append(f"{reported} rejections")
     if not low <= randomised <= high:
         wrong.append(f"{randomised} randomised rejections")

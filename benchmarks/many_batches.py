@@ -2,10 +2,10 @@
 
     python3 benchmarks/many_batches.py [--test skit|smmd|sksd|pairs] [--batches 2000] [--rows 64]
 
-Every batch is one run of the command on a file of rows of one law, in this process. Printed after
-each tenth: seconds of CPU time per batch, bytes of the state. In the end: whether the state is
-below 64 kB plus 16 bytes a batch, whether the last tenth took at most 1.5 times as long as the
-second, how often each exit code came, and whether the first and a middle batch are still known.
+Every batch is one run of the command on a file of rows of one distribution, in this process.
+Printed after each tenth: seconds of CPU time per batch, bytes of the state. In the end: whether the
+state is below 64 kB plus 16 bytes a batch, whether the last tenth took at most 1.5 times as long as
+the second, how often each exit code came, and whether the first and a middle batch are still known.
 """
 
 from __future__ import annotations

@@ -23,7 +23,17 @@ def parts(sets: int) -> list[list[str]]:
     """The commands, without the interpreter."""
     streams = ["-m", "benchmarks.late_change", "level", "--streams", str(sets)]
     orders = [
-        [*streams, "--law", "normal", "--rows", "2000", "--reference", order, "--mode", mode]
+        [
+            *streams,
+            "--distribution",
+            "normal",
+            "--rows",
+            "2000",
+            "--reference",
+            order,
+            "--mode",
+            mode,
+        ]
         for order in ("sorted", "descending", "drifting")
         for mode in ("conformal", "blocks")
     ]

@@ -14,7 +14,7 @@ peak MB         peak resident memory: the larger of the kernel's figure for one 
                 sum over the process tree, looked at every 50 ms
 p               the p-value. Statistics and bandwidths differ, so p-values need not agree: Gaussian
                 kernels near the median bandwidth, but the energy distance in dcor, permuted bins of
-                a compressed sample in goodpoints, and a ladder of bandwidths in kstest.
+                a compressed sample in goodpoints, and a grid of bandwidths in kstest.
 
 "failed" names the limit that was hit or the last line of the error; larger n are not tried then.
 Every peer first runs once untimed on 50 rows, so that compiled code is cached where it can be.

@@ -5,10 +5,11 @@
 
 `level` and `power` print rejection rates at level 0.05 of pksd (sp, os) beside KSD (one
 bandwidth), aggregated KSD (ten), and FSSD (`fssd.py`), on the settings of Liu, Duncan,
-Gandy (2023, arXiv 2304.14762): two normal laws, rows of one of them or with other weights; a
-Gauss-Bernoulli restricted Boltzmann machine with 50 visible units; mixtures of t and banana-shaped
-laws (their curvature is ours). Beside a level stands the central 99.9 % binomial band. `modes`
-prints how many of the modes the search finds. `speed` prints CPU and wall seconds.
+Gandy (2023, arXiv 2304.14762): two normal distributions, rows of one of them or with other weights;
+a Gauss-Bernoulli restricted Boltzmann machine with 50 visible units; mixtures of t and
+banana-shaped distributions (their curvature is ours). Beside a level stands the central 99.9 %
+binomial band. `modes` prints how many of the modes the search finds. `speed` prints CPU and wall
+seconds.
 """
 
 from __future__ import annotations
@@ -87,12 +88,16 @@ class Machine(Boltzmann):
 
 def machine(hidden):
     target, other = Machine(hidden, 0.0), Machine(hidden, 1.0)
-    draws = [lambda rng, law=law: law.sample(1000, rng) for law in (target, other)]
+    draws = [
+        lambda rng, distribution=distribution: distribution.sample(1000, rng)
+        for distribution in (target, other)
+    ]
     return Case(1000, target, target.score, *draws)
 
 
 class Islands:
-    """Ten banana-shaped laws and ten multivariate t laws (7 degrees of freedom) in [-20, 20]^d."""
+    """Ten banana-shaped distributions and ten multivariate t distributions (7 degrees of freedom)
+    in [-20, 20]^d."""
 
     DF, BEND = 7, 0.3
 

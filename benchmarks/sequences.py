@@ -10,8 +10,8 @@ The experiments of Baum, Kanagawa and Gretton (2023, arXiv 2210.10741); rates of
 - `walk`: 30 random walks on a cycle of 8 states, of mean length 20; in one state the data hold
   with probability h. Barker, subsequences of length 2; all edits and numbers of symbols (our
   default), or substitution as in the paper, there with random signs too. Beside it the maximum mean
-  discrepancy of the same kernel to 100 sequences drawn from the model, its null law simulated
-  alike, and the rates of an earlier program of our own at the paper's setting.
+  discrepancy of the same kernel to 100 sequences drawn from the model, its null distribution
+  simulated alike, and the rates of an earlier program of our own at the paper's setting.
 - `order`: 8 or 30 sequences of a random chain of second order with 4 states (Dirichlet rows), of
   mean length 5 to 20, against the chain of first order that has its frequencies of pairs.
 - `memory`: the same walk, but after a step up from any state the next one goes up again with
@@ -111,7 +111,7 @@ def shares(drawn, sets, S, length=2):
 
 
 def mmd_rejects(model, drawn, rng, draws, many=100):
-    """MMD to `many` sequences of the model, with a simulated null law."""
+    """MMD to `many` sequences of the model, with a simulated null distribution."""
     S, n = len(model.alphabet), len(drawn[1]) - 1
     X = np.concatenate([shares(drawn, 1, S), shares(model.sample(n * draws, rng), draws, S)])
     Y = shares(model.sample(many * (draws + 1), rng), draws + 1, S)
@@ -192,12 +192,14 @@ def order(runs):
 
 def first_step(truth):
     """The second symbol of a walk with memory has none: it steps up or down evenly."""
-    table = truth.law.table.reshape(9, 9, 9).copy()
+    table = truth.distribution.table.reshape(9, 9, 9).copy()
     step = np.maximum(cycle(), LEAST)
     step /= step.sum(axis=1, keepdims=True)
     table[8, :8, :8] = np.log(step * (1 - 1 / 20))
-    law = Windows(8, 3, table.ravel())
-    return SequenceModel("walk", truth.alphabet, 2, law, sample=window_sampler(law, "walk"))
+    distribution = Windows(8, 3, table.ravel())
+    return SequenceModel(
+        "walk", truth.alphabet, 2, distribution, sample=window_sampler(distribution, "walk")
+    )
 
 
 def length(runs):
@@ -214,9 +216,11 @@ def agreement(c, S=3, most=20):
     table = np.zeros((S + 1, S + 1))
     table[:S, :S] = c * np.eye(S)
     lengths = np.r_[-np.inf, -np.arange(most) * np.log(math.exp(c) + S - 1)]
-    law = Windows(S, 2, table.ravel(), lengths)
+    distribution = Windows(S, 2, table.ravel(), lengths)
     names = tuple(str(s) for s in range(S))
-    return SequenceModel("field", names, 1, law, sample=window_sampler(law, "field"))
+    return SequenceModel(
+        "field", names, 1, distribution, sample=window_sampler(distribution, "field")
+    )
 
 
 def field(runs):
@@ -260,7 +264,7 @@ def seconds(count):
     model = chain_of(np.random.default_rng(1).dirichlet(np.ones(8), 8), 20)
     with tempfile.TemporaryDirectory() as folder:
         data, target = Path(folder) / "data.txt", Path(folder) / "model.csv"
-        table = np.exp(model.law.table.reshape(9, 9))
+        table = np.exp(model.distribution.table.reshape(9, 9))
         lines = [",".join(["", *model.alphabet, "$"])]
         for label, row in zip(["^", *model.alphabet], table[[8, *range(8)]], strict=True):
             lines.append(",".join([label, *(repr(float(p)) for p in row)]))

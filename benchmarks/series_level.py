@@ -2,12 +2,13 @@
 
     python3 benchmarks/series_level.py [--sets 300] [--rows 500 1000] [--only WORD ...]
 
-Every set draws two independent series of one law (for `hsic` the two columns of one record) and
-runs the test with --block-length auto. Printed: the share of rejections at level 0.05, of sets
-without a verdict, of the plain test's rejections, and of plain runs that warn of serial dependence.
-A cell holds its level if its rejections, out of all sets, are at most the upper end of the central
-99.9 % of the binomial law at 0.05: no verdict is no false alarm. `margins` is a cell of ks alone:
-20 rows of independent columns against 200 rows whose columns are equal, so that no column differs.
+Every set draws two independent series of one distribution (for `hsic` the two columns of one
+record) and runs the test with --block-length auto. Printed: the share of rejections at level 0.05,
+of sets without a verdict, of the plain test's rejections, and of plain runs that warn of serial
+dependence. A cell holds its level if its rejections, out of all sets, are at most the upper end of
+the central 99.9 % of the binomial distribution at 0.05: no verdict is no false alarm. `margins` is
+a cell of ks alone: 20 rows of independent columns against 200 rows whose columns are equal, so that
+no column differs.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def slow(rng, n, phi=0.98):
     return rng.normal(size=n) * np.exp(0.7 * np.sqrt(1 - phi**2) * ar(rng, n, phi))
 
 
-LAWS = {
+DISTRIBUTIONS = {
     "normal": lambda rng, n: rng.normal(size=n),
     "cauchy": lambda rng, n: rng.standard_cauchy(n),
     "ties": lambda rng, n: rng.integers(0, 3, n).astype(float),
@@ -76,13 +77,13 @@ LAWS = {
 METHODS = ("mmd", "ks", "hsic")
 
 
-def one(method, law, n, number):
+def one(method, distribution, n, number):
     """Rejected and undecided with blocks; rejected and warned without."""
-    rng = np.random.default_rng([list(LAWS).index(law), n, number])
+    rng = np.random.default_rng([list(DISTRIBUTIONS).index(distribution), n, number])
     options = {"permutations": 199, "threads": 1, "seed": number}
     if method == "mmd":
         options["explain"] = "none"
-    x, y = (LAWS[law](rng, n)[:, None] for _ in range(2))
+    x, y = (DISTRIBUTIONS[distribution](rng, n)[:, None] for _ in range(2))
     data = (np.hstack([x, y]),) if method == "hsic" else (x, y)
     test = getattr(kstest, method)
     block, plain = test(*data, block_length="auto", **options), test(*data, **options)
@@ -102,20 +103,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=300)
     parser.add_argument("--rows", type=int, nargs="+", default=[500, 1000])
-    parser.add_argument("--only", nargs="+", default=[], help="methods and laws")
+    parser.add_argument("--only", nargs="+", default=[], help="methods and distributions")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
     only, sets = set(options.only), options.sets
     cells = [
-        (method, law, n)
+        (method, distribution, n)
         for method in METHODS
-        for law in LAWS
+        for distribution in DISTRIBUTIONS
         for n in options.rows
         if only.isdisjoint(METHODS) or method in only
-        if only.isdisjoint(LAWS) or law in only
+        if only.isdisjoint(DISTRIBUTIONS) or distribution in only
         if only != {"margins"}
     ]
-    runs = [(f"{m} {law} {n}", partial(one, m, law, n)) for m, law, n in cells]
+    runs = [
+        (f"{m} {distribution} {n}", partial(one, m, distribution, n))
+        for m, distribution, n in cells
+    ]
     if not only or "margins" in only:
         runs.append(("ks margins 20/200", margins))
     limit = binom.ppf(0.9995, sets, ALPHA) / sets

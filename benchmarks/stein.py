@@ -56,8 +56,8 @@ def speed():
     print(f"{'n':>8} {'d':>4} {'bandwidth':>10} {'CPU s':>7} {'Gpairs/s':>9} {'yardstick':>10}")
     for n, d, bandwidth in SPEED:
         took = min(seconds(n, d, bandwidth) for _ in range(3))
-        rungs = 1 if bandwidth == "median" else 10
-        limit = yardstick.seconds(max(1024, n - n % 512), d, rungs, repeat=2)
+        bandwidths = 1 if bandwidth == "median" else 10
+        limit = yardstick.seconds(max(1024, n - n % 512), d, bandwidths, repeat=2)
         pairs = n * n / 2 / 1e9
         share = pairs / took / ((max(1024, n - n % 512) ** 2 / 2e9) / limit)
         print(f"{n:8,d} {d:4d} {bandwidth:>10} {took:7.3f} {pairs / took:9.4f} {share:9.2f}x")
@@ -80,8 +80,10 @@ def level(repeats):
 def _null_rejects(n, d, kernel, null, repeat):
     X = np.random.default_rng([7, repeat]).normal(size=(n, d))
     target = (lambda X: -X) if null == "scores" else "normal()"  # scores: whitened by the data
-    law = "wild" if null == "scores" else null
-    return kstest.ksd(X, target=target, kernel=kernel, null=law, draws=99, threads=1).reject
+    distribution = "wild" if null == "scores" else null
+    return kstest.ksd(
+        X, target=target, kernel=kernel, null=distribution, draws=99, threads=1
+    ).reject
 
 
 def beside_numpy():

@@ -2,12 +2,12 @@
 
     python3 benchmarks/weighted.py [--sets 300] [--rows 50 200 1000] [--cell LAW ...]
 
-Every set draws n weighted rows whose weighted law is that of max(n, 200) rows without weights, two
-columns. Printed: rejections at level 0.05 of the verdicts that were given, by mmd, and by ks with
-its statistics ks and cvm; the share of sets without a verdict (fewer than 20 effective rows), the
-mean number of effective rows, and the power of mmd against a shift of 0.3 standard deviations of
-one column. A cell holds the level if its rejections are at most the upper end of the central 99.9 %
-of the binomial law at 0.05.
+Every set draws n weighted rows whose weighted distribution is that of max(n, 200) rows without
+weights, two columns. Printed: rejections at level 0.05 of the verdicts that were given, by mmd, and
+by ks with its statistics ks and cvm; the share of sets without a verdict (fewer than 20 effective
+rows), the mean number of effective rows, and the power of mmd against a shift of 0.3 standard
+deviations of one column. A cell holds the level if its rejections are at most the upper end of the
+central 99.9 % of the binomial distribution at 0.05.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def exponential(rng, n):
 
 
 def tilted(rng, n):
-    """Drawn from a normal law with mean .7 in the first column, weighted back to mean 0."""
+    """Drawn from a normal distribution with mean .7 in the first column, weighted back to mean
+    0."""
     x = pair(rng, n)
     x[:, 0] += 0.7
     x[:, 1] += 0.35
@@ -62,9 +63,11 @@ def tenth(rng, n):
 
 
 def generator(rng, n):
-    """One row in six has weight -1, from a law .6 times as wide, which is in the others too often.
+    """One row in six has weight -1, from a distribution .6 times as wide, which is in the others
+    too often.
 
-    Of the positive rows a fifth come from the narrow law: 5/6 (.8 f + .2 g) - 1/6 g = 4/6 f.
+    Of the positive rows a fifth come from the narrow distribution: 5/6 (.8 f + .2 g) - 1/6 g = 4/6
+    f.
     """
     negative = rng.random(n) < 1 / 6
     x = pair(rng, n)
@@ -72,7 +75,7 @@ def generator(rng, n):
     return x, np.where(negative, -1.0, 1.0)
 
 
-LAWS = {
+DISTRIBUTIONS = {
     "exponential": exponential,
     "tilted": tilted,
     "pareto2": partial(pareto, tail=2.0),
@@ -83,9 +86,9 @@ LAWS = {
 }
 
 
-def one(law, n, draws, number):
-    rng = np.random.default_rng([2026, list(LAWS).index(law), n, number])
-    x, w = LAWS[law](rng, n)
+def one(distribution, n, draws, number):
+    rng = np.random.default_rng([2026, list(DISTRIBUTIONS).index(distribution), n, number])
+    x, w = DISTRIBUTIONS[distribution](rng, n)
     y = pair(rng, max(n, 200))
     X = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "w": w})
     Y = pd.DataFrame({"a": y[:, 0], "b": y[:, 1], "w": np.ones(len(y))})
@@ -104,25 +107,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=300)
     parser.add_argument("--rows", type=int, nargs="+", default=[50, 200, 1000])
-    parser.add_argument("--cell", nargs="+", default=list(LAWS), choices=list(LAWS))
+    parser.add_argument(
+        "--cell", nargs="+", default=list(DISTRIBUTIONS), choices=list(DISTRIBUTIONS)
+    )
     parser.add_argument("--draws", type=int, default=199)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
     print(f"{options.sets} sets a cell, {options.draws} draws")
     print(
-        f"{'law':12} {'n':>5} {'mmd':>6} {'ks':>6} {'cvm':>6} {'none':>6} {'ESS':>6} {'power':>6}"
+        f"{'distribution':12} {'n':>5} {'mmd':>6} {'ks':>6} {'cvm':>6} {'none':>6} "
+        f"{'ESS':>6} {'power':>6}"
     )
     with ProcessPoolExecutor(options.workers) as pool:
         for n in options.rows:
-            for law in options.cell:
-                run = partial(one, law, n, options.draws)
+            for distribution in options.cell:
+                run = partial(one, distribution, n, options.draws)
                 found = np.array(list(pool.map(run, range(options.sets), chunksize=5)))
                 given = found[found[:, 3] == 0]
                 rates = given.mean(axis=0) if len(given) else np.full(6, np.nan)
                 limit = binom.ppf(0.9995, max(len(given), 1), ALPHA) / max(len(given), 1)
                 mark = "  above" if (rates[:3] > limit).any() else ""
                 print(
-                    f"{law:12} {n:5d} {rates[0]:6.3f} {rates[1]:6.3f} {rates[2]:6.3f} "
+                    f"{distribution:12} {n:5d} {rates[0]:6.3f} {rates[1]:6.3f} {rates[2]:6.3f} "
                     f"{found[:, 3].mean():6.3f} {found[:, 4].mean():6.1f} {rates[5]:6.3f}{mark}",
                     flush=True,
                 )

@@ -1,4 +1,4 @@
-"""The yardstick: the fastest plain loop we know for summing a ladder of Gaussian kernels.
+"""The yardstick: the fastest plain loop we know for summing a grid of Gaussian kernels.
 
 One thread, float32, equal blocks, nothing but the sums: no diagonal to leave out, no odd block
 sizes, no other kernels, no squares, and no denormal numbers. The engine is measured against it
@@ -33,13 +33,13 @@ def _exp(x):
 
 
 @njit(fastmath=True, error_model="numpy")
-def fused(X, norms, XT, block, rungs):
+def fused(X, norms, XT, block, bandwidths):
     """Sums exp(-|x - y|^2), and its repeated squares, over all pairs of blocks a <= b."""
     n, d = X.shape
     count = n // block
-    out = np.zeros((rungs, count, count))
+    out = np.zeros((bandwidths, count, count))
     buf = np.empty((4, block), f32)
-    acc = np.zeros(rungs)
+    acc = np.zeros(bandwidths)
     for a in range(count):
         for b in range(a, count):
             acc[:] = 0.0
@@ -69,7 +69,7 @@ def fused(X, norms, XT, block, rungs):
                         row[j] = e
                         t += e
                     acc[0] += t
-                    for q in range(1, rungs):
+                    for q in range(1, bandwidths):
                         t = f32(0)
                         for j in range(block):
                             e = row[j] * row[j]
@@ -81,14 +81,14 @@ def fused(X, norms, XT, block, rungs):
     return out
 
 
-def seconds(n, d, rungs, block=512, repeat=3):
+def seconds(n, d, bandwidths, block=512, repeat=3):
     """CPU seconds of the yardstick on n standard normal rows, the best of a few runs."""
     rng = np.random.default_rng(0)
-    X = (rng.normal(size=(n - n % block, d)) * np.sqrt(0.5 / d / rungs)).astype(f32)
+    X = (rng.normal(size=(n - n % block, d)) * np.sqrt(0.5 / d / bandwidths)).astype(f32)
     norms, XT = (X**2).sum(axis=1), np.ascontiguousarray(X.T)
-    fused(X[:block], norms[:block], XT, block, rungs)
+    fused(X[:block], norms[:block], XT, block, bandwidths)
     with flushed_denormals():
-        return best(lambda: fused(X, norms, XT, block, rungs), repeat)
+        return best(lambda: fused(X, norms, XT, block, bandwidths), repeat)
 
 
 def best(run, repeat, clock=time.process_time):

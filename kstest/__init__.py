@@ -7,20 +7,21 @@ Every test in `kstest.registry` is a function here, imported when it is first us
     result.p_value, result.verdict
 
 Arguments are arrays, pandas DataFrames or Arrow tables; keywords are the options of the command
-line with underscores; the answer is a `kstest.result.Result`, whose attributes are the keys of
-the command's JSON.
+line with underscores; the answer is a `kstest.Result`, whose attributes are the keys of the
+command's JSON. ``help(kstest.mmd)`` has all options.
 """
 
 from importlib import import_module
 from typing import Any
 
-from .about import __version__
+from .about import __version__ as __version__
 
-__all__ = ["__version__"]
-
-# Functions that are no tests: "module:name", imported when first used.
+# What is no test: "module:name", imported when first used.
 FUNCTIONS = {
+    "DriftDetector": "kstest.api.detector:DriftDetector",
+    "Result": "kstest.api.shown:Result",
     "plan": "kstest.api:plan",
+    "thin": "kstest.api:thin",
     "dqm_calibrate": "kstest.api.dqm:calibrate",
     "dqm_check": "kstest.api.dqm:check",
     "dqm_compare": "kstest.api.dqm:compare",
@@ -32,6 +33,8 @@ FUNCTIONS = {
 def __getattr__(name: str) -> Any:
     from .registry import METHODS
 
+    if name == "__all__":
+        return __dir__()
     if name in FUNCTIONS:
         module, _, function_name = FUNCTIONS[name].partition(":")
         return getattr(import_module(module), function_name)

@@ -2,7 +2,7 @@
 
 Compiled code must serve every later process, from cron with HOME unset and from a read-only
 installation. numba's own choice (beside the source, else under HOME) raises at import when
-neither is writable, so the directory is chosen here, only for our leaves: the first usable of
+neither is writable, so the directory is chosen here, only for our loops: the first usable of
 KSTEST_CACHE_DIR, NUMBA_CACHE_DIR, XDG_CACHE_HOME/kstest, ~/.cache/kstest, a directory of this
 user under the system's temporary directory, and at last a private one of this process.
 

@@ -127,6 +127,8 @@ def exclusion(text: str | None, first: Sequence[str], seen: Sequence[str]) -> Ex
         exact.add(item)
         if item not in seen and _is_glob(item):
             globs.append(item)
+        elif item not in seen:
+            exact.update(_matched(item, seen, frozenset(), "--exclude"))
     return Exclusion(tuple(items), frozenset(exact), tuple(globs))
 
 
@@ -147,7 +149,9 @@ def _matched(item: str, names: Sequence[str], known: frozenset[str], option: str
     position = _positions(item, names, option)
     if position is not None:
         return position
-    return [n for n in names if fnmatchcase(n, item)] if _is_glob(item) else ()
+    if _is_glob(item):
+        return [n for n in names if fnmatchcase(n, item)]
+    return [n for n in names if n.startswith(f"{item}[")]  # the places of a list: e[0], e[1], ...
 
 
 def _is_glob(item: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from .caches import candidates, fault_of_shared, is_own
 
 # The loops over pairs of rows; and the formulas that loops of all rooms inline.
-LEAVES = Path(__file__).parent / "engine" / "leaves.py"
+LOOPS = Path(__file__).parent / "engine" / "loops.py"
 SHARED = Path(__file__).parent / "kernels" / "compiled.py"
 
 # contract and reassoc let LLVM vectorise sums; nnan and ninf are left out because the engine
@@ -25,10 +25,10 @@ SHARED = Path(__file__).parent / "kernels" / "compiled.py"
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 
 
-def leaf(function: Callable[..., Any]) -> Any:
+def loop(function: Callable[..., Any]) -> Any:
     """Compile `function` on first use, without the GIL, and keep the machine code on disk.
 
-    A loop may call only leaves of its own file, and functions of `SHARED`: numba does not notice
+    A loop may call only loops of its own file, and functions of `SHARED`: numba does not notice
     when a callee in another file changes, and would go on using the old machine code. For the
     shared file its digest is a part of the directory's name.
     """
@@ -49,7 +49,7 @@ def leaf(function: Callable[..., Any]) -> Any:
 
 
 def inline(function: Callable[..., Any]) -> Any:
-    """Compile a helper into the leaves that call it."""
+    """Compile a helper into the loops that call it."""
     return _numba().njit(inline="always", error_model="numpy", fastmath=FASTMATH)(function)
 
 
@@ -99,7 +99,7 @@ def _cache() -> tuple[Path, bool]:
     for candidate in candidates():
         if is_own(candidate):
             return candidate, False
-        if _marker_in(candidate, LEAVES).exists() and fault_of_shared(candidate) is None:
+        if _marker_in(candidate, LOOPS).exists() and fault_of_shared(candidate) is None:
             return candidate, True
     return Path(tempfile.mkdtemp(prefix="kstest-")), False
 
@@ -114,13 +114,13 @@ def cache_lasts() -> bool:
     return cache_directory() in set(candidates())
 
 
-def is_compiled(file: Path = LEAVES) -> bool:
-    """Say whether this machine has compiled the present leaves of a file."""
+def is_compiled(file: Path = LOOPS) -> bool:
+    """Say whether this machine has compiled the present loops of a file."""
     return _marker(file).exists()
 
 
-def mark_compiled(file: Path = LEAVES) -> None:
-    """Remember that the present leaves are compiled, so that the next process is silent."""
+def mark_compiled(file: Path = LOOPS) -> None:
+    """Remember that the present loops are compiled, so that the next process is silent."""
     try:
         _marker(file).touch()
     except OSError:
@@ -128,17 +128,17 @@ def mark_compiled(file: Path = LEAVES) -> None:
 
 
 @cache
-def _marker(leaves: Path) -> Path:
-    return _marker_in(cache_directory(), leaves)
+def _marker(loops: Path) -> Path:
+    return _marker_in(cache_directory(), loops)
 
 
-def _marker_in(directory: Path, leaves: Path) -> Path:
-    """The empty file that says that these leaves are compiled, on this kind of processor."""
+def _marker_in(directory: Path, loops: Path) -> Path:
+    """The empty file that says that these loops are compiled, on this kind of processor."""
     import llvmlite.binding
     import numba
 
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
     # The path too: numba keeps the code of every installation apart.
-    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {leaves}".encode()
-    digest = hashlib.sha256(key + leaves.read_bytes() + _shared_digest().encode()).hexdigest()
+    key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {loops}".encode()
+    digest = hashlib.sha256(key + loops.read_bytes() + _shared_digest().encode()).hexdigest()
     return directory / f"compiled-{digest[:16]}"

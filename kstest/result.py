@@ -196,7 +196,7 @@ class Answer:
         return [{f.key: f.to_json() for f in self.findings}]
 
 
-def unvarying(base: Result, labellings: str, when: str) -> Result:
+def unvarying(base: Result, draws: str, when: str) -> Result:
     """No verdict, because the statistic is the same under every draw of the null.
 
     p would be 1 whatever the data are, so that "not rejected" would mean nothing.
@@ -205,14 +205,14 @@ def unvarying(base: Result, labellings: str, when: str) -> Result:
     ----------
     base : Result
         As it stands before the verdict.
-    labellings : str
+    draws : str
         What the null draws, after "the same under every".
     when : str
         How that comes about, after "as when".
     """
     notice = Notice(
         "constant-statistic",
-        f"the statistic is the same under every {labellings}, so the test sees nothing in these "
+        f"the statistic is the same under every {draws}, so the test sees nothing in these "
         f"data, as when {when}",
     )
     if base.e_value is None:  # evidence that grows is told as it is

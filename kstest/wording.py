@@ -66,6 +66,14 @@ def listed(names: Collection[str], limit: int = LISTED_NAMES) -> str:
     return f"{first} and {more:,} more" if more > 0 else first or "none"
 
 
+def in_words(names: Sequence[str], limit: int = LISTED_NAMES) -> str:
+    """Names for a sentence, at most `limit` of them, as in: a, b and c."""
+    first, more = [printable(name) for name in names[:limit]], len(names) - limit
+    if more > 0:
+        return f"{', '.join(first)} and {more:,} more"
+    return " and ".join(filter(None, [", ".join(first[:-1]), *first[-1:]]))
+
+
 def nearest(name: str, names: Sequence[str]) -> list[str]:
     """Order names with those that resemble `name` first."""
     # get_close_matches is quadratic in the length of a name: a wide or hostile header is cut.

@@ -91,7 +91,7 @@ def anderson_darling(x, y):
 
 
 def anderson_darling_deviation(m, n):
-    """Standard deviation over all labellings of equation 3, the form without mid-ranks."""
+    """Standard deviation over all permutations of equation 3, the form without mid-ranks."""
     every = []
     for chosen in itertools.combinations(range(1, m + n + 1), m):
         other = [k for k in range(1, m + n + 1) if k not in chosen]
@@ -191,7 +191,7 @@ def jump(x, i, j, scale, modes, covariances):
 
 
 def mode_shares(x, modes, covariances):
-    """Shares of normal laws at the modes in the density at x, equal weights."""
+    """Shares of normal distributions at the modes in the density at x, equal weights."""
     each = [
         math.exp(-0.5 * (x - m) @ np.linalg.solve(C, x - m)) / math.sqrt(np.linalg.det(C))
         for m, C in zip(modes, covariances, strict=True)

@@ -80,7 +80,7 @@ def sphere(d):
     return make
 
 
-# Shapes of Henzi and Law (2024) at noise level 4: errors of standard deviation 4 / 40.
+# Shapes of Henzi and Distribution (2024) at noise level 4: errors of standard deviation 4 / 40.
 NOISE = 0.1
 
 

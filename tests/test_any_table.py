@@ -12,7 +12,7 @@ import pytest
 import kstest
 from kstest.errors import DataError, UsageError
 from kstest.methods.two_samples.effect import Pairs, effect, unbiased_mmd
-from kstest.nulls import group_partition, labellings, partition, step_down, time_partition
+from kstest.nulls import group_partition, partition, permuted_labels, step_down, time_partition
 from kstest.nulls.several import holm, tie_ranks
 
 
@@ -32,7 +32,7 @@ def test_groups_on_one_side_move_whole(rng):
         rows = cut.order[cut.starts[g] : cut.starts[g + 1]]
         assert len(set(groups[rows])) == 1
         assert (cut.labels[g] > 0) == (rows < 5).all()
-    signs = labellings(cut, 200, rng)
+    signs = permuted_labels(cut, 200, rng)
     assert (np.count_nonzero(signs > 0, axis=0) == 2).all()
 
 
@@ -45,7 +45,7 @@ def test_groups_on_both_sides_swap_their_parts(rng):
         assert (a < 5).all()
         assert (b >= 5).all()
         assert len({*groups[a], *groups[b]}) == 1
-    signs = labellings(cut, 300, rng)
+    signs = permuted_labels(cut, 300, rng)
     np.testing.assert_array_equal(signs[0::2], -signs[1::2])
     assert len({tuple(column) for column in signs.T}) == 8
 
@@ -110,7 +110,7 @@ def test_serial_dependence_names_the_remedy_and_the_remedy_is_silent(rng):
     assert by_block.null["exact"] is False
 
 
-# --- the statistic under weights and unequal labellings
+# --- the statistic under weights and unequal permutations
 
 
 def weighted_mmd(K, x, y, w):
@@ -124,15 +124,15 @@ def weighted_mmd(K, x, y, w):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_statistic_equals_its_definition_for_groups_and_weights(weighted, rng):
     from kstest.engine import Work, quadratic_forms
-    from kstest.kernels import KERNELS, Bank
+    from kstest.kernels import KERNELS, BandwidthGrid
 
     rows, w = rng.normal(size=(12, 2)), rng.exponential(size=12) if weighted else np.ones(12)
     groups = np.array([0, 0, 0, 1, 2, 2, 3, 3, 4, 5, 5, 5])
     cut = group_partition(groups, 6, rng)
-    signs = labellings(cut, 9, rng)
+    signs = permuted_labels(cut, 9, rng)
     weights = w[cut.order] if weighted else None
-    bank = Bank(KERNELS["gaussian"], (1.3,))
-    forms = quadratic_forms(rows[cut.order], cut.starts, signs, [bank], Work(1), weights)
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.3,))
+    forms = quadratic_forms(rows[cut.order], cut.starts, signs, [grid], Work(1), weights)
     found = unbiased_mmd(forms, Pairs.of(cut.starts, signs, weights))[0]
     K = naive.kernel_matrix(rows, "gaussian", 1.3)
     for b in range(10):
@@ -152,7 +152,7 @@ def test_equal_weights_change_nothing(rng):
     assert abs(weighted.p_value - plain.p_value) < 0.02
 
 
-def test_weights_of_another_law_are_not_permuted(rng):
+def test_weights_of_another_distribution_are_not_permuted(rng):
     X, Y = table(rng, 300), table(rng, 300)
     X["w"], Y["w"] = rng.exponential(size=300), 1.0
     result = kstest.mmd(X, Y, weights="w")
@@ -239,7 +239,7 @@ def test_tolerance_refuses_unbounded_kernels():
         kstest.mmd(np.zeros((9, 1)), np.ones((9, 1)), tolerance=0.1, kernel="energy")
 
 
-# --- several tests on the same labellings
+# --- several tests on the same permutations
 
 
 def test_step_down_equals_its_definition(rng):
@@ -338,12 +338,12 @@ def test_interval_covers_the_mmd_of_a_known_shift(rng):
 
 def test_interval_equals_a_jackknife_by_hand(rng):
     from kstest.engine import Work, quadratic_forms
-    from kstest.kernels import KERNELS, Bank
+    from kstest.kernels import KERNELS, BandwidthGrid
 
     rows, cut = rng.normal(size=(24, 1)), partition(12, 12, 1, rng)
-    signs = labellings(cut, 1, rng)
+    signs = permuted_labels(cut, 1, rng)
     forms = quadratic_forms(
-        rows[cut.order], cut.starts, signs, [Bank(KERNELS["gaussian"], (1.0,))], Work(1)
+        rows[cut.order], cut.starts, signs, [BandwidthGrid(KERNELS["gaussian"], (1.0,))], Work(1)
     )
     found = effect(forms, Pairs.of(cut.starts, signs, None), cut, 0, 0.05, False)
     K = naive.kernel_matrix(rows, "gaussian", 1.0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kstest.archive import packing
-from kstest.betting import bets, blocks, decision, guard, leaves, pairs, schemas, symmetric, wealth
+from kstest.betting import bets, blocks, decision, guard, loops, pairs, schemas, symmetric, wealth
 from kstest.betting import features as betting_features
 from kstest.betting.rows import Rows
 
@@ -71,13 +71,13 @@ def test_hsic_payoffs_are_those_of_the_definition(gaussian):
 @pytest.mark.parametrize("payoff", ["coco", "kcc"])
 def test_function_pairs_have_unit_norm_at_most_and_find_the_reference_direction(payoff, gaussian):
     x, y = (Rows.numbers(v[:200]) for v in gaussian[:2])
-    from kstest.betting import pair_leaves
+    from kstest.betting import pair_loops
     from kstest.betting.payoffs import singular_pair
 
     u, v = singular_pair(x, y, payoff, "gaussian", (0.25, 0.2))
     for rows, weights, gamma in ((x, u, 0.25), (y, v, 0.2)):
         K = np.empty((200, 200))
-        pair_leaves.kernel_matrix(rows.values, rows.marks, 0, gamma, K)
+        pair_loops.kernel_matrix(rows.values, rows.marks, 0, gamma, K)
         assert weights @ K @ weights <= 1 + 1e-9
         assert weights @ K @ weights > 0.9
         assert abs(weights.sum()) < 1e-9
@@ -131,13 +131,13 @@ def test_block_e_values_are_those_of_the_definition(gaussian):
     state, _, _ = blocks.step(design, start, x[:20], y[:20])
     _, ends, factors = blocks.step(design, start, x, y)
     order = np.empty((blocks.ARRANGEMENTS + 1, 4), np.int64)
-    leaves.permutations(np.uint64(3), np.uint64(0), order)
+    loops.permutations(np.uint64(3), np.uint64(0), order)
     expected = []
     angles = [
         c.angles(r) for c, r in zip(blocks._circles(design, state, x, y), (x, y), strict=True)
     ]
-    for rung in range(betting_features.RUNGS):
-        u, v = (np.exp(1j * 2**rung * a) for a in angles)
+    for bandwidth in range(betting_features.BANDWIDTHS):
+        u, v = (np.exp(1j * 2**bandwidth * a) for a in angles)
         expected += naive.block_e_values(u[20:], v[20:], u[:20], v[:20], order, blocks.STRENGTHS)
     assert ends.tolist() == [24]
     assert np.exp(factors[0]) == pytest.approx(np.array(expected), rel=1e-9)
@@ -147,15 +147,15 @@ def test_permutations_are_uniform_and_start_with_the_identity():
     count = dict.fromkeys(itertools.permutations(range(3)), 0)
     out = np.empty((61, 3), np.int64)
     for block in range(200):
-        leaves.permutations(np.uint64(1), np.uint64(block), out)
+        loops.permutations(np.uint64(1), np.uint64(block), out)
         assert out[0].tolist() == [0, 1, 2]
         for row in out[1:]:
             count[tuple(row.tolist())] += 1
     # 12,000 draws over 6 permutations: chi-squared below its 0.9999 quantile (df 5: 25.7)
     assert sum((v - 2000) ** 2 / 2000 for v in count.values()) < 25.7
     other = np.empty_like(out)
-    leaves.permutations(np.uint64(2), np.uint64(0), other)
-    leaves.permutations(np.uint64(1), np.uint64(0), out)
+    loops.permutations(np.uint64(2), np.uint64(0), other)
+    loops.permutations(np.uint64(1), np.uint64(0), out)
     assert not np.array_equal(out, other)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from numba.core.dispatcher import Dispatcher
 
 import kstest
-from kstest.betting import leaves, pair_leaves, round_leaves, stein_leaves, wing_leaves
+from kstest.betting import loops, pair_loops, round_loops, stein_loops, wing_loops
 from kstest.betting.warm import _use_all
 
 
 def forms():
     return {
         f"{module.__name__}.{name}": list(loop.signatures)
-        for module in (leaves, pair_leaves, round_leaves, stein_leaves, wing_leaves)
+        for module in (loops, pair_loops, round_loops, stein_loops, wing_loops)
         for name, loop in vars(module).items()
         if isinstance(loop, Dispatcher) and loop.targetoptions.get("inline") != "always"
     }

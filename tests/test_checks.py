@@ -545,8 +545,8 @@ def test_exact_p_values_of_columns_are_those_of_scipy(rng):
     for _ in range(50):
         m, n = rng.integers(1, 60, 2)
         a, b = int(rng.integers(0, m + 1)), int(rng.integers(0, n + 1))
-        law = stats.hypergeom(m + n, a + b, n)
-        expected = min(1, 2 * min(law.cdf(b), law.sf(b - 1)))
+        distribution = stats.hypergeom(m + n, a + b, n)
+        expected = min(1, 2 * min(distribution.cdf(b), distribution.sf(b - 1)))
         assert schema.missing_p(a, int(m), b, int(n)) == pytest.approx(expected)
         k = int(rng.integers(0, n + 1))
         expected = stats.hypergeom(m + n, k, n).pmf(k)

@@ -302,7 +302,7 @@ def test_a_history_that_cannot_be_written_is_said_before_anything_is_read(folder
     assert not (folder / ".kstest").exists()
 
 
-def test_a_full_disk_is_an_error_and_leaves_the_history_whole(folder, capsys):
+def test_a_full_disk_is_an_error_and_loops_the_history_whole(folder, capsys):
     write(check("a", "like.csv"))
     report(capsys)
     config = load("kstest.toml", {})
@@ -497,7 +497,17 @@ def test_the_commands_of_the_page_run(folder, capsys):
     assert len(lines) >= 8
     for line in lines:
         words = shlex.split(line)[1:]
-        if words[0] in ("init", "validate", "run", "history", "show", "ack", "reset", "config"):
+        if words[0] in (
+            "init",
+            "baseline",
+            "validate",
+            "run",
+            "history",
+            "show",
+            "ack",
+            "reset",
+            "config",
+        ):
             assert kstest(words) == 0, line
     Path("kstest.toml").write_text(DOCS.split("```toml\n")[1].split("```")[0])
     assert kstest(["validate"]) == 0, capsys.readouterr().err

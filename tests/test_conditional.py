@@ -15,17 +15,17 @@ import kstest
 from kstest.cli import run
 from kstest.engine import Basis, Work, bare, grid_products, residuals
 from kstest.errors import UsageError
-from kstest.kernels import KERNELS, Bank, Rows
+from kstest.kernels import KERNELS, BandwidthGrid, Rows
 from kstest.methods.dependence.column_blocks import Block
 from kstest.methods.dependence.neighbourhoods import CELL_BINS, form_cells
 from kstest.methods.dependence.smoothing import basis, features
-from kstest.nulls import grid, pair_rows, permutations_of
+from kstest.nulls import pair_rows, permutation_grid, permutations_of
 
 WORK = Work(threads=2)
 
 
 def gaussian(*widths):
-    return Bank(KERNELS["gaussian"], widths)
+    return BandwidthGrid(KERNELS["gaussian"], widths)
 
 
 def bases_of(Z, widths, count):
@@ -42,7 +42,7 @@ def residual_matrix(K, smoother, penalty):
 
 def values_of(margin):
     n = len(margin)
-    out, index = np.empty((len(margin.bank), 1, n, n), margin.rows.dtype), np.arange(n)[None]
+    out, index = np.empty((len(margin.grid), 1, n, n), margin.rows.dtype), np.arange(n)[None]
     margin.values(index, index, True, out)
     return out[:, 0]
 
@@ -52,7 +52,9 @@ def test_residual_kernels_are_those_of_the_best_ridge_regression(kernel, rng):
     Z = rng.normal(size=(41, 1))
     X = np.column_stack([np.sin(2 * Z[:, 0]), Z[:, 0]]) + 0.5 * rng.normal(size=(41, 2))
     bases, penalties = bases_of(Z, (1.0, 0.3), 12), np.array([0.01, 1.0])
-    (found,) = residuals(Rows.of(X), Bank(KERNELS[kernel], (0.9,)), bases, penalties, [None], WORK)
+    (found,) = residuals(
+        Rows.of(X), BandwidthGrid(KERNELS[kernel], (0.9,)), bases, penalties, [None], WORK
+    )
     K = naive.kernel_matrix(X, kernel, 0.9) + np.eye(41) * (kernel != "energy")
     candidates = [residual_matrix(K, b, p) for b in bases for p in penalties]
     scores = [np.trace(M) / (1 - df / 41) ** 2 for M, df in candidates]
@@ -118,7 +120,7 @@ def test_pairings_keep_to_their_cells_and_begin_with_the_observed_one(rng):
     cells = np.repeat([0, 1, 2], [3, 2, 4])
     cut = pair_rows(rng.permutation(19), 2, 2, rng, cells)
     assert cut.distinct == 6 * 2 * 24
-    drawn = grid(cut, 1, 19, rng)
+    drawn = permutation_grid(cut, 1, 19, rng)
     x, y = (cut.order[:18].reshape(9, 2)[cut.stored[block]] for block in (0, 1))
     np.testing.assert_array_equal(x[drawn.left[0][0]], y[drawn.right[0][0]])
     for order in (*drawn.left[0], *drawn.right[0], *cut.stored):
@@ -286,7 +288,7 @@ def band(runs):
 
 
 def levels(rng, n=60):
-    """Law of both blocks, the spread too, differs from level to level of z."""
+    """Distribution of both blocks, the spread too, differs from level to level of z."""
     return linked(rng, n, z=rng.integers(0, 5, n)) * [1, 1, 1]
 
 
@@ -310,13 +312,13 @@ CONTINUOUS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", CONTINUOUS)
-def test_level_with_one_smooth_given_column(law):
+@pytest.mark.parametrize("distribution", CONTINUOUS)
+def test_level_with_one_smooth_given_column(distribution):
     """Bound: the band of an exact test. A true level of 0.1 exceeds it in 99.7 % of runs."""
 
     def draw(rng):
         z, e, f = rng.normal(size=(3, 100))
-        mean, spread = CONTINUOUS[law](z)
+        mean, spread = CONTINUOUS[distribution](z)
         return pd.DataFrame({"x": mean + spread * e, "y": mean + spread * f, "z": z})
 
     assert rejections(draw, 1000) <= band(1000)[1]

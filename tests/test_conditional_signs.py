@@ -124,14 +124,19 @@ def learned(z, targets, rng):
 
 def test_learners_are_chosen_out_of_fold(rng):
     z = rng.normal(size=(300, 1))
-    laws = {MEAN: 0 * z, LINE: 2 * z, SMOOTH: 3 * np.sin(2 * z), TREES: 9 * (np.floor(2 * z) % 2)}
-    targets = np.hstack([*laws.values()]) + 0.3 * rng.normal(size=(300, 4))
+    distributions = {
+        MEAN: 0 * z,
+        LINE: 2 * z,
+        SMOOTH: 3 * np.sin(2 * z),
+        TREES: 9 * (np.floor(2 * z) % 2),
+    }
+    targets = np.hstack([*distributions.values()]) + 0.3 * rng.normal(size=(300, 4))
     given, found = learned(z, targets, rng)
     assert found.families[2] == SMOOTH
     assert found.families[3] == TREES
     assert found.explained[0] < 0.05
     assert (found.explained[1:] > 0.9).all()
-    error = found.predicted - np.hstack([*laws.values()])
+    error = found.predicted - np.hstack([*distributions.values()])
     assert (np.abs(error[:, :3]).mean(axis=0) < 0.15).all()
     k = found.fold[7]
     np.testing.assert_array_equal(found.predicted[7], found.by_fold[k, 7])

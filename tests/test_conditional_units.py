@@ -241,7 +241,7 @@ def test_series_that_depend_on_each_other_besides_z_are_found(rng):
     assert "blocks of consecutive rows" in found[0].null["scheme"]
 
 
-def test_automatic_length_is_that_of_what_z_leaves(rng):
+def test_automatic_length_is_that_of_what_z_loops(rng):
     frame = series(rng, 600, 0.0)
     plain = kstest.hsic(frame, x="x", y="y", block_length="auto", permutations=39)
     given = kstest.hsic(frame, permutations=39, **BY_TIME)

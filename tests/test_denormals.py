@@ -7,7 +7,7 @@ import pytest
 
 from kstest.engine import Work, block_sums, blocks, denormals
 from kstest.engine.work import run_tasks
-from kstest.kernels import KERNELS, Bank
+from kstest.kernels import KERNELS, BandwidthGrid
 
 SMALL = np.full(8, np.float32(1.2e-38))
 
@@ -64,10 +64,12 @@ def test_an_unknown_processor_changes_nothing(monkeypatch):
 def test_sums_are_those_with_denormals(monkeypatch, d, steps):
     monkeypatch.setattr(blocks, "NUMPY_STEPS", steps)
     rows = np.random.default_rng(3).normal(size=(400, d))
-    bank = Bank(KERNELS["gaussian"], tuple(3.0 / 2 ** (i / 2) for i in range(12)), squaring=True)
+    grid = BandwidthGrid(
+        KERNELS["gaussian"], tuple(3.0 / 2 ** (i / 2) for i in range(12)), squaring=True
+    )
     starts = np.arange(0, 401, 50)
-    got = block_sums(rows, starts, [bank], Work(threads=1)).blocks
+    got = block_sums(rows, starts, [grid], Work(threads=1)).blocks
     monkeypatch.setattr(denormals, "_control", lambda: None)
     np.testing.assert_allclose(
-        got, block_sums(rows, starts, [bank], Work(threads=1)).blocks, rtol=1e-12
+        got, block_sums(rows, starts, [grid], Work(threads=1)).blocks, rtol=1e-12
     )

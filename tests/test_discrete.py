@@ -1,4 +1,5 @@
-"""Discrete targets of `kstest ksd`: laws, statistic, verdicts, level, and rounded draws."""
+"""Discrete targets of `kstest ksd`: distributions, statistic, verdicts, level, and rounded
+draws."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from kstest.methods.stein.rounding import grid_of
 from kstest.nulls import p_value
 from kstest.targets import joined, resolve_discrete
 
-LAWS = {
+DISTRIBUTIONS = {
     "discrete_uniform(0, 9)": stats.randint(0, 10),
     "discrete_uniform(-2, 3)": stats.randint(-2, 4),
     "poisson(rate=3)": stats.poisson(3),
@@ -38,35 +39,35 @@ LAWS = {
 
 
 def cells_of(text, columns=("x",)):
-    return resolve_discrete(text, columns).laws[0]
+    return resolve_discrete(text, columns).distributions[0]
 
 
 def codes(result):
     return [w.code for w in result.warnings]
 
 
-@pytest.mark.parametrize("text", LAWS)
+@pytest.mark.parametrize("text", DISTRIBUTIONS)
 def test_probabilities_are_those_of_scipy(text):
-    cells, law = cells_of(text), LAWS[text]
+    cells, distribution = cells_of(text), DISTRIBUTIONS[text]
     assert cells.probability.sum() == pytest.approx(1, abs=1e-12)
     single = cells.low == cells.high
-    assert cells.probability[single] == pytest.approx(law.pmf(cells.low[single]), rel=1e-5)
-    low, high = law.support()
+    assert cells.probability[single] == pytest.approx(distribution.pmf(cells.low[single]), rel=1e-5)
+    low, high = distribution.support()
     for cell, side in ((0, low), (-1, high)):
         if not single[cell]:  # what is left of a tail
             assert (cells.low[0] if cell == 0 else cells.high[-1]) == side
             assert cells.probability[cell] <= 1e-9
 
 
-@pytest.mark.parametrize("text", LAWS)
+@pytest.mark.parametrize("text", DISTRIBUTIONS)
 def test_draws_have_a_cell_and_other_numbers_have_none(text, rng):
-    cells, law = cells_of(text), LAWS[text]
-    drawn = law.rvs(size=500, random_state=rng).astype(float)
+    cells, distribution = cells_of(text), DISTRIBUTIONS[text]
+    drawn = distribution.rvs(size=500, random_state=rng).astype(float)
     place = cells.place(drawn)
     assert (place >= 0).all()
     assert (cells.low[place] <= drawn).all()
     assert (drawn <= cells.high[place]).all()
-    low, high = law.support()
+    low, high = distribution.support()
     outside = [low - 1, low - 1e9, low + 0.5, 1e300 if math.isinf(high) else high + 1]
     assert (cells.place(np.array(outside))[: 3 + (not math.isinf(high))] == -1).all()
 
@@ -143,7 +144,7 @@ POWER = {
 
 
 @pytest.mark.parametrize("text", POWER)
-def test_clear_differences_are_found_and_the_law_itself_is_not(text, rng):
+def test_clear_differences_are_found_and_the_distribution_itself_is_not(text, rng):
     found = kstest.ksd(POWER[text](rng), target=text)
     assert found.verdict == "rejected"
     assert "often" in found.explanation["summary"] or "rarely" in found.explanation["summary"]
@@ -203,7 +204,7 @@ def test_columns_have_p_values_of_their_own(rng):
     assert draws_of(Params(target=target, draws=5000), 2) == 5000
 
 
-def test_names_have_laws_too(rng):
+def test_names_have_distributions_too(rng):
     table = pd.DataFrame({"colour": rng.choice(["red", "blue"], 300, p=[0.6, 0.4])})
     assert not kstest.ksd(table, target="categorical(red=0.6, blue=0.4)").reject
     assert kstest.ksd(table, target="categorical(red=0.3, blue=0.7)").reject
@@ -237,7 +238,7 @@ def test_names_have_laws_too(rng):
         ("product(a=poisson(1), b=poisson(2))", "no column 'a'"),
     ],
 )
-def test_what_is_no_law_is_refused_with_words(target, words):
+def test_what_is_no_distribution_is_refused_with_words(target, words):
     with pytest.raises((UsageError, DataError), match=words):
         kstest.ksd([0, 1, 2, 3] * 10, target=target)
 

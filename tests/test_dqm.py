@@ -297,7 +297,7 @@ def test_a_level_below_the_smallest_p_value_is_refused(known, rng):
     assert result.p_value < 1e-6
 
 
-def test_the_analytic_law_needs_a_large_reference(rng):
+def test_the_analytic_distribution_needs_a_large_reference(rng):
     known = kstest.dqm_calibrate(events(500, rng), events(2500, rng), **FAST)
     with pytest.raises(UsageError, match="at least 1,000 rows"):
         kstest.dqm_check(known, events(100, rng), null="analytic")

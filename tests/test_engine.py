@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kstest.engine import Work, block_sums, blocks, forms, quadratic_forms
-from kstest.kernels import KERNELS, MISMATCH, Bank, Rows, ladder, pair_distances
+from kstest.kernels import KERNELS, MISMATCH, BandwidthGrid, Rows, bandwidth_grid, pair_distances
 
 # Odd sizes around the strip, the four-row step and the tile.
 CUTS = [[0, 1], [0, 1, 2], [0, 3, 6, 7], [0, 4, 8, 13], [0, 5, 5, 9]]
@@ -31,17 +31,17 @@ def way(request, monkeypatch):
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 1, 2), (4, 4, 5), (2, 7)])
 def test_block_sums_equal_double_loop(way, name, sizes, rng):
     rows = rng.normal(size=(sum(sizes), 3))
-    bank = (
-        Bank(KERNELS[name], (2.0, 0.7))
+    grid = (
+        BandwidthGrid(KERNELS[name], (2.0, 0.7))
         if KERNELS[name].has_bandwidth
-        else Bank(KERNELS[name], (1.0,))
+        else BandwidthGrid(KERNELS[name], (1.0,))
     )
-    found = block_sums(rows, cut(sizes), [bank], Work(threads=2))
-    for l, h in enumerate(bank.bandwidths):
+    found = block_sums(rows, cut(sizes), [grid], Work(threads=2))
+    for l, h in enumerate(grid.bandwidths):
         K = naive.kernel_matrix(rows, name, h)
         np.testing.assert_allclose(found.blocks[l], naive.block_sums(K, cut(sizes)), rtol=3e-6)
         np.testing.assert_allclose(found.squares[l], (K**2).sum() / 2, rtol=3e-6)
-    without = block_sums(rows, cut(sizes), [bank], Work(threads=1), squares=False)
+    without = block_sums(rows, cut(sizes), [grid], Work(threads=1), squares=False)
     assert without.squares is None
     np.testing.assert_allclose(without.blocks, found.blocks, rtol=1e-6)
 
@@ -52,11 +52,13 @@ def test_block_sums_equal_double_loop(way, name, sizes, rng):
 def test_weighted_block_sums_equal_double_loop(way, name, sizes, scale, rng):
     """Weights of both signs, among them ones whose squares are no float32."""
     rows, w = rng.normal(size=(sum(sizes), 3)), scale * rng.normal(size=sum(sizes))
-    step = KERNELS[name].rung or 1.0
-    squaring = KERNELS[name].rung is not None
-    bank = Bank(KERNELS[name], (2.0, 2.0 / step, 2.0 / step**2) if squaring else (1.0,), squaring)
-    found = block_sums(rows, cut(sizes), [bank], Work(threads=2), weights=w)
-    for l, h in enumerate(bank.bandwidths):
+    step = KERNELS[name].ratio or 1.0
+    squaring = KERNELS[name].ratio is not None
+    grid = BandwidthGrid(
+        KERNELS[name], (2.0, 2.0 / step, 2.0 / step**2) if squaring else (1.0,), squaring
+    )
+    found = block_sums(rows, cut(sizes), [grid], Work(threads=2), weights=w)
+    for l, h in enumerate(grid.bandwidths):
         K = naive.kernel_matrix(rows, name, h)
         expected = naive.block_sums(K * np.outer(w, w), cut(sizes))
         error = 4e-6 * naive.block_sums(K * np.outer(abs(w), abs(w)), cut(sizes))
@@ -71,8 +73,8 @@ def test_categories_multiply_an_equality_kernel(way, name, numeric, rng):
     sizes = (5, 3, 8)
     values, codes = rng.normal(size=(16, numeric)), rng.integers(-1, 3, size=(16, 2))
     rows = Rows(values, codes.astype(np.int32))
-    bank = Bank(KERNELS[name], (1.7,))
-    found = block_sums(rows, cut(sizes), [bank], Work(threads=2))
+    grid = BandwidthGrid(KERNELS[name], (1.7,))
+    found = block_sums(rows, cut(sizes), [grid], Work(threads=2))
     one_hot = np.hstack([(codes[:, [c]] == np.arange(-1, 3)) * 1.0 for c in range(2)])
     # Levels that differ are 2 apart in squared one-hot distance, and in city-block distance.
     unit = MISMATCH["cityblock"] / 2 if name == "laplace" else 1.0
@@ -88,18 +90,21 @@ def test_categories_multiply_an_equality_kernel(way, name, numeric, rng):
 
 
 @pytest.mark.parametrize("name", ["gaussian", "laplace"])
-@pytest.mark.parametrize("rungs", [1, 2, 5, 6, 9])
-def test_ladder_by_squaring_equals_each_bandwidth(way, name, rungs, rng):
+@pytest.mark.parametrize("bandwidths", [1, 2, 5, 6, 9])
+def test_ladder_by_squaring_equals_each_bandwidth(way, name, bandwidths, rng):
     rows = rng.normal(size=(12, 2))
-    step = KERNELS[name].rung
-    widths = tuple(3.0 / step**i for i in range(rungs))
+    step = KERNELS[name].ratio
+    widths = tuple(3.0 / step**i for i in range(bandwidths))
     starts = cut([5, 1, 6])
     one_by_one = [
-        block_sums(rows, starts, [Bank(KERNELS[name], (h,))], Work(threads=1)) for h in widths
+        block_sums(rows, starts, [BandwidthGrid(KERNELS[name], (h,))], Work(threads=1))
+        for h in widths
     ]
-    squared = block_sums(rows, starts, [Bank(KERNELS[name], widths, True)], Work(threads=1))
+    squared = block_sums(
+        rows, starts, [BandwidthGrid(KERNELS[name], widths, True)], Work(threads=1)
+    )
     # Each squaring doubles the relative error of the float32 value.
-    tolerance = 1e-12 if way == "numpy" else 2e-7 * 2**rungs
+    tolerance = 1e-12 if way == "numpy" else 2e-7 * 2**bandwidths
     np.testing.assert_allclose(
         squared.blocks, np.concatenate([s.blocks for s in one_by_one]), rtol=tolerance, atol=1e-30
     )
@@ -112,29 +117,29 @@ def test_ladder_by_squaring_equals_each_bandwidth(way, name, rungs, rng):
 def test_compiled_equals_numpy_around_tile_edges(size, monkeypatch, rng):
     rows = rng.normal(size=(size + 130, 3))
     starts = cut([size, 64, 63, 3])
-    bank = ladder(KERNELS["gaussian"], pair_distances(rows[:50], "euclidean"))
-    reference = block_sums(rows, starts, [bank], Work(threads=1))
+    grid = bandwidth_grid(KERNELS["gaussian"], pair_distances(rows[:50], "euclidean"))
+    reference = block_sums(rows, starts, [grid], Work(threads=1))
     monkeypatch.setattr(blocks, "NUMPY_STEPS", 0)
     monkeypatch.setattr(blocks, "PRODUCT_STEPS", 0)
     for columns in (1, 10**9):
         monkeypatch.setattr(blocks, "PRODUCT_COLUMNS", columns)
-        found = block_sums(rows, starts, [bank], Work(threads=2))
+        found = block_sums(rows, starts, [grid], Work(threads=2))
         np.testing.assert_allclose(found.blocks[:6], reference.blocks[:6], rtol=2e-5)
         np.testing.assert_allclose(found.squares[:6], reference.squares[:6], rtol=2e-5)
     w = rng.exponential(size=len(rows))
-    found = block_sums(rows, starts, [bank], Work(threads=2), weights=w)
+    found = block_sums(rows, starts, [grid], Work(threads=2), weights=w)
     monkeypatch.setattr(blocks, "NUMPY_STEPS", np.inf)
-    reference = block_sums(rows, starts, [bank], Work(threads=1), weights=w)
+    reference = block_sums(rows, starts, [grid], Work(threads=1), weights=w)
     np.testing.assert_allclose(found.blocks[:6], reference.blocks[:6], rtol=2e-5)
 
 
 def test_result_does_not_depend_on_threads_or_on_the_size_of_a_call(way, monkeypatch, rng):
     rows = rng.normal(size=(700, 4))
     starts = cut([100] * 7)
-    bank = Bank(KERNELS["gaussian"], (1.0, 2**-0.5), True)
-    one = block_sums(rows, starts, [bank], Work(threads=1))
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.0, 2**-0.5), True)
+    one = block_sums(rows, starts, [grid], Work(threads=1))
     monkeypatch.setattr(blocks, "CALL_STEPS", 1)
-    many = block_sums(rows, starts, [bank], Work(threads=3))
+    many = block_sums(rows, starts, [grid], Work(threads=3))
     np.testing.assert_array_equal(one.blocks, many.blocks)
     np.testing.assert_allclose(one.squares, many.squares, rtol=1e-13)
 
@@ -154,23 +159,25 @@ def test_exponential_is_accurate_over_its_whole_range():
 def test_forms_from_rows_equal_forms_from_block_sums(name, n, monkeypatch, rng):
     rows, starts = rng.normal(size=(n, 3)), np.arange(n + 1)
     signs = rng.choice(np.array([-1, 1], np.int8), size=(n, 12))
-    bank = Bank(KERNELS[name], (2.0, 2.0 / (KERNELS[name].rung or 2)), bool(KERNELS[name].rung))
-    stored = quadratic_forms(rows, starts, signs, [bank], Work(threads=1))
+    grid = BandwidthGrid(
+        KERNELS[name], (2.0, 2.0 / (KERNELS[name].ratio or 2)), bool(KERNELS[name].ratio)
+    )
+    stored = quadratic_forms(rows, starts, signs, [grid], Work(threads=1))
     monkeypatch.setattr(forms, "MOST_STORED", 1)
     monkeypatch.setattr(forms, "TILE_COLUMNS", 100)
-    streamed = quadratic_forms(rows, starts, signs, [bank], Work(threads=2))
+    streamed = quadratic_forms(rows, starts, signs, [grid], Work(threads=2))
     for part in ("quadratic", "linear", "total"):
         a, b = getattr(stored, part), getattr(streamed, part)
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(stored.total).max())
-    if len(bank) > 1:
+    if len(grid) > 1:
         np.testing.assert_allclose(stored.size, streamed.size, rtol=1e-4)
 
 
 def test_forms_equal_their_definition(rng):
     rows = rng.normal(size=(9, 2))
     signs = rng.choice(np.array([-1, 1], np.int8), size=(9, 4))
-    bank = Bank(KERNELS["imq"], (1.3,))
-    found = quadratic_forms(rows, np.arange(10), signs, [bank], Work(threads=1))
+    grid = BandwidthGrid(KERNELS["imq"], (1.3,))
+    found = quadratic_forms(rows, np.arange(10), signs, [grid], Work(threads=1))
     K, v = naive.kernel_matrix(rows, "imq", 1.3), signs.astype(float)
     np.testing.assert_allclose(found.quadratic[0], [x @ K @ x for x in v.T])
     np.testing.assert_allclose(found.linear[0], K.sum(axis=0) @ v)
@@ -181,8 +188,8 @@ def test_forms_equal_their_definition(rng):
 def test_width_far_below_the_spread_is_computed_in_double_precision(rng):
     # Two tight clusters far from each other: float32 could not tell rows of a cluster apart.
     rows = np.concatenate([rng.normal(size=(400, 2)), 1e5 + rng.normal(size=(400, 2))])
-    bank = Bank(KERNELS["gaussian"], (1.0,))
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.0,))
     assert not blocks._suits_compiled(
-        Rows.of(np.repeat(rows - rows.mean(axis=0), 20, axis=0)), bank
+        Rows.of(np.repeat(rows - rows.mean(axis=0), 20, axis=0)), grid
     )
-    assert blocks._suits_compiled(Rows.of(rng.normal(size=(20_000, 2))), bank)
+    assert blocks._suits_compiled(Rows.of(rng.normal(size=(20_000, 2))), grid)

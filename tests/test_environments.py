@@ -28,7 +28,7 @@ ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two files of one law, one of another, and a reference for streams."""
+    """Two files of one distribution, one of another, and a reference for streams."""
     path, rng = tmp_path_factory.mktemp("rows"), np.random.default_rng(3)
     for name, shift in (("a", 0), ("b", 0), ("far", 5)):
         rows = rng.normal(shift, 1, size=(80, 2))
@@ -281,7 +281,7 @@ def test_the_mask_of_permissions_holds(folder, tmp_path):
         assert out.stat().st_mode & 0o777 == mode
 
 
-def test_a_full_disk_leaves_what_was_there(folder, tmp_path):
+def test_a_full_disk_loops_what_was_there(folder, tmp_path):
     """A limit on the size of files stands in for a disk that is full."""
 
     def no_space():

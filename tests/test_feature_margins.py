@@ -7,11 +7,11 @@ import pytest
 
 from kstest.engine import Work, margins, table_products
 from kstest.engine.feature_margins import FeatureMargin, feature_margins, feature_products
-from kstest.kernels import KERNELS, Bank, Rows
+from kstest.kernels import KERNELS, BandwidthGrid, Rows
 
 WORK = Work(threads=2)
-WIDE = Bank(KERNELS["gaussian"], (4.0, 2.0, 1.0))
-OTHER = Bank(KERNELS["gaussian"], (3.0, 1.5))
+WIDE = BandwidthGrid(KERNELS["gaussian"], (4.0, 2.0, 1.0))
+OTHER = BandwidthGrid(KERNELS["gaussian"], (3.0, 1.5))
 
 
 def both(X, Y, size, orders):
@@ -48,10 +48,10 @@ def test_products_equal_whole_matrices(rng):
     F = [rng.normal(size=(n, 3)).astype(np.float32), rng.normal(size=(n, 2)).astype(np.float32)]
     H = [rng.normal(size=(n, 4)).astype(np.float32)]
     made = []
-    for features, bank in ((F, OTHER), (H, Bank(KERNELS["gaussian"], (1.0,)))):
+    for features, grid in ((F, OTHER), (H, BandwidthGrid(KERNELS["gaussian"], (1.0,)))):
         centred = [f - f.mean(axis=0) for f in features]
         own = [(f.astype(float) ** 2).sum(axis=1) for f in centred]
-        made.append(FeatureMargin(centred, own, bank))
+        made.append(FeatureMargin(centred, own, grid))
     orders = np.array([rng.permutation(n // size) for _ in range(7)])
     (found,) = feature_products(made, [(0, 1)], [orders], size, WORK)
     for r in range(2):

@@ -8,7 +8,7 @@ import pytest
 
 import kstest
 from kstest.engine import Work, block_sums, blocks, fourier
-from kstest.kernels import KERNELS, Bank, Rows, choose, ladder, pair_distances
+from kstest.kernels import KERNELS, BandwidthGrid, Rows, bandwidth_grid, choose, pair_distances
 
 GAUSSIAN = KERNELS["gaussian"]
 
@@ -17,7 +17,7 @@ def cut(sizes):
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def laws(rng, n, d):
+def distributions(rng, n, d):
     """Shapes of data that stretch, empty or degenerate the range."""
     values = rng.normal(size=(n, d))
     return {
@@ -29,17 +29,17 @@ def laws(rng, n, d):
     }
 
 
-@pytest.mark.parametrize("law", ["normal", "tied", "outlier", "far from zero", "constant"])
+@pytest.mark.parametrize("distribution", ["normal", "tied", "outlier", "far from zero", "constant"])
 @pytest.mark.parametrize("d", [1, 2])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_sums_equal_double_loop(law, d, weighted, rng):
+def test_sums_equal_double_loop(distribution, d, weighted, rng):
     sizes = [40, 1, 40, 40, 17, 2]
-    rows = laws(rng, sum(sizes), d)[law]
+    rows = distributions(rng, sum(sizes), d)[distribution]
     w = rng.normal(size=len(rows)) if weighted else None
-    bank = Bank(GAUSSIAN, tuple(6.0 / 2 ** (i / 2) for i in range(9)), squaring=True)
-    got, squares = fourier.fourier_sums(Rows.of(rows), cut(sizes), bank, Work(threads=2), w)
+    grid = BandwidthGrid(GAUSSIAN, tuple(6.0 / 2 ** (i / 2) for i in range(9)), squaring=True)
+    got, squares = fourier.fourier_sums(Rows.of(rows), cut(sizes), grid, Work(threads=2), w)
     heavy = np.ones(len(rows)) if w is None else w
-    for l, h in enumerate(bank.bandwidths):
+    for l, h in enumerate(grid.bandwidths):
         K = naive.kernel_matrix(rows, "gaussian", h)
         expected = naive.block_sums(K * np.outer(heavy, heavy), cut(sizes))
         scale = naive.block_sums(np.outer(abs(heavy), abs(heavy)), cut(sizes)) + 1e-300
@@ -50,7 +50,9 @@ def test_sums_equal_double_loop(law, d, weighted, rng):
 @pytest.mark.parametrize("widths", [(1.0,), (0.3, 5.0, 1.0), tuple(np.linspace(5, 0.05, 10))])
 def test_bandwidths_in_any_order_and_of_any_spacing(widths, rng):
     rows, starts = rng.normal(size=(60, 1)), cut([30, 30])
-    got, _ = fourier.fourier_sums(Rows.of(rows), starts, Bank(GAUSSIAN, widths), Work(threads=1))
+    got, _ = fourier.fourier_sums(
+        Rows.of(rows), starts, BandwidthGrid(GAUSSIAN, widths), Work(threads=1)
+    )
     for l, h in enumerate(widths):
         K = naive.kernel_matrix(rows, "gaussian", h)
         np.testing.assert_allclose(got[l], naive.block_sums(K, starts), atol=3e-8 * 900)
@@ -59,27 +61,27 @@ def test_bandwidths_in_any_order_and_of_any_spacing(widths, rng):
 @pytest.mark.parametrize("d", [1, 2])
 def test_threads_and_parts_change_nothing(d, rng, monkeypatch):
     rows = rng.normal(size=(3000, d))
-    bank = ladder(GAUSSIAN, pair_distances(rows[:300], "euclidean"))
+    grid = bandwidth_grid(GAUSSIAN, pair_distances(rows[:300], "euclidean"))
     starts = np.arange(0, 3001, 50)
-    one = fourier.fourier_sums(Rows.of(rows), starts, bank, Work(threads=1))
-    two = fourier.fourier_sums(Rows.of(rows), starts, bank, Work(threads=2))
+    one = fourier.fourier_sums(Rows.of(rows), starts, grid, Work(threads=1))
+    two = fourier.fourier_sums(Rows.of(rows), starts, grid, Work(threads=2))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
     monkeypatch.setattr(fourier, "HELD", 100_000)
     monkeypatch.setattr(fourier, "TASK_VALUES", 10_000)
-    parts = fourier.fourier_sums(Rows.of(rows), starts, bank, Work(threads=2))
+    parts = fourier.fourier_sums(Rows.of(rows), starts, grid, Work(threads=2))
     np.testing.assert_allclose(parts[0], one[0], rtol=1e-9, atol=1e-6)
 
 
 @pytest.mark.parametrize("collection", ["mahalanobis", "fuse"])
 def test_the_series_is_taken_where_it_is_faster_and_agrees(collection, rng, monkeypatch):
     rows = rng.normal(size=(6000, 1))
-    bank = choose(GAUSSIAN, pair_distances(rows[:300], "euclidean"), "aggregate", collection)
+    grid = choose(GAUSSIAN, pair_distances(rows[:300], "euclidean"), "aggregate", collection)
     starts = np.arange(0, 6001, 100)
-    assert blocks._suits_series(Rows.of(rows), 60, bank)
-    series = block_sums(rows, starts, [bank], Work(threads=1))
+    assert blocks._suits_series(Rows.of(rows), 60, grid)
+    series = block_sums(rows, starts, [grid], Work(threads=1))
     monkeypatch.setattr(blocks, "_suits_series", lambda *a: False)
-    sweep = block_sums(rows, starts, [bank], Work(threads=1))
+    sweep = block_sums(rows, starts, [grid], Work(threads=1))
     np.testing.assert_allclose(series.blocks, sweep.blocks, atol=2e-5 * 1e4)
     np.testing.assert_allclose(series.squares, sweep.squares, rtol=2e-4)
 
@@ -96,10 +98,10 @@ def test_the_series_is_taken_where_it_is_faster_and_agrees(collection, rng, monk
 )
 def test_other_rows_are_left_to_the_sweep(rows):
     with np.errstate(invalid="ignore"):
-        assert not blocks._suits_series(rows, 100, Bank(GAUSSIAN, (1.0, 0.5)))
+        assert not blocks._suits_series(rows, 100, BandwidthGrid(GAUSSIAN, (1.0, 0.5)))
     line = Rows.of(np.linspace(0, 1, 100_000)[:, None])
-    assert not blocks._suits_series(line, 100, Bank(KERNELS["laplace"], (1.0,)))
-    assert blocks._suits_series(line, 100, Bank(GAUSSIAN, (1.0, 0.5)))
+    assert not blocks._suits_series(line, 100, BandwidthGrid(KERNELS["laplace"], (1.0,)))
+    assert blocks._suits_series(line, 100, BandwidthGrid(GAUSSIAN, (1.0, 0.5)))
 
 
 def test_the_test_itself_gives_the_p_value_of_the_sweep(rng, monkeypatch):

@@ -225,18 +225,18 @@ def level(test, runs=1000):
     return sum(test(np.random.default_rng([8, run])) for run in range(runs))
 
 
-def draws(law, rng, n=40):
+def draws(distribution, rng, n=40):
     return {
         "gaussian": lambda: rng.normal(size=n),
         "cauchy": lambda: rng.standard_cauchy(n),
         "integers": lambda: rng.integers(0, 3, n),
-    }[law]()
+    }[distribution]()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["rows", "bins", "joint", "joint bins"])
-@pytest.mark.parametrize("law", ["gaussian", "cauchy", "integers"])
-def test_level(law, form):
+@pytest.mark.parametrize("distribution", ["gaussian", "cauchy", "integers"])
+def test_level(distribution, form):
     """1,000 null data sets at the default seed; central 99.9 % binomial band at level 0.05.
 
     43 rows in bins of 3 leave one row that never moves.
@@ -245,7 +245,7 @@ def test_level(law, form):
     permute = "bins" if form.endswith("bins") else "rows"
 
     def rejects(rng):
-        data = [draws(law, rng, 43) for _ in range(blocks)]
+        data = [draws(distribution, rng, 43) for _ in range(blocks)]
         return kstest.hsic(*data, permutations=39, permute=permute, threads=1).reject
 
     low, high = binom.ppf([0.0005, 0.9995], 1000, 0.05)

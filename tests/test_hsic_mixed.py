@@ -12,7 +12,7 @@ from scipy.stats.contingency import association
 import kstest
 from kstest.engine import Work, margins
 from kstest.errors import UsageError
-from kstest.kernels import KERNELS, MISMATCH, Bank, Rows
+from kstest.kernels import KERNELS, MISMATCH, BandwidthGrid, Rows
 from kstest.methods.dependence.column_blocks import Block
 from kstest.methods.dependence.kinds import describe
 from kstest.methods.dependence.levels import describe_levels
@@ -29,8 +29,8 @@ def test_margins_count_a_mismatch_of_categories_as_distance(name, rng):
     geometry = KERNELS[name].geometry
     side = MISMATCH[geometry] / 2 if geometry == "cityblock" else np.sqrt(MISMATCH[geometry] / 2)
     one_hot = np.hstack([values, side * np.eye(3)[codes[:, 0]]])
-    bank = Bank(KERNELS[name], (1.1,))
-    (margin,) = margins([(Rows(values, codes), bank)], True, WORK)
+    grid = BandwidthGrid(KERNELS[name], (1.1,))
+    (margin,) = margins([(Rows(values, codes), grid)], True, WORK)
     out, index = np.empty((1, 1, 21, 21)), np.arange(21)[None]
     margin.values(index, index, True, out)
     expected = naive.u_centred(naive.kernel_matrix(one_hot, name, 1.1))

@@ -15,7 +15,7 @@ import kstest
 from kstest.betting import payoffs
 from kstest.engine import Work, block_sums
 from kstest.errors import UsageError
-from kstest.kernels import KERNELS, NEEDS, Bank, missing, radial, serving
+from kstest.kernels import KERNELS, NEEDS, BandwidthGrid, missing, radial, serving
 from kstest.registry import METHODS
 
 # What a test with --kernel needs of one.
@@ -108,11 +108,11 @@ def test_frequencies_have_the_kernel_as_characteristic_function(name):
 
 @pytest.mark.parametrize("name", serving("pair_branch"))
 def test_single_pairs_have_the_same_kernel(name, rng):
-    from kstest.betting import pair_leaves
+    from kstest.betting import pair_loops
 
     kernel, X, marks = KERNELS[name], rng.normal(size=(12, 3)), np.empty((12, 0), np.uint64)
     K = np.empty((12, 12))
-    pair_leaves.kernel_matrix(X, marks, kernel.pair_branch, kernel.scale(0.8), K)
+    pair_loops.kernel_matrix(X, marks, kernel.pair_branch, kernel.scale(0.8), K)
     expected = naive.kernel_matrix(X, name, 0.8) + np.eye(12)
     np.testing.assert_allclose(K, expected, rtol=1e-12)
 
@@ -129,7 +129,7 @@ def test_a_kernel_is_added_as_contributing_says(monkeypatch, rng):
         naive.PROFILES, added.name, lambda x, y, h: (1 + sum((x - y) ** 2) / h**2) ** -2
     )
     X, Y = rng.normal(size=(40, 2)), rng.normal(0.5, 1, size=(40, 2))
-    sums = block_sums(X, np.arange(41), [Bank(added, (1.3,))], Work(threads=1)).blocks[0]
+    sums = block_sums(X, np.arange(41), [BandwidthGrid(added, (1.3,))], Work(threads=1)).blocks[0]
     np.testing.assert_allclose(sums, naive.kernel_matrix(X, added.name, 1.3), rtol=1e-9)
     assert kstest.mmd(X, Y, kernel=added.name).p_value < 0.2
     assert kstest.hsic(X, Y, kernel=added.name).p_value > 0

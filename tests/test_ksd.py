@@ -128,7 +128,7 @@ POWER = {
 
 
 @pytest.mark.parametrize("case", POWER)
-def test_clear_differences_are_found_and_the_law_itself_is_not(case, rng):
+def test_clear_differences_are_found_and_the_distribution_itself_is_not(case, rng):
     draw, target = POWER[case]
     X = draw(rng)
     assert kstest.ksd(X, target=target).reject
@@ -422,13 +422,13 @@ def test_persistent_signs_keep_the_level_that_independent_signs_lose():
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["normal(fit)", "exponential(fit)", "gamma(fit)"])
 def test_level_with_fitted_parameters(target):
-    law = {
+    distribution = {
         "normal(fit)": lambda g: 3 + 2 * g.normal(size=(40, 1)),
         "exponential(fit)": lambda g: g.exponential(3, (40, 1)),
         "gamma(fit)": lambda g: g.gamma(2, 3, (40, 1)),
     }[target]
     low, high = band(600)
-    assert low <= rejections(law, 600, target=target) <= high
+    assert low <= rejections(distribution, 600, target=target) <= high
 
 
 # --- large samples ---------------------------------------------------------------------------
@@ -549,28 +549,28 @@ def test_certified_bound_holds_everywhere(target, kernel, rng):
     from kstest.methods.stein.statistic import setup
     from kstest.targets import resolve
 
-    law = resolve(target, ("a", "b"))
+    distribution = resolve(target, ("a", "b"))
     params = Params(target=target, contamination=0.1, kernel=kernel)
-    made = setup(np.zeros((10, 2)), law, params, rng)
-    X = law.sample(4000, rng) * rng.lognormal(0, 2, (4000, 1))
-    Y, S = law.unconstrain(X)
+    made = setup(np.zeros((10, 2)), distribution, params, rng)
+    X = distribution.sample(4000, rng) * rng.lognormal(0, 2, (4000, 1))
+    Y, S = distribution.unconstrain(X)
     rows = (Y - made.frame.centre) @ made.frame.forward
-    own = tilted(made.frame.points(Y, S), rows).own(made.bank)[0]
-    tau = certified_bound(law, made)
+    own = tilted(made.frame.points(Y, S), rows).own(made.grid)[0]
+    tau = certified_bound(distribution, made)
     assert own.max() <= tau
     assert own.max() > 0.3 * tau
 
 
 def test_bound_of_the_standard_normal_is_tight():
     """sup over r of (w r + |grad w|)^2 - 2 d phi'(0) w^2, here on a fine grid."""
-    from kstest.kernels import KERNELS, Bank
+    from kstest.kernels import KERNELS, BandwidthGrid
     from kstest.methods.stein.robust import certified_bound
     from kstest.methods.stein.statistic import Frame, Setup
-    from kstest.targets import Chart, resolve
+    from kstest.targets import Transform, resolve
 
     d, h = 3, 2.0
-    frame = Frame.of(np.zeros((1, d)), (Chart(),) * d, "none")
-    made = Setup(frame, Bank(KERNELS["imq"], (h,)))
+    frame = Frame.of(np.zeros((1, d)), (Transform(),) * d, "none")
+    made = Setup(frame, BandwidthGrid(KERNELS["imq"], (h,)))
     r = np.linspace(0, 300, 400_001)
     w = 1 / np.sqrt(1 + r**2 / d)
     exact = ((w * r + r / d * w**3) ** 2 + d / h**2 * w**2).max()
@@ -580,7 +580,7 @@ def test_bound_of_the_standard_normal_is_tight():
 
 def test_tilted_kernel_is_the_stein_kernel_of_the_product_with_the_weights(rng):
     from kstest.engine import SteinPoints, Work, stein, stein_sums
-    from kstest.kernels import KERNELS, Bank
+    from kstest.kernels import KERNELS, BandwidthGrid
     from kstest.methods.stein.robust import tilted
 
     X, S, h = rng.normal(size=(5, 2)), rng.normal(size=(5, 2)), 1.2
@@ -595,11 +595,11 @@ def test_tilted_kernel_is_the_stein_kernel_of_the_product_with_the_weights(rng):
     finally:
         del naive.PROFILES["tilted"]
     points = tilted(SteinPoints.of(X, S), X)
-    bank = Bank(KERNELS["imq"], (h,))
+    grid = BandwidthGrid(KERNELS["imq"], (h,))
     before = stein.NUMPY_STEPS
     for steps in (np.inf, 0):
         stein.NUMPY_STEPS = steps
-        found = stein_sums(points, np.array([0, 2, 5]), bank, Work(threads=1))
+        found = stein_sums(points, np.array([0, 2, 5]), grid, Work(threads=1))
         assert found.blocks.sum() == pytest.approx(expected, rel=1e-5)
     stein.NUMPY_STEPS = before
 

@@ -28,7 +28,8 @@ def pictured(frame, **options):
 
 
 def witness(x, at, h, mean=0.0):
-    """Mean over x != v of s(x) k(x, v) + d/dx k(x, v), s the score of a normal law, k Gaussian."""
+    """Mean over x != v of s(x) k(x, v) + d/dx k(x, v), s the score of a normal distribution, k
+    Gaussian."""
     total = []
     for v in at:
         k = np.exp(-((x - v) ** 2) / (2 * h * h))

@@ -8,7 +8,7 @@ import pytest
 
 from kstest.engine import Forms, Work, block_sums, signed_sums
 from kstest.engine.landmarks import RIDGE, landmark_count, landmark_sums
-from kstest.kernels import KERNELS, Bank, Rows, ladder, pair_distances
+from kstest.kernels import KERNELS, BandwidthGrid, Rows, bandwidth_grid, pair_distances
 from kstest.methods.two_samples.effect import Pairs, unbiased_mmd
 
 STARTS = np.array([0, 20, 40, 55, 75, 95, 120])
@@ -31,10 +31,10 @@ def test_with_all_rows_as_landmarks_the_statistic_is_that_of_all_pairs(
     codes = rng.integers(0, 3, size=(120, categories)).astype(np.int32)
     rows = Rows(rng.normal(size=(120, 2)) + 5, codes)
     w = rng.exponential(size=120) + 0.5 if weighted else None
-    bank = ladder(KERNELS[name], pair_distances(rows, KERNELS[name].geometry))
-    bank = Bank(bank.kernel, bank.bandwidths[:4], bank.squaring)
-    full = block_sums(rows, STARTS, [bank], Work(threads=1), weights=w)
-    blocks, size = landmark_sums(rows, STARTS, rows, [bank], Work(threads=2), w)
+    grid = bandwidth_grid(KERNELS[name], pair_distances(rows, KERNELS[name].geometry))
+    grid = BandwidthGrid(grid.kernel, grid.bandwidths[:4], grid.squaring)
+    full = block_sums(rows, STARTS, [grid], Work(threads=1), weights=w)
+    blocks, size = landmark_sums(rows, STARTS, rows, [grid], Work(threads=2), w)
     np.testing.assert_allclose(size, np.sqrt(2 * full.squares / (120 * 119)), rtol=1e-9)
     expected = statistics(full.blocks, w)
     tolerance = 3e-3 * abs(expected).max(axis=1, keepdims=True)
@@ -45,7 +45,11 @@ def test_with_all_rows_as_landmarks_the_statistic_is_that_of_all_pairs(
 def test_sums_equal_a_plain_loop(name, rng):
     rows, marks = rng.normal(size=(120, 3)), rng.normal(size=(20, 3))
     blocks, _ = landmark_sums(
-        Rows.of(rows), STARTS, Rows.of(marks), [Bank(KERNELS[name], (1.5,))], Work(threads=1)
+        Rows.of(rows),
+        STARTS,
+        Rows.of(marks),
+        [BandwidthGrid(KERNELS[name], (1.5,))],
+        Work(threads=1),
     )
     both = np.vstack([marks, rows])
     K = naive.kernel_matrix(both, name, 1.5) + np.eye(140)
@@ -73,8 +77,8 @@ def test_degenerate_rows_give_finite_sums(case, rng):
         marks = rows[:1]
     else:
         rows, marks = rows * 1e-3, marks * 1e-3
-    bank = Bank(KERNELS["gaussian"], (2.0, 2.0 / 2**0.5, 1.0), True)
-    blocks, size = landmark_sums(Rows.of(rows), STARTS, Rows.of(marks), [bank], Work(threads=1))
+    grid = BandwidthGrid(KERNELS["gaussian"], (2.0, 2.0 / 2**0.5, 1.0), True)
+    blocks, size = landmark_sums(Rows.of(rows), STARTS, Rows.of(marks), [grid], Work(threads=1))
     assert np.isfinite(blocks).all()
     assert np.isfinite(size).all()
     np.testing.assert_allclose(blocks, np.swapaxes(blocks, 1, 2))
@@ -82,13 +86,13 @@ def test_degenerate_rows_give_finite_sums(case, rng):
 
 def test_threads_change_nothing(rng):
     rows = Rows.of(rng.normal(size=(120, 2)))
-    bank = Bank(KERNELS["gaussian"], (1.0,), True)
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.0,), True)
     one, two = (
-        landmark_sums(rows, STARTS, rows.take(slice(0, 40)), [bank], Work(threads=k))[0]
+        landmark_sums(rows, STARTS, rows.take(slice(0, 40)), [grid], Work(threads=k))[0]
         for k in (1, 2)
     )
     np.testing.assert_array_equal(one, two)
-    assert block_sums(rows, STARTS, [bank], Work(threads=1)).blocks.shape == one.shape
+    assert block_sums(rows, STARTS, [grid], Work(threads=1)).blocks.shape == one.shape
 
 
 def test_number_of_landmarks():

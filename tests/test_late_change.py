@@ -114,13 +114,13 @@ LEVELS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", LEVELS)
+@pytest.mark.parametrize("distribution", LEVELS)
 @pytest.mark.parametrize("m", [50, 500])
-def test_level_of_long_streams(law, m):
+def test_level_of_long_streams(distribution, m):
     count = 0
     for seed in range(500):
         rng = np.random.default_rng(seed)
-        reference, stream = (LEVELS[law](rng, n).astype(float) for n in (m, 5000))
+        reference, stream = (LEVELS[distribution](rng, n).astype(float) for n in (m, 5000))
         count += stop(reference, stream, seed) > 0
     assert count <= 500 * 0.05 + 2 * math.sqrt(500 * 0.05 * 0.95)
 

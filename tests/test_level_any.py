@@ -1,7 +1,7 @@
 """The level of what `kstest mmd` does for tables that are no plain matrix: 1,000 null sets each.
 
-A true level of 0.05 stays inside the central 99.9 % band of the binomial law (30 to 74 of 1,000)
-but for one run in 1,000; a true level of 0.1 leaves it with probability 0.997.
+A true level of 0.05 stays inside the central 99.9 % band of the binomial distribution (30 to 74 of
+1,000) but for one run in 1,000; a true level of 0.1 leaves it with probability 0.997.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def test_categories_are_exact():
 
 
 @pytest.mark.slow
-def test_weights_of_one_law_are_exact():
+def test_weights_of_one_distribution_are_exact():
     def draw(rng):
         return [
             pd.DataFrame({"x": rng.normal(size=40), "w": rng.exponential(size=40)})

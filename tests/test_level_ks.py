@@ -1,8 +1,8 @@
 """The level of `kstest ks` on 1,000 null data sets each, and its family-wise error.
 
-A true level of 0.05 stays inside the central 99.9 % band of the binomial law (30 to 74 of 1,000)
-but for one run in 1,000; a true level of 0.1 leaves it with probability 0.997. With ties an exact
-test is conservative, and only the upper limit holds.
+A true level of 0.05 stays inside the central 99.9 % band of the binomial distribution (30 to 74 of
+1,000) but for one run in 1,000; a true level of 0.1 leaves it with probability 0.997. With ties an
+exact test is conservative, and only the upper limit holds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kstest.methods.ks import STATISTICS
 SETS = 1000
 LOW, HIGH = (int(k) for k in binom.ppf([0.0005, 0.9995], SETS, 0.05))
 
-LAWS = {
+DISTRIBUTIONS = {
     "gaussian": lambda rng, n: rng.normal(size=(n, 1)),
     "cauchy": lambda rng, n: rng.standard_cauchy((n, 1)),
     "integers": lambda rng, n: rng.integers(0, 3, (n, 1)).astype(float),
@@ -46,17 +46,19 @@ def named(result, columns):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("permute", ["rows", "bins"])
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize("statistic", STATISTICS)
-def test_level(statistic, law, permute):
+def test_level(statistic, distribution, permute):
     found = count(
-        lambda rng: (LAWS[law](rng, 40), LAWS[law](rng, 55)),
+        lambda rng: (DISTRIBUTIONS[distribution](rng, 40), DISTRIBUTIONS[distribution](rng, 55)),
         statistic=statistic,
         permute=permute,
         bins=12,
     )
     assert found <= HIGH
-    if law in ("gaussian", "cauchy") and statistic != "ks":  # of ks few values are possible
+    if (
+        distribution in ("gaussian", "cauchy") and statistic != "ks"
+    ):  # of ks few values are possible
         assert found >= LOW
     else:
         assert found >= LOW / 3
@@ -67,7 +69,8 @@ def test_level(statistic, law, permute):
 def test_level_where_values_share_cells(statistic, monkeypatch):
     monkeypatch.setattr(ks_module, "CELLS", 16)
     found = count(
-        lambda rng: (LAWS["cauchy"](rng, 100), LAWS["cauchy"](rng, 90)), statistic=statistic
+        lambda rng: (DISTRIBUTIONS["cauchy"](rng, 100), DISTRIBUTIONS["cauchy"](rng, 90)),
+        statistic=statistic,
     )
     assert LOW <= found <= HIGH
 

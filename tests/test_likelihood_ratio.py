@@ -1,4 +1,4 @@
-"""The learned likelihood ratio: features, fits, null law, toys, combination."""
+"""The learned likelihood ratio: features, fits, null distribution, toys, combination."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kstest.engine import Work
 from kstest.kernels import Rows
 from kstest.likelihood_ratio import (
     Pool,
-    QuadraticLaw,
+    QuadraticDistribution,
     Reference,
     choose_centres,
     choose_features,
@@ -24,7 +24,7 @@ from kstest.likelihood_ratio import (
     combine,
     combined_tail,
     draw_indices,
-    null_law,
+    null_distribution,
     nystrom,
     one_step,
     toy_statistics,
@@ -179,7 +179,7 @@ def test_converged_fit_is_the_minimum_of_the_loss(rng):
 
 
 def test_converged_ratio_is_near_the_truth(rng):
-    # Normal laws shifted by 1: the log ratio is x - 1/2.
+    # Normal distributions shifted by 1: the log ratio is x - 1/2.
     X, Y = rng.normal(size=(20_000, 1)), rng.normal(size=(20_000, 1)) + 1
     reference = side(X, 50, (1.5,))
     phi = reference.transform(Rows.of(Y), 0)
@@ -263,41 +263,41 @@ def test_a_change_of_rate_counts_only_where_it_is_expected_to(rng):
 @pytest.mark.parametrize("t", [0.5, 2.0, 4.4, 9.0, 20.0])
 def test_tail_of_a_quadratic_form_equals_its_inversion(t):
     weights = np.array([2.0, 1.0, 0.7, 0.3, 0.05])
-    law = QuadraticLaw(weights, np.zeros(5))
-    assert law.tail(t) == pytest.approx(naive.quadratic_tail(weights, t), rel=0.04)
+    distribution = QuadraticDistribution(weights, np.zeros(5))
+    assert distribution.tail(t) == pytest.approx(naive.quadratic_tail(weights, t), rel=0.04)
 
 
 @pytest.mark.parametrize("dof", [3, 10, 200])
 @pytest.mark.parametrize("p", [0.9, 0.5, 0.1, 1e-3, 1e-7, 1e-12])
 def test_tail_equals_chi_squared_into_the_far_tail(dof, p):
-    law = QuadraticLaw(np.full(dof, 1.5), np.zeros(dof))
-    assert law.tail(1.5 * chi2.isf(p, dof)) == pytest.approx(p, rel=0.03)
-    assert law.tail(law.quantile(p)) == pytest.approx(p, rel=1e-5)
+    distribution = QuadraticDistribution(np.full(dof, 1.5), np.zeros(dof))
+    assert distribution.tail(1.5 * chi2.isf(p, dof)) == pytest.approx(p, rel=0.03)
+    assert distribution.tail(distribution.quantile(p)) == pytest.approx(p, rel=1e-5)
 
 
 def test_tail_falls_and_never_is_zero():
-    law = QuadraticLaw(np.array([3.0, 1.0, 0.1]), np.array([0.5, 0.0, 0.2]))
+    distribution = QuadraticDistribution(np.array([3.0, 1.0, 0.1]), np.array([0.5, 0.0, 0.2]))
     t = np.linspace(-2, 400, 600)
-    tails = law.log_tails(t)
+    tails = distribution.log_tails(t)
     assert (np.diff(tails) <= 1e-6).all()
     assert np.isfinite(tails).all()
-    assert law.tail(1e6) > 0
+    assert distribution.tail(1e6) > 0
 
 
 def test_tail_with_a_linear_term_equals_simulation(rng):
     c, b = np.array([1.0, 0.5, 0.2]), np.array([1.0, -2.0, 0.5])
-    law = QuadraticLaw(c, b)
+    distribution = QuadraticDistribution(c, b)
     x = rng.normal(size=(400_000, 3))
     draws = (c * x**2 + b * x).sum(axis=1)
     for p in (0.5, 0.1, 0.01):
-        assert (draws >= law.quantile(p)).mean() == pytest.approx(p, rel=0.06)
+        assert (draws >= distribution.quantile(p)).mean() == pytest.approx(p, rel=0.06)
 
 
 @pytest.mark.parametrize("kind", ["extended", "data"])
 @pytest.mark.parametrize("poisson", [False, True])
-def test_analytic_law_has_the_moments_of_toys(kind, poisson, rng):
-    # References are drawn anew: with one fixed reference the law is shifted.
-    N, ridge, found, laws = 300, 1e-4, [], []
+def test_analytic_distribution_has_the_moments_of_toys(kind, poisson, rng):
+    # References are drawn anew: with one fixed reference the distribution is shifted.
+    N, ridge, found, distributions = 300, 1e-4, [], []
     for _ in range(20):
         reference = side(rng.normal(size=(6000, 2)), 20, (1.5,))
         expected = float(N) if poisson else None
@@ -306,13 +306,19 @@ def test_analytic_law_has_the_moments_of_toys(kind, poisson, rng):
         ends = np.cumsum([0, *sizes])
         index = [np.arange(a, b) for a, b in itertools.pairwise(ends)]
         found.append(toy_statistics(reference, pool, index, expected, ridge, kind, False, ONE)[0])
-        laws.append(
-            null_law(reference.grams[0], reference.means[0], N, 2 * N * ridge, 6000, kind, poisson)
+        distributions.append(
+            null_distribution(
+                reference.grams[0], reference.means[0], N, 2 * N * ridge, 6000, kind, poisson
+            )
         )
     t = np.concatenate(found)
     error = t.std() / np.sqrt(len(t))
-    assert t.mean() == pytest.approx(np.mean([law.mean for law in laws]), abs=4 * error, rel=0.05)
-    assert t.var() == pytest.approx(np.mean([law.variance for law in laws]), rel=0.25)
+    assert t.mean() == pytest.approx(
+        np.mean([one.mean for one in distributions]), abs=4 * error, rel=0.05
+    )
+    assert t.var() == pytest.approx(
+        np.mean([distribution.variance for distribution in distributions]), rel=0.25
+    )
 
 
 def test_combinations_of_ranks():
@@ -400,7 +406,7 @@ def test_stretching_keeps_means_and_ranks(rng):
 
 
 def test_a_described_ratio_does_not_follow_single_events(rng):
-    # Normal laws shifted by .5: the log ratio is x / 2 - 1 / 8, never beyond 2 here.
+    # Normal distributions shifted by .5: the log ratio is x / 2 - 1 / 8, never beyond 2 here.
     X, Y = rng.normal(size=(800, 2)), rng.normal(size=(200, 2))
     Y[:, 0] += 0.5
     reference = side(X, 100, (0.7,))

@@ -100,8 +100,8 @@ def test_unusable_options_are_named(options):
 
 
 @pytest.mark.parametrize("permute", ["rows", "bins"])
-@pytest.mark.parametrize("law", ["gaussian", "cauchy", "integers"])
-def test_level(law, permute):
+@pytest.mark.parametrize("distribution", ["gaussian", "cauchy", "integers"])
+def test_level(distribution, permute):
     """1,000 null data sets at the default seed; central 99.9 % binomial band at level 0.05.
 
     Ties make the exact test conservative, so for integers only the upper limit holds.
@@ -113,10 +113,10 @@ def test_level(law, permute):
             "gaussian": lambda rng=rng: rng.normal(size=(40, 1)),
             "cauchy": lambda rng=rng: rng.standard_cauchy((40, 1)),
             "integers": lambda rng=rng: rng.integers(0, 3, (40, 1)),
-        }[law]
+        }[distribution]
         X, Y = draw(), draw()
         rejected += kstest.mmd(X, Y, permutations=99, permute=permute, bins=10, threads=1).reject
     low, high = binom.ppf([0.0005, 0.9995], 1000, 0.05)
     assert rejected <= high
-    if law != "integers":
+    if distribution != "integers":
         assert rejected >= low

@@ -14,18 +14,18 @@ from kstest.errors import UsageError
 from kstest.methods.mmd import Params
 from kstest.methods.two_samples import landmarks
 
-LAWS = {
+DISTRIBUTIONS = {
     "normal": lambda rng, n: rng.normal(size=(n, 3)),
     "cauchy": lambda rng, n: rng.standard_cauchy(size=(n, 2)),
     "counts": lambda rng, n: rng.poisson(1.5, size=(n, 2)).astype(float),
 }
 
 
-def rejections(law, m, n, sets, features):
+def rejections(distribution, m, n, sets, features):
     count = 0
     for seed in range(sets):
         rng = np.random.default_rng([seed, m, n])
-        X, Y = LAWS[law](rng, m), LAWS[law](rng, n)
+        X, Y = DISTRIBUTIONS[distribution](rng, m), DISTRIBUTIONS[distribution](rng, n)
         found = kstest.mmd(
             X, Y, features=features, permutations=99, seed=seed, threads=1, explain="none"
         )
@@ -33,22 +33,22 @@ def rejections(law, m, n, sets, features):
     return count
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_level_is_kept(law):
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_level_is_kept(distribution):
     low, high = stats.binom.ppf([0.0005, 0.9995], 40, 0.05)
-    assert low <= rejections(law, 300, 900, 40, "64") <= high
+    assert low <= rejections(distribution, 300, 900, 40, "64") <= high
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize("sizes", [(640, 640), (320, 960), (100, 10_000)])
-def test_level_matrix(law, sizes):
+def test_level_matrix(distribution, sizes):
     low, high = stats.binom.ppf([0.0005, 0.9995], 1000, 0.05)
-    assert low <= rejections(law, *sizes, 1000, "64") <= high
+    assert low <= rejections(distribution, *sizes, 1000, "64") <= high
 
 
 def test_power_is_that_of_all_pairs():
-    """The statistic of the same labellings: landmarks see what the sum over pairs sees."""
+    """The statistic of the same permutations: landmarks see what the sum over pairs sees."""
     z = []
     for seed in range(8):
         rng = np.random.default_rng(seed)

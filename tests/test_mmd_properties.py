@@ -1,8 +1,8 @@
 """What must not change the answer of the whole MMD test: order, units, threads, chunks, code path.
 
-Hypothesis draws the sizes, the law, the options and the seed of the data. Equal means equal to
-the last bit where the same numbers enter the sums; after a shift or a change of units within
-rounding, which may also decide ties otherwise.
+Hypothesis draws the sizes, the distribution, the options and the seed of the data. Equal means
+equal to the last bit where the same numbers enter the sums; after a shift or a change of units
+within rounding, which may also decide ties otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kstest.engine import blocks, forms
 from kstest.kernels import KERNELS
 from kstest.nulls import AGGREGATES
 
-LAWS = {
+DISTRIBUTIONS = {
     "gaussian": lambda rng, n, d: rng.normal(size=(n, d)),
     "cauchy": lambda rng, n, d: rng.standard_cauchy((n, d)),
     "integers": lambda rng, n, d: rng.integers(-3, 4, (n, d)).astype(float),
@@ -34,12 +34,15 @@ few = settings(max_examples=40, deadline=None)
 
 
 @st.composite
-def cases(draw, laws=tuple(LAWS), least=4, most=40, columns=1):
+def cases(draw, distributions=tuple(DISTRIBUTIONS), least=4, most=40, columns=1):
     """Two samples and the options of a test."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    law, d = LAWS[draw(st.sampled_from(laws))], draw(st.integers(columns, 4))
+    distribution, d = (
+        DISTRIBUTIONS[draw(st.sampled_from(distributions))],
+        draw(st.integers(columns, 4)),
+    )
     m, n = draw(st.integers(least, most)), draw(st.integers(least, most))
-    X, Y = law(rng, m, d), law(rng, n, d) * draw(st.sampled_from([1.0, 2.0]))
+    X, Y = distribution(rng, m, d), distribution(rng, n, d) * draw(st.sampled_from([1.0, 2.0]))
     options = {
         "kernel": draw(st.sampled_from([*KERNELS, "gaussian,laplace"])),
         "bandwidth": draw(st.sampled_from(["aggregate", "median"])),
@@ -95,7 +98,9 @@ def test_order_of_columns(case, order):
 
 
 @few
-@given(cases(laws=["gaussian"]), st.lists(st.integers(-1000, 1000), min_size=4, max_size=4))
+@given(
+    cases(distributions=["gaussian"]), st.lists(st.integers(-1000, 1000), min_size=4, max_size=4)
+)
 def test_shift_of_all_rows(case, shift):
     X, Y, options = case
     shift = np.array(shift[: X.shape[1]], float)
@@ -104,7 +109,7 @@ def test_shift_of_all_rows(case, shift):
 
 @few
 @given(
-    cases(laws=["gaussian", "cauchy"]),
+    cases(distributions=["gaussian", "cauchy"]),
     st.lists(st.sampled_from([1e-9, 0.01, 0.5, 3.7, 1e4, 1e12]), min_size=4, max_size=4),
 )
 def test_units_of_each_column_when_scaled(case, units):
@@ -115,7 +120,7 @@ def test_units_of_each_column_when_scaled(case, units):
 
 
 @few
-@given(cases(laws=["gaussian", "cauchy"]), st.sampled_from([1e-6, 0.01, 3.7, 1e5]))
+@given(cases(distributions=["gaussian", "cauchy"]), st.sampled_from([1e-6, 0.01, 3.7, 1e5]))
 def test_one_unit_for_all_when_not_scaled(case, unit):
     X, Y, options = case
     options["scale"] = "none"
@@ -141,15 +146,15 @@ def test_number_of_threads(case, threads, compiled):
         assert same(one, answer(X, Y, options, threads=threads))
 
 
-# Single precision breaks exact ties between labellings. That is valid (see kstest.engine), but
+# Single precision breaks exact ties between permutations. That is valid (see kstest.engine), but
 # another p-value; with two columns and a dozen rows there are none but equal and mirrored
-# labellings.
+# permutations.
 generic = {"least": 12, "most": 90, "columns": 2}
 
 
 @settings(max_examples=15, deadline=None)
 @given(
-    cases(laws=["gaussian", "cauchy"], **generic),
+    cases(distributions=["gaussian", "cauchy"], **generic),
     st.integers(1, 60),
     st.integers(1, 60),
     st.sampled_from([1, 1e3, 1e5]),
@@ -173,7 +178,7 @@ def test_size_of_chunks(case, tile_rows, tile_columns, call_steps):
 
 
 @settings(max_examples=30, deadline=None)
-@given(cases(laws=["gaussian"], **generic))
+@given(cases(distributions=["gaussian"], **generic))
 def test_numpy_and_compiled_sums_agree(case):
     X, Y, options = case
     base = answer(X, Y, options)

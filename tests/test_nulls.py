@@ -1,4 +1,4 @@
-"""Partitions, labellings, aggregates and p-values."""
+"""Partitions, permutations, aggregates and p-values."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kstest.nulls import (
     aggregate,
     bin_size,
     informative,
-    labellings,
     p_value,
     partition,
+    permuted_labels,
     threshold,
 )
 
@@ -63,7 +63,7 @@ def test_distinct_counts_mirror_images_once():
 
 def test_labellings_are_uniform_and_keep_fixed_blocks():
     cut = partition(9, 7, 3, np.random.default_rng(1))  # 3 and 2 bins, one row left over
-    signs = labellings(cut, 20_000, np.random.default_rng(2))
+    signs = permuted_labels(cut, 20_000, np.random.default_rng(2))
     np.testing.assert_array_equal(signs[:, 0], cut.labels)
     assert (signs[cut.movable :] == cut.labels[cut.movable :, None]).all()
     drawn = Counter(map(tuple, signs[: cut.movable, 1:].T))
@@ -75,8 +75,8 @@ def test_labellings_are_uniform_and_keep_fixed_blocks():
 
 
 def test_labellings_do_not_depend_on_which_sample_is_first():
-    a = labellings(partition(5, 5, 1, np.random.default_rng(0)), 50, np.random.default_rng(3))
-    b = labellings(partition(5, 5, 1, np.random.default_rng(9)), 50, np.random.default_rng(3))
+    a = permuted_labels(partition(5, 5, 1, np.random.default_rng(0)), 50, np.random.default_rng(3))
+    b = permuted_labels(partition(5, 5, 1, np.random.default_rng(9)), 50, np.random.default_rng(3))
     np.testing.assert_array_equal(a[:, 1:], b[:, 1:])
 
 
@@ -102,7 +102,7 @@ def test_threshold_agrees_with_the_p_value(replicates, observed):
 
 @pytest.mark.parametrize("rule", AGGREGATES)
 def test_aggregates_treat_all_labellings_alike(rule, rng):
-    """Swapping the observed labelling with another swaps their aggregated statistics."""
+    """Swapping the observed permutation with another swaps their aggregated statistics."""
     T, size = rng.normal(size=(4, 40)), np.array([0.5, 0.4, 0.3, 0.2])
     found = aggregate(T, size, rule, 30)
     swap = 7 if rule != "mmdagg" else 30  # mmdagg calibrates on its second half

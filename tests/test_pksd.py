@@ -144,7 +144,7 @@ def one_column(name, tmp_path):
 
 @pytest.mark.parametrize("scale", [0.7, 1.0, 1.2])
 @pytest.mark.parametrize("name", ONE_COLUMN)
-def test_one_jump_leaves_the_target_as_it_is(name, scale, tmp_path):
+def test_one_jump_loops_the_target_as_it_is(name, scale, tmp_path):
     """E f(after) = E f(before) under the target, by integration over rows and all pairs of modes,
     for several f; no draws."""
     target, modes = one_column(name, tmp_path)
@@ -185,16 +185,16 @@ def test_moved_draws_of_the_target_are_draws_of_the_target():
     X = target.sample(5000, rng)
     weights, means, sds = [0.2, 0.5, 0.3], [0, 5, -3], np.sqrt([1, 0.5, 2])
 
-    def law(x):
+    def distribution(x):
         return sum(w * stats.norm.cdf(x, m, s) for w, m, s in zip(weights, means, sds, strict=True))
 
     for moved in perturb(X, target, modes, (0.6, 1.0, 1.3), 15, rng):
         assert moved.jumped > 0.15
-        assert stats.kstest(moved.rows[:, 0], law).pvalue > 1e-3
+        assert stats.kstest(moved.rows[:, 0], distribution).pvalue > 1e-3
         # Wrong acceptance shows: draws moved without it are no draws of the target.
     start = rng.integers(3, size=5000)
     wild, _ = jump(X, start, (start + 1) % 3, np.full(5000, 1.3), modes)
-    assert stats.kstest(wild[:, 0], law).pvalue < 1e-6
+    assert stats.kstest(wild[:, 0], distribution).pvalue < 1e-6
 
 
 @pytest.mark.parametrize("delta", [6, 600])
@@ -238,7 +238,7 @@ def test_search_without_any_hint_finds_modes_at_other_scales():
         np.testing.assert_allclose(np.sort(found.places[:, 0]), [0, 8 * factor], atol=factor / 100)
 
 
-def test_precision_is_exact_for_normal_laws_and_sound_elsewhere(rng):
+def test_precision_is_exact_for_normal_distributions_and_sound_elsewhere(rng):
     C = np.array([[2.0, 0.7], [0.7, 0.5]])
     target = target_of(f"multivariate_normal(mean=[3, -1], covariance={C.tolist()})", 2)
     for spread in (1e-2, 1.0, 1e3):

@@ -1,4 +1,5 @@
-"""Planning: the change, the split, the search, and estimates against fresh draws of a known law."""
+"""Planning: the change, the split, the search, and estimates against fresh draws of a known
+distribution."""
 
 from __future__ import annotations
 
@@ -130,7 +131,7 @@ def test_range_is_two_standard_errors_wide():
 
 @pytest.mark.parametrize("test", ["mmd", "ks"])
 def test_power_is_that_of_fresh_samples(test, rng):
-    """Split of one reference of 2,000 rows against independent samples of its law."""
+    """Split of one reference of 2,000 rows against independent samples of its distribution."""
     n, draws, shift = 64, 120, 0.6
     reference = sample(rng.normal(size=2000))
     params = Params(shift=shift, test=test, draws=draws, permutations=99, power=0.98, most_rows=n)

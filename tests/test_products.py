@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from kstest.engine import Work, grid_products, margins, table_products
-from kstest.kernels import KERNELS, Bank
-from kstest.nulls import grid, pair_rows, permutations_of, table
+from kstest.kernels import KERNELS, BandwidthGrid
+from kstest.nulls import pair_rows, permutation_grid, permutations_of, table
 
 WORK = Work(threads=2)
 
 
-def bank(name, *widths):
-    return Bank(KERNELS[name], widths)
+def grid(name, *widths):
+    return BandwidthGrid(KERNELS[name], widths)
 
 
 def moved(order, size, n):
@@ -34,7 +34,7 @@ def taken(matrix, rows):
 @pytest.mark.parametrize("d", [1, 6])
 def test_margins_are_u_centred_kernels(name, d, rng):
     X = rng.normal(size=(23, d))
-    (margin,) = margins([(X, bank(name, 1.3))], True, WORK)
+    (margin,) = margins([(X, grid(name, 1.3))], True, WORK)
     K = naive.kernel_matrix(X, name, 1.3)
     out = np.empty((1, 1, 23, 23))
     index = np.arange(23)[None]
@@ -49,7 +49,7 @@ def test_margins_are_u_centred_kernels(name, d, rng):
 def test_table_equals_whole_matrices(n, size, rng):
     X, Y = rng.normal(size=(n, 2)), rng.normal(size=(n, 1))
     widths = (2.0, 0.6)
-    found = margins([(X, bank("gaussian", *widths)), (Y, bank("laplace", 1.0))], True, WORK)
+    found = margins([(X, grid("gaussian", *widths)), (Y, grid("laplace", 1.0))], True, WORK)
     orders = np.array([rng.permutation(n // size) for _ in range(6)])
     (products,) = table_products(found, [(0, 1)], [orders], size, WORK)
     L = naive.u_centred(naive.kernel_matrix(Y, "laplace", 1.0))
@@ -62,7 +62,7 @@ def test_table_equals_whole_matrices(n, size, rng):
 @pytest.mark.parametrize(("n", "size"), [(14, 1), (23, 4), (24, 4)])
 def test_grid_of_three_margins_equals_whole_matrices(n, size, rng):
     blocks = [rng.normal(size=(n, d)) for d in (1, 2, 1)]
-    found = margins([(b, bank("gaussian", 2.0, 1.0)) for b in blocks], False, WORK)
+    found = margins([(b, grid("gaussian", 2.0, 1.0)) for b in blocks], False, WORK)
     K = [[naive.kernel_matrix(b, "gaussian", h) for h in (2.0, 1.0)] for b in blocks]
     a, b, c = (np.array([rng.permutation(n // size) for _ in range(k)]) for k in (3, 3, 4))
     products = grid_products(found[:2], found[2:], ([a, b], [c]), size, False, WORK)
@@ -80,7 +80,7 @@ def test_float32_sums_stay_close_and_do_not_depend_on_threads(rng):
     found, answers = {}, {}
     for threads in (1, 3):
         work = Work(threads=threads)
-        found = margins([(X, bank("gaussian", 3.0)), (Y, bank("gaussian", 1.0))], True, work)
+        found = margins([(X, grid("gaussian", 3.0)), (Y, grid("gaussian", 1.0))], True, work)
         assert found[0].rows.dtype == np.float32
         (answers[threads],) = table_products(found, [(0, 1)], [orders], size, work)
     np.testing.assert_array_equal(answers[1], answers[3])
@@ -105,7 +105,7 @@ def test_observed_pairing_is_the_true_one(rng):
     assert all(sorted(r) == list(range(23)) for r in rows)
     first = table(cut, [(0, 2)], permutations_of(cut.bins, 3, rng))[0][0]
     np.testing.assert_array_equal(rows[0], rows[2][moved(first, 4, 23)])
-    drawn = grid(cut, 2, 30, rng)
+    drawn = permutation_grid(cut, 2, 30, rng)
     orders = [*drawn.left, *drawn.right]
     assert [len(o) for o in orders] == [5, 5, 7]
     met = [r[moved(o[0], 4, 23)] for r, o in zip(rows, orders, strict=True)]
@@ -120,7 +120,7 @@ def test_every_cell_of_a_grid_is_a_uniform_permutation():
     seen = Counter()
     for _ in range(600):
         cut = pair_rows(np.arange(3), 1, 2, rng)
-        drawn = grid(cut, 1, 8, rng)
+        drawn = permutation_grid(cut, 1, 8, rng)
         for i, j in ((0, 1), (1, 0), (2, 2)):
             left, right = drawn.left[0][i], drawn.right[0][j]
             # relative permutation of the bins: which bin of y meets which bin of x

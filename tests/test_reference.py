@@ -1,17 +1,17 @@
-"""Reference numbers from other implementations, on fixed rows and fixed labellings.
+"""Reference numbers from other implementations, on fixed rows and fixed permutations.
 
 Made with the functions `fixed_rows` and `fixed_labellings` below (m = 12, n = 9, h = 1.3):
 
 - Gaussian and Laplace: scikit-learn 1.9.1, `rbf_kernel(Z, gamma=1 / (2 * h**2))` and
   `laplacian_kernel(Z, gamma=1 / h)`, then the three averages of MMD^2_u. alibi-detect 0.13.0
   (`mmd2` with `GaussianRBF(sigma=h)`, torch 2.13.0) gives the same Gaussian numbers for all 100
-  labellings to 1e-15, frouros 0.9.0 (`MMD` with `rbf_kernel(sigma=h)`) the observed one.
+  permutations to 1e-15, frouros 0.9.0 (`MMD` with `rbf_kernel(sigma=h)`) the observed one.
 - Energy: dcor 0.7, `energy_distance(X, Y, estimation_stat=EstimationStatistic.U_STATISTIC)`.
 - p: (1 + #{b >= 1: T_b >= T_0 - 1e-14}) / 100 from these packages' 100 values.
 - Aggregates: over Gaussian kernels at h = 2.6, 1.3, 0.65 and Laplace kernels at 2, 1 from
   scikit-learn 1.9.1, with the formulas of Biggs, Schrab, Gretton 2023 (fuse, lambda =
-  sqrt(n (n - 1)), n = 9) and Schrab et al. 2023 with equal weights (minp: one set of labellings;
-  mmdagg: the first half gives the laws, the second half calibrates).
+  sqrt(n (n - 1)), n = 9) and Schrab et al. 2023 with equal weights (minp: one set of permutations;
+  mmdagg: the first half gives the distributions, the second half calibrates).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import pytest
 
 import kstest
 from kstest.engine import Work, blocks, forms, quadratic_forms
-from kstest.kernels import KERNELS, Bank
+from kstest.kernels import KERNELS, BandwidthGrid
 from kstest.methods import mmd
 from kstest.methods.two_samples.effect import Pairs, unbiased_mmd
 from kstest.nulls import AGGREGATES, aggregate, p_value
 
 M, N, H = 12, 9, 1.3
 
-# kernel: observed, the first three labellings, p-value over 99 labellings
+# kernel: observed, the first three permutations, p-value over 99 permutations
 SINGLE = {
     "gaussian": (
         0.04662127176088754,
@@ -47,7 +47,7 @@ SINGLE = {
         0.52,
     ),
 }
-# rule: labellings, p-value, observed statistic
+# rule: permutations, p-value, observed statistic
 AGGREGATED = {
     "fuse": (99, 0.35, 0.08579071109006521),
     "minp": (99, 0.39, -0.28),
@@ -73,17 +73,17 @@ def fixed_labellings(count):
     return signs
 
 
-def statistics(banks, count):
+def statistics(grids, count):
     """T of the engine, and the root mean square of the kernels from the naive matrix."""
     rows, starts = np.concatenate(fixed_rows()), np.arange(M + N + 1)
     signs = fixed_labellings(count)
-    found = quadratic_forms(rows, starts, signs, banks, Work(threads=2))
+    found = quadratic_forms(rows, starts, signs, grids, Work(threads=2))
     T = unbiased_mmd(found, Pairs.of(starts, signs, None))
-    return T, root_mean_squares(rows, banks)
+    return T, root_mean_squares(rows, grids)
 
 
-def root_mean_squares(rows, banks):
-    kernels = [naive.kernel_matrix(rows, b.kernel.name, h) for b in banks for h in b.bandwidths]
+def root_mean_squares(rows, grids):
+    kernels = [naive.kernel_matrix(rows, b.kernel.name, h) for b in grids for h in b.bandwidths]
     return np.sqrt([(K**2).sum() / (len(K) * (len(K) - 1)) for K in kernels])
 
 
@@ -104,7 +104,7 @@ def precision(request, monkeypatch):
 def test_statistic_and_p_value_of_one_kernel(name, precision):
     observed, first, p = SINGLE[name]
     width = H if KERNELS[name].has_bandwidth else 1.0
-    T, _ = statistics([Bank(KERNELS[name], (width,))], 99)
+    T, _ = statistics([BandwidthGrid(KERNELS[name], (width,))], 99)
     np.testing.assert_allclose(T[0, :4], [observed, *first], rtol=0, atol=precision)
     assert p_value(T[0]) == p
 
@@ -119,17 +119,17 @@ def test_statistic_of_the_whole_test(name):
 @pytest.mark.parametrize("rule", AGGREGATED)
 def test_aggregates(rule, precision):
     count, p, observed = AGGREGATED[rule]
-    banks = [
-        Bank(KERNELS["gaussian"], (2.6, 1.3, 0.65)),
-        Bank(KERNELS["laplace"], (2.0, 1.0), squaring=True),
+    grids = [
+        BandwidthGrid(KERNELS["gaussian"], (2.6, 1.3, 0.65)),
+        BandwidthGrid(KERNELS["laplace"], (2.0, 1.0), squaring=True),
     ]
-    T, size = statistics(banks, count)
+    T, size = statistics(grids, count)
     found = aggregate(T, size, rule, N)
     assert found[0] == pytest.approx(observed, abs=10 * precision)
     assert p_value(found) == p
 
 
-# The whole test against formulas written out once more, on the very labellings it drew.
+# The whole test against formulas written out once more, on the very permutations it drew.
 
 
 def direct_fuse(T, size, n):
@@ -147,10 +147,10 @@ def direct_minp(T, size, n):
 
 def direct_mmdagg(T, size, n):
     half = (T.shape[1] - 1) // 2
-    law, tested = T[:, 1 : half + 1], T[:, [0, *range(half + 1, T.shape[1])]]
+    distribution, tested = T[:, 1 : half + 1], T[:, [0, *range(half + 1, T.shape[1])]]
 
     def rank(k, b):
-        return np.mean([t >= tested[k, b] - 1e-13 for t in law[k]])
+        return np.mean([t >= tested[k, b] - 1e-13 for t in distribution[k]])
 
     return [-min(rank(k, b) for k in range(len(T))) for b in range(tested.shape[1])]
 
@@ -171,9 +171,9 @@ def naive_statistic(K, v, m, n):
 def test_whole_test_equals_direct_formulas_on_its_own_labellings(rule, options, monkeypatch, rng):
     seen = []
 
-    def spy(rows, starts, signs, banks, *rest):
-        seen.append((rows.values, starts, signs, banks))
-        return quadratic_forms(rows, starts, signs, banks, *rest)
+    def spy(rows, starts, signs, grids, *rest):
+        seen.append((rows.values, starts, signs, grids))
+        return quadratic_forms(rows, starts, signs, grids, *rest)
 
     monkeypatch.setattr(mmd, "quadratic_forms", spy)
     m, n = 10, 13
@@ -182,12 +182,12 @@ def test_whole_test_equals_direct_formulas_on_its_own_labellings(rule, options, 
         X, Y, kernel="gaussian,laplace", bandwidth="2,1,0.5", aggregate=rule, permutations=39,
         **options,
     )  # fmt: skip
-    [(rows, starts, signs, banks)] = seen
+    [(rows, starts, signs, grids)] = seen
     assert len(starts) - 1 == (23 if options["permute"] == "rows" else 12)
     V = np.repeat(signs, np.diff(starts), axis=0)
-    kernels = [naive.kernel_matrix(rows, b.kernel.name, h) for b in banks for h in b.bandwidths]
+    kernels = [naive.kernel_matrix(rows, b.kernel.name, h) for b in grids for h in b.bandwidths]
     T = np.array([[naive_statistic(K, v, m, n) for v in V.T] for K in kernels])
-    size = root_mean_squares(rows, banks)
+    size = root_mean_squares(rows, grids)
     direct = DIRECT.get(rule) or (lambda T, size, n: aggregate(T, size, rule, n))
     expected = np.asarray(direct(T, size, m))
     assert result.statistic == pytest.approx(expected[0], rel=1e-9)

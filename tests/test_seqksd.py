@@ -50,7 +50,14 @@ def features(model, drawn, kernel, near=None, balancing="barker", bins=None):
     bins = np.arange(n) if bins is None else bins
     near = near or Neighbourhood()
     return stein_features(
-        *drawn, model.law, kernel, near, balancing, bins, int(bins.max()) + 1, Work(threads=1)
+        *drawn,
+        model.distribution,
+        kernel,
+        near,
+        balancing,
+        bins,
+        int(bins.max()) + 1,
+        Work(threads=1),
     )
 
 
@@ -64,7 +71,7 @@ def test_inner_products_of_features_are_the_double_sum(order, kinds, last, equal
     drawn = model.sample(6, rng)
     data = spelled(*drawn)
     expected = np.log([weight(x) for x in data])
-    assert log_weights(*drawn, model.law, Work()) == pytest.approx(expected)
+    assert log_weights(*drawn, model.distribution, Work()) == pytest.approx(expected)
     near = Neighbourhood(*(kind in kinds for kind in KINDS), last)
     for balancing, (low, high) in [("barker", (1, 3)), ("metropolis", (2, 2)), ("root", (1, 1))]:
         found = features(model, drawn, Subsequences(3, low, high, equal), near, balancing)
@@ -101,7 +108,7 @@ def test_features_have_mean_zero_under_the_model_exactly(rng):
     every = [x for n in range(6) for x in itertools.product(range(3), repeat=n)]
     codes = np.array([c for x in every for c in x], np.int32)
     offsets = np.concatenate([[0], np.cumsum([len(x) for x in every])])
-    p = np.exp(log_weights(codes, offsets, model.law, Work()))
+    p = np.exp(log_weights(codes, offsets, model.distribution, Work()))
     p /= p.sum()
     possible = np.flatnonzero(p > 0)
     assert len(possible) < len(every)
@@ -158,7 +165,9 @@ def test_hamming_sums_are_the_double_sum(last, rng):
     drawn = model.sample(14, rng)
     data = spelled(*drawn)
     near = Neighbourhood(True, False, False, last)
-    found = hamming_blocks(*drawn, model.law, near, "barker", np.arange(14) // 2, 7, Work())
+    found = hamming_blocks(
+        *drawn, model.distribution, near, "barker", np.arange(14) // 2, 7, Work()
+    )
     H = np.array(
         [
             [

@@ -20,7 +20,7 @@ from kstest.engine.sequences import log_ratios, log_weights
 from kstest.errors import DataError
 from kstest.sources import SequenceOptions, sequences_from_objects
 from kstest.targets import Windows
-from kstest.targets.lengths import length_law
+from kstest.targets.lengths import length_distribution
 from kstest.targets.markov import counted, fitted, window_counts
 from kstest.targets.sequence_csv import read_csv_model
 from kstest.targets.sequence_files import read_json_model
@@ -55,8 +55,8 @@ HIDDEN = {
 }
 FREE = {"model": "independent", "symbols": {"a": 0.25, "b": 0.75}, "length": {"poisson": 2}}
 STOPPED = {"model": "independent", "symbols": {"a": 0.25, "b": 0.75}, "stop": 0.4}
-LAW = {"model": "hidden", **{k: HIDDEN[k] for k in ("start", "transition", "emission")}}
-LAW["length"] = {"0": 1, "2": 2, "3": 1.5, "5": 1}
+DISTRIBUTION = {"model": "hidden", **{k: HIDDEN[k] for k in ("start", "transition", "emission")}}
+DISTRIBUTION["length"] = {"0": 1, "2": 2, "3": 1.5, "5": 1}
 
 
 def chain_weight(x):
@@ -112,7 +112,7 @@ CASES = {
     "chain": (CHAIN, chain_weight, "ab"),
     "field": (FIELD, field_weight, "abc"),
     "hidden": (HIDDEN, hidden_weight(HIDDEN), "abc"),
-    "lengths": (LAW, hidden_weight(LAW), "abc"),
+    "lengths": (DISTRIBUTION, hidden_weight(DISTRIBUTION), "abc"),
     "free": (FREE, free_weight, "ab"),
     "stopped": (STOPPED, stopped_weight, "ab"),
 }
@@ -135,7 +135,7 @@ def test_weights_and_ratios(case, tmp_path):
     model = made(tmp_path, table)
     assert set(model.alphabet) == set(alphabet)
     every = [x for n in range(6) for x in itertools.product(alphabet, repeat=n)]
-    logs = log_weights(*drawn_of(every, model.alphabet), model.law, Work())
+    logs = log_weights(*drawn_of(every, model.alphabet), model.distribution, Work())
     expected = np.array([weight(x) for x in every])
     assert ((logs > -np.inf) == (expected > 0)).all()
     difference = logs[expected > 0] - np.log(expected[expected > 0])
@@ -144,7 +144,7 @@ def test_weights_and_ratios(case, tmp_path):
     for last in (1, 2, 99):
         near = Neighbourhood(positions=last)
         for first, stop, found in log_ratios(
-            *drawn_of(some, model.alphabet), model.law, near, Work()
+            *drawn_of(some, model.alphabet), model.distribution, near, Work()
         ):
             known, at = {}, 0
             for x in some[first:stop]:
@@ -163,7 +163,7 @@ def test_weights_and_ratios(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_draws_have_the_law(case, tmp_path, rng):
+def test_draws_have_the_distribution(case, tmp_path, rng):
     """Chi-squared over all sequences that are drawn at least five times on average."""
     table, weight, alphabet = CASES[case]
     model, n = made(tmp_path, table), 40_000
@@ -192,14 +192,14 @@ def test_csv_of_second_order_and_of_counts(tmp_path):
     )
     tables = read_csv_model(str(tmp_path / "m.csv")), made(tmp_path, CHAIN)
     assert tables[0].order == 2
-    assert tables[0].law.table == pytest.approx(tables[1].law.table)
+    assert tables[0].distribution.table == pytest.approx(tables[1].distribution.table)
     (tmp_path / "n.csv").write_text("ngram,count\n^ a,3\na b,2\nb $,2\na $,1\n")
     counts = {"^ a": 3, "a b": 2, "b $": 2, "a $": 1}
     found = read_csv_model(str(tmp_path / "n.csv"))
     other = made(tmp_path, {"model": "ngram", "counts": counts})
-    assert found.law.table == pytest.approx(other.law.table)
+    assert found.distribution.table == pytest.approx(other.distribution.table)
     # a: (b 2, end 1, a 0) + 1/2 each
-    row = np.exp(found.law.table.reshape(3, 3))[found.alphabet.index("a")]
+    row = np.exp(found.distribution.table.reshape(3, 3))[found.alphabet.index("a")]
     assert row == pytest.approx(np.array([0.5, 2.5, 1.5]) / 4.5)
 
 
@@ -221,20 +221,20 @@ def test_counting_is_plain_counting(rng):
 def test_fit_repeats_the_fit(rng):
     (sample,), _ = sequences_from_objects({"d": ["ab", "abb", "b"] * 20}, SequenceOptions())
     model = fitted("fit", ("a", "b"), 1, sample.sequences, False)
-    (codes, offsets), law = model.simulate(5000, rng)
-    assert isinstance(law, Windows)
+    (codes, offsets), distribution = model.simulate(5000, rng)
+    assert isinstance(distribution, Windows)
     counts = window_counts(codes, offsets, 2, 2).astype(float)
     with np.errstate(divide="ignore"):
-        assert law.table == pytest.approx(np.log(counted(counts, 2, 1)).ravel())
-    assert np.exp(law.table) == pytest.approx(np.exp(model.law.table), abs=0.3)
+        assert distribution.table == pytest.approx(np.log(counted(counts, 2, 1)).ravel())
+    assert np.exp(distribution.table) == pytest.approx(np.exp(model.distribution.table), abs=0.3)
     assert not (np.diff(offsets) == 0).any()
 
 
 def test_lengths():
-    assert np.exp(length_law({"fixed": 2}, "x")).tolist() == [0, 0, 1]
-    assert np.exp(length_law({"uniform": [1, 2]}, "x")).tolist() == [0, 1, 1]
-    assert np.exp(length_law({"0": 0.5, "3": 2}, "x")).tolist() == [0.5, 0, 0, 2]
-    poisson = np.exp(length_law({"poisson": 3.0}, "x"))
+    assert np.exp(length_distribution({"fixed": 2}, "x")).tolist() == [0, 0, 1]
+    assert np.exp(length_distribution({"uniform": [1, 2]}, "x")).tolist() == [0, 1, 1]
+    assert np.exp(length_distribution({"0": 0.5, "3": 2}, "x")).tolist() == [0.5, 0, 0, 2]
+    poisson = np.exp(length_distribution({"poisson": 3.0}, "x"))
     assert poisson[:3] == pytest.approx(np.exp(-3) * np.array([1, 3, 4.5]))
     assert poisson.sum() == pytest.approx(1)
 
@@ -351,4 +351,4 @@ def test_whole_runs(case, tmp_path, rng):
 
 
 def model_gives(model, x):
-    return log_weights(*drawn_of([x], model.alphabet), model.law, Work())[0] > -np.inf
+    return log_weights(*drawn_of([x], model.alphabet), model.distribution, Work())[0] > -np.inf

@@ -12,7 +12,7 @@ from test_state import answer, core, run
 
 import kstest
 from kstest.archive import packing
-from kstest.betting import blocks, detector, round_leaves, two_samples, wealth
+from kstest.betting import blocks, detector, round_loops, two_samples, wealth
 from kstest.betting.rows import Rows
 from kstest.errors import UsageError
 from kstest.methods import skit, sksd, smmd
@@ -32,7 +32,7 @@ def draw(seed, m=1000, n=1000, d=2, shift=0.0, scale=1.0, change=0):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("change", [{"shift": 0.5}, {"scale": 1.5}, {"scale": 0.6}])
-def test_a_stream_of_another_law_is_rejected(mode, change):
+def test_a_stream_of_another_distribution_is_rejected(mode, change):
     found = kstest.smmd(*draw(1, **change), mode=mode)
     assert found.verdict == "rejected"
     assert found.n["sample"] == found.explanation["evidence"]["decided_after_row"] < 600
@@ -50,8 +50,8 @@ def test_level(mode):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("law", ["normal", "cauchy", "discrete", "wide"])
-def test_level_of_many_laws(mode, law):
+@pytest.mark.parametrize("distribution", ["normal", "cauchy", "discrete", "wide"])
+def test_level_of_many_distributions(mode, distribution):
     rejected = 0
     for seed in range(500):
         rng = np.random.default_rng(seed)
@@ -60,7 +60,7 @@ def test_level_of_many_laws(mode, law):
             "cauchy": lambda n, rng=rng: rng.standard_cauchy((n, 2)),
             "discrete": lambda n, rng=rng: rng.poisson(1.0, (n, 2)),
             "wide": lambda n, rng=rng: rng.normal(size=(n, 10)),
-        }[law]
+        }[distribution]
         rejected += kstest.smmd(make(1000), make(1000), mode=mode, seed=seed).verdict == "rejected"
     assert rejected <= 500 * 0.05 + 2 * math.sqrt(500 * 0.05 * 0.95)
 
@@ -68,7 +68,7 @@ def test_level_of_many_laws(mode, law):
 def test_conformal_p_values_are_those_of_the_definition(rng):
     bins, bag = rng.integers(0, 5, 30), rng.integers(0, 5, 20)
     counts, found = np.bincount(bag, minlength=5).astype(float), np.empty(30)
-    round_leaves.conformal_p_values(bins, np.uint64(3), np.uint64(10), counts, found)
+    round_loops.conformal_p_values(bins, np.uint64(3), np.uint64(10), counts, found)
     uniform = np.empty(1)
     members = bag.tolist()
     for t, (score, p) in enumerate(zip(bins.tolist(), found.tolist(), strict=True)):

@@ -11,7 +11,7 @@ import pytest
 import streams
 
 import kstest
-from kstest.betting import blocks, guard, lagged, leaves, wealth
+from kstest.betting import blocks, guard, lagged, loops, wealth
 from kstest.betting.rows import Rows
 from kstest.methods.stream import season as rows
 
@@ -29,9 +29,9 @@ def block():
 def test_neighbours_are_those_of_the_definition(block):
     parts, sums, weight, orders = block
     out = np.empty((3, 1, 1, 5))
-    leaves.joint_block(*parts, *sums, weight, orders, blocks.STRENGTHS, out)
+    loops.joint_block(*parts, *sums, weight, orders, blocks.STRENGTHS, out)
     alone = np.empty((1, 1, 1, 5))
-    leaves.joint_block(*parts, *sums, weight, orders, blocks.STRENGTHS, alone)
+    loops.joint_block(*parts, *sums, weight, orders, blocks.STRENGTHS, alone)
     np.testing.assert_array_equal(out[:1], alone)
     x, y = (parts[k][0] + 1j * parts[k + 1][0] for k in (0, 2))
     joint, first, second = (s[0, 0, 0] + 1j * s[0, 0, 1] for s in sums)
@@ -79,7 +79,7 @@ def test_products_of_the_guard_are_those_of_the_definition():
     orders = np.array([np.arange(16), *(rng.permutation(16) for _ in range(30))])
     waves, out = np.zeros((2, 2, 3)), np.empty((4, 3))
     no_waves = np.zeros((3, 16)), np.zeros((3, 16)), np.zeros((16, 2))
-    leaves.serial_block(ranks, *no_waves, waves, lags, orders, guard.STRENGTHS, out)
+    loops.serial_block(ranks, *no_waves, waves, lags, orders, guard.STRENGTHS, out)
     z = [
         sum(
             lags[j - i - 1] * (ranks[:, o[i]] @ ranks[:, o[j]])
@@ -91,7 +91,7 @@ def test_products_of_the_guard_are_those_of_the_definition():
     expected = [math.log(naive.e_value(np.array(z), c)) for c in guard.STRENGTHS[3]]
     np.testing.assert_allclose(out[3], expected, rtol=1e-9)
     learned = np.zeros(15)
-    leaves.add_lags(ranks, 1.0, learned)
+    loops.add_lags(ranks, 1.0, learned)
     assert learned[4] == pytest.approx(sum(ranks[:, i] @ ranks[:, i + 5] for i in range(11)))
 
 
@@ -111,14 +111,16 @@ def test_guard_of_constant_and_of_largest_values(values):
     assert flags(values) in range(201)
 
 
-@pytest.mark.parametrize("law", ["normal", "cauchy", "ties"])
-def test_guard_is_quiet_without_a_pattern(law):
+@pytest.mark.parametrize("distribution", ["normal", "cauchy", "ties"])
+def test_guard_is_quiet_without_a_pattern(distribution):
     """40 streams: at most 10 % by Ville's inequality; more than 9 have probability .005."""
     found = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
         draws = {"normal": rng.normal, "cauchy": rng.standard_cauchy}
-        values = rng.poisson(1, 480) * 1.0 if law == "ties" else draws[law](size=480)
+        values = (
+            rng.poisson(1, 480) * 1.0 if distribution == "ties" else draws[distribution](size=480)
+        )
         found += bool(flags(values))
     assert found <= 9
 
@@ -158,7 +160,7 @@ def verdict(make, seed, n, **options):
     return kstest.skit(x, y, seed=seed, **options).verdict
 
 
-def test_volatility_of_one_side_leaves_a_verdict():
+def test_volatility_of_one_side_loops_a_verdict():
     found = [verdict(one_sided(streams.season_of_spread(12)), seed, 600) for seed in range(20)]
     assert found.count("no verdict") <= 3
     assert found.count("rejected") <= 3

@@ -10,7 +10,7 @@ import pytest
 
 from kstest.engine import SteinPoints, Work, signed_sums, stein, stein_sums
 from kstest.engine.stein import pair_numbers
-from kstest.kernels import KERNELS, Bank, whitening
+from kstest.kernels import KERNELS, BandwidthGrid, whitening
 from kstest.methods.stein.explanation import contributions
 from kstest.nulls import independent_signs, markov_signs, sign_bins
 
@@ -42,9 +42,9 @@ def test_block_sums_equal_the_matrix(way, name, sizes, rng):
     X = rng.normal(size=(sum(sizes), 3))
     S = rng.normal(size=X.shape) * 3 - X
     starts = cut(sizes)
-    bank = Bank(KERNELS[name], (2.0, 0.7))
-    found = stein_sums(SteinPoints.of(X + 1e6, S), starts, bank, Work(threads=2))
-    for l, h in enumerate(bank.bandwidths):
+    grid = BandwidthGrid(KERNELS[name], (2.0, 0.7))
+    found = stein_sums(SteinPoints.of(X + 1e6, S), starts, grid, Work(threads=2))
+    for l, h in enumerate(grid.bandwidths):
         U = naive.stein_matrix(X, S, name, h)
         blocks = np.add.reduceat(np.add.reduceat(U, starts[:-1], 0), starts[:-1], 1)
         np.testing.assert_allclose(found.blocks[l], blocks, rtol=1e-7, atol=1e-7 * abs(U).sum())
@@ -55,20 +55,20 @@ def test_block_sums_equal_the_matrix(way, name, sizes, rng):
 def test_huge_scores_and_many_columns_agree_in_both_ways(d, monkeypatch, rng):
     X = rng.normal(size=(60, d))
     S = -X * rng.choice([1, 1e8], size=(60, 1))
-    points, bank = SteinPoints.of(X, S), Bank(KERNELS["imq"], (math.sqrt(d), 0.1))
+    points, grid = SteinPoints.of(X, S), BandwidthGrid(KERNELS["imq"], (math.sqrt(d), 0.1))
     sums = []
     for steps in (np.inf, 0):
         monkeypatch.setattr(stein, "NUMPY_STEPS", steps)
-        sums.append(stein_sums(points, np.arange(61), bank, Work(threads=1)).blocks)
+        sums.append(stein_sums(points, np.arange(61), grid, Work(threads=1)).blocks)
     assert np.isfinite(sums[0]).all()
     np.testing.assert_allclose(sums[0], sums[1], rtol=1e-9, atol=1e-13 * abs(sums[0]).max())
 
 
 def test_result_does_not_depend_on_threads(way, monkeypatch, rng):
     X = rng.normal(size=(700, 4))
-    points, bank = SteinPoints.of(X, -X), Bank(KERNELS["imq"], (1.0, 3.0))
+    points, grid = SteinPoints.of(X, -X), BandwidthGrid(KERNELS["imq"], (1.0, 3.0))
     monkeypatch.setattr(stein, "CALL_STEPS", 1)
-    one, three = (stein_sums(points, cut([70] * 10), bank, Work(threads=t)) for t in (1, 3))
+    one, three = (stein_sums(points, cut([70] * 10), grid, Work(threads=t)) for t in (1, 3))
     np.testing.assert_array_equal(one.blocks, three.blocks)
     np.testing.assert_array_equal(one.squares, three.squares)
 
@@ -83,7 +83,7 @@ def test_gaussian_kernel_and_shifted_normal_have_a_closed_form(h, shift):
     x = nodes[:, None] + shift
     every = slice(0, len(x))
     numbers = pair_numbers(SteinPoints(x, -x, np.full(1, np.inf)), every, every)
-    (U,) = numbers.stein(Bank(KERNELS["gaussian"], (h,)))
+    (U,) = numbers.stein(BandwidthGrid(KERNELS["gaussian"], (h,)))
     assert weights @ U @ weights == pytest.approx(shift**2 * h / math.sqrt(h * h + 2), abs=1e-9)
 
 
@@ -95,7 +95,7 @@ def test_angles_equal_finite_differences_of_the_kernel_on_the_circle(radius, rng
     radii = np.array([radius, np.inf])
     points, step, h = SteinPoints.of(arcs, S, radii), 1e-4, 1.3
     every = slice(0, 5)
-    (U,) = pair_numbers(points, every, every).stein(Bank(KERNELS["imq"], (h,)))
+    (U,) = pair_numbers(points, every, every).stein(BandwidthGrid(KERNELS["imq"], (h,)))
 
     def k(x, y):
         def place(z):
@@ -118,16 +118,16 @@ def test_angles_equal_finite_differences_of_the_kernel_on_the_circle(radius, rng
 
 def test_diagonals_equal_the_formula(rng):
     X = rng.normal(size=(6, 3))
-    points, bank = SteinPoints.of(X, 2 * X), Bank(KERNELS["imq"], (0.5, 2.0))
-    expected = [(4 * X**2).sum() + 6 * 3 / h**2 for h in bank.bandwidths]
-    np.testing.assert_allclose(points.own(bank).sum(axis=1), expected)
+    points, grid = SteinPoints.of(X, 2 * X), BandwidthGrid(KERNELS["imq"], (0.5, 2.0))
+    expected = [(4 * X**2).sum() + 6 * 3 / h**2 for h in grid.bandwidths]
+    np.testing.assert_allclose(points.own(grid).sum(axis=1), expected)
 
 
 def test_contributions_add_up_and_the_witness_is_the_mean_stein_feature(rng):
     X = rng.normal(size=(30, 3))
     S = rng.normal(size=X.shape)
-    bank = Bank(KERNELS["gaussian"], (1.1,))
-    parts, witness = contributions(SteinPoints.of(X, S), bank)
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.1,))
+    parts, witness = contributions(SteinPoints.of(X, S), grid)
     assert parts.sum() == pytest.approx(naive.stein_matrix(X, S, "gaussian", 1.1).sum() / 870)
     v = X[4]
     features = [
@@ -149,9 +149,12 @@ def test_contributions_add_up_and_the_witness_is_the_mean_stein_feature(rng):
 
 def test_contributions_with_an_angle_add_up(rng):
     arcs, S = rng.uniform(0, 6, (20, 2)), rng.normal(size=(20, 2))
-    points, bank = SteinPoints.of(arcs, S, np.array([1.3, np.inf])), Bank(KERNELS["imq"], (0.9,))
-    parts, _ = contributions(points, bank)
-    total = stein_sums(points, np.array([0, 20]), bank, Work(threads=1)).blocks[0, 0, 0]
+    points, grid = (
+        SteinPoints.of(arcs, S, np.array([1.3, np.inf])),
+        BandwidthGrid(KERNELS["imq"], (0.9,)),
+    )
+    parts, _ = contributions(points, grid)
+    total = stein_sums(points, np.array([0, 20]), grid, Work(threads=1)).blocks[0, 0, 0]
     assert parts.sum() == pytest.approx(total / 380)
 
 

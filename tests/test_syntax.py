@@ -49,7 +49,7 @@ def test_bare_names_are_taken_as_they_are_written():
 
 def test_a_value_by_any_name():
     target = resolve_discrete("categorical(`log in`=0.25, `x=1`=0.75)", ("event",))
-    assert target.laws[0].labels == ("log in", "x=1")
+    assert target.distributions[0].labels == ("log in", "x=1")
 
 
 def test_odd_names_from_the_shell_to_the_result():

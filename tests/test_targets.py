@@ -11,8 +11,8 @@ from scipy import stats
 
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.targets import FAMILIES, resolve
-from kstest.targets.charts import ANGLE, Chart
 from kstest.targets.derivatives import FUNCTIONS
+from kstest.targets.transforms import ANGLE, Transform
 
 JOINT = [
     "multivariate_normal(mean=[1, 2], covariance=[[1, 0.5], [0.5, 2]])",
@@ -35,6 +35,16 @@ SCIPY = {
     "exponential": lambda p: stats.expon(scale=p["scale"]),
     "uniform": lambda p: stats.uniform(p["low"], p["high"] - p["low"]),
     "von_mises": lambda p: stats.vonmises(p["concentration"], p["mean"]),
+    "cauchy": lambda p: stats.cauchy(p["location"], p["scale"]),
+    "half_normal": lambda p: stats.halfnorm(scale=p["sd"]),
+    "half_cauchy": lambda p: stats.halfcauchy(scale=p["scale"]),
+    "inv_gamma": lambda p: stats.invgamma(p["shape"], scale=p["scale"]),
+    "weibull": lambda p: stats.weibull_min(p["shape"], scale=p["scale"]),
+    "chi_squared": lambda p: stats.chi2(p["df"]),
+    "pareto": lambda p: stats.pareto(p["shape"], scale=p["scale"]),
+    "truncated_normal": lambda p: stats.truncnorm(
+        (p["low"] - p["mean"]) / p["sd"], (p["high"] - p["mean"]) / p["sd"], p["mean"], p["sd"]
+    ),
 }
 VALUES = {
     "normal": {"mean": 1.0, "sd": 2.0},
@@ -47,6 +57,14 @@ VALUES = {
     "exponential": {"scale": 2.0},
     "uniform": {"low": -1.0, "high": 3.0},
     "von_mises": {"mean": 1.0, "concentration": 2.0},
+    "cauchy": {"location": 1.0, "scale": 2.0},
+    "half_normal": {"sd": 2.0},
+    "half_cauchy": {"scale": 2.0},
+    "inv_gamma": {"shape": 2.5, "scale": 3.0},
+    "weibull": {"shape": 1.5, "scale": 2.0},
+    "chi_squared": {"df": 3.5},
+    "pareto": {"shape": 2.5, "scale": 2.0},
+    "truncated_normal": {"mean": 1.0, "sd": 2.0, "low": 0.5, "high": 6.0},
 }
 
 
@@ -71,21 +89,21 @@ def test_score_is_the_gradient_of_the_log_density(text, rng):
 
 @pytest.mark.parametrize("text", [*KNOWN, *JOINT])
 def test_unconstrained_score_is_that_of_the_transformed_density(text, rng):
-    """Finite differences in y of log p(x(y)) + log |dx/dy|, x(y) by inverting the chart."""
+    """Finite differences in y of log p(x(y)) + log |dx/dy|, x(y) by inverting the transform."""
     target = resolve(text, ("a", "b"))
     X, h = rows_of(target, 20, rng), 1e-6
     _, S = target.unconstrain(X)
 
     def log_density(X):
-        jacobian = sum(np.log(c.slope(X[:, k])) for k, c in enumerate(target.charts))
+        jacobian = sum(np.log(c.slope(X[:, k])) for k, c in enumerate(target.transforms))
         return target.logpdf(X) + jacobian
 
-    for c, chart in enumerate(target.charts):
+    for c, transform in enumerate(target.transforms):
         up, down = X.copy(), X.copy()
-        step = h * chart.slope(X[:, c])
+        step = h * transform.slope(X[:, c])
         up[:, c] += step
         down[:, c] -= step
-        gap = chart.forward(up[:, c]) - chart.forward(down[:, c])
+        gap = transform.forward(up[:, c]) - transform.forward(down[:, c])
         expected = (log_density(up) - log_density(down)) / gap
         np.testing.assert_allclose(S[:, c], expected, rtol=2e-4, atol=1e-5)
 
@@ -110,8 +128,8 @@ def test_joint_sampler_makes_the_mean_score_vanish(text):
     target = resolve(text, ("a", "b"))
     Y, S = target.unconstrain(target.sample(200_000, np.random.default_rng(5)))
     assert (abs(S.mean(axis=0)) < 5 * S.std(axis=0) / math.sqrt(200_000)).all()
-    for c, chart in enumerate(target.charts):
-        if not chart.angle:
+    for c, transform in enumerate(target.transforms):
+        if not transform.angle:
             virial = S[:, c] * Y[:, c]
             assert virial.mean() == pytest.approx(-1, abs=6 * virial.std() / math.sqrt(200_000))
 
@@ -139,15 +157,17 @@ def test_modes_have_no_score_and_a_mixture_is_finite_far_away():
     assert np.isfinite(far.logpdf(X[:1])).all()
 
 
-@pytest.mark.parametrize("chart", [Chart(), Chart(low=2.0), Chart(high=-1.0), Chart(-1.0, 5.0)])
-def test_charts_are_consistent(chart):
-    x = np.linspace(max(chart.low, -4) + 0.1, min(chart.high, 9) - 0.1, 30)
+@pytest.mark.parametrize(
+    "transform", [Transform(), Transform(low=2.0), Transform(high=-1.0), Transform(-1.0, 5.0)]
+)
+def test_transforms_are_consistent(transform):
+    x = np.linspace(max(transform.low, -4) + 0.1, min(transform.high, 9) - 0.1, 30)
     h = 1e-6
-    slope = 2 * h / (chart.forward(x + h) - chart.forward(x - h))
-    np.testing.assert_allclose(chart.slope(x), slope, rtol=1e-6)
-    bend = (np.log(chart.slope(x + h)) - np.log(chart.slope(x - h))) / (2 * h) * slope
-    np.testing.assert_allclose(chart.bend(x), bend, rtol=1e-5, atol=1e-8)
-    assert not chart.outside(x).any()
+    slope = 2 * h / (transform.forward(x + h) - transform.forward(x - h))
+    np.testing.assert_allclose(transform.slope(x), slope, rtol=1e-6)
+    bend = (np.log(transform.slope(x + h)) - np.log(transform.slope(x - h))) / (2 * h) * slope
+    np.testing.assert_allclose(transform.bend(x), bend, rtol=1e-5, atol=1e-8)
+    assert not transform.outside(x).any()
 
 
 # --- languages -------------------------------------------------------------------------------
@@ -320,7 +340,7 @@ def test_toml_and_json_say_the_same_as_the_language(tmp_path, rng):
     mixture = resolve(str(tmp_path / "m.json"), ("x", "y"))
     assert mixture.columns == ("y", "x")
     expression = resolve(str(tmp_path / "e.toml"), ("t", "x"))
-    assert expression.charts == (ANGLE, Chart(low=0.0))
+    assert expression.transforms == (ANGLE, Transform(low=0.0))
     np.testing.assert_allclose(expression.score(np.array([[1.0, 4.0]])), [[-np.sin(1), -0.5]])
 
 
@@ -336,7 +356,7 @@ def test_yaml_says_the_same_as_the_language(tmp_path, rng):
     X = product.sample(5, rng)
     np.testing.assert_allclose(product.score(X)[:, 1], 2 / X[:, 1] - 0.5)
     path.write_text("logp: a*log(x) - x\nparameters: {a: 2}\nsupport: {x: [0, .inf]}\n")
-    assert resolve(str(path), ("x",)).charts == (Chart(low=0.0),)
+    assert resolve(str(path), ("x",)).transforms == (Transform(low=0.0),)
 
 
 @pytest.mark.parametrize(
@@ -394,15 +414,17 @@ def test_arrays_take_the_names_of_the_target_by_place():
         resolve("product(u=normal(), v=gamma(2))", ("1", "2", "3"))
 
 
-@pytest.mark.parametrize("chart", [Chart(), Chart(0, math.inf), Chart(-math.inf, 3), Chart(-1, 2)])
-def test_charts_lead_back_and_know_their_slope(chart):
+@pytest.mark.parametrize(
+    "transform", [Transform(), Transform(0, math.inf), Transform(-math.inf, 3), Transform(-1, 2)]
+)
+def test_transforms_lead_back_and_know_their_slope(transform):
     y = np.linspace(-6, 6, 41)
-    x = chart.inverse(y)
-    np.testing.assert_allclose(chart.forward(x), y, atol=1e-9)
-    np.testing.assert_allclose(np.exp(chart.log_slope(y)), chart.slope(x), rtol=1e-9)
+    x = transform.inverse(y)
+    np.testing.assert_allclose(transform.forward(x), y, atol=1e-9)
+    np.testing.assert_allclose(np.exp(transform.log_slope(y)), transform.slope(x), rtol=1e-9)
     far = np.array([-800.0, 800.0])
-    assert np.isfinite(chart.log_slope(far)).all()
-    assert not np.isnan(chart.inverse(far)).any()
+    assert np.isfinite(transform.log_slope(far)).all()
+    assert not np.isnan(transform.inverse(far)).any()
 
 
 @pytest.mark.parametrize("text", [t for t in [*KNOWN, *JOINT] if "von_mises" not in t])
@@ -419,7 +441,8 @@ def test_density_on_the_line_has_the_score_on_the_line(text, rng):
 
 
 def test_density_on_the_line_vanishes_where_rows_round_to_the_edge():
-    """log x of a gamma law of shape 1/2: at x = 0 its density is infinite, its mass none."""
+    """log x of a gamma distribution of shape 1/2: at x = 0 its density is infinite, its mass
+    none."""
     target = resolve("gamma(0.5)", ("a",))
     found = target.log_density(np.array([[-1e3], [-600.0], [0.0], [1e3]]))
     assert np.isneginf(found[[0, 3]]).all()

@@ -331,24 +331,24 @@ def test_sentinels_leave_truth_values_and_dates_alone(run, write):
     assert (code, "dropped" in out) == (0, False)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{{"e": {:.4f}}}',
-        '{{"e": {:.4f}, "t": 1}}',
-        "[{:.4f}, 2]",
-    ],
-)
-def test_json_lines_are_named(run, write, rng, text):
+@pytest.mark.parametrize("text", ['{{"e": {:.4f}}}', '{{"e": {:.4f}, "t": 1}}'])
+def test_json_lines_of_records_are_read(run, write, rng, text):
     for name, at in (("a.jsonl", 0), ("b.jsonl", 10)):
         write(name, text.format(0), numbers(rng, at=at), text)
-    code, out, err = run("mmd", "a.jsonl", "b.jsonl")
-    assert (code, out, "is JSON lines" in err) == (2, "", True)
+    assert run("mmd", "a.jsonl", "b.jsonl", *FAST)[0] == 1
 
 
-def test_json_over_several_lines_is_named(run, tmp_path):
-    (tmp_path / "a.json").write_text('[\n  {\n    "e": 1.5\n  }\n]\n')
-    assert "is JSON" in run("mmd", "a.json", "a.json")[2]
+def test_json_lines_of_lists_are_named(run, write, rng):
+    write("a.jsonl", "[0, 2]", numbers(rng), "[{:.4f}, 2]")
+    code, out, err = run("mmd", "a.jsonl", "a.jsonl")
+    assert (code, out, "is JSON lines" in err, "records such as" in err) == (2, "", True, True)
+
+
+def test_json_over_several_lines_is_read_or_named(run, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([{"e": x} for x in range(20)], indent=2))
+    assert run("mmd", "a.json", "a.json", *FAST)[0] == 0
+    (tmp_path / "b.json").write_text("[\n  [1.5,\n    2\n  ]\n]\n")
+    assert "is JSON" in run("mmd", "b.json", "b.json")[2]
 
 
 def test_comments_that_were_not_named_are(run, tmp_path, rng):

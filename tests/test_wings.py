@@ -15,7 +15,7 @@ from kstest.betting import blocks, conformal, relay, scores, wings
 from kstest.betting.rows import Rows, shuffled
 
 DESIGN = blocks.Design()
-LAWS = {
+DISTRIBUTIONS = {
     "normal": lambda rng, n: rng.normal(size=(n, 2)),
     "ties": lambda rng, n: rng.poisson(1.5, (n, 2)).astype(float),
     "half constant": lambda rng, n: np.column_stack([rng.normal(size=n), np.full(n, 7.0)]),
@@ -75,9 +75,9 @@ def test_categories_rank_by_frequency_and_the_unknown_come_last():
     assert (np.diff(learned.bins(rows)[1]) > 0).all()
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_p_values_are_those_of_ranks_in_the_whole_bag(law, rng):
-    reference, stream = (Rows.numbers(LAWS[law](rng, n)) for n in (60, 40))
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_p_values_are_those_of_ranks_in_the_whole_bag(distribution, rng):
+    reference, stream = (Rows.numbers(DISTRIBUTIONS[distribution](rng, n)) for n in (60, 40))
     learned = conformal.learn(DESIGN, reference)
     _, p = conformal.step(DESIGN, learned, conformal.begin(learned, reference), stream)
     bag, bins = learned.bins(reference[30:]), learned.bins(stream)
@@ -90,14 +90,14 @@ def test_p_values_are_those_of_ranks_in_the_whole_bag(law, rng):
             members.append(score)
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_p_values_are_uniform_and_independent(law):
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_p_values_are_uniform_and_independent(distribution):
     """Ten streams of 5,000 rows for every score: chi-squared of 20 bins, and the next row's p."""
     found = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
         design = blocks.Design(seed=seed)
-        reference, stream = (Rows.numbers(LAWS[law](rng, n)) for n in (50, 5000))
+        reference, stream = (Rows.numbers(DISTRIBUTIONS[distribution](rng, n)) for n in (50, 5000))
         learned = conformal.learn(design, reference)
         found.append(
             conformal.step(design, learned, conformal.begin(learned, reference), stream)[1]

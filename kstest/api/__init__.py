@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import Field
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, cast
 
 from ..registry import METHODS
-from ..result import Result
 from ..run import execute
-from .binding import bind, plot_path, plotted
+from .binding import MACHINE, bind, plot_path, plotted
+from .language import speaking
+from .shown import Result, shown
+from .signatures import document, options, signature
 
 if TYPE_CHECKING:
     from ..power import Plan
+    from ..thinning import Thinned
 
 
 @cache
 def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     found = METHODS[name].load()
-    others = {"threads"} if found.picture is None else {"threads", "plot"}
+    others = MACHINE if found.picture is None else (*MACHINE, "plot")
 
     def test(*data: Any, **given: Any) -> Result:
         path = None if found.picture is None else plot_path(given.get("plot"))
-        call = bind(name, found.inputs, data, given, others)
+        call = bind(name, found.inputs, data, given, set(others))
         result = execute(name, call.samples, call.params, call.notices, call.work, call.reading)
-        if path is not None and found.picture is not None:
-            plotted(result, found.picture(call.samples, call.params, result), path)
-        return result
+        if found.picture is None:
+            return shown(result)
+        picture = partial(found.picture, call.samples, call.params, result)
+        if path is not None:
+            plotted(result, picture(), path)
+        return shown(result, picture)
 
-    test.__name__ = test.__qualname__ = name
-    test.__module__ = "kstest"
-    test.__doc__ = found.run.__doc__
-    return test
+    spoken: Any = speaking(lambda: options(found.inputs))(test)
+    del spoken.__wrapped__
+    spoken.__name__ = spoken.__qualname__ = name
+    spoken.__module__ = "kstest"
+    spoken.__doc__ = document(found.inputs, others, found.run.__doc__ or "")
+    spoken.__signature__ = signature(found.inputs, others)
+    return cast(Callable[..., Result], spoken)
 
 
+@speaking(lambda: _plan_options())
 def plan(*data: Any, **given: Any) -> Plan:
     """Find the number of rows at which a test finds a given change with a given power.
 
@@ -63,5 +74,52 @@ def plan(*data: Any, **given: Any) -> Plan:
     """
     from ..power import search
 
-    call = bind("plan", search.INPUTS, data, given, {"threads"})
+    call = bind("plan", search.INPUTS, data, given, set(MACHINE))
     return search.plan(call.samples[0], call.params, call.notices, call.work)
+
+
+@speaking(lambda: _thin_options())
+def thin(*data: Any, **given: Any) -> Thinned:
+    """Choose the rows that stand for many.
+
+    Parameters
+    ----------
+    data : array, DataFrame or Arrow table
+        Shape (n, d), in the order of the file: neighbours in a chain are paired.
+    **given
+        Options of ``kstest thin``, with underscores.
+
+    Returns
+    -------
+    Thinned
+        `index` has the places of the rows, from 0; the other attributes are the keys of the
+        command's JSON.
+
+    Notes
+    -----
+    See `kstest.thinning` for how rows are chosen, and how near they are.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> X = numpy.random.default_rng(1).normal(size=(2000, 2))
+    >>> found = kstest.thin(X, rows=100)
+    >>> X[found.index].shape, found.worth[1] > 1000
+    ((100, 2), True)
+    """
+    from .. import thinning
+
+    call = bind("thin", thinning.INPUTS, data, given, set(MACHINE))
+    return thinning.thin(call.samples, call.params, call.notices, call.work)
+
+
+def _thin_options() -> list[Field[Any]]:
+    from ..thinning import INPUTS
+
+    return options(INPUTS)
+
+
+def _plan_options() -> list[Field[Any]]:
+    from ..power import search
+
+    return options(search.INPUTS)

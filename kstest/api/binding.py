@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from ..contract import Inputs
 from ..engine import Work
 from ..errors import UsageError
@@ -19,6 +21,10 @@ from ..plot import check, draw
 from ..result import Notice, Result
 from ..sample import Sample
 from ..sources import given_options, join_objects, reader
+from .language import unknown as unknown_option
+
+# Options of every function that are none of its test: where the sums run. See `Work`.
+MACHINE = ("threads", "executor")
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,47 @@ def options_of(
     accepted = {f.name for f in fields(inputs.params)} | reading | others
     unknown = sorted(set(given) - accepted)
     if unknown:
-        known = ", ".join(sorted(accepted))
-        raise TypeError(f"kstest.{name} has no option {unknown[0]!r}; it has {known}")
+        raise unknown_option(name, unknown[0], accepted)
+    if "seed" in given:
+        given = {**given, "seed": _seed(given["seed"])}
     return as_options((*fields(inputs.params), *reader(inputs.reads).options), given)
+
+
+def _seed(seed: Any) -> Any:
+    """A seed drawn from a generator of NumPy, where one is given."""
+    if isinstance(seed, np.random.RandomState):
+        return int(seed.randint(2**31))
+    if isinstance(seed, np.random.Generator | np.random.BitGenerator | np.random.SeedSequence):
+        return int(np.random.default_rng(seed).integers(2**32))
+    return seed
+
+
+def by_name(
+    roles: Sequence[str], data: Sequence[Any], given: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Samples that were given as keywords, put in their places; and the other keywords."""
+    rest, placed = dict(given), [*data]
+    for role in roles[len(data) :]:
+        if role in rest:
+            placed.append(rest.pop(role))
+    while len(placed) > 1 and placed[-1] is None:
+        placed.pop()
+    return tuple(placed), rest
 
 
 def bind(
     name: str, inputs: Inputs[Any], data: Sequence[Any], given: Mapping[str, Any], others: Set[str]
 ) -> Call:
     """Take the samples and options of a function of objects."""
+    data, given = by_name(inputs.roles, data, given)
     # Tests of blocks of columns take one table, or one object per block.
     sides = inputs.roles if given.get("sample_column") is None else ("table",)
+    if inputs.least <= len(data) < len(sides):
+        sides = inputs.roles[: len(data)]
     joined = 1 < len(data) <= len(inputs.blocks)
     if len(data) != len(sides) and not joined:
-        what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
+        least = f"{inputs.least} or " * (inputs.least < len(sides))
+        what = f"{least}{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
         more = f", or 2 to {len(inputs.blocks)} blocks of columns" if inputs.blocks else ""
         raise TypeError(f"kstest.{name} takes {what}{more}")
     reading = reading_of(inputs)
@@ -78,16 +111,20 @@ def bind(
     kept = {k: v for k, v in given.items() if k in reading}
     samples, notices = of_objects(inputs, params, kept, dict(zip(sides, data, strict=True)))
     record = given_options(kept, reader(inputs.reads).options)
-    return Call(samples, params, notices, work_of(given.get("threads")), record)
+    work = work_of(given.get("threads"), given.get("executor"))
+    return Call(samples, params, notices, work, record)
 
 
-def work_of(threads: Any) -> Work:
-    """Threads, all processors by default."""
+def work_of(threads: Any, executor: Any = None) -> Work:
+    """Threads, all processors by default, or an executor in their place."""
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        found = type(executor).__name__
+        raise UsageError(f"executor: found {found}; accepted: a concurrent.futures.Executor.")
     if threads is None:
-        return Work()
+        return Work(executor=executor)
     if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
         raise UsageError("--threads: give a whole number, at least 1")
-    return Work(threads=int(threads))
+    return Work(threads=int(threads), executor=executor)
 
 
 def plot_path(plot: str | os.PathLike[str] | None) -> str | None:

@@ -13,14 +13,17 @@ from ..dqm.calibration import Calibration, load
 from ..dqm.windows import Batch
 from ..inputs import params_of, reading_of
 from ..inputs.batches import batch_options, calibrated, from_objects
-from ..result import Result
 from ..run import execute
 from ..sources import ReadOptions
-from .binding import bind, options_of, plot_path, plotted, work_of
+from .binding import MACHINE, bind, options_of, plot_path, plotted, work_of
+from .language import speaking
+from .shown import Result, shown
+from .signatures import options
 
 __all__ = ["calibrate", "check", "compare", "explain", "load"]
 
 
+@speaking(lambda: options(calibrating.INPUTS))
 def calibrate(
     reference: Any, pool: Any, *, threads: int | None = None, **given: Any
 ) -> Calibration:
@@ -60,13 +63,14 @@ def calibrate(
     """
     inputs = calibrating.INPUTS
     reading = reading_of(inputs) - {"sample_column", "reference_values", "pool_values"}
-    options = options_of("dqm_calibrate", inputs, given, set(), reading)
-    how = ReadOptions(**{name: options[name] for name in reading & set(options)})
-    params = params_of(inputs, options, set(options))
+    written = options_of("dqm_calibrate", inputs, given, set(), reading)
+    how = ReadOptions(**{name: written[name] for name in reading & set(written)})
+    params = params_of(inputs, written, set(written))
     data = {"reference": reference, "pool": pool}
     return calibrated(data, params, how, from_objects, work_of(threads))
 
 
+@speaking(lambda: options(checking.INPUTS))
 def check(
     calibration: Calibration, *batches: Any, threads: int | None = None, **given: Any
 ) -> list[Result]:
@@ -96,12 +100,13 @@ def check(
     >>> [result.verdict for result in kstest.dqm_check(calibration, *batches)]
     ['not rejected', 'rejected']
     """
-    options = options_of("dqm_check", checking.INPUTS, given, set(), set())
-    params = params_of(checking.INPUTS, options, set(options))
+    written = options_of("dqm_check", checking.INPUTS, given, set(), set())
+    params = params_of(checking.INPUTS, written, set(written))
     found = [_batch(calibration, data, place) for place, data in enumerate(batches, 1)]
-    return checking.check(calibration, found, params, work_of(threads))
+    return [shown(r) for r in checking.check(calibration, found, params, work_of(threads))]
 
 
+@speaking(lambda: options(explaining.INPUTS))
 def explain(
     calibration: Calibration,
     batch: Any,
@@ -137,16 +142,17 @@ def explain(
     >>> result.explanation["ranking"][0].column
     '2'
     """
-    options = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
-    params = params_of(explaining.INPUTS, options, set(options))
+    written = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
+    params = params_of(explaining.INPUTS, written, set(written))
     path = plot_path(plot)
     own = _batch(calibration, batch, 1)
     result, picture = explaining.explain(calibration, own, params, work_of(threads))
     if path is not None:
         plotted(result, picture, path)
-    return result
+    return shown(result, lambda: picture)
 
 
+@speaking(lambda: options(comparing.TEST.inputs))
 def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: Any) -> Result:
     """Judge one batch against one reference by permutations, without a pool.
 
@@ -173,10 +179,11 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     """
     test = comparing.TEST
     given = {**given, "threads": threads}
-    call = bind("dqm_compare", test.inputs, (reference, batch), given, {"threads"})
-    return execute(
+    call = bind("dqm_compare", test.inputs, (reference, batch), given, set(MACHINE))
+    result = execute(
         "dqm compare", call.samples, call.params, call.notices, call.work, call.reading, test
     )
+    return shown(result)
 
 
 def _batch(calibration: Calibration, data: Any, place: int) -> Batch:

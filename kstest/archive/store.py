@@ -6,8 +6,9 @@ import io
 import json
 import zipfile
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -72,7 +73,7 @@ def save(
 
 
 def load(
-    path: str | Path, kind: str, versions: Collection[int]
+    path: str | Path, kind: str, versions: Collection[int], opened: BinaryIO | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return header and arrays of an archive.
 
@@ -83,6 +84,8 @@ def load(
         What the archive has to be.
     versions : collection of int
         Layouts that the caller can read.
+    opened : file, optional
+        Its content, where that is open already.
 
     Returns
     -------
@@ -96,7 +99,10 @@ def load(
         If the file cannot be read, is no archive, is damaged, or is of another kind or version.
     """
     try:
-        with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:
+        with (
+            nullcontext(opened) if opened is not None else open(path, "rb") as stream,
+            zipfile.ZipFile(stream) as archive,
+        ):
             members = _members(archive)
             header = json.loads(members.pop(HEADER).decode())
             require_header(header)

@@ -17,7 +17,7 @@ probability at most alpha (Ville 1939). One may look always and stop when one li
 - `starts` keeps a wealth awake: the exact mixture over all rounds at which a bet may begin.
 - `wealth` keeps the evidence: experts, running maximum, the row where the level was crossed.
 - `packing` turns any state into a header that JSON can hold and named arrays, and back, to the bit.
-- `leaves` and `pair_leaves` are the compiled loops.
+- `loops` and `pair_loops` are the compiled loops.
 
 States are frozen dataclasses; a step takes one and returns another. Everything random comes from
 the stream's seed and the number of the block, and sums run in row order: a thousand rows at once or

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pair_leaves
+from . import pair_loops
 
 Array = NDArray[np.float64]
 
@@ -63,11 +63,11 @@ def log_factors(bet: str, payoffs: Array, remembered: Array) -> tuple[Array, Arr
     constants = {"mixture": CONSTANTS, "full": np.ones(1)}.get(bet)
     if constants is not None:
         table = np.empty((len(payoffs), len(constants)))
-        pair_leaves.constant_bets(payoffs, constants, table)
+        pair_loops.constant_bets(payoffs, constants, table)
         return table, known
     out = np.empty(len(payoffs))
     if bet == "ons":
-        pair_leaves.newton_bets(payoffs, known, out)
+        pair_loops.newton_bets(payoffs, known, out)
     else:
-        pair_leaves.adaptive_bets(payoffs, LARGEST, known, out)
+        pair_loops.adaptive_bets(payoffs, LARGEST, known, out)
     return out[:, None], known

@@ -56,8 +56,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import lagged, leaves
-from .features import RUNGS, Circle, Scale, learn_scale, points
+from . import lagged, loops
+from .features import BANDWIDTHS, Circle, Scale, learn_scale, points
 from .rows import Rows
 from .starts import horizon
 
@@ -116,7 +116,7 @@ class Design:
 
     @property
     def experts(self) -> int:
-        return len(self.half_lives) * RUNGS * len(STRENGTHS)
+        return len(self.half_lives) * BANDWIDTHS * len(STRENGTHS)
 
     @property
     def tau(self) -> float:
@@ -140,7 +140,7 @@ class State:
     windows : int
         Windows that were tested.
     joint, first, second : ndarray (H, R, 2, D)
-        Sums of features over earlier rows; see `leaves.joint_block`.
+        Sums of features over earlier rows; see `loops.joint_block`.
     weight : ndarray (H,)
     """
 
@@ -161,7 +161,7 @@ class State:
 def begin(design: Design, x: Rows, y: Rows) -> State:
     """The state before the first row; `x` and `y` show the columns."""
     H = len(design.half_lives)
-    shape = (H, RUNGS, 2, design.features)
+    shape = (H, BANDWIDTHS, 2, design.features)
     return State(
         start=0,
         windows=0,
@@ -276,7 +276,7 @@ def arrangements(design: Design, number: int) -> NDArray[np.int64]:
     order = np.empty((design.stride, ARRANGEMENTS + 1, design.window(number)), np.int64)
     for k in range(design.stride):
         index = np.uint64(number * design.stride + k)
-        leaves.permutations(np.uint64(design.seed), index, order[k])
+        loops.permutations(np.uint64(design.seed), index, order[k])
     return order
 
 
@@ -302,7 +302,7 @@ def factors(
     out = np.empty((L, design.games, *witness[0].shape[:2], len(STRENGTHS)))
     for k in range(L):
         parts = (np.ascontiguousarray(part[:, k::L]) for part in (*x, *y))
-        leaves.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k])
+        loops.joint_block(*parts, *witness, orders[k], STRENGTHS, out[k])
     if L == 1:
         return out.reshape(-1)
     flat = out.reshape(L, -1)
@@ -313,7 +313,7 @@ def factors(
 def _learn(design: Design, state: State, x: tuple[Array, Array], y: tuple[Array, Array]) -> None:
     rows = x[0].shape[1]
     keep = fading(design, rows)
-    leaves.add_joint(*x, *y, keep, state.joint, state.first, state.second)
+    loops.add_joint(*x, *y, keep, state.joint, state.first, state.second)
     np.multiply(state.weight, keep, out=state.weight)
     np.add(state.weight, rows, out=state.weight)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blocks, guard, leaves, starts
+from . import blocks, guard, loops, starts
 from .blocks import Design
 from .features import Circle, Scale, learn_scale
 from .rows import Rows
@@ -76,7 +76,7 @@ class Side:
         return blocks.circle(self.design, self.scale, self.rows, self.place)
 
     def learn(self, keep: Array) -> None:
-        leaves.add_points(*self.points, keep, self.sums)
+        loops.add_points(*self.points, keep, self.sums)
 
     def heed(self, k: int) -> None:
         """Take what the guard said at its look `k`."""

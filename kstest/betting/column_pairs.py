@@ -37,10 +37,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blocks, ebh, guard, lagged, leaves, starts
+from . import blocks, ebh, guard, lagged, loops, starts
 from .blocks import Design
 from .column_margins import Margin, Side
-from .features import RUNGS, points
+from .features import BANDWIDTHS, points
 from .rows import Rows
 
 Array = NDArray[np.float64]
@@ -105,7 +105,7 @@ def pairs(columns: int) -> Index:
 def begin(design: Design, columns: Sequence[Rows], guarded: bool) -> State:
     """The state before the first row; `columns` shows them, one Rows each."""
     m, H = len(pairs(len(columns))), len(design.half_lives)
-    shape = (H, RUNGS, 2, design.features)
+    shape = (H, BANDWIDTHS, 2, design.features)
     sides = [
         tuple(
             Margin(
@@ -278,7 +278,7 @@ class _Table:
         keep = blocks.fading(self.design, rows)
         for k, pair in zip(self.place, self.open, strict=True):
             x, y = self.both(int(pair))
-            leaves.add_joint(*x.points, *y.points, keep, self.joint[k], *self.scratch)
+            loops.add_joint(*x.points, *y.points, keep, self.joint[k], *self.scratch)
         for side in self.used:
             side.learn(keep)
         self.weight = self.weight * keep + rows

@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import round_leaves
+from . import round_loops
 from .blocks import Design
 from .rows import Rows
 from .scores import Scores
@@ -102,12 +102,12 @@ def step(design: Design, scores: Scores, state: State, rows: Rows) -> tuple[Stat
     p = np.empty(bins.shape)
     for k in range(len(counts)):
         key = np.uint64((design.seed * 1000003 + 7919 * (k + 1)) % 2**64)
-        round_leaves.conformal_p_values(bins[k], key, np.uint64(state.seen), counts[k], p[k])
+        round_loops.conformal_p_values(bins[k], key, np.uint64(state.seen), counts[k], p[k])
     return State(state.seen + len(rows), counts), p
 
 
 def bets(p: Array) -> Array:
     """Log factors of all experts on the p-values of one score, (n, `EXPERTS`)."""
     out = np.empty((len(p), EXPERTS))
-    round_leaves.p_value_bets(np.ascontiguousarray(p), TILTS, POWERS, LOW_POWERS, out)
+    round_loops.p_value_bets(np.ascontiguousarray(p), TILTS, POWERS, LOW_POWERS, out)
     return out

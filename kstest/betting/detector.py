@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import round_leaves
+from . import round_loops
 from .decision import Ends
 from .wealth import thinned
 
@@ -124,7 +124,7 @@ def follow(
     while t < len(ends):
         quiet = mode == "latch" and bool(alarms)
         stop = math.inf if quiet else log_threshold
-        n = round_leaves.detect(
+        n = round_loops.detect(
             log_factors[t:], ends[t:], before, stop, kind == "sr", *state, path[t:]
         )
         largest = max(largest, float(path[t : t + n].max()))

@@ -5,7 +5,7 @@ mean over frequencies of e^{i w'x} times the conjugate of e^{i w'y} estimates k(
 Recht 2007, NeurIPS 20). Doubling all angles halves the bandwidth, so a grid of bandwidths costs one
 evaluation. What a bet knows of all earlier rows is then a sum over them: no row is stored.
 
-The frequencies come from `leaves.uniforms`, so they are the same with every version of NumPy, and
+The frequencies come from `loops.uniforms`, so they are the same with every version of NumPy, and
 are made anew rather than kept.
 """
 
@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import KERNELS, median_distance
-from . import leaves
+from . import loops
 from .rows import Rows
 
 Array = NDArray[np.float64]
 
 # Bandwidths, each half of the one before, the first twice the median distance.
-RUNGS = 4
+BANDWIDTHS = 4
 WIDEST = 2.0
 FAR = 1e100  # far values must not overflow when they are squared
 
@@ -80,7 +80,7 @@ def learn_scale(rows: Rows, how: str, kernel: str, bandwidth: float | None) -> S
 def frequencies(seed: int, columns: int, count: int, kernel: str) -> Array:
     """Frequencies of the kernel with bandwidth 1, shape (columns, count)."""
     u = np.empty(2 * columns * count)
-    leaves.uniforms(np.uint64(seed), u)
+    loops.uniforms(np.uint64(seed), u)
     spectrum = KERNELS[kernel].spectrum
     assert spectrum is not None
     return spectrum(u).reshape(columns, count)
@@ -112,7 +112,7 @@ class Circle:
     def angles(self, rows: Rows) -> Array:
         """Phases at the widest bandwidth, (n, D)."""
         out = np.empty((len(rows), self.frequencies.shape[1]))
-        leaves.phases(
+        loops.phases(
             np.ascontiguousarray(rows.values),
             np.ascontiguousarray(rows.marks),
             self.scale.centre,
@@ -126,7 +126,7 @@ class Circle:
 
 def points(angles: Array) -> tuple[Array, Array]:
     """Cosines and sines at all bandwidths, (RUNGS, n, D) each."""
-    cosines = np.empty((RUNGS, *angles.shape))
+    cosines = np.empty((BANDWIDTHS, *angles.shape))
     sines = np.empty_like(cosines)
-    leaves.ladder(angles, cosines, sines)
+    loops.multiples(angles, cosines, sines)
     return cosines, sines

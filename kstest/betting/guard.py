@@ -31,7 +31,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from . import leaves
+from . import loops
 from .rows import Rows
 from .starts import horizon
 
@@ -149,16 +149,16 @@ def _window(
     for k in range(stride):
         cosines, sines = _waves(start + k, stride)
         looks = _looks(series[k::stride], waves.shape[1])
-        leaves.permutations(np.uint64(seed), np.uint64(number * stride + k), order)
+        loops.permutations(np.uint64(seed), np.uint64(number * stride + k), order)
         for what, ranks in enumerate(looks):
             found = waves[what], lags[what] + GUESS, order, STRENGTHS, out[k, what]
-            leaves.serial_block(ranks, cosines, sines, _FAST_WAVES, *found)
+            loops.serial_block(ranks, cosines, sines, _FAST_WAVES, *found)
         learned.append((looks, cosines, sines))
     for k, (looks, cosines, sines) in enumerate(learned):
         keep = 0.5 ** (SIZE * stride / HALF_LIFE) if k == 0 else 1.0
         for what, ranks in enumerate(looks):
-            leaves.add_waves(ranks, cosines, sines, keep, waves[what])
-            leaves.add_lags(ranks, keep, lags[what])
+            loops.add_waves(ranks, cosines, sines, keep, waves[what])
+            loops.add_lags(ranks, keep, lags[what])
     flat = out.reshape(stride, -1)
     if stride == 1:
         return np.asarray(flat[0])
@@ -188,19 +188,19 @@ def _looks(block: Array, series: int) -> tuple[Array, Array]:
 def _ranks(block: Array, series: int) -> Array:
     """Ranks of every column, or of a few random sums of ranks where columns are many."""
     ranks = np.empty((block.shape[1], SIZE))
-    leaves.centred_ranks(np.ascontiguousarray(block), ranks)
+    loops.centred_ranks(np.ascontiguousarray(block), ranks)
     if len(ranks) <= series:
         return ranks
     sums = np.zeros((series, SIZE))
     for sign, row in zip(_signs(len(ranks), series), ranks, strict=True):
         sums += sign[:, None] * row
     out = np.empty_like(sums)
-    leaves.centred_ranks(np.ascontiguousarray(sums.T), out)
+    loops.centred_ranks(np.ascontiguousarray(sums.T), out)
     return out
 
 
 @cache
 def _signs(columns: int, series: int) -> Array:
     u = np.empty(columns * series)
-    leaves.uniforms(np.uint64(columns), u)
+    loops.uniforms(np.uint64(columns), u)
     return np.where(u < 0.5, -1.0, 1.0).reshape(columns, series)

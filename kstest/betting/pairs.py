@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import bets, pair_leaves, payoffs, symmetric
+from . import bets, pair_loops, payoffs, symmetric
 from .features import Scale, learn_scale
 from .rows import Rows
 from .starts import horizon
@@ -86,7 +86,7 @@ class State:
     x_values, ... : ndarray
         In units of the scale once that is known.
     sums : ndarray (2, learned)
-        See `pair_leaves.hsic_pairs`.
+        See `pair_loops.hsic_pairs`.
     totals : ndarray (1,)
     u, v : ndarray
         Weights of the functions of coco and kcc on the first rows.
@@ -226,7 +226,7 @@ def _hsic(
     sums = np.zeros((2, len(x)))
     sums[:, : state.learned] = state.sums
     totals, covariance, norm = state.totals.copy(), np.empty(count), np.empty(count)
-    learned = pair_leaves.hsic_pairs(
+    learned = pair_loops.hsic_pairs(
         *(np.ascontiguousarray(a) for a in (x.values, x.marks, y.values, y.marks)),
         state.learned,
         design.most_rows,
@@ -262,7 +262,7 @@ def _singular(
         for rows, weights, g in ((x, state.u, gammas[0]), (y, state.v, gammas[1])):
             out = np.zeros(2 * (upto - t))
             old = rows[: len(weights)]
-            pair_leaves.weighted_sums(
+            pair_loops.weighted_sums(
                 rows.values[new], rows.marks[new], old.values, old.marks, weights, code, g, out
             )
             values.append(out[0::2] - out[1::2])

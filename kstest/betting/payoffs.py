@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import KERNELS, serving
-from . import pair_leaves
+from . import pair_loops
 from .rows import Rows
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ RIDGE = 0.1
 
 
 def normalised(covariance: Array, norm: Array) -> Array:
-    """HSIC payoffs from the output of `pair_leaves.hsic_pairs`."""
+    """HSIC payoffs from the output of `pair_loops.hsic_pairs`."""
     return np.clip(covariance / np.sqrt(np.maximum(norm, SMALLEST_NORM)), -1.0, 1.0)
 
 
@@ -93,7 +93,7 @@ def _factor(rows: Rows, code: int, gamma: float) -> tuple[Array, Array, float]:
     """Singular vectors and values of the centred incomplete Cholesky factor; trace left out."""
     n = len(rows)
     K = np.empty((n, n))
-    pair_leaves.kernel_matrix(rows.values, rows.marks, code, gamma, K)
+    pair_loops.kernel_matrix(rows.values, rows.marks, code, gamma, K)
     left = np.diag(K).copy()
     columns: list[Array] = []
     while len(columns) < n and left.sum() > RESIDUAL * n:

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from . import starts
 from .blocks import Design
 from .detector import HALF_LIVES
-from .features import RUNGS, Circle, Scale, learn_scale, points
+from .features import BANDWIDTHS, Circle, Scale, learn_scale, points
 from .rows import Rows
 from .two_samples import block_factors, learn
 
@@ -124,8 +124,8 @@ def begin(design: Design, reference: Rows) -> State:
         marks=reference.marks[:0],
         held_values=reference.values[:0],
         held_marks=reference.marks[:0],
-        stream=np.zeros((H, RUNGS, 2, design.features)),
-        reference=np.zeros((1, RUNGS, 2, design.features)),
+        stream=np.zeros((H, BANDWIDTHS, 2, design.features)),
+        reference=np.zeros((1, BANDWIDTHS, 2, design.features)),
         weights=np.zeros((2, H)),
         begun=starts.begin(design.experts),
         recent=np.zeros(1),

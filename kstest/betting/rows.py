@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sample import Columns, Sample
-from . import leaves
+from . import loops
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def shuffled(rows: Rows, seed: int) -> Rows:
     A file may be sorted, or drift; rows that are taken from it in turn must not.
     """
     u = np.empty(len(rows))
-    leaves.uniforms(np.uint64((seed * 1000003 + 524287) % 2**64), u)
+    loops.uniforms(np.uint64((seed * 1000003 + 524287) % 2**64), u)
     return rows[np.argsort(u, kind="stable")]
 
 

@@ -31,7 +31,7 @@ from . import (
 )
 from .column_margins import Margin
 from .detector import Detector
-from .features import RUNGS, Scale
+from .features import BANDWIDTHS, Scale
 from .wealth import Wealth
 
 # Logarithms of wealths; sums of cosines over rows.
@@ -291,7 +291,7 @@ def sizes(design: blocks.Design) -> dict[str, Any]:
     """The lengths that a design fixes."""
     return {
         "H": len(design.half_lives),
-        "R": RUNGS,
+        "R": BANDWIDTHS,
         "F": design.features,
         "E": design.experts,
         "G": design.games,

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import KERNELS
-from . import wing_leaves
+from . import wing_loops
 from .blocks import Design
 from .features import Scale, learn_scale
 from .rows import Rows
@@ -85,7 +85,7 @@ class Scores:
     def table(self, rows: Rows, itself: bool = False) -> Array:
         """All scores of rows, (S, n); with `itself` of the known rows, against each other."""
         novelty = np.empty(len(rows))
-        wing_leaves.novelty_scores(
+        wing_loops.novelty_scores(
             np.ascontiguousarray(rows.values),
             np.ascontiguousarray(rows.marks),
             np.ascontiguousarray(self.known.values),

@@ -50,12 +50,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from . import round_leaves
+from . import round_loops
 
 Array = NDArray[np.float64]
 
 # The share of the money that is bet from the first round on.
-FIRST_SHARE = round_leaves.FIRST_SHARE
+FIRST_SHARE = round_loops.FIRST_SHARE
 # Rows within which late starts are about as dear as early ones.
 EARLY_ROWS = 64
 
@@ -125,5 +125,5 @@ def settle(begun: Array, done: int, log_factors: Array, tau: float) -> tuple[Arr
     True
     """
     begun, out = begun.copy(), np.empty(len(log_factors))
-    round_leaves.starts_path(np.ascontiguousarray(log_factors), done, float(tau), begun, out)
+    round_loops.starts_path(np.ascontiguousarray(log_factors), done, float(tau), begun, out)
     return begun, out

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from . import stein_leaves
+from . import stein_loops
 
 if TYPE_CHECKING:
     from ..targets import Certificate
@@ -121,7 +121,7 @@ def step(design: Design, state: State, z: Array, scores: Array) -> tuple[State, 
     payoffs = np.empty((n, len(BANDWIDTHS), len(design.windows)))
     for k, h in enumerate(BANDWIDTHS):
         squared, sums, out = h * h * d, later[:, k].copy(), np.empty((n, len(design.windows)))
-        stein_leaves.stein_payoffs(
+        stein_loops.stein_payoffs(
             z, w, a, kept, np.array(design.windows), squared, bound(proved, squared), sums, out
         )
         later[:, k], payoffs[:, k] = sums, out

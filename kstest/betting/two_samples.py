@@ -27,9 +27,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import leaves
+from . import loops
 from .blocks import ARRANGEMENTS, STRENGTHS, Design
-from .features import RUNGS, Circle, Scale, learn_scale, points
+from .features import BANDWIDTHS, Circle, Scale, learn_scale, points
 from .rows import Rows
 
 Array = NDArray[np.float64]
@@ -76,7 +76,7 @@ class State:
 def begin(design: Design, reference: Rows) -> State:
     """The state before the first row of the stream."""
     H = len(design.half_lives)
-    shape = (H, RUNGS, 2, design.features)
+    shape = (H, BANDWIDTHS, 2, design.features)
     scale = learn_scale(reference[:WARM_UP], design.scale, design.kernel, design.bandwidths[0])
     state = State(
         start=0,
@@ -176,16 +176,16 @@ def block_factors(
         Features of the block's rows of stream and reference, see `features.points`.
     """
     H, size = len(design.half_lives), mine[0].shape[1]
-    out = np.zeros((H, RUNGS, len(STRENGTHS)))
+    out = np.zeros((H, BANDWIDTHS, len(STRENGTHS)))
     stream, reference, weights = sums
     if not weights[0].all():  # the first block only teaches
         return out.reshape(-1)
-    values = np.empty((H, RUNGS, 2 * size))
+    values = np.empty((H, BANDWIDTHS, 2 * size))
     both = [np.concatenate([a, b], axis=1) for a, b in zip(mine, theirs, strict=True)]
-    leaves.witness_values(*both, stream, reference, weights, values)
+    loops.witness_values(*both, stream, reference, weights, values)
     order = np.empty((ARRANGEMENTS + 1, 2 * size), np.int64)
-    leaves.permutations(np.uint64(design.seed), np.uint64(number), order)
-    leaves.label_e_values(values, size, order, STRENGTHS, out)
+    loops.permutations(np.uint64(design.seed), np.uint64(number), order)
+    loops.label_e_values(values, size, order, STRENGTHS, out)
     return out.reshape(-1)
 
 
@@ -195,6 +195,6 @@ def learn(
     """Add rows to sums and weights, in place, after fading what was there."""
     rows = some[0].shape[1]
     keep = np.array([0.5 ** (rows / h) for h in half_lives])
-    leaves.add_points(*some, keep, sums)
+    loops.add_points(*some, keep, sums)
     np.multiply(weight, keep, out=weight)
     np.add(weight, rows, out=weight)

@@ -13,7 +13,7 @@ from ..engine import Work
 from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth, wings
 from .rows import Rows
 
-FILES = ("leaves.py", "pair_leaves.py", "round_leaves.py", "stein_leaves.py", "wing_leaves.py")
+FILES = ("loops.py", "pair_loops.py", "round_loops.py", "stein_loops.py", "wing_loops.py")
 
 
 def load(work: Work) -> None:

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import conformal, relay, round_leaves, starts
+from . import conformal, relay, round_loops, starts
 from .blocks import Design
 from .detector import NOTHING
 from .rows import Rows
@@ -220,10 +220,10 @@ def watch(before: Watch, found: Found, kind: str) -> tuple[Watch, Array]:
     last = int(found.rows[0]) - 1
     for k in range(S):
         state = sums[k], maxima[k], since[k], paths[k]
-        round_leaves.detect(conformal.bets(found.p[k]), found.rows, last, math.inf, rule, *state)
+        round_loops.detect(conformal.bets(found.p[k]), found.rows, last, math.inf, rule, *state)
     known = before.relay_sums.copy(), before.relay_maxima.copy(), before.relay_since.copy()
     after = np.empty(len(found.ends))
-    round_leaves.detect(found.factors, found.ends, before.relay_end, math.inf, rule, *known, after)
+    round_loops.detect(found.factors, found.ends, before.relay_end, math.inf, rule, *known, after)
     paths[S] = _by_row(found, float(before.log_m[S]), after)
     end = int(found.ends[-1]) if len(found.ends) else before.relay_end
     now = Watch(sums, maxima, since, *known, end, paths[:, -1].copy())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -92,12 +92,23 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     yield f"  {name:<{NAME}}  {f'{word}{warned}':<16} {numbers}".rstrip()
     if outcome.status != "not rejected" and outcome.message:
         yield from _indented(outcome.message)
+    limits = [] if outcome.result is None else list(_limits(outcome.result.params))
+    if limits:
+        yield from _indented(", ".join(limits))
     for change in outcome.changes:
         yield from _indented(change.message)
     if outcome.acknowledged is not None and (outcome.status == "rejected" or outcome.changes):
         yield from _indented(f"acknowledged {outcome.acknowledged}")
     if outcome.repeated:
         yield from _indented("the same data were checked before; they count once")
+
+
+def _limits(params: Mapping[str, Any]) -> Iterator[str]:
+    """What a change has to exceed; said whatever came of it."""
+    if params.get("min_effect"):
+        yield f"min-effect {params['min_effect']}"
+    if params.get("tolerance"):
+        yield f"tolerance {params['tolerance']:g}"
 
 
 def _indented(words: str) -> Iterator[str]:
@@ -132,7 +143,7 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    names = [n for n in outcome.__dataclass_fields__ if n not in ("result", "bug")]
+    names = [n for n in outcome.__dataclass_fields__ if n not in ("result", "bug", "picture")]
     found = {name: plain(getattr(outcome, name)) for name in names}
     found["result"] = None if outcome.result is None else outcome.result.to_dict()
     return found
@@ -150,4 +161,5 @@ FORMS = {
     "nagios": f"{_FORMATS}.nagios",
     "markdown": f"{_FORMATS}.markdown",
     "csv": f"{_FORMATS}.table",
+    "html": f"{_FORMATS}.page",
 }

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..sources import ReadOptions
+from ..sources.baseline import KIND, read
 from ..sources.dialect import dialect
+from ..sources.formats import recognised
 from ..sources.nulls import Nulls
-from ..sources.opening import open_table
-from ..sources.stream import expand
+from ..sources.opening import LOOKED_AT, open_table
+from ..sources.paths import expand
+from ..sources.stream import open_path
 from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from ..wording import DATE, DURATION, TIME
 
@@ -46,6 +49,8 @@ class Column:
         Cells by level, of text; empty where there are too many.
     many : bool
         Whether there are too many levels to count.
+    kept : bool
+        Whether its cells can be read: not those that a baseline leaves out.
     """
 
     kind: str
@@ -57,6 +62,7 @@ class Column:
     rising: bool = True
     levels: Counter[str] = field(default_factory=Counter)
     many: bool = False
+    kept: bool = True
     last: float = -math.inf
 
     @property
@@ -107,7 +113,7 @@ def profile(
     only: Sequence[str] | None = None,
     ranges: dict[str, tuple[float, float]] | None = None,
 ) -> Profile:
-    """Look at the columns of some files.
+    """Look at the columns of some files; those of a baseline are as it describes them.
 
     Parameters
     ----------
@@ -124,6 +130,9 @@ def profile(
     ------
     DataError, UsageError
     """
+    known = None if ranges else _from_baseline(paths)
+    if known is not None and only is None:
+        return known
     found: dict[str, Column] = {}
     outside: dict[str, list[int]] = {name: [0, 0] for name in ranges or {}}
     rows, first = 0, True
@@ -133,7 +142,7 @@ def profile(
             names = [n for n in table.names if n and (only is None or n in only)]
             if only is not None and len(names) < len(only):
                 raise DataError(f"{table.label}: has no column {only[0]!r}.")
-            kinds = _kinds(table, names)
+            kinds = kinds_of(table, names)
             for name in names:
                 if first or name in found:
                     _agree(found, name, kinds[name])
@@ -152,12 +161,47 @@ def expand_all(paths: Sequence[str]) -> list[str]:
 
 def opened(path: str, options: ReadOptions) -> Table:
     """Open a file as the check reads it."""
-    opener = partial(open_table, path, options.input_format, dialect(options), None)
+    how = dialect(options)
+    opener = partial(open_table, path, options.input_format, how, None, explode=options.exploded)
     nulls = Nulls.of(options)
     return (opener if nulls is None else nulls.opening(opener))()
 
 
-def _kinds(table: Table, names: Sequence[str]) -> dict[str, str]:
+def _from_baseline(paths: Sequence[str]) -> Profile | None:
+    """What a baseline says of all rows that it was made of; None for other files, and several."""
+    try:
+        (path,) = expand_all(paths)
+        with open(path, "rb") as stream:
+            head = stream.read(LOOKED_AT)
+    except (OSError, ValueError):
+        return None  # the opening proper says what is wrong
+    found = recognised(head)
+    if found is None or found.name != KIND:
+        return None
+    source = open_path(path, None)
+    try:
+        kept = read(source)
+    finally:
+        source.close()
+    columns = {}
+    for c in kept.columns:
+        numbers = c.kind in NUMERIC and c.kept and c.cells > c.missing
+        low, high = (c.low, c.high) if numbers else (math.inf, -math.inf)
+        levels = Counter({level.name: level.cells for level in c.levels})
+        columns[c.name] = Column(
+            c.kind, c.cells, c.missing, low, high, c.whole, c.rising, levels, c.many, c.kept
+        )
+    return Profile(kept.of, columns, {})
+
+
+def agreed(kind: str, other: str) -> bool:
+    """Whether columns of two files hold the same."""
+    numbers = (NUMBER, BOOLEAN)
+    return EMPTY in (kind, other) or kind == other or (kind in numbers and other in numbers)
+
+
+def kinds_of(table: Table, names: Sequence[str]) -> dict[str, str]:
+    """What columns hold; those that no test reads, too."""
     place = {name: j for j, name in enumerate(table.names)}
     try:
         found = table.kinds([place[name] for name in names])

@@ -25,10 +25,10 @@ import numpy as np
 
 from ..nulls.several import holm_adjusted
 from ..sources import ReadOptions
-from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT
+from ..sources.table import NUMBER, TEXT
 from ..wording import DATE, listed, shown
 from .outcome import Change
-from .profile import OTHER, Column, Profile, profile
+from .profile import OTHER, Column, Profile, agreed, profile
 
 SEEN = 5
 
@@ -76,7 +76,10 @@ def compared(reference: Sequence[str], sample: Sequence[str], options: ReadOptio
     common = [
         name
         for name, column in before.columns.items()
-        if name in now.columns and _agree(column, now.columns[name])
+        if name in now.columns
+        and _agree(column, now.columns[name])
+        and column.kept
+        and now.columns[name].kept
     ]
     chances = [c for name in common for c in _chances(name, before, now)]
     p = holm_adjusted(np.array([c.p_value for c in chances], float))
@@ -110,10 +113,7 @@ def _facts(before: Profile, now: Profile) -> Iterator[Change]:
 
 
 def _agree(one: Column, other: Column) -> bool:
-    numbers = (NUMBER, BOOLEAN)
-    return EMPTY in (one.kind, other.kind) or one.kind == other.kind or (
-        one.kind in numbers and other.kind in numbers
-    )  # fmt: skip
+    return agreed(one.kind, other.kind)
 
 
 def _overlap(name: str, old: Column, new: Column) -> Iterator[Change]:

@@ -17,12 +17,12 @@ from ..engine import Work, single_blas, stage
 from ..errors import DataError
 from ..likelihood_ratio import (
     Pool,
-    QuadraticLaw,
+    QuadraticDistribution,
     Reference,
     choose_centres,
     choose_features,
     draw_indices,
-    null_law,
+    null_distribution,
     toy_statistics,
 )
 from ..likelihood_ratio.features import cover
@@ -35,7 +35,7 @@ from .good_events import POOL_BATCHES, put_aside, require_rows, run_names, runs_
 from .layout import Layout
 from .settings import Params, numbers, ridge_of, sizes
 
-__all__ = ["INPUTS", "Params", "calibrate", "laws_of"]
+__all__ = ["INPUTS", "Params", "calibrate", "distributions_of"]
 
 INPUTS = Inputs(
     roles=("reference", "pool"),
@@ -116,17 +116,18 @@ def calibrate(
                            params.statistic, params.fit == "converged", share)  # fmt: skip
         toys.append(stretched(t, stretches[g]))
         runs.append(of_run)
-    laws = tuple(
-        laws_of(side, size, ridge, params, good) for size, ridge in zip(counts, ridges, strict=True)
+    distributions = tuple(
+        distributions_of(side, size, ridge, params, good)
+        for size, ridge in zip(counts, ridges, strict=True)
     )
     tails = tuple(
-        np.stack([law.log_tails(x) for law, x in zip(some, t, strict=True)])
-        for some, t in zip(laws, toys, strict=True)
+        np.stack([distribution.log_tails(x) for distribution, x in zip(some, t, strict=True)])
+        for some, t in zip(distributions, toys, strict=True)
     )
     found = (*notices, *_notices(side, good, counts, toys, params), *_series(pool, params))
     where = origin((reference, pool), params, started, time.perf_counter() - clock, work)
     return Calibration(
-        described, side, counts, ridges, tuple(toys), tails, tuple(runs), laws,
+        described, side, counts, ridges, tuple(toys), tails, tuple(runs), distributions,
         {f.name: getattr(params, f.name) for f in fields(params)},
         aside.rows, aside.weights,
         {
@@ -140,20 +141,22 @@ def calibrate(
     )  # fmt: skip
 
 
-def laws_of(
+def distributions_of(
     side: Reference, size: int, ridge: float, params: Params, pool: Pool
-) -> tuple[QuadraticLaw, ...]:
+) -> tuple[QuadraticDistribution, ...]:
     """Analytic null distribution of every width for one size of batch."""
-    poisson, laws = params.count == "poisson", []
+    poisson, distributions = params.count == "poisson", []
     for k in range(len(side.features)):
         spread = None
         if pool.weights is not None:
             spread = _weighted_spread(side, pool, k, poisson)
-        laws.append(
-            null_law(side.grams[k], side.means[k], size, 2 * size * ridge, side.effective_rows,
-                     params.statistic, poisson, spread)
+        distributions.append(
+            null_distribution(
+                side.grams[k], side.means[k], size, 2 * size * ridge, side.effective_rows,
+                params.statistic, poisson, spread,
+            )
         )  # fmt: skip
-    return tuple(laws)
+    return tuple(distributions)
 
 
 def _weighted_spread(side: Reference, pool: Pool, k: int, poisson: bool) -> Any:

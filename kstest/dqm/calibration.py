@@ -21,7 +21,7 @@ from ..kernels import Rows
 from ..likelihood_ratio import (
     Features,
     Pool,
-    QuadraticLaw,
+    QuadraticDistribution,
     Reference,
     combine,
     combined_tail,
@@ -100,7 +100,7 @@ class Calibration:
     toys: tuple[Array, ...]
     toy_tails: tuple[Array, ...]
     runs: tuple[NDArray[np.int64] | None, ...]
-    laws: tuple[tuple[QuadraticLaw, ...], ...]
+    distributions: tuple[tuple[QuadraticDistribution, ...], ...]
     settings: Mapping[str, Any]
     held_out: Rows
     held_out_weights: Array | None = None
@@ -174,7 +174,12 @@ class Calibration:
         return float(self.sizes[g]) if self.poisson else None
 
     def _score(self, t: Array, g: int) -> Score:
-        logs = np.array([law.log_tail(float(x)) for law, x in zip(self.laws[g], t, strict=True)])
+        logs = np.array(
+            [
+                distribution.log_tail(float(x))
+                for distribution, x in zip(self.distributions[g], t, strict=True)
+            ]
+        )
         how, runs = str(self.settings["aggregate"]), self.runs[g]
         combined = combine(
             np.column_stack([t, self.toys[g]]), np.column_stack([logs, self.toy_tails[g]]), how
@@ -230,8 +235,8 @@ class Calibration:
             runs = self.runs[g]
             if runs is not None:
                 arrays[f"runs_{g}"] = runs
-            for k, law in enumerate(self.laws[g]):
-                arrays |= {f"law_{g}_{k}": np.stack([law.weights, law.linear])}
+            for k, distribution in enumerate(self.distributions[g]):
+                arrays |= {f"law_{g}_{k}": np.stack([distribution.weights, distribution.linear])}
         header = {
             "layout": self.layout.to_dict(),
             "widths": list(self.widths),
@@ -280,7 +285,7 @@ def load(path: str) -> Calibration:
         tuple(arrays[f"toys_{g}"] for g in G),
         tuple(arrays[f"toy_tails_{g}"] for g in G),
         tuple(arrays.get(f"runs_{g}") for g in G),
-        tuple(tuple(QuadraticLaw(*arrays[f"law_{g}_{k}"]) for k in K) for g in G),
+        tuple(tuple(QuadraticDistribution(*arrays[f"law_{g}_{k}"]) for k in K) for g in G),
         header["settings"],
         Rows(arrays["held_out_values"], arrays["held_out_codes"]),
         arrays.get("held_out_weights"),

@@ -59,16 +59,16 @@ def summary(calibration: Calibration) -> dict[str, Any]:
 def _size(calibration: Calibration, g: int) -> dict[str, Any]:
     toys = calibration.toys[g]
     widths = []
-    for k, law in enumerate(calibration.laws[g]):
+    for k, distribution in enumerate(calibration.distributions[g]):
         tails = np.exp(calibration.toy_tails[g][k])
         widths.append(
             {
                 "bandwidth": calibration.widths[k],
                 "scale": calibration.scales[k],
                 "toy_mean": float(toys[k].mean()),
-                "mean": law.mean,
+                "mean": distribution.mean,
                 "toy_variance": float(toys[k].var()),
-                "variance": law.variance,
+                "variance": distribution.variance,
                 # What the analytic distribution would reject at these levels, among good toys.
                 "beyond_5": float((tails <= 0.05).mean()),
                 "beyond_1": float((tails <= 0.01).mean()),

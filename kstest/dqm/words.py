@@ -104,7 +104,8 @@ def tolerance(runs: int | None) -> Facts:
 def alarm(state: Mapping[str, Any], result: Result) -> Facts:
     """Whether there is an alarm after the batch, which is the headline; the exit code says so."""
     if state["alarm"]:
-        headline = Headline("ALARM", state["summary"], "rejected")
+        title = "ACKNOWLEDGED ALARM" if state.get("acknowledged") else "ALARM"
+        headline = Headline(title, state["summary"], "rejected")
     elif result.verdict == "no verdict":
         headline = Headline("NO VERDICT", state["summary"], "no verdict")
     else:
@@ -117,6 +118,8 @@ def alarm(state: Mapping[str, Any], result: Result) -> Facts:
         Line("this batch", own, "numbers", ALARM),
         *listed("alarm", alarm_lines(state), "numbers", ALARM),
     ]
+    if state.get("acknowledged"):
+        lines.append(Line("ack", state["acknowledged"], "numbers", ALARM))
     return Facts("alarm", state, tuple(lines), headline)
 
 

@@ -27,9 +27,9 @@ matrix. The engine never holds that matrix and never repeats the sweep::
 - `stein` does the same for the Stein kernel of a goodness-of-fit test: rows and their scores in,
   block sums out, in float64.
 - `sequences` sums Stein features of sequences of symbols: no pairs at all, the kernel has an
-  explicit feature map; its compiled loops are in `sequence_leaves`. Import it by its own name:
+  explicit feature map; its compiled loops are in `sequence_loops`. Import it by its own name:
   nothing else needs it, and start-up counts.
-- `tiles` is the NumPy evaluation of a rectangle of kernel values; `leaves` the compiled loops,
+- `tiles` is the NumPy evaluation of a rectangle of kernel values; `loops` the compiled loops,
   whose formulas are in `kstest.kernels.compiled`; `work` threads, executors and progress;
   `denormals` keeps the processor from spending its time on numbers that count as zero.
 

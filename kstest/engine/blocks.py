@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import jit
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .denormals import flushed_denormals
 from .fourier import fourier_sums
 from .fourier import seconds as fourier_seconds
@@ -53,12 +53,12 @@ class Sums:
 def block_sums(
     rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     work: Work,
     squares: bool = True,
     weights: NDArray[np.float64] | None = None,
 ) -> Sums:
-    """Sum the kernels of all banks over all pairs of blocks.
+    """Sum the kernels of all bandwidth grids over all pairs of blocks.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def block_sums(
         Scaled rows, block after block.
     starts : ndarray of int (G + 1,)
         Block g holds the rows starts[g] <= i < starts[g + 1].
-    banks : sequence of Bank
+    grids : sequence of BandwidthGrid
     work : Work
     squares : bool
         Whether the sums of squares are wanted; a single bandwidth is faster without.
@@ -81,70 +81,72 @@ def block_sums(
     """
     parts, rows = [], Rows.of(rows)
     with single_blas():
-        for bank in banks:
-            if _suits_series(rows, len(starts) - 1, bank):
-                blocks, counted = fourier_sums(rows, starts, bank, work, weights)
+        for grid in grids:
+            if _suits_series(rows, len(starts) - 1, grid):
+                blocks, counted = fourier_sums(rows, starts, grid, work, weights)
                 parts.append(Sums(blocks, counted if squares else None))
-            elif _suits_compiled(rows, bank, weights is not None):
-                parts.append(_compiled(rows, starts, bank, work, squares, weights))
+            elif _suits_compiled(rows, grid, weights is not None):
+                parts.append(_compiled(rows, starts, grid, work, squares, weights))
             else:
                 with flushed_denormals():
-                    parts.append(_numpy(rows, starts, bank, work, squares, weights))
+                    parts.append(_numpy(rows, starts, grid, work, squares, weights))
     kept = [p.squares for p in parts if p.squares is not None]
     return Sums(
         np.concatenate([p.blocks for p in parts]), np.concatenate(kept) if squares else None
     )
 
 
-def series_serves(rows: Rows | NDArray[np.float64], blocks: int, banks: Sequence[Bank]) -> bool:
-    """Say whether the pairs of all banks are summed in linear time, by Fourier series."""
-    return all(_suits_series(Rows.of(rows), blocks, bank) for bank in banks)
+def series_serves(
+    rows: Rows | NDArray[np.float64], blocks: int, grids: Sequence[BandwidthGrid]
+) -> bool:
+    """Say whether the pairs of all bandwidth grids are summed in linear time, by Fourier series."""
+    return all(_suits_series(Rows.of(rows), blocks, grid) for grid in grids)
 
 
-def _suits_series(rows: Rows, blocks: int, bank: Bank) -> bool:
+def _suits_series(rows: Rows, blocks: int, grid: BandwidthGrid) -> bool:
     """Say whether a Fourier series is faster than a sweep over pairs."""
-    steps = _steps(len(rows), rows.width, len(bank))
+    steps = _steps(len(rows), rows.width, len(grid))
     sweep = min(NUMPY_STEP * steps, COMPILED_STEP * steps + LOADING)
-    return sweep > SHORT and fourier_seconds(rows, blocks, bank) < sweep
+    return sweep > SHORT and fourier_seconds(rows, blocks, grid) < sweep
 
 
-def _suits_compiled(rows: Rows, bank: Bank, weighted: bool = False) -> bool:
-    branch = bank.kernel.branch
-    if bank.squaring and branch != 0:  # the loop that squares is that of exp(-u)
+def _suits_compiled(rows: Rows, grid: BandwidthGrid, weighted: bool = False) -> bool:
+    branch = grid.kernel.branch
+    if grid.squaring and branch != 0:  # the loop that squares is that of exp(-u)
         return False
-    if branch is None or _steps(len(rows), rows.width, len(bank)) < NUMPY_STEPS:
+    if branch is None or _steps(len(rows), rows.width, len(grid)) < NUMPY_STEPS:
         return False
-    if weighted and bank.kernel.geometry == "cityblock":  # its distances are no products
+    if weighted and grid.kernel.geometry == "cityblock":  # its distances are no products
         return False
-    return single_suffices(rows, bank)
+    return single_suffices(rows, grid)
 
 
-def single_suffices(rows: Rows, bank: Bank) -> bool:
+def single_suffices(rows: Rows, grid: BandwidthGrid) -> bool:
     """Say whether float32 distances from a matrix product are exact enough for these widths."""
-    if bank.kernel.geometry == "cityblock":
+    if grid.kernel.geometry == "cityblock":
         return True
     norms = np.einsum("ij,ij->i", rows.values, rows.values)
     typical = np.partition(norms, int(0.9 * len(norms)))[int(0.9 * len(norms))]
-    return bool(SINGLE_ROUNDING * typical * bank.factors.max() < ARGUMENT_ERROR)
+    return bool(SINGLE_ROUNDING * typical * grid.factors.max() < ARGUMENT_ERROR)
 
 
-def _steps(pairs_side: int, d: int, rungs: int) -> float:
+def _steps(pairs_side: int, d: int, bandwidths: int) -> float:
     """Elementary steps of a sweep over pairs_side^2 / 2 pairs."""
-    return pairs_side**2 / 2 * (4 + d / 2 + rungs)
+    return pairs_side**2 / 2 * (4 + d / 2 + bandwidths)
 
 
 def _numpy(
     rows: Rows,
     starts: NDArray[np.int64],
-    bank: Bank,
+    grid: BandwidthGrid,
     work: Work,
     count_squares: bool,
     weights: NDArray[np.float64] | None,
 ) -> Sums:
     points = Points.of(rows)
     n, groups = len(points), len(starts) - 1
-    out = np.zeros((len(bank), groups, groups))
-    squares = np.zeros(len(bank))
+    out = np.zeros((len(grid), groups, groups))
+    squares = np.zeros(len(grid))
     for first in range(0, n, TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, n))
         i_cut = cut_blocks(starts, i)
@@ -152,7 +154,7 @@ def _numpy(
             if j.start == j.stop:
                 continue
             j_cut = cut_blocks(starts, j)
-            for l, values in enumerate(tile_values(points, i, j, bank)):
+            for l, values in enumerate(tile_values(points, i, j, grid)):
                 if weights is None:
                     part = np.add.reduceat(values, j_cut[1], axis=1)
                 else:
@@ -179,23 +181,23 @@ def cut_blocks(starts: NDArray[np.int64], part: slice) -> tuple[slice, NDArray[n
 def _compiled(
     rows: Rows,
     starts: NDArray[np.int64],
-    bank: Bank,
+    grid: BandwidthGrid,
     work: Work,
     count_squares: bool,
     weights: NDArray[np.float64] | None,
 ) -> Sums:
     points = Points.of(rows, np.float32)
     groups, d = len(starts) - 1, rows.values.shape[1]
-    out = np.zeros((len(bank), groups, groups))
-    sweep = load_leaves(work)
+    out = np.zeros((len(grid), groups, groups))
+    sweep = load_loops(work)
     # Small blocks of few columns make small products: the call costs more than the sum.
     large = (len(rows) / groups) ** 2 * d >= PRODUCT_STEPS
-    product = bank.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and large
+    product = grid.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and large
     largest, heavy = 1.0, None
     if weights is not None:  # as shares of the largest, lest single precision overflows
         largest = float(np.abs(weights).max()) or 1.0
         product, heavy = True, (weights / largest).astype(np.float32)
-    per_pair = 2 * _steps(1, rows.width, len(bank))
+    per_pair = 2 * _steps(1, rows.width, len(grid))
     heights = np.diff(starts)
     spans = [
         (a, *span)
@@ -203,7 +205,7 @@ def _compiled(
         for span in _spans(starts, a, CALL_STEPS / (int(heights[a]) * per_pair))
     ]
     costs = [float(heights[a]) * float(starts[last] - starts[b]) for a, b, last in spans]
-    tasks = [(product, points, starts, *span, bank, count_squares, heavy) for span in spans]
+    tasks = [(product, points, starts, *span, grid, count_squares, heavy) for span in spans]
     partial: list[NDArray[np.float64]] = []
     for (a, b, last), (sums, squares) in zip(
         spans, run_tasks(sweep, tasks, work, costs), strict=True
@@ -214,8 +216,8 @@ def _compiled(
     if not count_squares:
         return Sums(out, None)
     squares = np.sum(partial, axis=0)
-    if bank.squaring and weights is None:
-        # The next rung is the square of this one; only the last was counted.
+    if grid.squaring and weights is None:
+        # The next bandwidth is the square of this one; only the last was counted.
         totals = out.sum(axis=(1, 2)) / 2
         squares[:-1] = totals[1:]
     return Sums(out, squares)
@@ -232,7 +234,7 @@ def _spans(starts: NDArray[np.int64], a: int, width: float) -> list[tuple[int, i
     return spans
 
 
-def load_leaves(
+def load_loops(
     work: Work,
 ) -> Callable[..., tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Import the compiled sweep, telling the user when this machine has to compile it first."""

@@ -24,7 +24,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .margins import Index
 from .tiles import cross_values
 from .work import Work, run_tasks, silent, single_blas
@@ -49,14 +49,14 @@ class FeatureMargin:
         Per bandwidth, centred; q depends on it.
     own : list of ndarray of float64 (n,)
         k~(i, i), per bandwidth.
-    bank : Bank
+    grid : BandwidthGrid
     landmarks : int
         How many rows the features were made at.
     """
 
     features: list[NDArray[np.float32]]
     own: list[Array]
-    bank: Bank
+    grid: BandwidthGrid
     landmarks: int = 0
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ def landmark_rows(rows: Rows) -> int:
 
 
 def feature_margins(
-    blocks: Sequence[tuple[Rows, Bank]],
+    blocks: Sequence[tuple[Rows, BandwidthGrid]],
     landmarks: Sequence[Rows],
     work: Work,
 ) -> list[FeatureMargin]:
@@ -92,7 +92,7 @@ def feature_margins(
 
     Parameters
     ----------
-    blocks : sequence of (rows, Bank)
+    blocks : sequence of (rows, BandwidthGrid)
         Scaled rows, n in every block; kernels with k(x, x) = 1.
     landmarks : sequence of Rows
         Of each block, a few of its rows, chosen without looking at other blocks.
@@ -103,22 +103,22 @@ def feature_margins(
         return list(run_tasks(_feature_margin, tasks, work))
 
 
-def _feature_margin(rows: Rows, bank: Bank, landmarks: Rows) -> FeatureMargin:
-    features = _features(rows, landmarks, bank)
+def _feature_margin(rows: Rows, grid: BandwidthGrid, landmarks: Rows) -> FeatureMargin:
+    features = _features(rows, landmarks, grid)
     own = [np.einsum("iq,iq->i", f, f, dtype=np.float64) for f in features]
-    return FeatureMargin(features, own, bank, len(landmarks))
+    return FeatureMargin(features, own, grid, len(landmarks))
 
 
-def _features(rows: Rows, landmarks: Rows, bank: Bank) -> list[NDArray[np.float32]]:
+def _features(rows: Rows, landmarks: Rows, grid: BandwidthGrid) -> list[NDArray[np.float32]]:
     """Centred features of every bandwidth."""
     maps = []
-    (_, inner), *_ = list(cross_values(landmarks, landmarks, bank))
+    (_, inner), *_ = list(cross_values(landmarks, landmarks, grid))
     for values in inner:
         values, vectors = np.linalg.eigh(values)
         kept = values > CUT * values[-1]
         maps.append(vectors[:, kept] / np.sqrt(values[kept]))
     found: list[list[NDArray[np.float32]]] = [[] for _ in maps]
-    for _, parts in cross_values(rows, landmarks, bank):
+    for _, parts in cross_values(rows, landmarks, grid):
         for l, part in enumerate(parts):
             found[l].append((part @ maps[l]).astype(np.float32))
     out = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .blocks import block_sums, series_serves
 from .landmarks import landmark_sums
 from .tiles import TILE_ROWS, Points, tile_values
@@ -55,7 +55,7 @@ def quadratic_forms(
     rows: Rows | NDArray[np.float64],
     starts: NDArray[np.int64],
     signs: NDArray[Any],
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     work: Work,
     weights: NDArray[np.float64] | None = None,
     landmarks: Rows | None = None,
@@ -69,7 +69,7 @@ def quadratic_forms(
     starts : ndarray of int (G + 1,)
     signs : ndarray of int8 or float64 (G, B + 1)
         One permutation per column; or any number per block, as of a weighted bootstrap.
-    banks : sequence of Bank
+    grids : sequence of BandwidthGrid
         L kernels in all.
     work : Work
     weights : ndarray (N,), optional
@@ -77,21 +77,21 @@ def quadratic_forms(
         Sum the kernel's values at these rows instead of all pairs (`kstest.engine.landmarks`); not
         where a series sums all pairs in linear time.
     """
-    if landmarks is not None and not series_serves(rows, len(starts) - 1, banks):
-        table, size = landmark_sums(Rows.of(rows), starts, landmarks, banks, work, weights)
+    if landmarks is not None and not series_serves(rows, len(starts) - 1, grids):
+        table, size = landmark_sums(Rows.of(rows), starts, landmarks, grids, work, weights)
         return _of_blocks(table, size, signs, len(landmarks))
     if len(starts) - 1 > MOST_STORED:
         if len(starts) - 1 != len(rows):
             raise ValueError(f"at most {MOST_STORED} blocks, or blocks of one row")
-        parts = [_from_rows(rows, signs, bank, work, weights) for bank in banks]
+        parts = [_from_rows(rows, signs, grid, work, weights) for grid in grids]
         return Forms(
             np.concatenate([p.quadratic for p in parts]),
             np.concatenate([p.linear for p in parts]),
             np.concatenate([p.total for p in parts]),
             np.concatenate([p.size for p in parts]),
         )
-    several = sum(map(len, banks)) > 1
-    sums = block_sums(rows, starts, banks, work, several, weights)
+    several = sum(map(len, grids)) > 1
+    sums = block_sums(rows, starts, grids, work, several, weights)
     total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
     size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
     return _of_blocks(sums.blocks, size, signs)
@@ -120,7 +120,7 @@ def signed_sums(blocks: NDArray[np.float64], signs: NDArray[Any]) -> NDArray[np.
 def _from_rows(
     rows: Rows | NDArray[np.float64],
     signs: NDArray[Any],
-    bank: Bank,
+    grid: BandwidthGrid,
     work: Work,
     weights: NDArray[np.float64] | None,
 ) -> Forms:
@@ -132,7 +132,7 @@ def _from_rows(
     n = len(points)
     spans = [slice(i, min(i + TILE_ROWS, n)) for i in range(0, n, TILE_ROWS)]
     heavy = np.ones(n) if weights is None else weights
-    tasks = [(points, signs, heavy, bank, span) for span in spans]
+    tasks = [(points, signs, heavy, grid, span) for span in spans]
     with single_blas():
         parts = list(run_tasks(_span_forms, tasks, work, [n - i.start for i in spans]))
     # In order: no result depends on who finished first.
@@ -145,20 +145,20 @@ def _span_forms(
     points: Points,
     signs: NDArray[Any],
     heavy: NDArray[np.float64],
-    bank: Bank,
+    grid: BandwidthGrid,
     i: slice,
 ) -> tuple[NDArray[np.float64], ...]:
     """Quadratic and linear forms, totals and squares of some rows and all later ones."""
-    n, shape = len(points), (len(bank), signs.shape[1])
+    n, shape = len(points), (len(grid), signs.shape[1])
     quadratic, linear = np.zeros(shape), np.zeros(shape)
-    total, squares = np.zeros(len(bank)), np.zeros(len(bank))
+    total, squares = np.zeros(len(grid)), np.zeros(len(grid))
     left = _weighted(signs[i], heavy[i])
     rest = range(i.stop, n, TILE_COLUMNS)
     for j in (i, *(slice(c, min(c + TILE_COLUMNS, n)) for c in rest)):
         own = j is i
         right = left if own else _weighted(signs[j], heavy[j])
         weight = 1 if own else 2
-        for l, values in enumerate(tile_values(points, i, j, bank)):
+        for l, values in enumerate(tile_values(points, i, j, grid)):
             product = values @ right
             product *= left
             quadratic[l] += weight * product.sum(axis=0, dtype=np.float64)

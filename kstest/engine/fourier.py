@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .work import Work, run_tasks, silent
 
 Array = NDArray[np.float64]
@@ -53,7 +53,7 @@ class Group:
     Attributes
     ----------
     places : list of int
-        Which bandwidths of the bank.
+        Which bandwidths of the bandwidth grid.
     factors : ndarray
         f of each.
     periods : ndarray (d,)
@@ -79,21 +79,21 @@ class Group:
         return min(_modes(factor, float(self.periods[column])), self.modes[column])
 
 
-def groups(rows: Rows, bank: Bank) -> list[Group]:
-    """Cut the bandwidths of a bank into groups, from the widest to the narrowest."""
+def groups(rows: Rows, grid: BandwidthGrid) -> list[Group]:
+    """Cut the bandwidths of a bandwidth grid into groups, from the widest to the narrowest."""
     spread = np.ptp(rows.values, axis=0)
-    order = np.argsort(bank.factors, kind="stable")
+    order = np.argsort(grid.factors, kind="stable")
     out, first = [], 0
     while first < len(order):
-        smallest = bank.factors[order[first]]
+        smallest = grid.factors[order[first]]
         last = first
-        while last < len(order) and bank.factors[order[last]] <= SHARED * smallest * (1 + 1e-9):
+        while last < len(order) and grid.factors[order[last]] <= SHARED * smallest * (1 + 1e-9):
             last += 1
         places = [int(l) for l in order[first:last]]
         periods = spread + math.sqrt(LOG_TOLERANCE / smallest)
-        largest = float(bank.factors[places[-1]])
+        largest = float(grid.factors[places[-1]])
         modes = [_modes(largest, float(period)) for period in periods]
-        out.append(Group(places, bank.factors[places], periods, modes))
+        out.append(Group(places, grid.factors[places], periods, modes))
         first = last
     return out
 
@@ -102,16 +102,16 @@ def _modes(factor: float, period: float) -> int:
     return 1 + math.ceil(math.sqrt(LOG_TOLERANCE * factor) * period / math.pi)
 
 
-def seconds(rows: Rows, blocks: int, bank: Bank) -> float:
+def seconds(rows: Rows, blocks: int, grid: BandwidthGrid) -> float:
     """Estimate the CPU seconds of `fourier_sums`; infinite where the series does not serve."""
     columns = rows.values.shape[1]
-    if bank.kernel.name != "gaussian" or columns not in (1, 2) or rows.codes.shape[1]:
+    if grid.kernel.name != "gaussian" or columns not in (1, 2) or rows.codes.shape[1]:
         return math.inf
     spread = float(np.ptp(rows.values, axis=0).max())
-    if not spread * math.sqrt(float(bank.factors.max())) < MOST_MODES:
+    if not spread * math.sqrt(float(grid.factors.max())) < MOST_MODES:
         return math.inf
     total = 0.0
-    for group in groups(rows, bank):
+    for group in groups(rows, grid):
         shape = _shape(group)
         total += len(rows) * (4 * shape[0] * shape[1] * PRODUCT_COST + sum(shape) * POWER_COST)
         total += blocks * BLOCK_COST
@@ -132,7 +132,7 @@ def _shape(group: Group) -> tuple[int, int]:
 def fourier_sums(
     rows: Rows,
     starts: NDArray[np.int64],
-    bank: Bank,
+    grid: BandwidthGrid,
     work: Work,
     weights: Array | None = None,
 ) -> tuple[Array, Array]:
@@ -143,7 +143,7 @@ def fourier_sums(
     rows : Rows
         One or two numeric columns, no categories; block after block.
     starts : ndarray of int (G + 1,)
-    bank : Bank
+    grid : BandwidthGrid
         Gaussian, L bandwidths.
     work : Work
     weights : ndarray (N,), optional
@@ -160,10 +160,10 @@ def fourier_sums(
     Time: N times the number of modes, and G^2 times that. Memory: 64 MB beside the result.
     """
     count, n = len(starts) - 1, len(rows)
-    out, squares = np.zeros((len(bank), count, count)), np.zeros(len(bank))
+    out, squares = np.zeros((len(grid), count, count)), np.zeros(len(grid))
     own = np.ones(n) if weights is None else weights * weights
     own = np.add.reduceat(own, starts[:-1])
-    parts = [(group, part) for group in groups(rows, bank) for part in _parts(group, count)]
+    parts = [(group, part) for group in groups(rows, grid) for part in _parts(group, count)]
     for done, (group, part) in enumerate(parts):
         sums, plain = _row_sums(rows, starts, group, part, weights, silent(work))
         tasks = [(group, part, sums, plain, k) for k in range(len(group.places))]
@@ -174,7 +174,7 @@ def fourier_sums(
             squares[l] += square
         work.progress((done + 1) / len(parts))
     diagonal = np.arange(count)
-    for group in groups(rows, bank):
+    for group in groups(rows, grid):
         columns = range(len(group.modes))
         for l, factor in zip(group.places, group.factors, strict=True):
             # The pairs i = i: the series at 0, which is 1 up to the tolerance.

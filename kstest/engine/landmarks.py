@@ -14,14 +14,14 @@ Rosasco 2025, arXiv 2502.13570).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .blocks import single_suffices
 from .tiles import TILE_ROWS, Points, distances, tile_values
 from .work import Work, run_tasks, single_blas, stage
@@ -34,6 +34,8 @@ AnyArray = NDArray[np.floating[Any]]
 RIDGE = 1e-6
 # Rows that say how large kernel values are; any number that sees no labels serves.
 SIZED = 500
+# Rows whose weights are drawn at a time: 32 MB for a thousand draws.
+DRAWN_ROWS = 4096
 
 
 def landmark_count(n: int) -> int:
@@ -45,11 +47,11 @@ def landmark_sums(
     rows: Rows,
     starts: NDArray[np.int64],
     landmarks: Rows,
-    banks: Sequence[Bank],
+    grids: Sequence[BandwidthGrid],
     work: Work,
     weights: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Sum the Nystrom kernels of all banks over all pairs of blocks.
+    """Sum the Nystrom kernels of all bandwidth grids over all pairs of blocks.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def landmark_sums(
     starts : ndarray of int (G + 1,)
     landmarks : Rows
         r rows.
-    banks : sequence of Bank
+    grids : sequence of BandwidthGrid
         L kernels in all.
     work : Work
     weights : ndarray (N,), optional
@@ -81,12 +83,12 @@ def landmark_sums(
 
     # Evenly spaced: blocks hold rows in random order, and no random numbers are needed.
     few = rows.take(np.linspace(0, len(rows) - 1, min(SIZED, len(rows))).astype(np.int64))
-    tables, sizes, share = [], [], 1.0 / len(banks)
-    for number, bank in enumerate(banks):
-        sums = _row_sums(rows, starts, landmarks, bank, weights, stage(work, number * share, 1.0))
-        values = _values(_joined(landmarks, few), len(landmarks), bank)
-        own, own_few, shift = _corrections(rows, few, starts, landmarks, bank, weights)
-        for l in range(len(bank)):
+    tables, sizes, share = [], [], 1.0 / len(grids)
+    for number, grid in enumerate(grids):
+        sums = _row_sums(rows, starts, landmarks, grid, weights, stage(work, number * share, 1.0))
+        values = _values(_joined(landmarks, few), len(landmarks), grid)
+        own, own_few, shift = _corrections(rows, few, starts, landmarks, grid, weights)
+        for l in range(len(grid)):
             inner, outer = values[l][: len(landmarks)], values[l][len(landmarks) :]
             with single_blas():
                 root = np.linalg.cholesky(inner + RIDGE * len(inner) * np.eye(len(inner)))
@@ -95,7 +97,7 @@ def landmark_sums(
                 at_few = float((_whitened(root, outer) ** 2).sum())
             table[np.diag_indices(len(table))] -= own * (at_few / own_few)
             tables.append(table - shift)
-        sizes.append(_sizes(few, bank))
+        sizes.append(_sizes(few, grid))
         work.progress((number + 1) * share)
     return np.array(tables), np.concatenate(sizes)
 
@@ -120,22 +122,22 @@ def _row_sums(
     rows: Rows,
     starts: NDArray[np.int64],
     landmarks: Rows,
-    bank: Bank,
+    grid: BandwidthGrid,
     weights: Array | None,
     work: Work,
 ) -> Array:
     """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r)."""
     both, r = _joined(landmarks, rows), len(landmarks)
-    points = Points.of(both, np.float32 if single_suffices(both, bank) else np.float64)
+    points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
     heavy = np.ones(len(rows)) if weights is None else weights
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)
-    lengths = _lengths(both, landmarks, bank)
+    lengths = _lengths(both, landmarks, grid)
     del both  # a copy of all rows
-    grid = _gaussian_grid(points, r, bank)
-    out = np.zeros((len(bank), len(starts) - 1, r))
+    halved = _gaussian_grid(points, r, grid)
+    out = np.zeros((len(grid), len(starts) - 1, r))
     tasks = [
-        (points, grid, r, bank, heavy[int(first) : int(last)], lengths, int(first))
+        (points, halved, r, grid, heavy[int(first) : int(last)], lengths, int(first))
         for first, last in pairwise(starts)
     ]
     costs = np.diff(starts).astype(float).tolist()
@@ -148,22 +150,22 @@ def _row_sums(
 
 def _one_block(
     points: Points,
-    grid: tuple[AnyArray, AnyArray] | None,
+    halved: tuple[AnyArray, AnyArray] | None,
     r: int,
-    bank: Bank,
+    grid: BandwidthGrid,
     heavy: AnyArray,
     lengths: Array | None,
     start: int,
 ) -> Array:
     """Sums over the rows of one block, which begins at row `start`; (L, r)."""
-    out = np.zeros((len(bank), r))
+    out = np.zeros((len(grid), r))
     for first in range(0, len(heavy), TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, len(heavy)))
         at = slice(r + start + i.start, r + start + i.stop)
-        if grid is None:
-            tiles = tile_values(points, at, slice(0, r), bank)
+        if halved is None:
+            tiles = tile_values(points, at, slice(0, r), grid)
         else:
-            tiles = _gaussian_values(grid[0][at], grid[1], len(bank))
+            tiles = _gaussian_values(halved[0][at], halved[1], len(grid))
         for l, values in enumerate(tiles):
             out[l] += heavy[i] @ values
         if lengths is not None:
@@ -171,16 +173,16 @@ def _one_block(
     return out
 
 
-def _gaussian_grid(points: Points, r: int, bank: Bank) -> tuple[AnyArray, AnyArray] | None:
+def _gaussian_grid(points: Points, r: int, grid: BandwidthGrid) -> tuple[AnyArray, AnyArray] | None:
     """Factors of -a |x - z|^2 = 2 a x.z - a |x|^2 - a |z|^2, for one matrix product.
 
     Three times as fast as `tile_values`, for a grid of Gaussian bandwidths without categories; None
     for others.
     """
-    if bank.kernel.name != "gaussian" or not bank.squaring or points.codes.shape[1]:
+    if grid.kernel.name != "gaussian" or not grid.squaring or points.codes.shape[1]:
         return None
     kind = points.rows.dtype.type
-    a, d = kind(bank.factors[0]), points.rows.shape[1]
+    a, d = kind(grid.factors[0]), points.rows.shape[1]
     left = np.empty((len(points), d + 2), kind)
     np.multiply(points.rows, 2 * a, out=left[:, :d])
     np.multiply(points.norms, -a, out=left[:, d])
@@ -200,27 +202,27 @@ def _gaussian_values(left: AnyArray, right: AnyArray, count: int) -> Iterator[An
         yield values
 
 
-def _values(both: Rows, r: int, bank: Bank) -> Array:
+def _values(both: Rows, r: int, grid: BandwidthGrid) -> Array:
     """k(x_i, z_j) of all rows i, the r landmarks first; shape (L, rows, r)."""
     points, n = Points.of(both), len(both)
-    out = np.empty((len(bank), n, r))
-    lengths = _lengths(both, both.take(slice(0, r)), bank)
+    out = np.empty((len(grid), n, r))
+    lengths = _lengths(both, both.take(slice(0, r)), grid)
     with single_blas():
-        for l, values in enumerate(tile_values(points, slice(0, n), slice(0, r), bank)):
+        for l, values in enumerate(tile_values(points, slice(0, n), slice(0, r), grid)):
             out[l] = values
-    if bank.kernel.has_bandwidth:
+    if grid.kernel.has_bandwidth:
         out[:, np.arange(r), np.arange(r)] = 1.0
     if lengths is not None:
         out += lengths[:, None] + lengths[:r]
     return out
 
 
-def _lengths(both: Rows, landmarks: Rows, bank: Bank) -> Array | None:
+def _lengths(both: Rows, landmarks: Rows, grid: BandwidthGrid) -> Array | None:
     """Distances to the middle of the landmarks, for kernels that are not positive definite.
 
     With them -|x - y| becomes |x - c| + |y - c| - |x - y|, which is, and which has the same MMD.
     """
-    if bank.kernel.has_bandwidth:
+    if grid.kernel.has_bandwidth:
         return None
     middle = Rows(np.median(landmarks.values, axis=0, keepdims=True), landmarks.codes[:1])
     points = Points.of(_joined(middle, both))
@@ -232,7 +234,7 @@ def _corrections(
     few: Rows,
     starts: NDArray[np.int64],
     landmarks: Rows,
-    bank: Bank,
+    grid: BandwidthGrid,
     weights: Array | None,
 ) -> tuple[Array, float, Array]:
     """What is to be taken from a table of block sums.
@@ -247,7 +249,7 @@ def _corrections(
         What `_lengths` has added to the pairs i != j.
     """
     heavy = np.ones(len(rows)) if weights is None else weights
-    lengths, of_few = (_lengths(part, landmarks, bank) for part in (rows, few))
+    lengths, of_few = (_lengths(part, landmarks, grid) for part in (rows, few))
     squares = np.add.reduceat(heavy * heavy, starts[:-1])
     if lengths is None or of_few is None:  # k(x, x) = 1
         return squares, float(len(few)), np.zeros((len(squares),) * 2)
@@ -257,12 +259,100 @@ def _corrections(
     return own, float(2 * of_few.sum()) or 1.0, shift
 
 
-def _sizes(few: Rows, bank: Bank) -> Array:
+def _sizes(few: Rows, grid: BandwidthGrid) -> Array:
     """Root mean square of k over the pairs of a few rows, per bandwidth."""
     n, points = len(few), Points.of(few)
-    totals = np.zeros(len(bank))
+    totals = np.zeros(len(grid))
     for first in range(0, n, TILE_ROWS):
         i = slice(first, min(first + TILE_ROWS, n))
-        for l, values in enumerate(tile_values(points, i, slice(0, n), bank)):
+        for l, values in enumerate(tile_values(points, i, slice(0, n), grid)):
             totals[l] += float((values * values).sum())
     return np.asarray(np.sqrt(totals / max(n * (n - 1), 1)))
+
+
+def drawn_sums(
+    rows: Rows,
+    landmarks: Rows,
+    grids: Sequence[BandwidthGrid],
+    observed: Array,
+    draw: Callable[[slice, int, np.random.Generator], Array],
+    draws: int,
+    rng: np.random.Generator,
+    work: Work,
+) -> Array:
+    """Sum r_i r_j k_z(x_i, x_j) over pairs i != j, for weights r that are drawn anew at every row.
+
+    Parameters
+    ----------
+    rows : Rows
+        N of them.
+    landmarks : Rows
+        r rows, which know no weight.
+    grids : sequence of BandwidthGrid
+        L kernels in all, with k(x, x) = 1.
+    observed : ndarray (N,)
+        The weights of the data.
+    draw : callable
+        Rows, B and random numbers -> weights (rows, B); a bound method or function of a module.
+    draws : int
+    rng : numpy.random.Generator
+    work : Work
+
+    Returns
+    -------
+    ndarray (L, B + 1)
+        The data first.
+
+    Notes
+    -----
+    Only the sums over rows are kept: 8 L r (B + 1) bytes for every thread. A row with itself
+    counts as much as in a few rows on average. Time: 2 N r L B multiplications.
+    """
+    import scipy.linalg  # noqa: F401  (before its BLAS is kept on one thread)
+
+    both, r = _joined(landmarks, rows), len(landmarks)
+    suffices = all(single_suffices(both, grid) for grid in grids)
+    points = Points.of(both, np.float32 if suffices else np.float64)
+    spans = [slice(i, min(i + DRAWN_ROWS, len(rows))) for i in range(0, len(rows), DRAWN_ROWS)]
+    seeds = rng.integers(2**63, size=len(spans))
+    tasks = [
+        (points, r, tuple(grids), observed[i], draw, draws, i, int(seed))
+        for i, seed in zip(spans, seeds, strict=True)
+    ]
+    sums, squares = np.zeros((sum(map(len, grids)), r, draws + 1)), np.zeros(draws + 1)
+    few = rows.take(np.linspace(0, len(rows) - 1, min(SIZED, len(rows))).astype(np.int64))
+    out = np.empty((len(sums), draws + 1))
+    with single_blas():
+        for part, own in run_tasks(_drawn_block, tasks, work):
+            sums += part
+            squares += own
+        tables = [table for grid in grids for table in _values(_joined(landmarks, few), r, grid)]
+        for l, table in enumerate(tables):
+            root = np.linalg.cholesky(table[:r] + RIDGE * r * np.eye(r))
+            own_few = float((_whitened(root, table[r:]) ** 2).sum()) / len(few)
+            out[l] = (_whitened(root, sums[l].T) ** 2).sum(axis=1) - own_few * squares
+    return out
+
+
+def _drawn_block(
+    points: Points,
+    r: int,
+    grids: Sequence[BandwidthGrid],
+    observed: Array,
+    draw: Callable[[slice, int, np.random.Generator], Array],
+    draws: int,
+    i: slice,
+    seed: int,
+) -> tuple[Array, Array]:
+    """Sums of k(z_j, x_i) times the weights of rows i, (L, r, B + 1), and those of squares."""
+    weights = np.column_stack([observed, draw(i, draws, np.random.default_rng(seed))])
+    squares = np.einsum("ib,ib->b", weights, weights)
+    largest = float(np.abs(weights).max()) or 1.0  # lest single precision overflows
+    single = (weights / largest).astype(points.rows.dtype)
+    at = slice(r + i.start, r + i.stop)
+    out = [
+        (values.T @ single).astype(np.float64)
+        for grid in grids
+        for values in tile_values(points, at, slice(0, r), grid)
+    ]
+    return largest * np.array(out), squares

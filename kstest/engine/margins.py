@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import MISMATCH, Bank, Rows
+from ..kernels import MISMATCH, BandwidthGrid, Rows
 from .blocks import single_suffices
 from .tiles import Array
 from .work import Work, run_tasks, silent, single_blas
@@ -51,7 +51,7 @@ class Margin:
         |x|^2.
     codes : ndarray of int32 (n, c)
         Categorical columns.
-    bank : Bank
+    grid : BandwidthGrid
         R bandwidths of one kernel.
     sums : ndarray of float64 (R, n)
         Row sums of the kernel matrix without its diagonal.
@@ -66,7 +66,7 @@ class Margin:
     rows: Array
     norms: Array
     codes: NDArray[np.int32]
-    bank: Bank
+    grid: BandwidthGrid
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
     offsets: Array
@@ -74,13 +74,13 @@ class Margin:
 
     @property
     def mean_square(self) -> NDArray[np.float64]:
-        """Mean of k(i, j)^2 over i != j, per rung; shape (R,)."""
+        """Mean of k(i, j)^2 over i != j, per bandwidth; shape (R,)."""
         n = len(self.rows)
         return np.asarray(self.squares.sum(axis=1) / (n * (n - 1)))
 
     @property
     def centred_square(self) -> NDArray[np.float64]:
-        """Sum of k~(i, j)^2 over i != j, per rung; 0 where only rounding is left."""
+        """Sum of k~(i, j)^2 over i != j, per bandwidth; 0 where only rounding is left."""
         n, total = len(self.rows), self.sums.sum(axis=1)
         whole = self.squares.sum(axis=1)
         found = whole - 2 / (n - 2) * np.einsum("ri,ri->r", self.sums, self.sums)
@@ -104,10 +104,10 @@ class Margin:
         """
         distance = self._distances(i, j)
         same = i[:, :, None] == j[:, None, :] if own else None
-        for r, factor in enumerate(self.bank.factors):
+        for r, factor in enumerate(self.grid.factors):
             part = out[r]
             np.multiply(distance, distance.dtype.type(factor), out=part)
-            self.bank.kernel.profile(part)
+            self.grid.kernel.profile(part)
             if self.centred:
                 part -= self.offsets[r][i][:, :, None]
                 part -= self.offsets[r][j][:, None, :]
@@ -115,7 +115,7 @@ class Margin:
                 part[same] = 0
 
     def _distances(self, i: Index, j: Index) -> Array:
-        geometry = self.bank.kernel.geometry
+        geometry = self.grid.kernel.geometry
         out = self._numeric_distances(i, j, geometry == "cityblock")
         apart = self.rows.dtype.type(MISMATCH[geometry])
         for code in self.codes.T:
@@ -142,34 +142,34 @@ class Margin:
 
 
 def margins(
-    blocks: Sequence[tuple[Rows | NDArray[np.float64], Bank]], centred: bool, work: Work
+    blocks: Sequence[tuple[Rows | NDArray[np.float64], BandwidthGrid]], centred: bool, work: Work
 ) -> list[Margin]:
     """Prepare the margins of a test: one pass over all pairs, for the row sums.
 
     Parameters
     ----------
-    blocks : sequence of (rows, Bank)
+    blocks : sequence of (rows, BandwidthGrid)
         Scaled rows of each block, n in all of them.
     centred : bool
         Whether values are to be U-centred.
     work : Work
     """
-    found = [bare(Rows.of(rows), bank) for rows, bank in blocks]
+    found = [bare(Rows.of(rows), grid) for rows, grid in blocks]
     with single_blas():
         for margin in found:
             _add_row_sums(margin, work)
     return [_centred(margin) for margin in found] if centred else found
 
 
-def bare(rows: Rows, bank: Bank) -> Margin:
+def bare(rows: Rows, grid: BandwidthGrid) -> Margin:
     """Return a margin that is not centred and does not know its sums."""
-    single = len(rows) > DOUBLE_ROWS and single_suffices(rows, bank)
+    single = len(rows) > DOUBLE_ROWS and single_suffices(rows, grid)
     dtype: Any = np.float32 if single else np.float64
     x = np.ascontiguousarray(rows.values - rows.values.mean(axis=0), dtype)
-    shape = (len(bank), len(rows))
+    shape = (len(grid), len(rows))
     norms = np.einsum("ij,ij->i", x, x)
     sums, squares, offsets = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype)
-    return Margin(x, norms, rows.codes, bank, sums, squares, offsets)
+    return Margin(x, norms, rows.codes, grid, sums, squares, offsets)
 
 
 def _add_row_sums(margin: Margin, work: Work) -> None:
@@ -179,7 +179,7 @@ def _add_row_sums(margin: Margin, work: Work) -> None:
     the answer does not depend on the number of threads.
     """
     n = len(margin)
-    lanes = np.zeros((min(LANES, -(-n // SPAN)), 2, len(margin.bank), n))
+    lanes = np.zeros((min(LANES, -(-n // SPAN)), 2, len(margin.grid), n))
     starts = range(0, n, SPAN)
     for wave in range(0, len(starts), len(lanes)):
         chosen = starts[wave : wave + len(lanes)]
@@ -204,7 +204,7 @@ def _span(margin: Margin, first: int, before: NDArray[np.float64]) -> NDArray[np
     for start in (first, *range(stop, n, STRIP)):
         own = start == first
         j = np.arange(start, stop if own else min(start + STRIP, n))[None]
-        out = np.empty((len(margin.bank), 1, i.size, j.size), margin.rows.dtype)
+        out = np.empty((len(margin.grid), 1, i.size, j.size), margin.rows.dtype)
         margin.values(i, j, own, out)
         tile = out[:, 0]
         for kind in (0, 1):

@@ -67,7 +67,7 @@ def table_products(
     Notes
     -----
     Memory: R R' s^4 / 2 numbers per pair, and a strip of values. Time: R R' s^2 n^2 / 2
-    multiply-adds per pair, all in matrix products, and n^2 kernel values per margin and rung.
+    multiply-adds per pair, all in matrix products, and n^2 kernel values per margin and bandwidth.
     """
     count = permutations[0].shape[1]
     tables = _Tables(margins, pairs, count, size)
@@ -98,11 +98,11 @@ class _Tables:
         self.place[self.a, self.b] = np.arange(len(self.a))
         seconds = {second for _, second in pairs}
         self.needed = [len(self.a) if m in seconds else self.upper for m in range(len(margins))]
-        self.tiles = sum(len(m.bank) * k for m, k in zip(margins, self.needed, strict=True))
-        rungs = [(len(margins[x].bank), len(margins[y].bank)) for x, y in pairs]
-        self.off = [np.zeros((rx, self.upper, ry * len(self.a))) for rx, ry in rungs]
-        self.own = [np.zeros((rx * count, ry * count)) for rx, ry in rungs]
-        self.constant = [np.zeros((rx, ry)) for rx, ry in rungs]
+        self.tiles = sum(len(m.grid) * k for m, k in zip(margins, self.needed, strict=True))
+        bandwidths = [(len(margins[x].grid), len(margins[y].grid)) for x, y in pairs]
+        self.off = [np.zeros((rx, self.upper, ry * len(self.a))) for rx, ry in bandwidths]
+        self.own = [np.zeros((rx * count, ry * count)) for rx, ry in bandwidths]
+        self.constant = [np.zeros((rx, ry)) for rx, ry in bandwidths]
 
     def add_strip(self, strip: slice, work: Work) -> None:
         """Add the pairs whose first row stands at these positions of its bin."""
@@ -110,7 +110,7 @@ class _Tables:
         tiles: list[tuple[Any, ...]] = []
         places: list[Array] = []
         for margin, needed in zip(self.margins, self.needed, strict=True):
-            shape = (len(margin.bank), needed, rows.shape[1], self.bins.shape[1])
+            shape = (len(margin.grid), needed, rows.shape[1], self.bins.shape[1])
             buffers.append(np.empty(shape, margin.rows.dtype))
             owns.append(np.empty((shape[0], self.count, *shape[2:]), margin.rows.dtype))
             tiles.append((margin, rows, self.bins, True))
@@ -141,13 +141,13 @@ class _Tables:
         columns = np.broadcast_to(self.fixed, (self.count, len(self.fixed)))
         moving, still = [], []
         for margin in self.margins:
-            rungs, dtype = len(margin.bank), margin.rows.dtype
-            out = np.empty((rungs, *self.bins.shape, len(self.fixed)), dtype)
+            bandwidths, dtype = len(margin.grid), margin.rows.dtype
+            out = np.empty((bandwidths, *self.bins.shape, len(self.fixed)), dtype)
             margin.values(self.bins, columns, False, out)
             moving.append(out)
-            own = np.empty((rungs, 1, len(self.fixed), len(self.fixed)), dtype)
+            own = np.empty((bandwidths, 1, len(self.fixed), len(self.fixed)), dtype)
             margin.values(self.fixed[None], self.fixed[None], True, own)
-            still.append(own.reshape(rungs, -1))
+            still.append(own.reshape(bandwidths, -1))
         for k, (x, y) in enumerate(self.pairs):
             self.own[k] += 2.0 * (_flat(moving[x]) @ _flat(moving[y]).T)
             self.constant[k] += still[x] @ still[y].T
@@ -155,16 +155,16 @@ class _Tables:
     def evaluate(self, k: int, permutations: Index) -> NDArray[np.float64]:
         """Look the permutations of pair k up; shape (R, R', B)."""
         x, y = self.pairs[k]
-        rungs = len(self.margins[x].bank), len(self.margins[y].bank)
-        off = self.off[k].reshape(rungs[0], self.upper, rungs[1], -1)
-        own = self.own[k].reshape(rungs[0], self.count, rungs[1], self.count)
+        bandwidths = len(self.margins[x].grid), len(self.margins[y].grid)
+        off = self.off[k].reshape(bandwidths[0], self.upper, bandwidths[1], -1)
+        own = self.own[k].reshape(bandwidths[0], self.count, bandwidths[1], self.count)
         a, b = self.a[: self.upper], self.b[: self.upper]
         places = np.arange(self.upper) * len(self.a)
         places = places + self.place[permutations[:, a], permutations[:, b]]
         owns = np.arange(self.count) * self.count + permutations
-        out = np.empty((*rungs, len(permutations)))
-        for r in range(rungs[0]):
-            for q in range(rungs[1]):
+        out = np.empty((*bandwidths, len(permutations)))
+        for r in range(bandwidths[0]):
+            for q in range(bandwidths[1]):
                 out[r, q] = 2 * np.take(off[r, :, q], places).sum(axis=1)
                 out[r, q] += np.take(own[r, :, q], owns).sum(axis=1) + self.constant[k][r, q]
         return out
@@ -181,7 +181,7 @@ def _product(left: Array, right: Array) -> Array:
 
 def _tile(margin: AnyMargin, i: Index, j: Index, own: bool) -> Array:
     """Kernel values of P tiles, as `Margin.values` writes them; (R, P, a, b)."""
-    out = np.empty((len(margin.bank), len(i), i.shape[1], j.shape[1]), margin.rows.dtype)
+    out = np.empty((len(margin.grid), len(i), i.shape[1], j.shape[1]), margin.rows.dtype)
     margin.values(i, j, own, out)
     return out
 
@@ -205,13 +205,13 @@ def grid_products(
     Parameters
     ----------
     left, right : sequence of Margin or Residual
-        Of one number of rungs on each side.
+        Of one number of bandwidths on each side.
     permutations : pair of sequences of ndarray of int (I, s) and (J, s)
         Per margin: position a holds bin p(a), of `size` rows. Rows from s h on are fixed.
     size : int
         h; 1 permutes rows, and then the kernel matrices are held whole.
     crossed : bool
-        Every rung of the left with every rung of the right, or rung by rung.
+        Every bandwidth of the left with every bandwidth of the right, or bandwidth by bandwidth.
     work : Work
 
     Returns
@@ -220,14 +220,14 @@ def grid_products(
 
     Notes
     -----
-    Time: I J n^2 / 2 multiply-adds per pair of rungs, in matrix products, and (I + J) n^2 / 2
-    gathered values per rung and margin.
+    Time: I J n^2 / 2 multiply-adds per pair of bandwidths, in matrix products, and (I + J) n^2 / 2
+    gathered values per bandwidth and margin.
     """
     sides = [(left, permutations[0]), (right, permutations[1])]
     count = permutations[0][0].shape[1]
-    rungs = [len(margins[0].bank) for margins, _ in sides]
+    bandwidths = [len(margins[0].grid) for margins, _ in sides]
     heights = [len(p[0]) for _, p in sides]
-    total = np.zeros((rungs[0] * heights[0], rungs[1] * heights[1]))
+    total = np.zeros((bandwidths[0] * heights[0], bandwidths[1] * heights[1]))
     bins = np.arange(count * size).reshape(count, size)
     fixed = np.arange(count * size, len(left[0]))
     a, b = np.triu_indices(count, 0 if size > 1 else 1)
@@ -247,7 +247,7 @@ def grid_products(
         for part in run_tasks(_grid_part, tasks, silent(work)):
             np.add(total, part, out=total)
 
-    per_row = sum(len(m.bank) for m in (*left, *right)) * count * count * size
+    per_row = sum(len(m.grid) for m in (*left, *right)) * count * count * size
     width = max(1, STRIP_VALUES // per_row)
     with single_blas():
         for first in range(0, size, width):
@@ -262,11 +262,13 @@ def grid_products(
             x, y = (np.prod(np.stack(s), axis=0) for s in still)
             constant = x @ y.T if crossed else np.einsum("rk,rk->r", x, y)
         else:
-            constant = np.zeros((rungs[0], rungs[1]) if crossed else rungs[0])
-    found = total.reshape(rungs[0], heights[0], rungs[1], heights[1]).transpose(0, 2, 1, 3)
+            constant = np.zeros((bandwidths[0], bandwidths[1]) if crossed else bandwidths[0])
+    found = total.reshape(bandwidths[0], heights[0], bandwidths[1], heights[1]).transpose(
+        0, 2, 1, 3
+    )
     if crossed:
         return np.asarray(found + constant[:, :, None, None])
-    own = np.arange(rungs[0])
+    own = np.arange(bandwidths[0])
     return np.asarray(found[own, own] + constant[:, None, None])
 
 
@@ -295,9 +297,9 @@ def _grid_part(
     x *= np.repeat(weight, x.shape[2] // len(weight)).astype(x.dtype)
     if crossed:
         return x.reshape(-1, x.shape[2]) @ y.reshape(-1, y.shape[2]).T
-    (rungs, left, _), right = x.shape, y.shape[1]
-    out = np.zeros((rungs * left, rungs * right), x.dtype)
-    for r in range(rungs):
+    (bandwidths, left, _), right = x.shape, y.shape[1]
+    out = np.zeros((bandwidths * left, bandwidths * right), x.dtype)
+    for r in range(bandwidths):
         out[r * left : (r + 1) * left, r * right : (r + 1) * right] = x[r] @ y[r].T
     return out
 
@@ -319,9 +321,9 @@ def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
     """Values of all ordered pairs of bins, for some rows of each; (R, s^2, entries)."""
     count, size = bins.shape
     if size == 1:
-        shape = (len(margin.bank), 1, count, count)
+        shape = (len(margin.grid), 1, count, count)
     else:
-        shape = (len(margin.bank), count * count, strip.stop - strip.start, size)
+        shape = (len(margin.grid), count * count, strip.stop - strip.start, size)
     out = np.empty(shape, margin.rows.dtype)
     tiles: list[tuple[Any, ...]] = []
     places: list[Array] = []
@@ -354,13 +356,13 @@ def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
 def _edge(margin: AnyMargin, bins: Index, fixed: Index) -> Array:
     """Values of all bins against the fixed rows; (R, s, entries)."""
     columns = np.broadcast_to(fixed, (len(bins), len(fixed)))
-    out = np.empty((len(margin.bank), *bins.shape, len(fixed)), margin.rows.dtype)
+    out = np.empty((len(margin.grid), *bins.shape, len(fixed)), margin.rows.dtype)
     margin.values(bins, columns, False, out)
     return out.reshape(*out.shape[:2], -1)
 
 
 def _own(margin: AnyMargin, fixed: Index) -> NDArray[np.float64]:
     """Values of the fixed rows among themselves; (R, entries)."""
-    out = np.empty((len(margin.bank), 1, len(fixed), len(fixed)), margin.rows.dtype)
+    out = np.empty((len(margin.grid), 1, len(fixed), len(fixed)), margin.rows.dtype)
     margin.values(fixed[None], fixed[None], True, out)
     return out.reshape(len(out), -1).astype(np.float64)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank, Rows
+from ..kernels import BandwidthGrid, Rows
 from .margins import SPAN, STRIP, Index, Margin, bare
 from .tiles import Array
 from .work import Work, run_tasks, silent, single_blas
@@ -65,9 +65,9 @@ class Residual:
     base : Margin
         Not centred.
     left, right : tuple of ndarray (n, q)
-        Per rung the rows a and u of the module's formula.
+        Per bandwidth the rows a and u of the module's formula.
     weight : Margin or None
-        Of one rung: multiplies the values of every rung.
+        Of one bandwidth: multiplies the values of every bandwidth.
     shift : float
         Added to every value but the 0 of a row with itself.
     apart : int
@@ -97,8 +97,8 @@ class Residual:
         return self.base.rows
 
     @property
-    def bank(self) -> Bank:
-        return self.base.bank
+    def grid(self) -> BandwidthGrid:
+        return self.base.grid
 
     def __len__(self) -> int:
         return len(self.base)
@@ -127,7 +127,7 @@ class Residual:
 
 def residuals(
     rows: Rows,
-    bank: Bank,
+    grid: BandwidthGrid,
     bases: Sequence[Basis],
     penalties: Numbers,
     weights: Sequence[Margin | None],
@@ -141,7 +141,7 @@ def residuals(
     ----------
     rows : Rows
         n scaled rows of the block whose residuals are wanted.
-    bank : Bank
+    grid : BandwidthGrid
     bases : sequence of Basis
         Smoothers to choose from, each with every penalty.
     penalties : ndarray (P,)
@@ -160,13 +160,13 @@ def residuals(
     unit have one value of Z, and what they have in common besides would pass for a function of Z
     if each row counted.
     """
-    base = bare(rows, bank)
+    base = bare(rows, grid)
     vectors = np.hstack([basis.vectors for basis in bases]).astype(base.rows.dtype)
     with single_blas():
         images = _images(base, vectors, work)
         traces, count = _traces(base, unit), len(base) // unit
         left, right, explained, freedom = [], [], [], []
-        for r in range(len(bank)):
+        for r in range(len(grid)):
             trace = float(traces[r])
             d, columns, share = choose_smoother(images[r], trace, bases, penalties, count)
             U, A = vectors[:, columns], images[r][:, columns]
@@ -176,15 +176,15 @@ def residuals(
             explained.append(share)
             freedom.append(d.sum() / count)
         shares = np.array(explained), np.array(freedom)
-        measure = np.ones(len(bank)), *shares
+        measure = np.ones(len(grid)), *shares
         plain = Residual(base, tuple(left), tuple(right), None, *measure, apart=apart)
         return [_measured(replace(plain, weight=weight)) for weight in weights]
 
 
 def _traces(base: Margin, unit: int) -> Numbers:
-    """Sum over units of their rows' mean kernel value times their number, per rung; (R,)."""
+    """Sum over units of their rows' mean kernel value times their number, per bandwidth; (R,)."""
     rows = np.arange(len(base)).reshape(-1, unit)
-    total = np.zeros(len(base.bank))
+    total = np.zeros(len(base.grid))
     step = max(1, TRACE_VALUES // unit**2)
     for k in range(0, len(rows), step):
         some = rows[k : k + step]
@@ -231,9 +231,9 @@ def choose_smoother(
 
 
 def _images(base: Margin, vectors: Array, work: Work) -> Numbers:
-    """K U per rung, the diagonal included; (R, n, q)."""
+    """K U per bandwidth, the diagonal included; (R, n, q)."""
     n = len(base)
-    out = np.zeros((len(base.bank), n, vectors.shape[1]))
+    out = np.zeros((len(base.grid), n, vectors.shape[1]))
     tasks = [(base, vectors, first) for first in range(0, n, SPAN)]
     for (*_, first), image in zip(tasks, run_tasks(_span_image, tasks, silent(work)), strict=True):
         out[:, first : first + SPAN] = image
@@ -244,10 +244,10 @@ def _span_image(base: Margin, vectors: Array, first: int) -> Numbers:
     """Some rows of K U."""
     n = len(base)
     i = np.arange(first, min(first + SPAN, n))[None]
-    out = np.zeros((len(base.bank), i.size, vectors.shape[1]))
+    out = np.zeros((len(base.grid), i.size, vectors.shape[1]))
     for start in range(0, n, STRIP):
         j = np.arange(start, min(start + STRIP, n))[None]
-        tile = np.empty((len(base.bank), 1, i.size, j.size), base.rows.dtype)
+        tile = np.empty((len(base.grid), 1, i.size, j.size), base.rows.dtype)
         base.values(i, j, False, tile)
         out += tile[:, 0] @ vectors[j[0]]
     return out
@@ -257,7 +257,7 @@ def _measured(made: Residual) -> Residual:
     """Fill in the sum of squares."""
     n = len(made)
     some = np.unique(np.linspace(0, n - 1, min(n, SQUARE_ROWS)).astype(np.int64))
-    total = np.zeros(len(made.bank))
+    total = np.zeros(len(made.grid))
     for start in range(0, n, STRIP):
         j = np.arange(start, min(start + STRIP, n))[None]
         tile = np.empty((len(total), 1, len(some), j.size), made.rows.dtype)

@@ -16,7 +16,7 @@ Symbols = tuple[str, ...]
 
 
 def neighbours(x: Symbols, alphabet: Symbols, near: Neighbourhood) -> Iterator[Symbols | None]:
-    """Yield the entries of `sequence_leaves` in order; None for those of weight 0."""
+    """Yield the entries of `sequence_loops` in order; None for those of weight 0."""
     n = len(x)
     low, low_insert = max(0, n - near.positions), max(0, n - near.positions + 1)
     if near.substitution:
@@ -37,22 +37,22 @@ def function_ratios(
     offsets: NDArray[np.int64],
     first: int,
     last: int,
-    law: LogRatio,
+    distribution: LogRatio,
     near: Neighbourhood,
     out: NDArray[np.float64],
 ) -> None:
     """Log ratios of all neighbours of sequences first <= s < last."""
     e = 0
     for s in range(first, last):
-        x = tuple(law.alphabet[c] for c in codes[offsets[s] : offsets[s + 1]])
-        for y in neighbours(x, law.alphabet, near):
-            out[e] = -math.inf if y is None else _ratio(law, x, y)
+        x = tuple(distribution.alphabet[c] for c in codes[offsets[s] : offsets[s + 1]])
+        for y in neighbours(x, distribution.alphabet, near):
+            out[e] = -math.inf if y is None else _ratio(distribution, x, y)
             e += 1
 
 
-def _ratio(law: LogRatio, x: Symbols, y: Symbols) -> float:
+def _ratio(distribution: LogRatio, x: Symbols, y: Symbols) -> float:
     try:
-        value = float(law.function(x, y))
+        value = float(distribution.function(x, y))
     except (TypeError, ValueError):
         value = math.nan
     if math.isnan(value) or value == math.inf:

@@ -26,7 +26,7 @@ class Neighbourhood:
     positions: int = EVERYWHERE
 
     def count(self, lengths: NDArray[np.int64], symbols: int) -> NDArray[np.int64]:
-        """Return the number of entries per sequence; see `sequence_leaves`."""
+        """Return the number of entries per sequence; see `sequence_loops`."""
         places = np.minimum(lengths, self.positions)
         inserts = np.minimum(lengths + 1, self.positions)
         changes = symbols * (places * self.substitution + inserts * self.insertion)

@@ -6,7 +6,7 @@ neighbours u of x and with a balancing function g(t) = t g(1 / t), has expectati
 feature map phi, so that the Stein kernel of two sequences is the inner product of their Stein
 features xi(x) = A phi(x): sums over pairs come from sums of features, in time linear in n.
 
-`sequence_leaves` says which neighbours there are and has the compiled loops.
+`sequence_loops` says which neighbours there are and has the compiled loops.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STRIDE = 40_503
 BLOCK_EDITS = 1 << 21
 # Substitutions of pairs in one compiled call, so that progress moves and Ctrl-C is heard.
 PAIR_STEPS = 1e8
-LEAVES = Path(__file__).with_name("sequence_leaves.py")
+LOOPS = Path(__file__).with_name("sequence_loops.py")
 
 
 @dataclass(frozen=True)
@@ -126,25 +126,42 @@ def _root(r: Array) -> Array:
 BALANCING |= {"barker": _barker, "metropolis": _metropolis, "root": _root}
 
 
-def log_weights(codes: Codes, offsets: Offsets, law: Windows | Hidden, work: Work) -> Array:
+def log_weights(
+    codes: Codes, offsets: Offsets, distribution: Windows | Hidden, work: Work
+) -> Array:
     """Return log p of every sequence up to a constant, (n,); -inf where it is impossible."""
-    leaves = load_sequence_leaves(work)
+    loops = load_sequence_loops(work)
     out = np.empty(len(offsets) - 1)
-    if isinstance(law, Hidden):
-        leaves.hidden_logs(codes, offsets, *_parts(law), out)
+    if isinstance(distribution, Hidden):
+        loops.hidden_logs(codes, offsets, *_parts(distribution), out)
     else:
-        leaves.window_logs(codes, offsets, law.symbols, law.size, law.table, law.lengths, out)
+        loops.window_logs(
+            codes,
+            offsets,
+            distribution.symbols,
+            distribution.size,
+            distribution.table,
+            distribution.lengths,
+            out,
+        )
     return out
 
 
-def _parts(law: Hidden) -> tuple[Any, ...]:
-    return law.start, law.transition, law.emission, law.stop, law.lengths, law.empty
+def _parts(distribution: Hidden) -> tuple[Any, ...]:
+    return (
+        distribution.start,
+        distribution.transition,
+        distribution.emission,
+        distribution.stop,
+        distribution.lengths,
+        distribution.empty,
+    )
 
 
 def log_ratios(
     codes: Codes,
     offsets: Offsets,
-    law: Windows | Hidden | LogRatio,
+    distribution: Windows | Hidden | LogRatio,
     near: Neighbourhood,
     work: Work,
 ) -> Iterator[tuple[int, int, Array]]:
@@ -155,25 +172,25 @@ def log_ratios(
     first, last : int
         Sequences first <= s < last.
     ratios : ndarray
-        Laid out as in `sequence_leaves`; may be overwritten.
+        Laid out as in `sequence_loops`; may be overwritten.
     """
-    leaves = load_sequence_leaves(work)
-    edges = np.concatenate([[0], np.cumsum(near.count(np.diff(offsets), law.symbols))])
+    loops = load_sequence_loops(work)
+    edges = np.concatenate([[0], np.cumsum(near.count(np.diff(offsets), distribution.symbols))])
     flags = (near.substitution, near.insertion, near.deletion, near.positions)
     first, n = 0, len(offsets) - 1
     while first < n:
         reach = edges[first] + BLOCK_EDITS
         last = max(int(np.searchsorted(edges, reach, side="right")) - 1, first + 1)
         out = np.empty(int(edges[last] - edges[first]))
-        if isinstance(law, Windows):
-            leaves.window_ratios(
-                codes, offsets, first, last, law.symbols, law.size, law.table, law.lengths,
-                *flags, out,
+        if isinstance(distribution, Windows):
+            loops.window_ratios(
+                codes, offsets, first, last, distribution.symbols, distribution.size,
+                distribution.table, distribution.lengths, *flags, out,
             )  # fmt: skip
-        elif isinstance(law, Hidden):
-            leaves.hidden_ratios(codes, offsets, first, last, *_parts(law), *flags, out)
+        elif isinstance(distribution, Hidden):
+            loops.hidden_ratios(codes, offsets, first, last, *_parts(distribution), *flags, out)
         else:
-            function_ratios(codes, offsets, first, last, law, near, out)
+            function_ratios(codes, offsets, first, last, distribution, near, out)
         yield first, last, out
         first = last
 
@@ -181,7 +198,7 @@ def log_ratios(
 def stein_features(
     codes: Codes,
     offsets: Offsets,
-    law: Windows | Hidden | LogRatio,
+    distribution: Windows | Hidden | LogRatio,
     kernel: Subsequences,
     near: Neighbourhood,
     balancing: str,
@@ -195,7 +212,7 @@ def stein_features(
     ----------
     codes, offsets
         Sequences, every one possible under the distribution.
-    law, kernel, near
+    distribution, kernel, near
     balancing : str
         A key of `BALANCING`.
     bins : ndarray of int (n,)
@@ -203,15 +220,15 @@ def stein_features(
     groups : int
     work : Work
     """
-    leaves = load_sequence_leaves(work)
+    loops = load_sequence_loops(work)
     n, D = len(offsets) - 1, kernel.cells
     found = Features(np.zeros((groups, D)), np.zeros(D), np.zeros(n), np.zeros(n))
     scratch = _scratch(kernel, int(np.diff(offsets).max(initial=0)))
     flags = (near.substitution, near.insertion, near.deletion, near.positions)
     weigh = BALANCING[balancing]
     with np.errstate(over="ignore"):  # exp of a large number: the weight is 0
-        for first, last, ratios in log_ratios(codes, offsets, law, near, work):
-            leaves.subsequence_features(
+        for first, last, ratios in log_ratios(codes, offsets, distribution, near, work):
+            loops.subsequence_features(
                 codes, offsets, first, last, _numbers(kernel), flags, weigh(ratios), bins, scratch,
                 found.bins, found.squares, found.norms, found.growth,
             )  # fmt: skip
@@ -236,7 +253,7 @@ def _scratch(kernel: Subsequences, longest: int) -> tuple[Any, ...]:
 def hamming_blocks(
     codes: Codes,
     offsets: Offsets,
-    law: Windows | Hidden | LogRatio,
+    distribution: Windows | Hidden | LogRatio,
     near: Neighbourhood,
     balancing: str,
     bins: NDArray[np.int64],
@@ -252,54 +269,65 @@ def hamming_blocks(
     -------
     ndarray (groups, groups)
     """
-    leaves = load_sequence_leaves(work)
+    loops = load_sequence_loops(work)
     n = len(offsets) - 1
-    edges = np.concatenate([[0], np.cumsum(near.count(np.diff(offsets), law.symbols))])
+    edges = np.concatenate([[0], np.cumsum(near.count(np.diff(offsets), distribution.symbols))])
     weights, at = np.empty(int(edges[-1])), 0
     with np.errstate(over="ignore"):
-        for _, _, ratios in log_ratios(codes, offsets, law, near, work):
+        for _, _, ratios in log_ratios(codes, offsets, distribution, near, work):
             weights[at : at + len(ratios)] = BALANCING[balancing](ratios)
             at += len(ratios)
     out = np.zeros((groups, groups))
     steps = max(1, int(PAIR_STEPS / max(1.0, n * edges[-1] / max(n, 1))))
     for first in range(0, n, steps):
         last = min(first + steps, n)
-        leaves.hamming_sums(
-            codes, offsets, first, last, law.symbols, near.positions, edges, weights, bins, out
+        loops.hamming_sums(
+            codes,
+            offsets,
+            first,
+            last,
+            distribution.symbols,
+            near.positions,
+            edges,
+            weights,
+            bins,
+            out,
         )
         work.progress(1 - (1 - last / n) ** 2)
     return out
 
 
-def load_sequence_leaves(work: Work) -> Any:
+def load_sequence_loops(work: Work) -> Any:
     """Import the compiled loops, telling the user when they have to be compiled first."""
-    compiled = jit.is_compiled(LEAVES)
+    compiled = jit.is_compiled(LOOPS)
     if not compiled:
         work.notify("compiling the loops over sequences, once per machine: a few seconds")
-    from . import sequence_leaves
+    from . import sequence_loops
 
     if not compiled:
-        _compile(sequence_leaves)
-        jit.mark_compiled(LEAVES)
-    return sequence_leaves
+        _compile(sequence_loops)
+        jit.mark_compiled(LOOPS)
+    return sequence_loops
 
 
-def _compile(leaves: Any) -> None:
-    """Run all leaves once, on one sequence of one symbol."""
+def _compile(loops: Any) -> None:
+    """Run all loops once, on one sequence of one symbol."""
     codes, offsets, numbers = np.zeros(1, np.int32), np.array([0, 1]), np.zeros(1)
     kernel, near = Subsequences(1, 1, 1), Neighbourhood()
-    law = Windows(1, 1, np.zeros(2))
+    distribution = Windows(1, 1, np.zeros(2))
     flags = (near.substitution, near.insertion, near.deletion, near.positions)
-    leaves.window_logs(codes, offsets, 1, 1, law.table, law.lengths, numbers)
-    leaves.window_ratios(codes, offsets, 0, 1, 1, 1, law.table, law.lengths, *flags, np.zeros(4))
+    loops.window_logs(codes, offsets, 1, 1, distribution.table, distribution.lengths, numbers)
+    loops.window_ratios(
+        codes, offsets, 0, 1, 1, 1, distribution.table, distribution.lengths, *flags, np.zeros(4)
+    )
     one = np.ones(1)
     hidden = Hidden(one, np.ones((1, 1)), np.ones((1, 1)), one)
-    leaves.hidden_logs(codes, offsets, *_parts(hidden), numbers)
-    leaves.hidden_ratios(codes, offsets, 0, 1, *_parts(hidden), *flags, np.zeros(4))
-    leaves.hamming_sums(
+    loops.hidden_logs(codes, offsets, *_parts(hidden), numbers)
+    loops.hidden_ratios(codes, offsets, 0, 1, *_parts(hidden), *flags, np.zeros(4))
+    loops.hamming_sums(
         codes, offsets, 0, 1, 1, 1, offsets, np.zeros(4), np.zeros(1, np.int64), np.zeros((1, 1))
     )
-    leaves.subsequence_features(
+    loops.subsequence_features(
         codes, offsets, 0, 1, _numbers(kernel), flags, np.zeros(4), np.zeros(1, np.int64),
         _scratch(kernel, 1), np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.zeros(1),
     )  # fmt: skip

@@ -91,10 +91,10 @@ def smooth_features(
         damping = 1 / (1 + penalties[:, None] / basis.strengths)
         left = np.maximum(squares - (1 - (1 - damping) ** 2) @ along, 0.0)
         score = left / np.maximum(1 - damping.sum(axis=1) / len(means), 1e-12)[:, None] ** 2
-        rung = score.argmin(axis=0)
-        found = np.take_along_axis(score, rung[None], axis=0)[0]
+        bandwidth = score.argmin(axis=0)
+        found = np.take_along_axis(score, bandwidth[None], axis=0)[0]
         better = found < best
-        best[better], choice[0, better], choice[1, better] = found[better], place, rung[better]
+        best[better], choice[0, better], choice[1, better] = found[better], place, bandwidth[better]
     parts = []
     for place in np.unique(choice[0]):
         columns = np.flatnonzero(choice[0] == place)

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Bank
-from .blocks import cut_blocks, load_leaves
+from ..kernels import BandwidthGrid
+from .blocks import cut_blocks, load_loops
 from .work import Work, run_tasks, silent, single_blas
 
 Array = NDArray[np.float64]
@@ -92,13 +92,13 @@ class SteinPoints:
             [rows[:, flat], radius * np.cos(angles), radius * np.sin(angles)], axis=1
         )
 
-    def own(self, bank: Bank) -> Array:
+    def own(self, grid: BandwidthGrid) -> Array:
         """Return u(x, x) of all rows, (L, n): |s|^2 phi(0) - 2 d phi'(0), weighted."""
-        derivatives, d = bank.kernel.derivatives, self.rows.shape[1]
+        derivatives, d = grid.kernel.derivatives, self.rows.shape[1]
         assert derivatives is not None
         square = np.einsum("ij,ij->i", self.scores, self.scores)
         weights = np.ones(len(self)) if self.weights is None else self.weights
-        at_zero = [derivatives(np.zeros(1), float(a)) for a in bank.factors]
+        at_zero = [derivatives(np.zeros(1), float(a)) for a in grid.factors]
         return np.array([(square * phi + d * first) * weights**2 for phi, first, _ in at_zero])
 
 
@@ -132,13 +132,13 @@ class Pairs:
     last: Array
     weights: Array | None = None
 
-    def stein(self, bank: Bank) -> Iterator[NDArray[np.floating[Any]]]:
+    def stein(self, grid: BandwidthGrid) -> Iterator[NDArray[np.floating[Any]]]:
         """Yield u of every pair, one array per bandwidth."""
-        derivatives = bank.kernel.derivatives
+        derivatives = grid.kernel.derivatives
         if derivatives is None:
-            raise ValueError(f"the {bank.kernel.name} kernel has no derivatives")
+            raise ValueError(f"the {grid.kernel.name} kernel has no derivatives")
         slope = self.cross + self.trace
-        for a in bank.factors:
+        for a in grid.factors:
             phi, first, second = derivatives(self.r2, float(a))
             phi *= self.scores
             first *= slope
@@ -196,7 +196,7 @@ def _with_circles(points: SteinPoints, i: slice, j: slice) -> Pairs:
 def stein_sums(
     points: SteinPoints,
     starts: NDArray[np.int64],
-    bank: Bank,
+    grid: BandwidthGrid,
     work: Work,
     first: int | None = None,
 ) -> SteinSums:
@@ -208,7 +208,7 @@ def stein_sums(
         Block after block.
     starts : ndarray of int (G + 1,)
         Block g holds the rows starts[g] <= i < starts[g + 1].
-    bank : Bank
+    grid : BandwidthGrid
         Of a kernel with derivatives.
     work : Work
     first : int, optional
@@ -220,11 +220,11 @@ def stein_sums(
         Pairs of a row with itself are left out.
     """
     with single_blas():
-        return _sums(points, starts, bank, work, 1, first)
+        return _sums(points, starts, grid, work, 1, first)
 
 
 def stein_totals(
-    samples: Iterable[tuple[SteinPoints, Bank]],
+    samples: Iterable[tuple[SteinPoints, BandwidthGrid]],
     count: int,
     work: Work,
     starts: NDArray[np.int64] | None = None,
@@ -235,16 +235,16 @@ def stein_totals(
     """
     quiet = silent(work)
     with single_blas():
-        for number, (points, bank) in enumerate(samples, 1):
+        for number, (points, grid) in enumerate(samples, 1):
             blocks = np.array([0, len(points)]) if starts is None else starts
-            yield _sums(points, blocks, bank, quiet, count)
+            yield _sums(points, blocks, grid, quiet, count)
             work.progress(number / count)
 
 
 def _sums(
     points: SteinPoints,
     starts: NDArray[np.int64],
-    bank: Bank,
+    grid: BandwidthGrid,
     work: Work,
     repeats: int,
     first: int | None = None,
@@ -252,29 +252,29 @@ def _sums(
     n, d = points.rows.shape
     first = len(starts) - 1 if first is None else first
     side = int(starts[first])
-    steps = repeats * side * (n - side / 2) * (6 + d + 4 * len(bank))
+    steps = repeats * side * (n - side / 2) * (6 + d + 4 * len(grid))
     compiled = (
-        bank.kernel.stein_branch is not None
+        grid.kernel.stein_branch is not None
         and steps >= NUMPY_STEPS
         and bool(np.isinf(points.radius).all())
     )
-    return (_compiled if compiled else _numpy)(points, starts, bank, work, first)
+    return (_compiled if compiled else _numpy)(points, starts, grid, work, first)
 
 
 def _numpy(
-    points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
+    points: SteinPoints, starts: NDArray[np.int64], grid: BandwidthGrid, work: Work, first: int
 ) -> SteinSums:
     n, groups, side = len(points), len(starts) - 1, int(starts[first])
     single = groups == n
     np.empty(KEPT, np.uint8)
-    out = np.zeros((len(bank), groups, groups))
-    squares = np.zeros(len(bank))
+    out = np.zeros((len(grid), groups, groups))
+    squares = np.zeros(len(grid))
     for begin in range(0, side, TILE_ROWS):
         i = slice(begin, min(begin + TILE_ROWS, side))
         i_cut = cut_blocks(starts, i)
         for j in (i, *_strips(i.stop, n)):
             j_cut = cut_blocks(starts, j)
-            for l, values in enumerate(pair_numbers(points, i, j).stein(bank)):
+            for l, values in enumerate(pair_numbers(points, i, j).stein(grid)):
                 if j is i:
                     np.fill_diagonal(values, 0)
                 flat = values.ravel()
@@ -297,17 +297,17 @@ def _strips(start: int, stop: int) -> list[slice]:
 
 
 def _compiled(
-    points: SteinPoints, starts: NDArray[np.int64], bank: Bank, work: Work, first: int
+    points: SteinPoints, starts: NDArray[np.int64], grid: BandwidthGrid, work: Work, first: int
 ) -> SteinSums:
-    load_leaves(work)
+    load_loops(work)
     groups, d = len(starts) - 1, points.rows.shape[1]
-    out = np.zeros((len(bank), groups, groups))
+    out = np.zeros((len(grid), groups, groups))
     columns = np.ascontiguousarray(points.rows.T)
     score_columns = np.ascontiguousarray(points.scores.T)
-    factors, code = bank.factors, bank.kernel.stein_branch
+    factors, code = grid.factors, grid.kernel.stein_branch
     weights = np.ones(len(points)) if points.weights is None else points.weights
     # Blocks of few rows are handed over several at a time; a call must be worth its overhead.
-    spans = _spans(starts, first, CALL_STEPS / (6 + d + 4 * len(bank)))
+    spans = _spans(starts, first, CALL_STEPS / (6 + d + 4 * len(grid)))
     numbers = points.rows, points.scores, columns, score_columns, weights, starts
     tasks = [(*numbers, *span, code, factors) for span in spans]
     costs = [float(starts[b] - starts[a]) * float(starts[-1] - starts[a]) for a, b in spans]
@@ -322,8 +322,8 @@ def _compiled(
 
 
 def _span_sums(*arguments: Any) -> tuple[Array, Array]:
-    """Call `leaves.stein_row`: all its arguments but the results."""
-    from .leaves import stein_row
+    """Call `loops.stein_row`: all its arguments but the results."""
+    from .loops import stein_row
 
     *_, starts, begin, last, _, factors = arguments
     sums = np.zeros((len(factors), last - begin, len(starts) - 1))

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import KERNELS, MISMATCH, Bank
-from .leaves import STRIP, block_row, product_tile, stein_row, weighted_tile
+from ..kernels import KERNELS, MISMATCH, BandwidthGrid
+from .loops import STRIP, block_row, product_tile, stein_row, weighted_tile
 from .tiles import TILE_ROWS, Points
 
 
@@ -19,7 +19,7 @@ def sweep(
     a: int,
     b_first: int,
     b_last: int,
-    bank: Bank,
+    grid: BandwidthGrid,
     count_squares: bool,
     weights: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -32,23 +32,23 @@ def sweep(
     sums : ndarray (L, b_last - b_first)
     squares : ndarray (L,), or (0,) if they are not wanted
     """
-    sums = np.zeros((len(bank), b_last - b_first))
-    squares = np.zeros(len(bank) if count_squares else 0)
+    sums = np.zeros((len(grid), b_last - b_first))
+    squares = np.zeros(len(grid) if count_squares else 0)
     # u = a D, with D in float32: factors as float32 too, or numba computes in float64.
-    factors = bank.factors.astype(np.float32)
-    apart = np.float32(MISMATCH[bank.kernel.geometry])
-    cityblock = bank.kernel.geometry == "cityblock"
-    code = bank.kernel.branch
+    factors = grid.factors.astype(np.float32)
+    apart = np.float32(MISMATCH[grid.kernel.geometry])
+    cityblock = grid.kernel.geometry == "cityblock"
+    code = grid.kernel.branch
     if not product:
         block_row(
             points.rows, points.columns, points.norms, points.codes, points.code_columns,
             apart, starts, a, b_first, b_last,
-            cityblock, code, factors, bank.squaring, sums, squares,
+            cityblock, code, factors, grid.squaring, sums, squares,
         )  # fmt: skip
         return sums, squares
     buffer = np.empty(TILE_ROWS * STRIP, np.float32)
     for b in range(b_first, b_last):
-        acc, acc2 = np.zeros(len(bank)), np.zeros(len(squares))
+        acc, acc2 = np.zeros(len(grid)), np.zeros(len(squares))
         for j in range(starts[b], starts[b + 1], STRIP):
             j_last = min(j + STRIP, starts[b + 1])
             for i in range(starts[a], starts[a + 1], TILE_ROWS):
@@ -60,7 +60,7 @@ def sweep(
                 tile = (
                     part, points.norms[i:i_last], points.norms[j:j_last], points.codes[i:i_last],
                     points.code_columns[:, j:j_last], apart, i - j, a == b,
-                    code, factors, bank.squaring,
+                    code, factors, grid.squaring,
                 )  # fmt: skip
                 if weights is None:
                     product_tile(*tile, acc, acc2)
@@ -73,17 +73,17 @@ def sweep(
 
 @cache
 def warm(weighted: bool = False) -> None:
-    """Compile the leaves, or load them from the disk cache, on the smallest input.
+    """Compile the loops, or load them from the disk cache, on the smallest input.
 
     The loop for weights, a second of compilation that few need, only if it is asked for.
     """
     points = Points.of(np.zeros((2, 1)), np.float32)
     starts = np.array([0, 1, 2])
-    bank = Bank(KERNELS["gaussian"], (1.0,), squaring=True)
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.0,), squaring=True)
     if weighted:
-        sweep(True, points, starts, 0, 0, 2, bank, True, np.ones(2, np.float32))
+        sweep(True, points, starts, 0, 0, 2, grid, True, np.ones(2, np.float32))
         return
     for product in (False, True):
-        sweep(product, points, starts, 0, 0, 2, bank, True)
+        sweep(product, points, starts, 0, 0, 2, grid, True)
     one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))
     stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))

@@ -1,6 +1,6 @@
 """Kernel values of a rectangle of pairs, in NumPy: any kernel, any precision.
 
-The plain counterpart of `leaves`: it serves small inputs, kernels that have no compiled branch,
+The plain counterpart of `loops`: it serves small inputs, kernels that have no compiled branch,
 and the row-wise permutations of `forms`, where a matrix product dominates.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import MISMATCH, Bank, Rows
+from ..kernels import MISMATCH, BandwidthGrid, Rows
 
 Array = NDArray[np.floating[Any]]
 
@@ -84,30 +84,31 @@ def distances(points: Points, i: slice, j: slice, geometry: str) -> Array:
     return out
 
 
-def tile_values(points: Points, i: slice, j: slice, bank: Bank) -> Iterator[Array]:
+def tile_values(points: Points, i: slice, j: slice, grid: BandwidthGrid) -> Iterator[Array]:
     """Yield the kernel values of rows i against rows j, one array per bandwidth.
 
     The pair of a row with itself is 0, as every sum here is over i != j. The array may be reused
     for the next bandwidth: use it before asking for the next.
     """
-    base = distances(points, i, j, bank.kernel.geometry)
+    base = distances(points, i, j, grid.kernel.geometry)
     first, last = max(i.start, j.start), min(i.stop, j.stop)
     own = np.arange(first, max(first, last))
     values = base
-    for l, factor in enumerate(bank.factors):
-        if bank.squaring and l:
+    for l, factor in enumerate(grid.factors):
+        if grid.squaring and l:
             np.multiply(values, values, out=values)
         else:
-            values = base if bank.squaring else base.copy()
+            values = base if grid.squaring else base.copy()
             values *= factor
-            bank.kernel.profile(values)
+            grid.kernel.profile(values)
         values[own - i.start, own - j.start] = 0
         yield values
 
 
-def mean_similarity(at: Rows, rows: Rows, bank: Bank) -> NDArray[np.float64]:
-    """Mean of k(x, z) over the rows z, at every row x of `at`; for the first kernel of a bank."""
-    single = Bank(bank.kernel, bank.bandwidths[:1])
+def mean_similarity(at: Rows, rows: Rows, grid: BandwidthGrid) -> NDArray[np.float64]:
+    """Mean of k(x, z) over the rows z, at every row x of `at`; for the first kernel of a bandwidth
+    grid."""
+    single = BandwidthGrid(grid.kernel, grid.bandwidths[:1])
     out = np.empty(len(at))
     for i, (values,) in cross_values(at, rows, single):
         out[i] = values.mean(axis=1)
@@ -115,17 +116,17 @@ def mean_similarity(at: Rows, rows: Rows, bank: Bank) -> NDArray[np.float64]:
 
 
 def cross_values(
-    at: Rows, rows: Rows, bank: Bank, keep: Sequence[int] | None = None
+    at: Rows, rows: Rows, grid: BandwidthGrid, keep: Sequence[int] | None = None
 ) -> Iterator[tuple[slice, list[Array]]]:
     """Yield k(x, z) for blocks of rows x of `at` against all rows z.
 
     Parameters
     ----------
     at, rows : Rows
-    bank : Bank
+    grid : BandwidthGrid
     keep : sequence of int, optional
-        The bandwidths that are wanted, in increasing order of place; a squaring bank may hold
-        others to get there. Default: all.
+        The bandwidths that are wanted, in increasing order of place; a squaring bandwidth grid may
+        hold others to get there. Default: all.
 
     Yields
     ------
@@ -136,16 +137,16 @@ def cross_values(
     """
     both = Rows(np.concatenate([at.values, rows.values]), np.concatenate([at.codes, rows.codes]))
     points, n = Points.of(both), len(at)
-    wanted = frozenset(range(len(bank)) if keep is None else keep)
+    wanted = frozenset(range(len(grid)) if keep is None else keep)
     last = max(wanted)
     block = max(SMALLEST_BLOCK, BLOCK_VALUES // max(len(rows), 1))
     for first in range(0, n, block):
         i = slice(first, min(first + block, n))
-        found = tile_values(points, i, slice(n, len(both)), bank)
+        found = tile_values(points, i, slice(n, len(both)), grid)
         kept = []
         for l, values in enumerate(found):
             if l in wanted:
-                kept.append(values.copy() if bank.squaring and l < last else values)
+                kept.append(values.copy() if grid.squaring and l < last else values)
             if l == last:
                 break
         yield i, kept

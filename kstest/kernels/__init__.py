@@ -11,9 +11,9 @@ Nothing here walks over all pairs of rows; that is the engine's work.
 """
 
 from .bandwidths import (
-    Bank,
+    BandwidthGrid,
+    bandwidth_grid,
     choose,
-    ladder,
     median_distance,
     pair_distances,
     stein_bandwidths,
@@ -28,13 +28,13 @@ __all__ = [
     "MISMATCH",
     "NEEDS",
     "SCALES",
-    "Bank",
+    "BandwidthGrid",
     "Kernel",
     "Rows",
     "Whitening",
+    "bandwidth_grid",
     "choose",
     "lacking",
-    "ladder",
     "median_distance",
     "missing",
     "pair_distances",

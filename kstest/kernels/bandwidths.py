@@ -12,15 +12,15 @@ from .radial import Kernel
 from .rows import MISMATCH, Rows
 
 # A bandwidth grid longer than this reaches widths at which single precision no longer tells
-# neighbouring rows apart, and costs more than its rungs find.
-MOST_RUNGS = 20
+# neighbouring rows apart, and costs more than its bandwidths find.
+MOST_BANDWIDTHS = 20
 
 
 @dataclass(frozen=True)
-class Bank:
+class BandwidthGrid:
     """One kernel at several bandwidths, widest first.
 
-    `squaring` says that each bandwidth is the one before divided by the kernel's rung, so that
+    `squaring` says that each bandwidth is the one before divided by the kernel's ratio, so that
     the engine may square values instead of evaluating the kernel again.
     """
 
@@ -88,36 +88,38 @@ def median_distance(rows: NDArray[np.float64], geometry: str) -> float:
     return middle if power == 1 else math.sqrt(middle)
 
 
-def ladder(kernel: Kernel, distances: NDArray[np.float64]) -> Bank:
+def bandwidth_grid(kernel: Kernel, distances: NDArray[np.float64]) -> BandwidthGrid:
     """Return the bandwidth grid: from twice the 95 % quantile of the distances to half the 5 %.
 
-    Gaussian and Laplace kernels descend by their own rung (each rung the square of the one
-    before), other kernels by sqrt(2). Kernels without a bandwidth give a bank of one.
+    Gaussian and Laplace kernels descend by a ratio of their own (each bandwidth the square of the
+    one before), other kernels by sqrt(2). Kernels without a bandwidth give a bandwidth grid of one.
     """
     if not kernel.has_bandwidth:
-        return Bank(kernel, (1.0,))
-    step = kernel.rung or math.sqrt(2)
+        return BandwidthGrid(kernel, (1.0,))
+    step = kernel.ratio or math.sqrt(2)
     top, bottom = 2 * quantile(distances, 0.95), quantile(distances, 0.05) / 2
-    rungs = 1 + math.ceil(math.log(top / bottom) / math.log(step))
-    return Bank(
+    count = 1 + math.ceil(math.log(top / bottom) / math.log(step))
+    return BandwidthGrid(
         kernel,
-        tuple(top / step**i for i in range(min(rungs, MOST_RUNGS))),
-        squaring=kernel.rung is not None,
+        tuple(top / step**i for i in range(min(count, MOST_BANDWIDTHS))),
+        squaring=kernel.ratio is not None,
     )
 
 
-def around_median(kernel: Kernel, distances: NDArray[np.float64], reach: int = 2) -> Bank:
+def around_median(kernel: Kernel, distances: NDArray[np.float64], reach: int = 2) -> BandwidthGrid:
     """Return the bandwidths 2^i times the median distance, i = reach, ..., -reach.
 
     The collection of HSICAgg (Schrab, Kim, Guedj, Gretton 2022, arXiv 2206.09194).
     """
     if not kernel.has_bandwidth:
-        return Bank(kernel, (1.0,))
+        return BandwidthGrid(kernel, (1.0,))
     median = quantile(distances, 0.5)
-    return Bank(kernel, tuple(median * 2.0**i for i in range(reach, -reach - 1, -1)))
+    return BandwidthGrid(kernel, tuple(median * 2.0**i for i in range(reach, -reach - 1, -1)))
 
 
-def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection: str) -> Bank:
+def choose(
+    kernel: Kernel, distances: NDArray[np.float64], rule: str, collection: str
+) -> BandwidthGrid:
     """Return the bandwidths of a rule: the median distance, or the collection of an aggregate.
 
     ``fuse`` and ``mmdagg`` come with the ten bandwidths of their papers' code, so that their
@@ -125,29 +127,29 @@ def choose(kernel: Kernel, distances: NDArray[np.float64], rule: str, collection
     distances (Biggs, Schrab, Gretton 2023), and geometric from half the smallest to twice the
     largest distance (Schrab et al. 2023; without that code's absolute lower bounds, which make
     it depend on the unit of measurement). ``octaves`` are those `around_median`. Everything else
-    descends the `ladder`.
+    descends the `bandwidth_grid`.
     """
     if rule == "median":
-        return Bank(kernel, (quantile(distances, 0.5),))
+        return BandwidthGrid(kernel, (quantile(distances, 0.5),))
     if collection == "fuse":
         ends = 2 * quantile(distances, 0.95), quantile(distances, 0.05) / 2
-        return Bank(kernel, tuple(float(h) for h in np.linspace(*ends, 10)))
+        return BandwidthGrid(kernel, tuple(float(h) for h in np.linspace(*ends, 10)))
     if collection == "mmdagg":
         ends = 2 * quantile(distances, 1.0), quantile(distances, 0.0) / 2
-        return Bank(kernel, tuple(float(h) for h in np.geomspace(*ends, 10)))
+        return BandwidthGrid(kernel, tuple(float(h) for h in np.geomspace(*ends, 10)))
     if collection == "octaves":
         return around_median(kernel, distances)
-    return ladder(kernel, distances)
+    return bandwidth_grid(kernel, distances)
 
 
 # Bandwidths that a test of goodness of fit combines. Their number is fixed, so that simulated
-# samples, each with bandwidths of its own, can be compared rung by rung.
-STEIN_RUNGS = 10
+# samples, each with bandwidths of its own, can be compared bandwidth by bandwidth.
+STEIN_BANDWIDTHS = 10
 
 
 def stein_bandwidths(
     kernel: Kernel, rows: NDArray[np.float64], rule: str, finest: float = 0.0
-) -> Bank:
+) -> BandwidthGrid:
     """Return bandwidths for the Stein kernel: the median distance, or ten around it.
 
     Parameters
@@ -164,7 +166,7 @@ def stein_bandwidths(
     """
     distances = pair_distances(rows, kernel.geometry)
     if rule == "median":
-        return Bank(kernel, (quantile(distances, 0.5),))
+        return BandwidthGrid(kernel, (quantile(distances, 0.5),))
     top = 2 * quantile(distances, 0.95)
     ends = top, min(max(quantile(distances, 0.05) / 2, finest), top / 2)
-    return Bank(kernel, tuple(float(h) for h in np.geomspace(*ends, STEIN_RUNGS)))
+    return BandwidthGrid(kernel, tuple(float(h) for h in np.geomspace(*ends, STEIN_BANDWIDTHS)))

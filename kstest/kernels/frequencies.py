@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .bandwidths import ladder, quantile
+from .bandwidths import bandwidth_grid, quantile
 from .radial import KERNELS
 
 Array = NDArray[np.float64]
@@ -52,7 +52,7 @@ def cell_kernels(positions: Array, p: Array, n: int, ordered: bool) -> tuple[dic
         return {"equal": np.ones(len(p)), **single}, 0
     apart = np.abs(positions[:, None] - positions)
     distances = _distances(positions, p)
-    widths = ladder(KERNELS["gaussian"], distances).bandwidths
+    widths = bandwidth_grid(KERNELS["gaussian"], distances).bandwidths
     made = {f"Gaussian {h:.6g}": np.exp(-((apart / h) ** 2) / 2) for h in widths}
     median = quantile(distances, 0.5)
     return {

@@ -33,9 +33,9 @@ class Kernel:
         phi, applied in place to an array of u >= 0.
     formula : str
         For the help text; r is the distance, h the bandwidth.
-    rung : float or None
-        If set, the kernel with bandwidth h / rung is the square of the kernel with bandwidth h,
-        so a grid of bandwidths costs one evaluation of phi and one multiplication per rung.
+    ratio : float or None
+        If set, the kernel with bandwidth h / ratio is the square of the kernel with bandwidth h,
+        so a grid of bandwidths costs one evaluation of phi and one multiplication per bandwidth.
     branch : int or None
         Number of the branch in `compiled.profile_sum`; None means NumPy only. 0 is exp(-u).
     stein_branch, pair_branch : int or None
@@ -57,7 +57,7 @@ class Kernel:
     factor: float
     profile: Callable[[Array], None]
     formula: str
-    rung: float | None = None
+    ratio: float | None = None
     branch: int | None = None
     stein_branch: int | None = None
     pair_branch: int | None = None
@@ -138,7 +138,7 @@ _ALL = (
         0.5,
         _exponential,
         "exp(-r^2 / (2 h^2))",
-        rung=math.sqrt(2),
+        ratio=math.sqrt(2),
         branch=0,
         stein_branch=0,
         pair_branch=0,
@@ -151,7 +151,7 @@ _ALL = (
         1.0,
         _exponential,
         "exp(-r / h), r = sum of |x_c - y_c|",
-        rung=2.0,
+        ratio=2.0,
         branch=0,
         pair_branch=1,
         spectrum=_cauchy,

@@ -16,17 +16,17 @@ found first: by toy batches, or from the spectrum of the features.
 
 `features` whitens kernel values at a few centres, so that the model is linear and the penalty a
 plain ridge; `reference` is the side that never changes, computed once; `fit` solves, in one Newton
-step or to convergence; `law` is the null distribution without toys; `combine` makes one statistic
-of several widths; `toys` draws batches, `finite_pool` knows what they share; `explain` takes a fit
-apart.
+step or to convergence; `distribution` is the null distribution without toys; `combine` makes one
+statistic of several widths; `toys` draws batches, `finite_pool` knows what they share; `explain`
+takes a fit apart.
 
 Nothing here knows of files, columns or verdicts: see `kstest.dqm`.
 """
 
 from .combine import COMBINATIONS, combine, combined_tail
+from .distribution import QuadraticDistribution, null_distribution
 from .features import Features, choose_centres, choose_features, choose_widths, nystrom
 from .fit import Fit, newton, one_step
-from .law import QuadraticLaw, null_law
 from .reference import Reference, statistics
 from .toys import DRAWS, Pool, draw_indices, toy_statistics
 
@@ -36,7 +36,7 @@ __all__ = [
     "Features",
     "Fit",
     "Pool",
-    "QuadraticLaw",
+    "QuadraticDistribution",
     "Reference",
     "choose_centres",
     "choose_features",
@@ -45,7 +45,7 @@ __all__ = [
     "combined_tail",
     "draw_indices",
     "newton",
-    "null_law",
+    "null_distribution",
     "nystrom",
     "one_step",
     "statistics",

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from ..engine import Work
 from ..kernels import Rows
+from .distribution import null_distribution
 from .features import nystrom, whitened_axes
-from .law import null_law
 from .reference import Reference
 from .toys import Pool, batch_weight, toy_statistics
 
 Array = NDArray[np.float64]
 
 # Penalties that are tried, a power of ten from one to the next, and rows that try them.
-LADDER = 7
+RIDGES = 7
 HELD_OUT_ROWS = 10_000
 
 
@@ -51,7 +51,7 @@ def evidence(
     t = toy_statistics(reference, batch, [everything], expected, ridge, kind, False, work)
     weight = len(everything) if batch.weights is None else float(batch.weights.sum())
     size = expected or weight
-    law = null_law(
+    distribution = null_distribution(
         reference.grams[0],
         reference.means[0],
         size,
@@ -60,7 +60,7 @@ def evidence(
         kind,
         expected is not None,
     )
-    return Evidence(float(t[0, 0]), law.log_tail(float(t[0, 0])))
+    return Evidence(float(t[0, 0]), distribution.log_tail(float(t[0, 0])))
 
 
 def choose_ridge(
@@ -92,10 +92,10 @@ def choose_ridge(
     rng = np.random.default_rng(0)
     rows = _halves(rng.permutation(len(reference.rows))[:HELD_OUT_ROWS])
     batch = _halves(rng.permutation(len(events.rows)))
-    ladder = [smallest * 10.0**k for k in range(LADDER)]
+    ridges = [smallest * 10.0**k for k in range(RIDGES)]
     if min(map(len, batch)) < 2 or min(reference.shares[half].sum() for half in rows) <= 0:
-        return ladder[-1]
-    scores = np.zeros(len(ladder))
+        return ridges[-1]
+    scores = np.zeros(len(ridges))
     for seen in (0, 1):
         parts = [_part(reference, rows[side], work) for side in (seen, 1 - seen)]
         phis = [reference.transform(events.rows.take(batch[side]), 0) for side in (seen, 1 - seen)]
@@ -103,13 +103,13 @@ def choose_ridge(
                    for side in (seen, 1 - seen)]  # fmt: skip
         whole = batch_weight(events.weights, np.arange(len(events.rows)), expected)
         n = [whole * len(batch[side]) / len(events.rows) for side in (seen, 1 - seen)]
-        for k, ridge in enumerate(ladder):
+        for k, ridge in enumerate(ridges):
             a = parts[0].newton(0, phis[0], weights[0], n[0], 2 * n[0] * ridge, work).coefficients
             f = phis[1] @ a
             gain = f.sum() if weights[1] is None else weights[1] @ f
             scores[k] += gain - n[1] * parts[1].excess([a[:, None]], work)[0, 0]
     # Of equals the smoothest.
-    return ladder[len(ladder) - 1 - int(scores[::-1].argmax())]
+    return ridges[len(ridges) - 1 - int(scores[::-1].argmax())]
 
 
 def _halves(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

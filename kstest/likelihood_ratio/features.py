@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import cross_values, single_blas
-from ..kernels import KERNELS, MISMATCH, Bank, Rows, pair_distances, whitening
+from ..kernels import KERNELS, MISMATCH, BandwidthGrid, Rows, pair_distances, whitening
 from ..kernels.bandwidths import quantile
 
 Array = NDArray[np.float64]
@@ -104,8 +104,8 @@ def blocks_of(
     streams = []
     for _, group in groupby(zip(widths, axes, strict=True), key=lambda pair: id(pair[1])):
         some, (turned, *_) = zip(*group, strict=True)
-        bank, keep = _bank(some)
-        streams.append(cross_values(along(rows, turned), along(centres, turned), bank, keep))
+        grid, keep = _grid(some)
+        streams.append(cross_values(along(rows, turned), along(centres, turned), grid, keep))
     # Blocks have as many rows as the number of centres allows, so all streams cut alike.
     for parts in zip(*streams, strict=True):
         yield parts[0][0], [np.asarray(v, np.float64) for _, values in parts for v in values]
@@ -116,15 +116,16 @@ def along(rows: Rows, axes: Array | None) -> Rows:
     return rows if axes is None else Rows(np.ascontiguousarray(rows.values @ axes), rows.codes)
 
 
-def _bank(widths: tuple[float, ...]) -> tuple[Bank, list[int] | None]:
-    """A bank that squares its way to widths that allow it, and the places of these widths."""
+def _grid(widths: tuple[float, ...]) -> tuple[BandwidthGrid, list[int] | None]:
+    """A bandwidth grid that squares its way to widths that allow it, and the places of these
+    widths."""
     steps = [2 * math.log2(widths[0] / h) for h in widths]
     places = [round(step) for step in steps]
     even = all(abs(step - m) < 1e-9 for step, m in zip(steps, places, strict=True))
     if len(widths) == 1 or not even or places != sorted(set(places)) or places[-1] > MOST_SQUARES:
-        return Bank(GAUSSIAN, widths), None
-    ladder = tuple(widths[0] / math.sqrt(2) ** m for m in range(places[-1] + 1))
-    return Bank(GAUSSIAN, ladder, squaring=True), places
+        return BandwidthGrid(GAUSSIAN, widths), None
+    tried = tuple(widths[0] / math.sqrt(2) ** m for m in range(places[-1] + 1))
+    return BandwidthGrid(GAUSSIAN, tried, squaring=True), places
 
 
 def feature_blocks(

@@ -2,7 +2,7 @@
 
 Toys of N events from a pool of N_P have N / N_P of their events in common, on average. To second
 order t is a quadratic form in xi - delta, xi the batch's fluctuation about the truth and delta the
-reference's (see `law`), so that for two toys
+reference's (see `distribution`), so that for two toys
 
     Cov(t, t') / Var(t) = v = (r + 2 kappa f) / (1 + 2 kappa),        kappa = N / N_R,
 

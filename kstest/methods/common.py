@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..kernels import KERNELS, Bank, Rows, choose, pair_distances
+from ..kernels import KERNELS, BandwidthGrid, Rows, choose, pair_distances
 
 # Rows whose pairwise distances give the bandwidths; half a million pairs fix a quantile well.
 DISTANCE_ROWS = 1000
@@ -28,9 +28,9 @@ def check_block_length(params: Any) -> None:
         )
 
 
-def banks(
+def grids(
     rows: Rows, kernels: str, bandwidth: str, collection: str, rng: np.random.Generator
-) -> list[Bank]:
+) -> list[BandwidthGrid]:
     """Kernels and bandwidths of --kernel and --bandwidth.
 
     Rows must be in an order that says nothing about their sample.
@@ -42,9 +42,9 @@ def banks(
         kernel = KERNELS[name]
         numbers = bandwidth_numbers(bandwidth)
         if not kernel.has_bandwidth:
-            found.append(Bank(kernel, (1.0,)))
+            found.append(BandwidthGrid(kernel, (1.0,)))
         elif numbers:
-            found.append(Bank(kernel, numbers))
+            found.append(BandwidthGrid(kernel, numbers))
         else:
             distances = pair_distances(rows, kernel.geometry)
             found.append(choose(kernel, distances, bandwidth, collection))

@@ -32,10 +32,12 @@ from .dependence.arrangement import (
     seeded,
 )
 from .dependence.column_blocks import Block
+from .dependence.combinations import combined
 from .dependence.conditional import Given
 from .dependence.conditional_notes import with_given
 from .dependence.delay_test import test_delays
 from .dependence.doubt import UNLEARNED, doubted
+from .dependence.min_effect import thresholded
 from .dependence.options import Params as Params
 from .dependence.options import column_names, columns, resolved, with_blocks
 from .dependence.pairwise import test_pairs
@@ -49,7 +51,6 @@ from .dependence.result import (
     series_of,
     strongest,
 )
-from .dependence.rungs import combined
 from .dependence.signs import targets_of, too_few
 from .dependence.statistics import landmarks_used, prepared, statistics
 
@@ -173,6 +174,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     p is at least 1 over the number of windows of shifts, and no verdict is given with fewer than
     20, or where a rejection rests on two series that drift.
 
+    With `min_effect` the null hypothesis is that no two columns depend on each other by more, as
+    their rank correlation and those of folded ranks say; p is the larger one of that of
+    independence and that of the effects, which is asymptotic (`kstest.nulls.rank_bounds`).
+
     Without `lags` rows are sorted by value before they are shuffled with the seed, so the answer
     does not depend on their order in the file.
 
@@ -197,6 +202,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     data = samples[0]
+    names, _ = column_names(data, params)
+    return thresholded(_tested(data, params, rng, work), data, names, params)
+
+
+def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) -> Result:
+    """Test for any dependence at all."""
     names, given_names = column_names(data, params)
     used = [Block.of(data, block) for block in names]
     base = Result(

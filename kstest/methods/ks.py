@@ -22,7 +22,7 @@ from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
 from ..findings import summary
-from ..nulls import labellings, threshold, varies
+from ..nulls import permuted_labels, threshold, varies
 from ..params import alpha, block_length, check_common, option, permutations, permute, seed
 from ..result import Result
 from ..sample import Sample
@@ -47,6 +47,7 @@ from .two_samples.columns import (
 from .two_samples.counted import refused_for_counts
 from .two_samples.massed import ks as mass_ks
 from .two_samples.massed import prepared
+from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.pooled import (
     SENTENCES,
     bins,
@@ -56,7 +57,7 @@ from .two_samples.pooled import (
     null_block,
     pool,
     refusal,
-    refused_for_labellings,
+    refused_for_permutations,
     undecided,
 )
 from .two_samples.weighted import evened, multiplied
@@ -155,6 +156,7 @@ class Params:
         brief="Which classical test.",
     )
     correction: str = correction()
+    min_effect: str = min_effect()
     permute: str = permute()
     bins: int = bins()
     block_length: str | None = block_length()
@@ -162,6 +164,7 @@ class Params:
     def __post_init__(self) -> None:
         check_common(self)
         check_design(self)
+        check_min_effect(self)
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -213,6 +216,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Rows with a missing cell (``missing="indicator"``) are left out of the statistic of this column,
     and how many there are on each side is tested as one column more.
 
+    With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
+    that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
+
     References
     ----------
     Smirnov (1948), Ann. Math. Statist. 19; Anderson (1962), Ann. Math. Statist. 33; Scholz and
@@ -229,6 +235,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> result.verdict, result.explanation["columns"][0].column
     ('rejected', '2')
     """
+    return thresholded(_tested(samples, params, rng, work), samples, params)
+
+
+def _tested(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test for any change at all."""
     base = undecided("ks", samples, params.alpha)
     few = refusal(samples, base)
     if few is not None:
@@ -246,12 +259,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return found if isinstance(found, Result) else mass_ks(found, params, title)
     pooled = evened(arranged)
     cut, rng, notices = design(samples, pooled, params, rng)
-    none = refused_for_labellings(cut, pooled, base, params.block_length)
+    none = refused_for_permutations(cut, pooled, base, params.block_length)
     if none is not None:
         return none
 
     labelled = Labelled.of(
-        cut, labellings(cut, params.permutations, rng), pooled.width,
+        cut, permuted_labels(cut, params.permutations, rng), pooled.width,
         params.correction, params.alpha, rng,
     )  # fmt: skip
     chosen = STATISTICS[params.statistic]
@@ -304,7 +317,7 @@ def _numeric(
     few = merged(cells, CELLS)
 
     def tested(signs: NDArray[np.int8]) -> Evidence:
-        statistics = replace(layout, signs=signs).over_labellings(few, chosen.compute(few))
+        statistics = replace(layout, signs=signs).over_permutations(few, chosen.compute(few))
         return Evidence(statistics**chosen.power, reported, far)
 
     return tested

@@ -19,7 +19,7 @@ from ..engine import SteinPoints, Work
 from ..errors import UsageError
 from ..findings import summary
 from ..findings import target as named
-from ..kernels import Bank
+from ..kernels import BandwidthGrid
 from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
 from ..picture import Picture
@@ -305,37 +305,37 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     outside = outside_support(given)
     if outside:
         return impossible(base, outside, params)
-    law = _null(params, given.target, sample.n)
-    if too_few(sample.n, law, params.alpha):
+    distribution = _null(params, given.target, sample.n)
+    if too_few(sample.n, distribution, params.alpha):
         return undecided(base, params)
 
     Y, S = coordinates(given)
-    notices = (*spare, *oddities(Y, S, given, law))
-    order, rng = arrangement(Y, S, law, rng)
+    notices = (*spare, *oddities(Y, S, given, distribution))
+    order, rng = arrangement(Y, S, distribution, rng)
     Y, S = Y[order], S[order]
     made = setup(Y, given.target, params, rng, finest(on_grids))
-    points, bank = made.frame.points(Y, S), made.bank
+    points, grid = made.frame.points(Y, S), made.grid
 
     if params.contamination:
         return _robust(base, Y, points, made, given, params, rng, work, notices)
-    if law == "parametric" and given.target is not None:
+    if distribution == "parametric" and given.target is not None:
         T, size = parametric(Y, S, made, given.target, params, rng, work)
         bins = sample.n
     else:
-        count = landmarks(params, sample.n, law)
+        count = landmarks(params, sample.n, distribution)
         T, size, bins = (
-            by_features(points, bank, count, params, rng, work)
+            by_features(points, grid, count, params, rng, work)
             if count
-            else wild(points, bank, law, params, rng, work)
+            else wild(points, grid, distribution, params, rng, work)
         )
     one, keep = combined(T, size, params, sample.n)
     if not varies(one):
         return unvarying(replace(base, warnings=notices), *UNVARYING)
     p = p_value(one)
-    findings = [summary(SENTENCES[p <= params.alpha]), *per_bandwidth(T, keep, bank)]
+    findings = [summary(SENTENCES[p <= params.alpha]), *per_bandwidth(T, keep, grid)]
     count = places(params.explain)
     if count and (p <= params.alpha or params.explain != "auto"):
-        narrow = Bank(bank.kernel, (bank.bandwidths[strongest(T, keep)],))
+        narrow = BandwidthGrid(grid.kernel, (grid.bandwidths[strongest(T, keep)],))
         rows = sample.row_numbers
         said = 1 if params.explain == "auto" else LISTED
         findings += explain(points, order, narrow, given.X, given.columns, rows, count, said)
@@ -346,8 +346,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         statistic=float(one[0]),
         p_value=p,
         threshold=threshold(one, params.alpha),
-        kernel=kernel_block(params.kernel, bank, params),
-        null=null_block(law, bins, params, given.target),
+        kernel=kernel_block(params.kernel, grid, params),
+        null=null_block(distribution, bins, params, given.target),
         warnings=notices,
     )
 
@@ -398,7 +398,7 @@ def _robust(
         statistic=float(T[0]),
         p_value=p,
         threshold=threshold(T, params.alpha),
-        kernel=kernel_block(f"tilted {params.kernel}", made.bank, params),
+        kernel=kernel_block(f"tilted {params.kernel}", made.grid, params),
         null={**null_block("wild", bins, params, given.target), "scheme": "centred random signs"},
         warnings=notices,
     )

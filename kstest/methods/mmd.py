@@ -17,14 +17,14 @@ from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
 from ..engine import Forms, Work, quadratic_forms
 from ..findings import Finding, by_bandwidth, summary
-from ..kernels import KERNELS, SCALES, Bank, Rows
+from ..kernels import KERNELS, SCALES, BandwidthGrid, Rows
 from ..nulls import (
     AGGREGATES,
     Partition,
     aggregate,
     informative,
-    labellings,
     p_value,
+    permuted_labels,
     threshold,
     varies,
 )
@@ -32,7 +32,7 @@ from ..params import alpha, block_length, check_common, option, permutations, pe
 from ..result import Result
 from ..sample import Sample
 from .by_column import columns_found
-from .common import bandwidth_numbers, banks, kernel_names
+from .common import bandwidth_numbers, grids, kernel_names
 from .two_samples import geometries
 from .two_samples.columns import Labelled, column_tests, correction, labels, try_pairs
 from .two_samples.counted import refused_for_counts
@@ -57,6 +57,7 @@ from .two_samples.geometries import check_scale
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
+from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
@@ -68,9 +69,10 @@ from .two_samples.pooled import (
     null_block,
     pool,
     refusal,
-    refused_for_labellings,
+    refused_for_permutations,
     undecided,
 )
+from .two_samples.segments import segments, segments_found
 from .two_samples.weighted import evened, multiplied
 
 REFERENCES = """\
@@ -143,11 +145,13 @@ class Params:
         "are.",
         brief="Share of the rows that may be corrupt.",
     )
+    min_effect: str = min_effect()
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
-        "reference; pairs of columns; or none.",
-        metavar="columns,pairs,rows=K|none",
+        "reference; pairs of columns; region, where the samples' shares of the rows differ most, "
+        "by one or two columns; or none.",
+        metavar="columns,pairs,region,rows=K|none",
         brief="What to explain a rejection by.",
     )
     correction: str = correction()
@@ -158,6 +162,7 @@ class Params:
         bandwidth_numbers(self.bandwidth)
         check_design(self)
         check_tolerance(self.tolerance, names)
+        check_min_effect(self)
         check_features(self.features)
         explanations(self.explain)
         check_scale(self)
@@ -230,6 +235,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     can cause a rejection, whatever they are (after Schrab and Kim 2024, arXiv 2405.19912). Exact
     for given bandwidths and `scale` none, approximate otherwise.
 
+    With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
+    that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
+
     Rows are sorted by value, and columns by name, before rows are shuffled with the seed, so the
     answer does not depend on their order in the file, nor on which sample is called the
     reference, nor (up to rounding, and unless bandwidths are given as numbers in unscaled units)
@@ -248,6 +256,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.mmd(X, Y).verdict
     'rejected'
     """
+    return thresholded(_tested(samples, params, rng, work), samples, params)
+
+
+def _tested(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test for any change at all."""
     base = undecided("mmd", samples, params.alpha)
     few = refusal(samples, base)
     if few is not None:
@@ -266,26 +281,26 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     pooled = evened(pooled)
     counts = landmarks_of_each(params, pooled.m, pooled.n)
     cut, rng, notices = design(samples, pooled, params, rng, counts)
-    none = refused_for_labellings(cut, pooled, base, params.block_length)
+    none = refused_for_permutations(cut, pooled, base, params.block_length)
     if none is not None:
         return none
 
     rows = pooled.rows.take(cut.order)
     weights = None if pooled.weights is None else pooled.weights[cut.order]
-    used = banks(rows, params.kernel, params.bandwidth, params.aggregate, rng)
+    used = grids(rows, params.kernel, params.bandwidth, params.aggregate, rng)
     two_stages = params.aggregate == "mmdagg" and sum(map(len, used)) > 1
-    signs = labellings(cut, params.permutations * (2 if two_stages else 1), rng)
+    signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
     marks = choose(cut, pooled.m, counts, rng) if any(counts) else None
 
-    def summed(rows: Rows, banks: Sequence[Bank]) -> Forms:
+    def summed(rows: Rows, grids: Sequence[BandwidthGrid]) -> Forms:
         landmarks = None if marks is None else rows.take(marks)
-        return quadratic_forms(rows, cut.starts, signs, banks, work, weights, landmarks)
+        return quadratic_forms(rows, cut.starts, signs, grids, work, weights, landmarks)
 
     forms = summed(rows, used)
     pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
-    kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
+    kernels = [(grid.kernel.name, h) for grid in used for h in grid.bandwidths]
     sums = _Sums(samples, pooled, cut, rows, weights, signs, forms, pairs, T, kernels)
     # A bandwidth or unit that corrupt rows can move makes the tolerance approximate.
     given = bandwidth_numbers(params.bandwidth) and params.scale == "none"
@@ -304,7 +319,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             combined,
             sums.blocked,
             min(pooled.m, pooled.n),
-            lambda some: banks(some, params.kernel, params.bandwidth, params.aggregate, rng),
+            lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
             summed,
         )
         said = [geometries.geometry_found(each)] if len(each) > 1 else []
@@ -385,6 +400,9 @@ def _findings(
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
         findings.append(columns_found(tests, alpha, rejected, advice))
+    if "region" in asked and rejected:
+        places = segments(samples, pooled, cut, alpha, rng)
+        findings.append(segments_found(places, alpha))
     if "pairs" in asked:
         d = len(samples[0].columns) + len(samples[0].categorical)
         names = labels(pooled.names[:d], pooled.names[d:])

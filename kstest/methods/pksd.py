@@ -23,7 +23,7 @@ from ..engine import Work, stage
 from ..errors import UsageError
 from ..findings import Facts, Line, Note, number
 from ..findings import target as named
-from ..kernels import Bank
+from ..kernels import BandwidthGrid
 from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
 from ..result import Notice, Result, unvarying
@@ -322,7 +322,7 @@ def _result(
     by_target: np.random.Generator,
     notices: tuple[Notice, ...],
 ) -> Result:
-    bank, n = how.made.bank, len(Y)
+    grid, n = how.made.grid, len(Y)
     one, keep = combined(found.T, found.size, params, n)
     plain, plain_keep = combined(found.unmoved, found.size, params, n)
     if not varies(one):
@@ -336,7 +336,7 @@ def _result(
         Note("summary", summary(rejected, idle, table)),
         named(given.name),
         Facts("variant", params.variant),
-        *per_bandwidth(found.T, keep, bank),
+        *per_bandwidth(found.T, keep, grid),
         *modes_found(table, source),
         jumps_found(how, found),
         Facts(
@@ -346,7 +346,9 @@ def _result(
         ),
     ]
     if plain_p <= params.alpha and rejected:
-        narrow = Bank(bank.kernel, (bank.bandwidths[strongest(found.unmoved, plain_keep)],))
+        narrow = BandwidthGrid(
+            grid.kernel, (grid.bandwidths[strongest(found.unmoved, plain_keep)],)
+        )
         numbers = given.sample.row_numbers
         points = how.made.frame.points(Y, S)
         findings += explain(points, tested, narrow, given.X, given.columns, numbers)
@@ -362,7 +364,7 @@ def _result(
         n={"data": base.n["data"]}
         if n == base.n["data"]
         else {"data": base.n["data"], "tested": n},
-        kernel=kernel_block(params.kernel, bank, params),
+        kernel=kernel_block(params.kernel, grid, params),
         null=null_block(params.null, found.bins, params, how.target),
         warnings=notices,
     )

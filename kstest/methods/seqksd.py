@@ -248,11 +248,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         d=1,
         columns=(given.sequences.name,),
     )
-    law = _null(params, given, n)
+    distribution = _null(params, given, n)
     why = impossible(given, work)
     if why:
         return off_support(base, why, params, "model")
-    if n < 2 or (law == "wild" and 2.0 ** (1 - n) > params.alpha):
+    if n < 2 or (distribution == "wild" and 2.0 ** (1 - n) > params.alpha):
         return _too_few(base, params)
 
     kernel = Subsequences(
@@ -264,12 +264,12 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         params.length_kernel == "linear" and not hamming and (near.insertion or near.deletion)
     )
     made = Setup(kernel, near, params.balancing, hamming, counting)
-    if law == "parametric":
+    if distribution == "parametric":
         _say_if_long(given, made, params, work)
         found = parametric(given.drawn, model, made, params.draws, rng, work)
     else:
         hashes = sequence_hashes(*given.drawn)
-        found = wild(given.drawn, model.law, made, params.draws, rng, work, hashes)
+        found = wild(given.drawn, model.distribution, made, params.draws, rng, work, hashes)
     combined = found.combined
     if not varies(combined):
         when = "no edit of a sequence changes its probability, or all have one length and symbol"
@@ -297,8 +297,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
             + ", and numbers of symbols" * counting,
             "bandwidths": (),
         },
-        null=_null_block(law, found, given, params),
-        warnings=_oddities(given, law),
+        null=_null_block(distribution, found, given, params),
+        warnings=_oddities(given, distribution),
     )
 
 
@@ -330,13 +330,15 @@ def _say_if_long(given: Given, made: Setup, params: Params, work: Work) -> None:
         )
 
 
-def _null_block(law: str, found: Evidence, given: Given, params: Params) -> dict[str, object]:
+def _null_block(
+    distribution: str, found: Evidence, given: Given, params: Params
+) -> dict[str, object]:
     fitted = given.model.simulate is not None
     scheme = "data sets simulated from the model" + ", refitted" * fitted
     return {
-        "scheme": scheme if law == "parametric" else "random signs of sequences",
+        "scheme": scheme if distribution == "parametric" else "random signs of sequences",
         "replicates": params.draws,
-        "exact": law == "parametric" and not fitted and given.model.own_alphabet,
+        "exact": distribution == "parametric" and not fitted and given.model.own_alphabet,
         "bins": found.bins,
     }
 
@@ -352,7 +354,7 @@ def _explanation(
     return explain(given.drawn, simulated, model, made, params.alpha, work)
 
 
-def _oddities(given: Given, law: str) -> tuple[Notice, ...]:
+def _oddities(given: Given, distribution: str) -> tuple[Notice, ...]:
     out, n = [], len(given.sequences)
     lag = strongest_lag(given.sequences.lengths[:, None].astype(np.float64))
     if lag is not None:
@@ -364,7 +366,7 @@ def _oddities(given: Given, law: str) -> tuple[Notice, ...]:
                 "alarms are likely; if it is only sorted, ignore this",
             )
         )
-    if law == "wild" and n < SIGNED_ROWS:
+    if distribution == "wild" and n < SIGNED_ROWS:
         out.append(
             Notice(
                 "few-sequences",

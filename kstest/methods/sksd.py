@@ -323,8 +323,10 @@ def _bet(state: State, core: Core, X: Any) -> Core:
 def _rule_out(state: State, core: Core, row: Any) -> Core:
     """Take a row that the target gives probability 0: beyond any evidence, so as much as can be."""
     target, row_number = state.target, core.used + 1
-    c = next(c for c, chart in enumerate(target.charts) if chart.outside(row[c : c + 1])[0])
-    why = f"{target.columns[c]} = {row[c]:.6g}, support {target.charts[c]}"
+    c = next(
+        c for c, transform in enumerate(target.transforms) if transform.outside(row[c : c + 1])[0]
+    )
+    why = f"{target.columns[c]} = {row[c]:.6g}, support {target.transforms[c]}"
     factors = np.full((1, design_of(state.params, state.certificate).experts), MOST_LOG)
     ends = np.array([row_number], np.int64)
     core = replace(core, impossible=why, impossible_row=row_number)
@@ -337,8 +339,8 @@ def _rule_out(state: State, core: Core, row: Any) -> Core:
 def _on_edge(target: Target, row_number: int, row: Any, c: int) -> DataError:
     return DataError(
         f"row {row_number:,} of the stream has {target.columns[c]} = {row[c]:.6g}, on the edge of "
-        f"the target's support {target.charts[c]}, where its coordinate is infinite. If values are "
-        "rounded, add random digits below the rounding, or leave such rows out"
+        f"the target's support {target.transforms[c]}, where its coordinate is infinite. If values "
+        "are rounded, add random digits below the rounding, or leave such rows out"
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
-from ..betting.features import RUNGS, WIDEST
+from ..betting.features import BANDWIDTHS, WIDEST
 from ..betting.rows import Rows, no_rows, row_bytes, rows_of, shuffled
 from ..betting.scores import Scores
 from ..contract import Inputs, StreamTest
@@ -394,7 +394,7 @@ def _kernel(state: State) -> dict[str, Any]:
     some = core.blocks if core.wings is None else core.wings.relay
     if some is None:
         return {"name": state.params.kernel, "bandwidths": []}
-    widths = [WIDEST * some.scale.bandwidth / 2**r for r in range(RUNGS)]
+    widths = [WIDEST * some.scale.bandwidth / 2**r for r in range(BANDWIDTHS)]
     return {"name": state.params.kernel, "bandwidths": widths}
 
 

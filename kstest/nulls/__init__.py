@@ -7,6 +7,7 @@
 - `wild`: random signs for one-sample tests;
 - `several`: many tests from the same permutations, corrected for their number;
 - `online`: levels of tests that never end, for the share of false ones among the rejections;
+- `bounds`, `rank_bounds`: p-values of effects that are not zero, and their confidence bounds;
 - `calibrate`: p-value and threshold from observed and replicated statistics.
 
 Convention of the whole room: column 0 is the observed statistic, the columns 1..B its replicates.
@@ -15,8 +16,16 @@ Convention of the whole room: column 0 is the observed statistic, the columns 1.
 from .aggregate import AGGREGATES, aggregate, informative
 from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold, varies
-from .pairings import PAIR_BINS, Grid, Pairing, grid, pair_rows, permutations_of, table
-from .partition import BINS, Partition, bin_size, labellings, partition
+from .pairings import (
+    PAIR_BINS,
+    Pairing,
+    PermutationGrid,
+    pair_rows,
+    permutation_grid,
+    permutations_of,
+    table,
+)
+from .partition import BINS, Partition, bin_size, partition, permuted_labels
 from .several import (
     CORRECTIONS,
     ENOUGH,
@@ -36,24 +45,24 @@ __all__ = [
     "ENOUGH",
     "PAIR_BINS",
     "SIGN_BINS",
-    "Grid",
     "Pairing",
     "Partition",
+    "PermutationGrid",
     "aggregate",
     "besag_clifford",
     "bin_size",
-    "grid",
     "group_partition",
     "holm",
     "holm_adjusted",
     "independent_signs",
     "informative",
-    "labellings",
     "markov_signs",
     "p_value",
     "pair_rows",
     "partition",
+    "permutation_grid",
     "permutations_of",
+    "permuted_labels",
     "replicates",
     "sign_bins",
     "step_down",

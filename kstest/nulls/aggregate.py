@@ -132,11 +132,13 @@ def _mmdagg(T: Statistics, size: NDArray[np.float64], smaller: int) -> Statistic
     return np.asarray(-np.array(ranks).min(axis=0))
 
 
-def _ranks(values: Statistics, law: Statistics) -> Statistics:
-    """Share of `law` at or above each value, within rounding of equal values."""
-    ordered = np.sort(law)
+def _ranks(values: Statistics, distribution: Statistics) -> Statistics:
+    """Share of `distribution` at or above each value, within rounding of equal values."""
+    ordered = np.sort(distribution)
     tolerance = 100 * np.finfo(np.float64).eps * ordered.std()
-    return np.asarray((len(law) - np.searchsorted(ordered, values - tolerance)) / len(law))
+    return np.asarray(
+        (len(distribution) - np.searchsorted(ordered, values - tolerance)) / len(distribution)
+    )
 
 
 def studentise(T: Statistics) -> Statistics:

@@ -100,7 +100,7 @@ def permutations_of(
 
 
 @dataclass(frozen=True)
-class Grid:
+class PermutationGrid:
     """I x J permutations, of which B + 1 cells are used.
 
     Attributes
@@ -116,7 +116,9 @@ class Grid:
     cells: Index
 
 
-def grid(cut: Pairing, left: int, replicates: int, rng: np.random.Generator) -> Grid:
+def permutation_grid(
+    cut: Pairing, left: int, replicates: int, rng: np.random.Generator
+) -> PermutationGrid:
     """Draw a grid of permutations; the first `left` blocks are on its left side.
 
     Every block is permuted independently of the others on its side, so for more than two blocks
@@ -130,7 +132,7 @@ def grid(cut: Pairing, left: int, replicates: int, rng: np.random.Generator) -> 
         drawn[block][0] = cut.observed(0, block)[drawn[0][0]]
     others = 1 + rng.choice(high * wide - 1, replicates, replace=False)
     cells = np.concatenate([[0], others]).astype(np.int64)
-    return Grid(tuple(drawn[:left]), tuple(drawn[left:]), cells)
+    return PermutationGrid(tuple(drawn[:left]), tuple(drawn[left:]), cells)
 
 
 def table(cut: Pairing, pairs: Sequence[tuple[int, int]], drawn: Index) -> list[Index]:

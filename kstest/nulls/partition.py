@@ -145,7 +145,9 @@ def partition(
     )
 
 
-def labellings(cut: Partition, permutations: int, rng: np.random.Generator) -> NDArray[np.int8]:
+def permuted_labels(
+    cut: Partition, permutations: int, rng: np.random.Generator
+) -> NDArray[np.int8]:
     """Draw permutations of the blocks.
 
     Returns

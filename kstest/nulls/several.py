@@ -26,9 +26,9 @@ Array = NDArray[np.float64]
 TIED = 1e-6
 # Smallest p-values of Holm's correction are at most alpha over this.
 RESOLUTION = 4
-# Labellings at most, where alpha can be reached with them.
+# Permuted labels at most, where alpha can be reached with them.
 MOST = 100_000
-# Labellings as extreme as the observed one after which no more are looked at.
+# Permuted labels as extreme as the observed one after which no more are looked at.
 ENOUGH = 20
 
 
@@ -104,7 +104,8 @@ def benjamini_yekutieli(p: Array) -> Array:
 
 
 def replicates(tests: int, alpha: float, given: int) -> int:
-    """Labellings with which Holm's correction of this many tests resolves alpha; at least `given`.
+    """Permuted labels with which Holm's correction of this many tests resolves alpha; at least
+    `given`.
 
     The smallest adjusted p-value is then at most alpha / `RESOLUTION`, or alpha for very many
     tests.

@@ -32,6 +32,7 @@ class Outline:
     notes : tuple of Note
         What the verdict means, and what to do.
     tables : tuple of (Table or Pairs)
+        Both have a title, columns with their titles, and rows() of text.
     """
 
     headline: Headline | None
@@ -97,6 +98,8 @@ def facts(result: Result) -> Iterator[Entry]:
     elif result.p_value is not None:
         replicates, scheme = result.null.get("replicates"), result.null.get("scheme")
         yield "p-value", f"{number(result.p_value)} at level {number(result.alpha)}"
+    yield from said(result, "beside")
+    if not sequential and result.p_value is not None:
         times = "" if replicates is None else f"{replicates} x "
         yield "null", f"{times}{scheme}, seed {result.params.get('seed')}"
     tolerance = result.params.get("tolerance")

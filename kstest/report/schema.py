@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..result import EXIT_CODES, Notice, Result
+from .shapes import SHAPES, shape
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -53,14 +54,15 @@ def schema() -> dict[str, Any]:
     Returns
     -------
     dict
-        Any of: a result, a list of results (several batches), a plan, and what else a command of
-        `dqm` says of a calibration, which has no keys in common.
+        Any of: a result, a list of results (several batches), a plan, a calibration, its self-test,
+        a run of checks.
 
     Examples
     --------
     >>> from kstest.report.schema import schema
     >>> sorted(schema()["$defs"])
-    ['notice', 'result']
+    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest', 'status',
+     'thin']
     """
     result = _object(Result)
     properties = result["properties"]
@@ -75,13 +77,16 @@ def schema() -> dict[str, Any]:
         "anyOf": [
             {"$ref": "#/$defs/result"},
             {"type": "array", "items": {"$ref": "#/$defs/result"}},
-            {
-                "type": "object",
-                "description": "A plan, a calibration or a self-test: no verdict of a test.",
-                "not": {"required": ["verdict"]},
-            },
+            *(
+                {"$ref": f"#/$defs/{name}"}
+                for name in ("plan", "thin", "calibration", "selftest", "status", "run")
+            ),
         ],
-        "$defs": {"notice": _object(Notice), "result": result},
+        "$defs": {
+            "notice": _object(Notice),
+            "result": result,
+            **{name: shape(keys, words) for name, (keys, words) in SHAPES.items()},
+        },
     }
 
 

@@ -11,19 +11,28 @@ import click
 from ..contract import Inputs, StreamTest
 from ..params import INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
-from ..report import FORMATS
+from ..report import FORMATS, pages
 from ..sources import reader
 from . import call
 from .help import Command, Option
+
+
+def available(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuse a form whose library is missing before anything is computed."""
+    if value == "html":
+        pages.require()
+    return value
+
 
 OUTPUT_OPTIONS = [
     Option(
         ["--format", "form"],
         type=click.Choice(list(FORMATS)),
+        callback=available,
         default="text",
         show_default=True,
         help="Form of the answer.",
-        brief=f"Form of the answer: {', '.join(FORMATS)}.",
+        brief=f"Form: {', '.join(FORMATS)}.",
     ),
     Option(
         ["--output", "-o"],
@@ -148,6 +157,7 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         return False
     needs = {
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
+        "explode": "groups",
     }  # fmt: skip
     if name == "sample_column":
         return len(inputs.roles) > 1

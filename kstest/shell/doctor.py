@@ -90,13 +90,17 @@ def _speed() -> float:
     import numpy as np
 
     from ..engine import Work, block_sums
-    from ..kernels import KERNELS, Bank
+    from ..kernels import KERNELS, BandwidthGrid
 
     rows = np.random.default_rng(0).normal(size=(ROWS, COLUMNS))
-    banks, starts, fastest = [Bank(KERNELS["gaussian"], (1.0,))], np.array([0, ROWS]), math.inf
+    grids, starts, fastest = (
+        [BandwidthGrid(KERNELS["gaussian"], (1.0,))],
+        np.array([0, ROWS]),
+        math.inf,
+    )
     for _ in range(TIMES):  # the first of a new installation compiles
         start = time.process_time()
-        block_sums(rows, starts, banks, Work(threads=1), squares=False)
+        block_sums(rows, starts, grids, Work(threads=1), squares=False)
         fastest = min(fastest, time.process_time() - start)
     return ROWS * (ROWS - 1) / 2 / max(fastest, 1e-9)
 

@@ -51,9 +51,11 @@ from kstest.sources.sequence_options import (
     sequence_options,
 )
 from kstest.sources.sequences import read_sequences, sequences_from_objects
+from kstest.sources.table import FILE_ROW
 
 __all__ = [
     "FILES_ONLY",
+    "FILE_ROW",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
     "Feed",

@@ -2,8 +2,9 @@
 
 Where to look when a CSV is read wrongly: `dialect` for encoding, comments and missing cells,
 `csv_header` for delimiter and names, `csv_types` for what a column holds, `csv_quotes` for rows
-that vanish into a cell, `csv_errors` for what is said of a cell or row that does not fit. Here the
-rows become blocks: `_blocks` in full blocks, `_live_blocks` as somebody writes them.
+that vanish into a cell, `csv_errors` for what is said of a cell or row that does not fit, and
+`spellings` for numbers in spellings that are not read (units, blanks, other digits). Here the rows
+become blocks: `_blocks` in full blocks, `_live_blocks` as somebody writes them.
 """
 
 from __future__ import annotations

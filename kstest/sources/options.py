@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from kstest.columns import Pivot
+from kstest.columns import Pivot, parse_items
 from kstest.errors import UsageError
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
+from kstest.sources.table import FILE_ROW
 from kstest.wording import shown
 
 MISSING = ("error", "drop", "indicator")
@@ -75,6 +76,12 @@ class ReadOptions:
         metavar="CONDITION",
         brief='Rows to use, such as "dom == 9 and tot < 200".',
     )
+    explode: str | None = option(
+        None,
+        "Columns of lists, equally long in a row: every element gets a row of its own. Those of "
+        "one list stay together, as by --group.",
+        metavar="LIST",
+    )
     sample_column: str | None = option(
         None,
         "Column that tells the sides apart when they are in one table; not tested itself.",
@@ -84,8 +91,9 @@ class ReadOptions:
     values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
     input_format: str | None = option(
         None,
-        "Format of the files. Default: by content.",
+        f"Format of the files: {', '.join(formats.names())}. Default: by content.",
         choices=formats.names(),
+        metavar="FORMAT",
     )
     delimiter: str | None = option(
         None,
@@ -129,6 +137,11 @@ class ReadOptions:
     settled: bool = False
     # Rows are hits, to be gathered into events; all other options are about events then.
     pivot: Pivot | None = None
+
+    @property
+    def exploded(self) -> tuple[str, ...]:
+        """The columns of `explode`."""
+        return () if self.explode is None else parse_items(self.explode, "--explode")
 
     def __post_init__(self) -> None:
         if self.weights is not None and self.counts is not None:
@@ -184,9 +197,10 @@ def read_options(
     """
     lists = {role: given.get(f"{role}_values") for role in roles}
     values = {role: text for role, text in lists.items() if text is not None}
-    options = ReadOptions(
-        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values, choose=choose
-    )
+    chosen = {f.name: given[f.name] for f in OPTIONS if f.name in given}
+    if chosen.get("explode") and not chosen.get("group"):
+        chosen["group"] = FILE_ROW
+    options = ReadOptions(**chosen, values=values, choose=choose)
     if options.sample_column is None and values:
         raise UsageError(
             f"{values_option(next(iter(values)))}: needs --sample-column, the column with these "

@@ -18,8 +18,8 @@ from kstest.sources.nulls import Nulls
 from kstest.sources.objects import open_object
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
+from kstest.sources.paths import expand
 from kstest.sources.pivot import pivoted
-from kstest.sources.stream import expand
 from kstest.sources.table import Table
 
 
@@ -57,7 +57,18 @@ def read_samples(
     samples, notices = collect(
         {
             side: [
-                _opener(partial(open_table, path, options.input_format, how, stdin), options, nulls)
+                _opener(
+                    partial(
+                        open_table,
+                        path,
+                        options.input_format,
+                        how,
+                        stdin,
+                        explode=options.exploded,
+                    ),
+                    options,
+                    nulls,
+                )
                 for path in paths
             ]
             for side, paths in files.items()
@@ -115,6 +126,7 @@ def read_feeds(
                     stdin,
                     waiting or Waiting(),
                     side == follow,
+                    options.exploded,
                 ),
                 options,
                 nulls,
@@ -184,7 +196,7 @@ def samples_from_objects(
     nulls = Nulls.of(options)
     samples, notices = collect(
         {
-            side: [_opener(partial(open_object, obj, side), options, nulls)]
+            side: [_opener(partial(open_object, obj, side, options.exploded), options, nulls)]
             for side, obj in objects.items()
         },
         options,

@@ -23,6 +23,9 @@ BOOLEAN = "true/false"
 TEXT = "text"
 EMPTY = "no values"
 
+# The column that --explode adds: which row of which file a row was an element of.
+FILE_ROW = "file_row"
+
 
 # Columns of a file that are read at most: each costs a tenth of a millisecond and more, whatever it
 # holds, and with a million of them nobody would see an answer.

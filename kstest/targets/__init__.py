@@ -16,7 +16,7 @@ a YAML, TOML or JSON file            `files`, then as above
 a Python object                `scores.from_object`
 =============================  =====================================================
 
-`charts` maps positive, bounded and circular columns to where Stein's identity holds. Nothing a
+`transforms` maps positive, bounded and circular columns to where Stein's identity holds. Nothing a
 user writes is evaluated as Python (`kstest.syntax`), except ``python:module:function``, which has
 to be allowed.
 """
@@ -24,13 +24,13 @@ to be allowed.
 from .build import own_columns
 from .cells import Cells, joined, on_grid
 from .certificate import Certificate, tilted_bound
-from .charts import Chart
 from .discrete import DISCRETE_NAMES, DiscreteTarget
 from .families import FAMILIES
 from .resolve import SCORES, chosen_columns, resolve, resolve_discrete
 from .scores import paired
 from .sequence_model import Hidden, LogRatio, SequenceModel, Windows
 from .target import Target
+from .transforms import Transform
 
 __all__ = [
     "DISCRETE_NAMES",
@@ -38,12 +38,12 @@ __all__ = [
     "SCORES",
     "Cells",
     "Certificate",
-    "Chart",
     "DiscreteTarget",
     "Hidden",
     "LogRatio",
     "SequenceModel",
     "Target",
+    "Transform",
     "Windows",
     "chosen_columns",
     "joined",

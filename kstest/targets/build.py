@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from .certificate import of_family, of_product
-from .charts import Chart
 from .discrete import DISCRETE_NAMES
-from .families import FAMILIES, Family
+from .families import FAMILIES
+from .family import Family
 from .gaussian import mixture, multivariate_normal
 from .language import Spec, arguments
 from .target import Target
+from .transforms import Transform
 
 Array = NDArray[np.float64]
 
@@ -76,8 +77,8 @@ def _marginals(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
 
 def from_parameters(family: Family, values: dict[str, Any], columns: tuple[str, ...]) -> Target:
     """Return the Target of one family with parameters (d,) per name."""
-    charts = tuple(
-        family.chart({k: float(v[c]) for k, v in values.items()}) for c in range(len(columns))
+    transforms = tuple(
+        family.transform({k: float(v[c]) for k, v in values.items()}) for c in range(len(columns))
     )
     modes = None
     if family.mode is not None:
@@ -85,10 +86,10 @@ def from_parameters(family: Family, values: dict[str, Any], columns: tuple[str, 
     return Target(
         name=family.name,
         columns=columns,
-        charts=charts,
+        transforms=transforms,
         score=lambda X: family.score(X, **values),
         logpdf=lambda X: np.asarray(family.logpdf(X, **values).sum(axis=1)),
-        sample=lambda n, rng: inside(family.draw(rng, (n, len(columns)), **values), charts),
+        sample=lambda n, rng: inside(family.draw(rng, (n, len(columns)), **values), transforms),
         modes=modes,
         components=_normal(values) if family.name == "normal" else None,
         certificate=of_family(family.name, values, len(columns)),
@@ -100,12 +101,12 @@ def _normal(values: dict[str, Array]) -> tuple[Array, Array]:
     return values["mean"][None], np.diag(values["sd"] ** 2)[None]
 
 
-def inside(X: Array, charts: Sequence[Chart]) -> Array:
+def inside(X: Array, transforms: Sequence[Transform]) -> Array:
     """Move draws that rounding put on the edge of the support into it."""
-    for c, chart in enumerate(charts):
-        if not chart.real and not chart.angle:
-            low = np.nextafter(chart.low, np.inf)
-            high = np.nextafter(chart.high, -np.inf)
+    for c, transform in enumerate(transforms):
+        if not transform.real and not transform.angle:
+            low = np.nextafter(transform.low, np.inf)
+            high = np.nextafter(transform.high, -np.inf)
             X[:, c] = np.clip(X[:, c], low, high)
     return X
 
@@ -131,6 +132,9 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
             raise UsageError(
                 f"--target: {family.name} needs {name}; for example {family.examples[0]}"
             )
+        if name not in bound and np.isinf(value):
+            values[name] = np.full(d, value)
+            continue
         values[name] = _vector(family, name, value, d)
         if name in family.positive and not (values[name] > 0).all():
             raise UsageError(f"--target: {family.name}: {name} must be above 0")
@@ -140,8 +144,10 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
                 f"--target: {family.name}: {name} = {values[name][np.argmax(size)]:g}; accepted: "
                 f"numbers up to {LARGEST:g}, and where they are above 0 from {1 / LARGEST:g} on"
             )
-    if family.name == "uniform" and not (values["low"] < values["high"]).all():
-        raise UsageError("--target: uniform: low must be below high")
+    if family.ordered:
+        low, high = family.ordered
+        if not (values[low] < values[high]).all():
+            raise UsageError(f"--target: {family.name}: {low} must be below {high}")
     return values
 
 
@@ -169,7 +175,7 @@ def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
             f"--target: {family.name}(fit) is not possible; fit, without other parameters, "
             f"takes {able}"
         )
-    charts = tuple(family.chart({}) for _ in columns)
+    transforms = tuple(family.transform({}) for _ in columns)
 
     def refit(X: Array) -> Target:
         with np.errstate(all="ignore"):
@@ -199,7 +205,7 @@ def _fitted(family: Family, spec: Spec, columns: tuple[str, ...]) -> Target:
     return Target(
         name=family.name,
         columns=columns,
-        charts=charts,
+        transforms=transforms,
         score=lambda X: np.zeros_like(X),
         fitted=tuple(family.parameters),
         refit=refit,
@@ -246,7 +252,7 @@ def combine(parts: Sequence[Target]) -> Target:
     return Target(
         name="product",
         columns=tuple(column for p in parts for column in p.columns),
-        charts=tuple(chart for p in parts for chart in p.charts),
+        transforms=tuple(transform for p in parts for transform in p.transforms),
         score=score,
         logpdf=logpdf,
         sample=sample,

@@ -33,12 +33,12 @@ class DiscreteTarget:
     name : str
         As the user wrote it.
     columns : tuple of str
-    laws : tuple of Cells
+    distributions : tuple of Cells
     """
 
     name: str
     columns: tuple[str, ...]
-    laws: tuple[Cells, ...]
+    distributions: tuple[Cells, ...]
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class DiscreteFamily:
     name : str
     parameters : tuple of str
         In the order of positional arguments.
-    law : callable
+    distribution : callable
         One number per parameter to its Cells; raises ValueError with what is accepted.
     example : str
     """
 
     name: str
     parameters: tuple[str, ...]
-    law: Callable[..., Cells]
+    distribution: Callable[..., Cells]
     example: str
 
 
@@ -191,11 +191,11 @@ def build_discrete(spec: Spec, columns: Sequence[str], name: str) -> DiscreteTar
     """
     if spec.family == "product":
         wanted = {column: part for column, part in spec.named.items() if isinstance(part, Spec)}
-        laws = tuple(_laws(part, 1)[0] for part in wanted.values())
+        distributions = tuple(_distributions(part, 1)[0] for part in wanted.values())
         chosen = tuple(wanted)
     else:
         chosen = tuple(spec.columns or columns)
-        laws = _laws(spec, len(chosen))
+        distributions = _distributions(spec, len(chosen))
     bare = tuple(columns) == tuple(str(c + 1) for c in range(len(columns)))
     absent = [c for c in chosen if c not in columns]
     if absent and bare and len(chosen) == len(columns):
@@ -204,10 +204,10 @@ def build_discrete(spec: Spec, columns: Sequence[str], name: str) -> DiscreteTar
         raise DataError(
             f"--target: the data have no column {absent[0]!r}; they have {', '.join(columns[:10])}"
         )
-    return DiscreteTarget(name, chosen, laws)
+    return DiscreteTarget(name, chosen, distributions)
 
 
-def _laws(spec: Spec, d: int) -> tuple[Cells, ...]:
+def _distributions(spec: Spec, d: int) -> tuple[Cells, ...]:
     if spec.fit:
         raise UsageError(
             f"--target: {spec.family}(fit) is not possible: discrete distributions take their "
@@ -225,7 +225,8 @@ def _laws(spec: Spec, d: int) -> tuple[Cells, ...]:
     vectors = {name: _vector(family.name, name, value, d) for name, value in bound.items()}
     try:
         return tuple(
-            family.law(**{name: float(v[c]) for name, v in vectors.items()}) for c in range(d)
+            family.distribution(**{name: float(v[c]) for name, v in vectors.items()})
+            for c in range(d)
         )
     except ValueError as error:
         raise UsageError(f"--target: {family.name}: {error}") from None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError, printable
 from ..syntax import Language, Parsed, constant, parse, shorten
-from .charts import REAL, Chart
 from .derivatives import FUNCTIONS, SEVERAL, Dual, add, divide, multiply, power
 from .target import Target
+from .transforms import REAL, Transform
 
 Array = NDArray[np.float64]
 
@@ -40,7 +42,7 @@ def expression_target(
     text: str,
     parameters: Mapping[str, float],
     columns: Sequence[str],
-    support: Mapping[str, Chart] | None = None,
+    support: Mapping[str, Transform] | None = None,
 ) -> Target:
     """Return the Target of a log density in column names.
 
@@ -52,7 +54,7 @@ def expression_target(
         Values of names that are no columns.
     columns : sequence of str
         The columns of the data. Those that the text names are tested, in the data's order.
-    support : mapping of str to Chart, optional
+    support : mapping of str to Transform, optional
         Of columns that are not on the whole line.
 
     Raises
@@ -80,8 +82,8 @@ def expression_target(
         raise UsageError(f"--param {unused[0]}: the target does not use it")
     if not chosen:
         raise UsageError("--target logp: the expression names no column of the data")
-    charts = support or {}
-    idle = sorted(set(charts) - set(chosen))
+    transforms = support or {}
+    idle = sorted(set(transforms) - set(chosen))
     if idle:
         raise UsageError(f"--target: support.{idle[0]}: the expression has no such column")
     place = {name: c for c, name in enumerate(chosen)}
@@ -100,11 +102,79 @@ def expression_target(
     return Target(
         name=f"logp: {text.strip()}",
         columns=chosen,
-        charts=tuple(charts.get(c, REAL) for c in chosen),
+        transforms=tuple(transforms.get(c, REAL) for c in chosen),
         score=score,
         logpdf=lambda X: np.broadcast_to(evaluate(X).value, (len(X),)).copy(),
         normalised=False,
     )
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An expression in column names and parameters, whatever option it belongs to.
+
+    Attributes
+    ----------
+    option : str
+        Named in messages.
+    text : str
+    parsed : Parsed
+    """
+
+    option: str
+    text: str
+    parsed: Parsed
+
+    @classmethod
+    def read(cls, text: str, option: str) -> Formula:
+        """Parse and check a text.
+
+        Raises
+        ------
+        UsageError
+            For anything the language does not have, naming it.
+
+        Examples
+        --------
+        >>> Formula.read("y - exp(b * x)", "--residual").names
+        ('b', 'x', 'y')
+        """
+        whole = cls.parse(text, option)
+        return whole.part(whole.parsed.tree)
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Formula:
+        """Parse a text whose parts are to be checked one by one (`part`)."""
+        return cls(option, text, parse(text, replace(LANGUAGE, option=option)))
+
+    def part(self, tree: ast.expr) -> Formula:
+        """Return a part of the expression, checked, as one of its own."""
+        _check(tree, self.parsed)
+        found = Formula(self.option, self.text, replace(self.parsed, tree=tree))
+        place = {name: c for c, name in enumerate(found.names)}
+        _require_finite(tree, place, {}, self.parsed)
+        return found
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All names that are no functions, sorted."""
+        return tuple(sorted(_names(self.parsed.tree)))
+
+    @property
+    def first(self) -> str:
+        """What a sum or difference begins with, if that is a name that occurs only once in it."""
+        tree = self.parsed.tree
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+            tree = tree.left
+        found = tree.id if isinstance(tree, ast.Name) else ""
+        used = [n for n in ast.walk(self.parsed.tree) if isinstance(n, ast.Name) and n.id == found]
+        return found if len(used) == 1 else ""
+
+    def evaluate(self, X: Array, names: Sequence[str]) -> Dual:
+        """Return value and derivatives at rows X (n, k), whose columns are so named."""
+        place = {name: c for c, name in enumerate(names)}
+        with np.errstate(all="ignore"):
+            return _walk(self.parsed.tree, X, place, {})
 
 
 def _require_finite(

@@ -29,8 +29,8 @@ from typing import Any
 
 from ..errors import DataError
 from ..syntax import shorten
-from .charts import ANGLE, Chart
 from .language import Spec
+from .transforms import ANGLE, Transform
 
 YAML_SUFFIXES = (".yaml", ".yml")
 # By suffix, so that no file takes more than some seconds to read: JSON is parsed by compiled code.
@@ -46,7 +46,7 @@ class Expression:
 
     text: str
     parameters: Mapping[str, float] = field(default_factory=dict)
-    support: Mapping[str, Chart] = field(default_factory=dict)
+    support: Mapping[str, Transform] = field(default_factory=dict)
 
 
 def read_file(path: str) -> Spec | Expression:
@@ -203,23 +203,23 @@ def _expression(table: dict[str, Any], path: str) -> Expression:
         or not isinstance(support, dict)
     ):
         raise DataError(f"--target {path}: logp must be a text, parameters and support tables")
-    charts = {}
+    transforms = {}
     for name, value in support.items():
         if value == "angle":
-            charts[name] = ANGLE
+            transforms[name] = ANGLE
             continue
         ends = _number(value, path, f"support.{name}")
         if not (isinstance(ends, list) and len(ends) == 2 and ends[0] < ends[1]):
             raise DataError(
                 f'--target {path}: support.{name} takes [low, high], such as [0, "inf"], or "angle"'
             )
-        charts[name] = Chart(ends[0], ends[1])
+        transforms[name] = Transform(ends[0], ends[1])
     values = {}
     for name, value in parameters.items():
         values[name] = _number(value, path, f"parameters.{name}")
         if not isinstance(values[name], float):
             raise DataError(f"--target {path}: parameters.{name} must be a number")
-    return Expression(text, values, charts)
+    return Expression(text, values, transforms)
 
 
 def _number(value: Any, path: str, key: str) -> Any:

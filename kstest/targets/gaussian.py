@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from .certificate import of_mixture
-from .charts import REAL
 from .language import Spec, arguments
 from .target import Target
+from .transforms import REAL
 
 Array = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def gaussian_target(
     return Target(
         name="gaussian_mixture",
         columns=columns,
-        charts=(REAL,) * d,
+        transforms=(REAL,) * d,
         score=score,
         logpdf=logpdf,
         sample=sample,

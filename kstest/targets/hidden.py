@@ -56,10 +56,10 @@ def hidden_model(
         fixed = stop if isinstance(stop, float) else 0.0
         ends = np.array([known.get(s, fixed) for s in states])
         _require_end(start, T, ends, where)
-        law = Hidden(start, T * (1 - ends[:, None]), E, ends)
+        distribution = Hidden(start, T * (1 - ends[:, None]), E, ends)
     else:
-        law = Hidden(start, T, E, np.ones(len(states)), lengths, empty=1.0)
-    return SequenceModel(name, alphabet, 1, law, sample=hidden_sampler(law, name))
+        distribution = Hidden(start, T, E, np.ones(len(states)), lengths, empty=1.0)
+    return SequenceModel(name, alphabet, 1, distribution, sample=hidden_sampler(distribution, name))
 
 
 def _row(given: Mapping[str, float], names: tuple[str, ...], where: str) -> Array:

@@ -17,7 +17,7 @@ ACCEPTED = (
 )
 
 
-def length_law(given: Any, where: str) -> NDArray[np.float64]:
+def length_distribution(given: Any, where: str) -> NDArray[np.float64]:
     """Return log weights of the lengths 0, 1, ..., from the value of a key ``length``.
 
     Parameters

@@ -85,8 +85,10 @@ def from_table(
     if lengths is not None:
         logs[:, -1] = 0.0
     none = np.empty(0) if lengths is None else lengths
-    law = Windows(len(alphabet), order + 1, logs.ravel(), none)
-    return SequenceModel(name, alphabet, order, law, sample=window_sampler(law, name))
+    distribution = Windows(len(alphabet), order + 1, logs.ravel(), none)
+    return SequenceModel(
+        name, alphabet, order, distribution, sample=window_sampler(distribution, name)
+    )
 
 
 def context_index(context: Context, place: Mapping[str, int], order: int) -> int:
@@ -211,7 +213,7 @@ def fitted(
         counts = window_counts(codes, offsets, S, order + 1)
         return counted(counts.astype(np.float64), S, order)
 
-    def law(probabilities: Array) -> Windows:
+    def distribution(probabilities: Array) -> Windows:
         with np.errstate(divide="ignore"):
             return Windows(S, order + 1, np.log(probabilities).ravel())
 
@@ -221,8 +223,14 @@ def fitted(
 
     def simulate(n: int, rng: np.random.Generator) -> tuple[tuple[Codes, Offsets], Windows]:
         drawn = draw(n, rng)
-        return drawn, law(table(*(draw(m, rng) if to_reference else drawn)))
+        return drawn, distribution(table(*(draw(m, rng) if to_reference else drawn)))
 
     return SequenceModel(
-        name, alphabet, order, model.law, sample=draw, simulate=simulate, own_alphabet=False
+        name,
+        alphabet,
+        order,
+        model.distribution,
+        sample=draw,
+        simulate=simulate,
+        own_alphabet=False,
     )

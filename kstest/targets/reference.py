@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from .charts import REAL
 from .gaussian import gaussian_target
 from .target import Target
+from .transforms import REAL
 
 Array = NDArray[np.float64]
 
@@ -156,4 +156,6 @@ def _kernel_density(R: Array, columns: tuple[str, ...]) -> Target:
     def sample(n: int, rng: np.random.Generator) -> Array:
         return np.asarray(R[rng.integers(0, m, n)] + rng.standard_normal((n, d)) @ root.T)
 
-    return Target(name="fit:kde", columns=columns, charts=(REAL,) * d, score=score, sample=sample)
+    return Target(
+        name="fit:kde", columns=columns, transforms=(REAL,) * d, score=score, sample=sample
+    )

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
-from .charts import REAL
 from .target import Target
+from .transforms import REAL
 
 Array = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def from_object(thing: Any, columns: tuple[str, ...]) -> Target:
     return Target(
         name=getattr(thing, "__name__", name),
         columns=columns,
-        charts=(REAL,) * d,
+        transforms=(REAL,) * d,
         score=lambda X: checked(score(X), X.shape, f"score of {name}"),
         logpdf=_density(thing, name),
         sample=sample if callable(draw) else None,

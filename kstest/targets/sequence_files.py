@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .files import once
 from .hidden import hidden_model
-from .lengths import length_law
+from .lengths import length_distribution
 from .markov import SMOOTHING, STOP, Context, chain, require_cells
 from .sequence_csv import BEGIN, END, counts_model, read_text, split_symbols
 from .sequence_model import SequenceModel, Windows
@@ -152,7 +152,7 @@ def _ending(
             "distribution of the number of symbols"
         )
     if "length" in table:
-        return None, length_law(table["length"], f"{where}: length")
+        return None, length_distribution(table["length"], f"{where}: length")
     if isinstance(table["stop"], dict):
         ends = _numbers(table["stop"], f"{where}: stop")
     else:
@@ -203,9 +203,11 @@ def _field(path: str, table: Mapping[str, Any], where: str) -> SequenceModel:
         values[cells_of] += weight
     if "length" not in table:
         raise DataError(f"{where}: a field needs length, weights of the number of symbols")
-    lengths = length_law(table["length"], f"{where}: length")
-    law = Windows(S, size, np.ascontiguousarray(values).reshape(cells), lengths)
-    return SequenceModel(path, alphabet, size - 1, law, sample=window_sampler(law, path))
+    lengths = length_distribution(table["length"], f"{where}: length")
+    distribution = Windows(S, size, np.ascontiguousarray(values).reshape(cells), lengths)
+    return SequenceModel(
+        path, alphabet, size - 1, distribution, sample=window_sampler(distribution, path)
+    )
 
 
 def _hidden_parts(table: Mapping[str, Any], where: str) -> dict[str, Any]:

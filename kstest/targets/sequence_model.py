@@ -92,7 +92,7 @@ class LogRatio:
         return len(self.alphabet)
 
 
-Law = Windows | Hidden | LogRatio
+Distribution = Windows | Hidden | LogRatio
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class SequenceModel:
         The S symbols; codes are positions in it.
     order : int
         How many symbols the next one depends on, for the default kernel.
-    law : Windows, Hidden or LogRatio
+    distribution : Windows, Hidden or LogRatio
     sample : callable or None
         (n, rng) to n independent draws: codes (T,) and offsets (n + 1,).
     simulate : callable or None
@@ -120,9 +120,9 @@ class SequenceModel:
     name: str
     alphabet: tuple[str, ...]
     order: int
-    law: Law
+    distribution: Distribution
     sample: Callable[[int, np.random.Generator], Drawn] | None = None
-    simulate: Callable[[int, np.random.Generator], tuple[Drawn, Law]] | None = None
+    simulate: Callable[[int, np.random.Generator], tuple[Drawn, Distribution]] | None = None
     own_alphabet: bool = True
 
 

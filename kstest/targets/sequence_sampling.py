@@ -20,22 +20,22 @@ MOST_CELLS = 1 << 24
 Sampler = Callable[[int, np.random.Generator], Drawn]
 
 
-def window_sampler(law: Windows, name: str) -> Sampler | None:
+def window_sampler(distribution: Windows, name: str) -> Sampler | None:
     """Return a sampler of a distribution of windows, or None where there is none.
 
     Without lengths the rows of the table must be probabilities. With lengths the weights are
     arbitrary, and the next symbol is drawn by the total weight of what may follow it.
     """
-    base = law.symbols + 1
-    contexts = base ** (law.size - 1)
-    weights = np.exp(law.table.reshape(contexts, base))
+    base = distribution.symbols + 1
+    contexts = base ** (distribution.size - 1)
+    weights = np.exp(distribution.table.reshape(contexts, base))
     begin = contexts - 1  # all digits S
-    if not len(law.lengths):
+    if not len(distribution.lengths):
         rows = _Rows(weights)
-        return lambda n, rng: _until_stop(rows, begin, law.symbols, contexts, n, rng, name)
-    if len(law.lengths) * contexts * law.symbols > MOST_CELLS:
+        return lambda n, rng: _until_stop(rows, begin, distribution.symbols, contexts, n, rng, name)
+    if len(distribution.lengths) * contexts * distribution.symbols > MOST_CELLS:
         return None
-    return _with_lengths(law, weights, begin, contexts)
+    return _with_lengths(distribution, weights, begin, contexts)
 
 
 def _until_stop(
@@ -55,9 +55,11 @@ def _until_stop(
     return joined(lengths, steps)
 
 
-def _with_lengths(law: Windows, weights: Array, begin: int, contexts: int) -> Sampler | None:
+def _with_lengths(
+    distribution: Windows, weights: Array, begin: int, contexts: int
+) -> Sampler | None:
     """Draw the length, then symbols weighted by all their continuations of that length."""
-    S, most = law.symbols, len(law.lengths)
+    S, most = distribution.symbols, len(distribution.lengths)
     after = (np.arange(contexts)[:, None] * (S + 1) + np.arange(S)) % contexts
     ahead, scale = weights[:, S].copy(), 0.0
     totals = np.full(most, -np.inf)
@@ -70,7 +72,7 @@ def _with_lengths(law: Windows, weights: Array, begin: int, contexts: int) -> Sa
             break
         ahead, scale = ahead / top, scale + np.log(top)
         if ahead[begin] > 0:
-            totals[left] = np.log(ahead[begin]) + scale + law.lengths[left]
+            totals[left] = np.log(ahead[begin]) + scale + distribution.lengths[left]
     if not np.isfinite(totals).any():
         return None
     chance = np.exp(totals - totals.max())
@@ -90,23 +92,25 @@ def _with_lengths(law: Windows, weights: Array, begin: int, contexts: int) -> Sa
     return sample
 
 
-def hidden_sampler(law: Hidden, name: str) -> Sampler | None:
+def hidden_sampler(distribution: Hidden, name: str) -> Sampler | None:
     """Return a sampler of a hidden Markov model."""
-    states = len(law.start)
-    begin, emit = _Rows(law.start[None]), _Rows(law.emission)
-    onward = _Rows(np.column_stack([law.transition, law.stop]))
+    states = len(distribution.start)
+    begin, emit = _Rows(distribution.start[None]), _Rows(distribution.emission)
+    onward = _Rows(np.column_stack([distribution.transition, distribution.stop]))
     chance: Array | None = None
-    if len(law.lengths):
-        onward = _Rows(law.transition)
-        chance = np.exp(law.lengths - law.lengths.max())
-        chance[0] *= law.empty
+    if len(distribution.lengths):
+        onward = _Rows(distribution.transition)
+        chance = np.exp(distribution.lengths - distribution.lengths.max())
+        chance[0] *= distribution.empty
         if not chance.sum() > 0:
             return None
         chance /= chance.sum()
 
     def sample(n: int, rng: np.random.Generator) -> Drawn:
         wanted = None if chance is None else rng.choice(len(chance), n, p=chance)
-        alive = np.flatnonzero(rng.random(n) >= law.empty if wanted is None else wanted > 0)
+        alive = np.flatnonzero(
+            rng.random(n) >= distribution.empty if wanted is None else wanted > 0
+        )
         state = begin.draw(np.zeros(len(alive), np.int64), rng)
         lengths, steps = np.zeros(n, np.int64), []
         while len(alive):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .certificate import Certificate
-from .charts import Chart
+from .transforms import Transform
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
@@ -25,7 +25,7 @@ class Target:
         As the user wrote it, or the class of a Python object.
     columns : tuple of str
         The columns it speaks of, in the order of its coordinates.
-    charts : tuple of Chart
+    transforms : tuple of Transform
         Support of each column.
     score : callable
         (n, d) rows in the data's own units to the gradient of log p, (n, d). log p need not be
@@ -55,7 +55,7 @@ class Target:
 
     name: str
     columns: tuple[str, ...]
-    charts: tuple[Chart, ...]
+    transforms: tuple[Transform, ...]
     score: Function
     logpdf: Function | None = None
     sample: Callable[[int, np.random.Generator], Array] | None = None
@@ -81,15 +81,15 @@ class Target:
         with np.errstate(all="ignore"):
             S = np.array(self.score(X), dtype=np.float64)
             Y = np.empty_like(X)
-            for c, chart in enumerate(self.charts):
-                Y[:, c] = chart.forward(X[:, c])
-                if not chart.real and not chart.angle:
-                    S[:, c] = S[:, c] * chart.slope(X[:, c]) + chart.bend(X[:, c])
+            for c, transform in enumerate(self.transforms):
+                Y[:, c] = transform.forward(X[:, c])
+                if not transform.real and not transform.angle:
+                    S[:, c] = S[:, c] * transform.slope(X[:, c]) + transform.bend(X[:, c])
         return Y, S
 
     def constrain(self, Y: Array) -> Array:
         """Return rows in the data's units, given coordinates on the line: `unconstrain` back."""
-        columns = [chart.inverse(Y[:, c]) for c, chart in enumerate(self.charts)]
+        columns = [transform.inverse(Y[:, c]) for c, transform in enumerate(self.transforms)]
         return np.ascontiguousarray(np.stack(columns, axis=1))
 
     def log_density(self, Y: Array) -> Array:
@@ -103,17 +103,17 @@ class Target:
         with np.errstate(all="ignore"):
             X = self.constrain(Y)
             out = np.array(self.logpdf(X), dtype=np.float64)
-            for c, chart in enumerate(self.charts):
-                if not chart.real and not chart.angle:
-                    out += chart.log_slope(Y[:, c])
-                    out[chart.edge(X[:, c])] = -np.inf
+            for c, transform in enumerate(self.transforms):
+                if not transform.real and not transform.angle:
+                    out += transform.log_slope(Y[:, c])
+                    out[transform.edge(X[:, c])] = -np.inf
         return np.where(np.isfinite(out), out, -np.inf)
 
     def find(self, X: Array, edge: bool = False) -> tuple[int, int] | None:
         """Return row and column of the first value outside the support (or on its edge)."""
         masks = [
-            chart.edge(X[:, c]) if edge else chart.outside(X[:, c])
-            for c, chart in enumerate(self.charts)
+            transform.edge(X[:, c]) if edge else transform.outside(X[:, c])
+            for c, transform in enumerate(self.transforms)
         ]
         where = np.stack(masks, axis=1)
         if not where.any():

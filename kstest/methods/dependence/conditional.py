@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...diagnostics.dependence import centred
 from ...engine import Basis, Residual, Work, bare, residuals
-from ...kernels import KERNELS, Bank, Rows
+from ...kernels import KERNELS, BandwidthGrid, Rows
 from ...sample import Sample
 from .. import common
 from . import smoothing
@@ -52,8 +52,8 @@ class Given:
         """Prepare columns; `groups` (G, r) are the rows of each group."""
         rows = block.scaled(params.scale)
         order, label = row_cells(block, rows)
-        (bank,) = common.banks(rows.take(order), "gaussian", "median", "octaves", rng)
-        width = float(bank.bandwidths[0])
+        (grid,) = common.grids(rows.take(order), "gaussian", "median", "octaves", rng)
+        width = float(grid.bandwidths[0])
         bases: tuple[Basis, ...] = (smoothing.constant(len(rows)),)
         if params.conditional == "residuals":
             count = min(smoothing.LANDMARKS, len(rows))
@@ -62,7 +62,7 @@ class Given:
         return cls(block, rows, label, width, bases, _unit(block, groups))
 
     def margins(
-        self, rows: Rows, bank: Bank, order: Index, apart: int, joint: bool, work: Work
+        self, rows: Rows, grid: BandwidthGrid, order: Index, apart: int, joint: bool, work: Work
     ) -> list[Residual]:
         """Residual kernels of a block whose rows are stored in this order, in runs of `apart`.
 
@@ -70,9 +70,9 @@ class Given:
         are, plus 1 (see `independence.many_blocks`).
         """
         bases = [basis.take(order) for basis in self.bases]
-        factor = bare(self.rows.take(order), Bank(KERNELS["gaussian"], (self.width,)))
+        factor = bare(self.rows.take(order), BandwidthGrid(KERNELS["gaussian"], (self.width,)))
         weights = [None] if joint else [None, factor]
-        found = residuals(rows, bank, bases, smoothing.PENALTIES, weights, work, self.unit, apart)
+        found = residuals(rows, grid, bases, smoothing.PENALTIES, weights, work, self.unit, apart)
         return [replace(margin, shift=1.0) for margin in found] if joint else found
 
     def left_over(self, series: Sample) -> Sample:

@@ -31,7 +31,7 @@ def with_given(base: Result, data: Arranged, made: Made, params: Any) -> Result:
     margins = [side[0] for side in parted(made)[1][0] if isinstance(side[0], Residual)]
     shares = None
     if params.conditional == "residuals":
-        middle = len(margins[0].bank) // 2
+        middle = len(margins[0].grid) // 2
         shares = [float(margin.explained[middle]) for margin in margins]
     notices = () if data.equal else _unexplained(data, margins)
     return base.told(*_explained(names, params, shares, None), warnings=(*base.warnings, *notices))
@@ -94,11 +94,11 @@ def _unexplained(data: Arranged, margins: Sequence[Residual]) -> tuple[Notice, .
 
 
 def _likeness(margin: Residual, cut: Pairing) -> float:
-    """Largest mean residual kernel value within cells, in standard errors, over the rungs."""
+    """Largest mean residual kernel value within cells, in standard errors, over the bandwidths."""
     assert cut.cells is not None
     margin = replace(margin, shift=0.0)
     edges = np.flatnonzero(np.diff(np.repeat(cut.cells, cut.size), prepend=-1, append=-1))
-    total, squares = np.zeros((2, len(margin.bank)))
+    total, squares = np.zeros((2, len(margin.grid)))
     for first, stop in pairwise(edges):
         i = np.arange(first, stop)[None]
         out = np.empty((len(total), 1, i.size, i.size), margin.rows.dtype)

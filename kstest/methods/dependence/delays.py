@@ -27,7 +27,7 @@ from ...engine import Work
 from ...engine.feature_margins import feature_margins, landmark_rows
 from ...errors import UsageError
 from ...kernels import Rows, scale_columns
-from ..common import banks
+from ..common import grids
 from .column_blocks import Block
 
 Array = NDArray[np.float64]
@@ -141,7 +141,7 @@ def spectra(
     used = [
         (
             rows,
-            banks(rows.take(rng.permutation(len(rows))), "gaussian", "median", "octaves", rng)[0],
+            grids(rows.take(rng.permutation(len(rows))), "gaussian", "median", "octaves", rng)[0],
         )
         for rows in scaled
     ]

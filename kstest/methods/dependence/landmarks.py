@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine import bare
-from ...kernels import Bank, Kernel, Rows
+from ...kernels import BandwidthGrid, Kernel, Rows
 from ...kernels.bandwidths import pair_distances, quantile
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ def kernel_features(rows: Rows, kernel: Kernel, width: float, marks: Index) -> A
         Up to a constant: of the kernel centred at the landmarks, so that one which is positive
         definite only conditionally (energy) has features too.
     """
-    margin = bare(rows, Bank(kernel, (width,)))
+    margin = bare(rows, BandwidthGrid(kernel, (width,)))
     out = np.empty((1, 1, len(rows), len(marks)), margin.rows.dtype)
     margin.values(np.arange(len(rows))[None], marks[None], False, out)
     table = out[0, 0].astype(np.float64)

@@ -140,9 +140,9 @@ def block_features(
     if not known.has_bandwidth:
         widths: list[float | None] = [None]
     elif rule in ("aggregate", "median"):
-        (bank,) = common.banks(everything, kernel, "median", "octaves", rng)
+        (grid,) = common.grids(everything, kernel, "median", "octaves", rng)
         factors = BLOCK_WIDTHS if rule == "aggregate" else (1.0,)
-        widths = [factor * bank.bandwidths[0] for factor in factors]
+        widths = [factor * grid.bandwidths[0] for factor in factors]
     else:
         widths = list(common.bandwidth_numbers(rule))
     marks = spread_rows(everything, index, BLOCK_LANDMARKS)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...engine.feature_margins import landmark_rows
 from ...errors import UsageError
-from ...kernels import Bank, Rows
+from ...kernels import BandwidthGrid, Rows
 from ...params import option
 from .arrangement import Arranged
 
@@ -44,14 +44,14 @@ def check_features(text: str) -> None:
 
 
 def landmarks_of(
-    data: Arranged, banks: Sequence[Bank], params: Any, joint: bool
+    data: Arranged, grids: Sequence[BandwidthGrid], params: Any, joint: bool
 ) -> list[Rows] | None:
     """Return landmark rows of every block, or None for the sum over all pairs.
 
     Parameters
     ----------
     data : Arranged
-    banks : sequence of Bank
+    grids : sequence of BandwidthGrid
         Of every block.
     params
         With `features` and `all_pairs`.
@@ -61,39 +61,39 @@ def landmarks_of(
     text, n = params.features, len(data.rows[0])
     if text == "none":
         return None
-    obstacle = _obstacle(data, banks, joint)
+    obstacle = _obstacle(data, grids, joint)
     if text != "auto":
         if obstacle:
             raise UsageError(f"--features {text}: is not for {obstacle}; leave it out")
         if 10 * int(text) > n:
             raise UsageError(f"--features {text}: give at most a tenth of the {n:,} rows, or none")
         return [_spaced(rows, int(text)) for rows in data.rows]
-    if obstacle or not (n >= MANY_ROWS or _single(data, banks, params)):
+    if obstacle or not (n >= MANY_ROWS or _single(data, grids, params)):
         return None
     return [_spaced(rows, landmark_rows(rows)) for rows in data.rows]
 
 
-def _obstacle(data: Arranged, banks: Sequence[Bank], joint: bool) -> str:
+def _obstacle(data: Arranged, grids: Sequence[BandwidthGrid], joint: bool) -> str:
     if data.given is not None:
         return "--given"
     if joint:
         return "more than two blocks"
     if data.cut.bins > MOST_BINS:
         return f"permutations of {data.cut.bins:,} {data.how.unit}"
-    without = [bank.kernel.name for bank in banks if not bank.kernel.has_bandwidth]
+    without = [grid.kernel.name for grid in grids if not grid.kernel.has_bandwidth]
     return f"--kernel {without[0]}" if without else ""
 
 
-def _single(data: Arranged, banks: Sequence[Bank], params: Any) -> bool:
+def _single(data: Arranged, grids: Sequence[BandwidthGrid], params: Any) -> bool:
     """Whether every block is one column with a Gaussian kernel, and all pairs would take long."""
     if any(rows.width > 1 for rows in data.rows):
         return False
-    if any(bank.kernel.name != "gaussian" for bank in banks):
+    if any(grid.kernel.name != "gaussian" for grid in grids):
         return False
-    pairs = len(banks) * (len(banks) - 1) / 2 if params.all_pairs else 1
-    rungs = max(len(bank) for bank in banks)
+    pairs = len(grids) * (len(grids) - 1) / 2 if params.all_pairs else 1
+    combinations = max(len(grid) for grid in grids)
     n = len(data.rows[0])
-    return bool(pairs * rungs**2 * data.cut.bins**2 * n**2 / 2 > LONG)
+    return bool(pairs * combinations**2 * data.cut.bins**2 * n**2 / 2 > LONG)
 
 
 def _spaced(rows: Rows, count: int) -> Rows:

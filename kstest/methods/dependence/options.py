@@ -24,6 +24,7 @@ from .arrangement import MOST_ROWS
 from .column_blocks import kept_blocks, named_blocks, used_blocks
 from .delays import Lags
 from .low_rank import check_features, features
+from .min_effect import check_min_effect, min_effect
 
 _RULE = "aggregate|median|NUMBER[,NUMBER...]"
 
@@ -105,6 +106,7 @@ class Params:
         PAIR_BINS, "Bins at most, when bins are permuted without --given.", section=NULL
     )
     features: str = features()
+    min_effect: str = min_effect()
     lags: str = option(
         "",
         "Test series for dependence at an unknown delay: y at any lag from A to B rows after x. "
@@ -140,6 +142,7 @@ class Params:
                 bandwidth_numbers(getattr(self, name), option_name(name))
         check_block_length(self)
         check_features(self.features)
+        check_min_effect(self)
         if self.lags:
             check_lags(self)
 

@@ -16,10 +16,10 @@ from ...findings import Note
 from ...nulls import holm_adjusted, p_value, varies
 from ...result import Result, Verdict, unvarying
 from .arrangement import Arranged
+from .combinations import Statistics, combined, largest_z
 from .doubt import UNLEARNED, Curves, doubt_notice
 from .kinds import describe, within
 from .result import all_pairs, kernel_block
-from .rungs import Statistics, combined, largest_z
 from .statistics import Made, coarser, landmarks_used, pair_statistics
 
 # Pairs with a p-value up to so many alpha get one from more permutations.

@@ -18,9 +18,9 @@ from ...result import Notice
 from ...sample import Sample
 from .arrangement import BINS, GROUPS, ROWS, STRETCHES, Arranged, Plan, arrange, seeded
 from .column_blocks import Block
+from .combinations import Statistics, informative_z, largest_z
 from .conditional import Given
 from .kinds import describe, within
-from .rungs import Statistics, informative_z, largest_z
 from .statistics import pair_statistics, prepared
 
 # Pairs of columns described one by one, and those that get an HSIC of their own.
@@ -129,7 +129,7 @@ def strongest(found: Statistics) -> tuple[Finding, ...]:
     z = informative_z(found)
     rows = [
         {"kernel": name, "bandwidths": list(widths), "hsic": float(found.T[k, 0]), "z": z[k]}
-        for k, (name, widths) in enumerate(found.rungs)
+        for k, (name, widths) in enumerate(found.combinations)
     ]
     best = max((k for k in range(len(rows)) if z[k] is not None), key=lambda k: float(z[k] or 0))
     return by_bandwidth(rows, best, "hsic")
@@ -139,11 +139,11 @@ def kernel_block(
     found: Statistics, params: Any, landmarks: int, of_pairs: bool = False
 ) -> dict[str, Any]:
     """The `kernel` of a result: bandwidths in combination, or their number for many pairs."""
-    several = len(found.rungs) > 1
+    several = len(found.combinations) > 1
     return {
-        "name": ",".join(name for name in KERNELS if name in {r[0] for r in found.rungs}),
-        "bandwidths": [] if of_pairs else [list(widths) for _, widths in found.rungs],
-        "combinations": len(found.rungs),
+        "name": ",".join(name for name in KERNELS if name in {r[0] for r in found.combinations}),
+        "bandwidths": [] if of_pairs else [list(widths) for _, widths in found.combinations],
+        "combinations": len(found.combinations),
         "aggregate": params.aggregate if several else None,
         "scale": params.scale,
         **({"landmarks": landmarks} if landmarks else {}),

@@ -30,10 +30,10 @@ from .. import common
 from . import smoothing
 from .arrangement import BINS, ROWS, Arranged
 from .column_blocks import Block
+from .combinations import Combination, Statistics, joined
 from .learners import MOST_LEVELS
 from .leftover import Targets, block_features, factor_features, smoother_bases
 from .neighbourhoods import EQUAL_BINS
-from .rungs import Rung, Statistics, joined
 
 Array = NDArray[np.float64]
 
@@ -215,7 +215,7 @@ def signed_pairs(
     for k, (x, y) in enumerate(pairs):
         parts = []
         for one, T in zip(made, every, strict=True):
-            rungs: list[Rung] = [
+            combinations: list[Combination] = [
                 (one.kernel, (a, b, third))
                 for a in one.widths[x]
                 for b in one.widths[y]
@@ -223,7 +223,7 @@ def signed_pairs(
             ]
             square = np.multiply.outer(_squares(one, x), _squares(one, y)).ravel()
             size = np.repeat(np.sqrt(square), 2) / one.pairs
-            parts.append(Statistics(T[k] / one.pairs, size, rungs))
+            parts.append(Statistics(T[k] / one.pairs, size, combinations))
         found.append(joined(parts))
     return found
 
@@ -254,11 +254,13 @@ def signed_joint(
     parts = []
     for one in made:
         (T,) = _replicated(one, _joint_of, orders, draws, rng, work)
-        rungs: list[Rung] = [
+        combinations: list[Combination] = [
             (one.kernel, widths) for widths in zip(*one.widths, strict=True) for _ in orders
         ]
         squares = np.prod([_squares(one, l) / one.pairs for l in range(count)], axis=0)
-        parts.append(Statistics(T / one.pairs, np.repeat(np.sqrt(squares), len(orders)), rungs))
+        parts.append(
+            Statistics(T / one.pairs, np.repeat(np.sqrt(squares), len(orders)), combinations)
+        )
     return joined(parts)
 
 

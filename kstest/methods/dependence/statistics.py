@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ...engine import Margin, Residual, Work, grid_products, margins, table_products
 from ...engine.feature_margins import FeatureMargin, feature_margins, feature_products
 from ...errors import UsageError
-from ...kernels import KERNELS, Bank, Rows
-from ...nulls import Grid, Pairing, grid, permutations_of, table
+from ...kernels import KERNELS, BandwidthGrid, Rows
+from ...nulls import Pairing, PermutationGrid, permutation_grid, permutations_of, table
 from ...params import option_name
 from .. import common
 from .arrangement import Arranged
+from .combinations import Combination, Statistics, joined
 from .low_rank import MOST_BINS, landmarks_of
-from .rungs import Rung, Statistics, joined
 from .signs import Leftover, leftovers, signed_joint, signed_pairs
 
 Index = NDArray[np.int64]
@@ -48,10 +48,12 @@ def bandwidth_rules(count: int, params: Any) -> list[str]:
     return rules
 
 
-def banks(blocks: Sequence[Rows], params: Any, rng: np.random.Generator) -> list[list[Bank]]:
-    """Return per kernel the bank of every block; rows in random order."""
+def grids(
+    blocks: Sequence[Rows], params: Any, rng: np.random.Generator
+) -> list[list[BandwidthGrid]]:
+    """Return per kernel the bandwidth grid of every block; rows in random order."""
     given = zip(blocks, bandwidth_rules(len(blocks), params), strict=True)
-    found = [common.banks(rows, params.kernel, rule, "octaves", rng) for rows, rule in given]
+    found = [common.grids(rows, params.kernel, rule, "octaves", rng) for rows, rule in given]
     return [list(some) for some in zip(*found, strict=True)]
 
 
@@ -67,20 +69,22 @@ def prepared(data: Arranged, params: Any, rng: np.random.Generator, work: Work) 
     if data.targets is not None:
         return [*leftovers(data, bandwidth_rules(len(data.blocks), params), params, rng)]
     joint = len(data.blocks) > 2 and not params.all_pairs
-    return [_sides(data, some, joint, params, work) for some in banks(data.rows, params, rng)]
+    return [_sides(data, some, joint, params, work) for some in grids(data.rows, params, rng)]
 
 
-def _sides(data: Arranged, banks: Sequence[Bank], joint: bool, params: Any, work: Work) -> Sides:
-    used = list(zip(data.rows, banks, strict=True))
-    landmarks = landmarks_of(data, banks, params, joint)
+def _sides(
+    data: Arranged, grids: Sequence[BandwidthGrid], joint: bool, params: Any, work: Work
+) -> Sides:
+    used = list(zip(data.rows, grids, strict=True))
+    landmarks = landmarks_of(data, grids, params, joint)
     if landmarks is not None:
         return [[margin] for margin in feature_margins(used, landmarks, work)]
     if data.given is None:
         return [[margin] for margin in margins(used, not joint, work)]
     orders = [data.cut.rows(l) for l in range(len(used))]
     return [
-        [*data.given.margins(rows, bank, order, data.unit, joint, work)]
-        for (rows, bank), order in zip(used, orders, strict=True)
+        [*data.given.margins(rows, grid, order, data.unit, joint, work)]
+        for (rows, grid), order in zip(used, orders, strict=True)
     ]
 
 
@@ -94,7 +98,7 @@ def statistics(
     signed, permuted = parted(made)
     if signed:
         return signed_joint(signed, params.permutations, rng, work)
-    drawn = grid(data.cut, (count + 1) // 2, params.permutations, rng)
+    drawn = permutation_grid(data.cut, (count + 1) // 2, params.permutations, rng)
     return joined([many_blocks(data, sides, drawn, work) for sides in permuted])
 
 
@@ -124,7 +128,7 @@ def pair_statistics(
     if data.cut.bins > MOST_BINS:
         for x, y in pairs:
             cut = replace(data.cut, stored=(data.cut.stored[x], data.cut.stored[y]))
-            drawn = grid(cut, 1, params.permutations, rng)
+            drawn = permutation_grid(cut, 1, params.permutations, rng)
             yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in permuted])
         return
     orders = permutations_of(data.cut.bins, params.permutations, rng, data.cut.cells)
@@ -133,7 +137,9 @@ def pair_statistics(
         yield joined(some)
 
 
-def _gridded(sides: Sides, x: int, y: int, drawn: Grid, size: int, work: Work) -> Statistics:
+def _gridded(
+    sides: Sides, x: int, y: int, drawn: PermutationGrid, size: int, work: Work
+) -> Statistics:
     permuted, lefts, (right, *_) = (drawn.left, drawn.right), _whole(sides[x]), _whole(sides[y])
     cells = [grid_products([left], [right], permuted, size, True, work) for left in lefts]
     found = [(left, _chosen(some, drawn)) for left, some in zip(lefts, cells, strict=True)]
@@ -143,7 +149,7 @@ def _gridded(sides: Sides, x: int, y: int, drawn: Grid, size: int, work: Work) -
 def _tabled(
     cut: Pairing, sides: Sides, pairs: Sequence[tuple[int, int]], orders: Index, work: Work
 ) -> Iterator[Statistics]:
-    widest = max(len(side[0].bank) for side in sides)
+    widest = max(len(side[0].grid) for side in sides)
     step = max(1, int(TABLE_NUMBERS // (len(sides[0]) * widest**2 * cut.bins**4 / 2)))
     for first in range(0, len(pairs), step):  # groups, so that the tables fit in memory
         some = pairs[first : first + step]
@@ -218,14 +224,16 @@ def unbiased_hsic(x: AnyMargin, y: AnyMargin, products: Values) -> Statistics:
     unit = n * (n - 3)
     third: tuple[float | None, ...] = ()
     if isinstance(x, Residual):
-        unit, third = x.pairs, (None if x.weight is None else x.weight.bank.bandwidths[0],)
-    rungs: list[Rung] = [
-        (x.bank.kernel.name, (a, b, *third)) for a in _widths(x.bank) for b in _widths(y.bank)
+        unit, third = x.pairs, (None if x.weight is None else x.weight.grid.bandwidths[0],)
+    combinations: list[Combination] = [
+        (x.grid.kernel.name, (a, b, *third)) for a in _widths(x.grid) for b in _widths(y.grid)
     ]
-    return Statistics(products.reshape(len(rungs), -1) / unit, norms.ravel() / unit, rungs)
+    return Statistics(
+        products.reshape(len(combinations), -1) / unit, norms.ravel() / unit, combinations
+    )
 
 
-def many_blocks(data: Arranged, sides: Sides, drawn: Grid, work: Work) -> Statistics:
+def many_blocks(data: Arranged, sides: Sides, drawn: PermutationGrid, work: Work) -> Statistics:
     """One statistic of more than two blocks, the l-th bandwidth of one with the l-th of the others.
 
     Pfister, Buehlmann, Schoelkopf, Peters (2018), JRSSB 80, equation (3), with sums over i != j
@@ -246,20 +254,20 @@ def many_blocks(data: Arranged, sides: Sides, drawn: Grid, work: Work) -> Statis
     n, k = len(found[0]), len(drawn.left)
     permuted = drawn.left, drawn.right
     pairs = grid_products(found[:k], found[k:], permuted, data.cut.size, False, work)
-    widths = zip(*(_widths(m.bank) for m in found), strict=True)
-    rungs: list[Rung] = [(found[0].bank.kernel.name, tuple(w)) for w in widths]
+    widths = zip(*(_widths(m.grid) for m in found), strict=True)
+    combinations: list[Combination] = [(found[0].grid.kernel.name, tuple(w)) for w in widths]
     if data.given is not None:
         squares = np.array([m.centred_square for m in found]) / found[0].pairs
         # Mean square of the sum of the products over every set of two blocks or more.
         size = np.sqrt(np.maximum(np.prod(1 + squares, axis=0) - 1 - squares.sum(axis=0), 0))
-        return Statistics(_chosen(pairs / found[0].pairs - 1, drawn), size, rungs)
+        return Statistics(_chosen(pairs / found[0].pairs - 1, drawn), size, combinations)
     left = _row_products(found[:k], drawn.left, data.cut)
     right = _row_products(found[k:], drawn.right, data.cut)
     rows = left @ right.transpose(0, 2, 1)  # (R, I, J)
     means = np.prod([(m.sums.sum(axis=1) + n) / n**2 for m in found], axis=0)
     T = (n + pairs) / n**2 + means[:, None, None] - 2 / n * rows
     size = np.sqrt(np.prod([m.mean_square for m in found], axis=0))
-    return Statistics(_chosen(T, drawn), size, rungs)
+    return Statistics(_chosen(T, drawn), size, combinations)
 
 
 def _row_products(found: Sequence[Margin], orders: Sequence[Any], cut: Pairing) -> Values:
@@ -274,10 +282,10 @@ def _row_products(found: Sequence[Margin], orders: Sequence[Any], cut: Pairing) 
     return out
 
 
-def _chosen(cells: Values, drawn: Grid) -> Values:
+def _chosen(cells: Values, drawn: PermutationGrid) -> Values:
     """The cells in use, as (..., B + 1)."""
     return cells.reshape(*cells.shape[:-2], -1)[..., drawn.cells]
 
 
-def _widths(bank: Bank) -> list[float | None]:
-    return [h if bank.kernel.has_bandwidth else None for h in bank.bandwidths]
+def _widths(grid: BandwidthGrid) -> list[float | None]:
+    return [h if grid.kernel.has_bandwidth else None for h in grid.bandwidths]

@@ -39,10 +39,14 @@ def picture(
 
 
 def _panel(data: Sample, target: DiscreteTarget, name: str, found: Any, alpha: float) -> Panel:
-    law = target.laws[target.columns.index(name)]
-    place = placed(data, name, law)
+    distribution = target.distributions[target.columns.index(name)]
+    place = placed(data, name, distribution)
     outside = place < 0
-    cells, which = joined(law, MOST_BARS) if law.ordered else (law, np.arange(len(law)))
+    cells, which = (
+        joined(distribution, MOST_BARS)
+        if distribution.ordered
+        else (distribution, np.arange(len(distribution)))
+    )
     counts = np.bincount(which[place[~outside]], minlength=len(cells)) / len(place)
     shown = np.sort(np.argsort(-(counts + cells.probability), kind="stable")[:MOST_BARS])
     labels = tuple(cells.labels[k] if cells.labels else cells.name(k, k) for k in shown.tolist())

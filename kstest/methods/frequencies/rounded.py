@@ -60,8 +60,8 @@ def tested_as_rounded(
 
 def _tested(given: Given, grids: tuple[Grid, ...], params: Any, place: float, seed: int) -> Result:
     assert given.target is not None
-    laws = tuple(_cells(given.target, c, place) for c in grids)
-    target = DiscreteTarget(given.name, given.columns, laws)
+    distributions = tuple(_cells(given.target, c, place) for c in grids)
+    target = DiscreteTarget(given.name, given.columns, distributions)
     return run(_named(given), target, params, np.random.default_rng(seed))
 
 

@@ -83,7 +83,7 @@ def run(sample: Sample, target: DiscreteTarget, params: Any, rng: np.random.Gene
         columns=target.columns,
     )
     columns = []
-    for name, cells in zip(target.columns, target.laws, strict=True):
+    for name, cells in zip(target.columns, target.distributions, strict=True):
         place = placed(sample, name, cells)
         if (place < 0).any():
             return _impossible(base, sample, name, place, params, target)

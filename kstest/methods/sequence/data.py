@@ -86,31 +86,34 @@ def impossible(given: Given, work: Work) -> str:
             f"{given.where(i)}, {given.spelled(i)}, holds the symbol {shown(symbol)}, which the "
             "model cannot give"
         )
-    law = given.model.law
-    if isinstance(law, Windows | Hidden):
-        logs = log_weights(codes, offsets, law, work)
+    distribution = given.model.distribution
+    if isinstance(distribution, Windows | Hidden):
+        logs = log_weights(codes, offsets, distribution, work)
         bad = np.flatnonzero(logs == -np.inf)
         if not len(bad):
             return ""
         i = int(bad[0])
-        return f"{given.where(i)}, {given.spelled(i)}, has probability 0{_window(given, law, i)}"
+        window = _window(given, distribution, i)
+        return f"{given.where(i)}, {given.spelled(i)}, has probability 0{window}"
     return ""
 
 
-def _window(given: Given, law: Windows | Hidden, i: int) -> str:
+def _window(given: Given, distribution: Windows | Hidden, i: int) -> str:
     """Say what makes a sequence impossible."""
-    if isinstance(law, Hidden):
+    if isinstance(distribution, Hidden):
         return ""
     codes, offsets = given.drawn
-    x, S, K = codes[offsets[i] : offsets[i + 1]], law.symbols, law.size
-    if len(law.lengths) and not (len(x) < len(law.lengths) and law.lengths[len(x)] > -np.inf):
+    x, S, K = codes[offsets[i] : offsets[i + 1]], distribution.symbols, distribution.size
+    if len(distribution.lengths) and not (
+        len(x) < len(distribution.lengths) and distribution.lengths[len(x)] > -np.inf
+    ):
         return f": its length is {len(x)}"
     padded = [S] * (K - 1) + [int(c) for c in x] + [S]
     for k in range(len(x) + 1):
         index = 0
         for digit in padded[k : k + K]:
             index = index * (S + 1) + digit
-        if law.table[index] == -np.inf:
+        if distribution.table[index] == -np.inf:
             before = [given.model.alphabet[c] for c in padded[k : k + K - 1] if c < S]
             joint = "" if all(len(s) == 1 for s in given.model.alphabet) else " "
             last = "the end" if k == len(x) else shown(given.model.alphabet[int(x[k])])

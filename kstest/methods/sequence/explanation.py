@@ -68,12 +68,12 @@ def explain(
     from scipy.special import ndtri
 
     kernel, alphabet = made.kernel, model.alphabet
-    found = features_of(data, model.law, made, work)
+    found = features_of(data, model.distribution, made, work)
     n = len(data[1]) - 1
     mean = found.bins[0] / n
     spread = np.sqrt(np.maximum(found.squares / n - mean**2, 0.0))
     if simulated is not None:
-        again = features_of(simulated, model.law, made, work)
+        again = features_of(simulated, model.distribution, made, work)
         spread = np.maximum(spread, np.sqrt(again.squares / len(again.norms)))
     z = np.divide(mean, spread / math.sqrt(n), out=np.zeros_like(mean), where=spread > 0)
     bound = -float(ndtri(alpha / (2 * max(1, int(np.count_nonzero(spread))))))

@@ -14,7 +14,7 @@ from ...engine.sequences import Features, Subsequences, hamming_blocks, stein_fe
 from ...engine.work import silent, single_blas
 from ...nulls import aggregate, independent_signs, informative, sign_bins
 from ...targets import SequenceModel
-from ...targets.sequence_model import Drawn, Law
+from ...targets.sequence_model import Distribution, Drawn
 
 Array = NDArray[np.float64]
 
@@ -70,8 +70,8 @@ class Evidence:
 
 
 def wild(
-    data: Drawn, law: Law, made: Setup, draws: int, rng: np.random.Generator, work: Work,
-    hashes: NDArray[np.uint64],
+    data: Drawn, distribution: Distribution, made: Setup, draws: int, rng: np.random.Generator,
+    work: Work, hashes: NDArray[np.uint64],
 ) -> Evidence:  # fmt: skip
     """Random signs for bins of sequences, formed at random but in no way by the file's order."""
     n = len(data[1]) - 1
@@ -83,10 +83,12 @@ def wild(
     bins = np.empty(n, np.int64)
     bins[order] = np.repeat(np.arange(groups), np.diff(starts))
     if made.hamming:
-        blocks = hamming_blocks(*data, law, made.near, made.balancing, bins, groups, work)[None]
+        blocks = hamming_blocks(*data, distribution, made.near, made.balancing, bins, groups, work)[
+            None
+        ]
     else:
         found = stein_features(
-            *data, law, made.kernel, made.near, made.balancing, bins, groups, work
+            *data, distribution, made.kernel, made.near, made.balancing, bins, groups, work
         )
         features: list[Array] = [found.bins]
         if made.counting:
@@ -109,11 +111,11 @@ def parametric(
     n = len(data[1]) - 1
     statistic = _statistic(n, made, silent(work))
     T = np.empty((1 + made.counting, draws + 1))
-    T[:, :1] = statistic(data, model.law, 1)
+    T[:, :1] = statistic(data, model.distribution, 1)
     if model.simulate is not None:
         for b in range(draws):
-            drawn, law = model.simulate(n, rng)
-            T[:, b + 1 : b + 2] = statistic(drawn, law, 1)
+            drawn, distribution = model.simulate(n, rng)
+            T[:, b + 1 : b + 2] = statistic(drawn, distribution, 1)
             work.progress((b + 1) / draws)
     else:
         assert model.sample is not None
@@ -123,23 +125,27 @@ def parametric(
         )
         for b in range(0, draws, batch):
             sets = min(batch, draws - b)
-            T[:, b + 1 : b + 1 + sets] = statistic(model.sample(n * sets, rng), model.law, sets)
+            T[:, b + 1 : b + 1 + sets] = statistic(
+                model.sample(n * sets, rng), model.distribution, sets
+            )
             work.progress((b + sets) / draws)
     return Evidence(T, n)
 
 
-def _statistic(n: int, made: Setup, work: Work) -> Callable[[Drawn, Law, int], Array]:
-    def statistic(drawn: Drawn, law: Law, sets: int) -> Array:
+def _statistic(n: int, made: Setup, work: Work) -> Callable[[Drawn, Distribution, int], Array]:
+    def statistic(drawn: Drawn, distribution: Distribution, sets: int) -> Array:
         bins = np.repeat(np.arange(sets), n)
         if made.hamming:
             parts = [_part(drawn, k * n, n) for k in range(sets)]
             sums = [
-                hamming_blocks(*part, law, made.near, made.balancing, bins[:n] * 0, 1, work)[0, 0]
+                hamming_blocks(
+                    *part, distribution, made.near, made.balancing, bins[:n] * 0, 1, work
+                )[0, 0]
                 for part in parts
             ]
             return np.array(sums)[None] / (n * (n - 1))
         found = stein_features(
-            *drawn, law, made.kernel, made.near, made.balancing, bins, sets, work
+            *drawn, distribution, made.kernel, made.near, made.balancing, bins, sets, work
         )
         sums = [
             np.einsum("sd,sd->s", found.bins, found.bins) - np.bincount(bins, found.norms, sets)
@@ -159,10 +165,12 @@ def _part(drawn: Drawn, first: int, n: int) -> Drawn:
     return codes[own[0] : own[-1]], own - own[0]
 
 
-def features_of(data: Drawn, law: Law, made: Setup, work: Work) -> Features:
+def features_of(data: Drawn, distribution: Distribution, made: Setup, work: Work) -> Features:
     """Sums of the Stein features of sequences, all in one bin."""
     bins = np.zeros(len(data[1]) - 1, np.int64)
-    return stein_features(*data, law, made.kernel, made.near, made.balancing, bins, 1, work)
+    return stein_features(
+        *data, distribution, made.kernel, made.near, made.balancing, bins, 1, work
+    )
 
 
 def sequence_hashes(codes: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ from ...diagnostics.digests import row_hashes
 from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
-from ...targets import SCORES, Chart, Target, paired, resolve
+from ...targets import SCORES, Target, Transform, paired, resolve
 
 Array = NDArray[np.float64]
 
@@ -46,8 +46,8 @@ class Given:
         return f"row {number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
 
     @property
-    def charts(self) -> tuple[Chart, ...]:
-        return self.target.charts if self.target else (Chart(),) * len(self.columns)
+    def transforms(self) -> tuple[Transform, ...]:
+        return self.target.transforms if self.target else (Transform(),) * len(self.columns)
 
 
 def given_data(samples: Sequence[Sample], params: Any) -> Given:
@@ -121,14 +121,14 @@ def outside_support(given: Given) -> str:
         row, c = found
         return (
             f"{given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the "
-            f"target's support {given.charts[c]}"
+            f"target's support {given.transforms[c]}"
         )
     edge = given.target.find(given.X, edge=True)
     if edge:
         row, c = edge
         raise DataError(
             f"data: {given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge "
-            f"of the target's support {given.charts[c]}, where its coordinate is infinite. If "
+            f"of the target's support {given.transforms[c]}, where its coordinate is infinite. If "
             "values are rounded, add random digits below the rounding, or leave such rows out"
         )
     return ""
@@ -155,14 +155,14 @@ def coordinates(given: Given) -> tuple[Array, Array]:
 
 
 def arrangement(
-    Y: Array, S: Array, law: str, rng: np.random.Generator
+    Y: Array, S: Array, distribution: str, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], np.random.Generator]:
     """Return the order in which rows are used, and the generator of everything random after.
 
     A random order that the rows alone decide: the answer does not depend on that of the file,
     except for ``markov``, whose signs follow it.
     """
-    if law == "markov":
+    if distribution == "markov":
         return np.arange(len(Y)), rng
     hashes = row_hashes(np.concatenate([Y, S], axis=1))
     order = np.argsort(hashes, kind="stable")
@@ -171,10 +171,10 @@ def arrangement(
     return order[rng.permutation(len(order))], rng
 
 
-def oddities(Y: Array, S: Array, given: Given, law: str) -> tuple[Notice, ...]:
+def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notice, ...]:
     out = []
     found = strongest_lag(S)
-    if found and law != "markov":
+    if found and distribution != "markov":
         possible = given.target is None or not given.target.fitted
         advice = ": use --null markov" if possible else ""
         out.append(
@@ -226,7 +226,7 @@ def movable(given: Given) -> Target:
             f"target: {target.name} gives scores alone, which cannot drive this test: moved rows "
             "are accepted by their density. Give it a method logpdf(X), or use kstest ksd"
         )
-    angles = [name for name, c in zip(target.columns, target.charts, strict=True) if c.angle]
+    angles = [name for name, c in zip(target.columns, target.transforms, strict=True) if c.angle]
     if angles:
         raise UsageError(
             f"--target: column {angles[0]!r} is an angle; rows are moved on lines alone. Use "

@@ -9,7 +9,7 @@ from ...engine import SteinPoints
 from ...engine.stein import pair_numbers
 from ...errors import UsageError
 from ...findings import Finding
-from ...kernels import Bank
+from ...kernels import BandwidthGrid
 from ..by_column import drivers
 
 Array = NDArray[np.float64]
@@ -40,7 +40,7 @@ def places(text: str) -> int:
 def explain(
     points: SteinPoints,
     order: NDArray[np.int64],
-    bank: Bank,
+    grid: BandwidthGrid,
     X: Array,
     columns: tuple[str, ...],
     numbers: NDArray[np.int64],
@@ -55,7 +55,7 @@ def explain(
         In random order, or in that of the file.
     order : ndarray of int
         Row of the data of each point.
-    bank : Bank
+    grid : BandwidthGrid
         Of one bandwidth.
     X : ndarray (n, d)
         The data in their own units.
@@ -77,7 +77,7 @@ def explain(
     if len(points) > MOST_ROWS:
         index = np.linspace(0, len(points) - 1, MOST_ROWS).astype(np.int64)
         points, order = points.take(index), order[index]
-    parts, witness = contributions(points, bank)
+    parts, witness = contributions(points, grid)
     share = np.maximum(parts, 0)
     share = share / share.sum() if share.sum() > 0 else share
     ranked = np.argsort(-share, kind="stable")
@@ -85,25 +85,25 @@ def explain(
         [{"column": columns[c], "share": float(share[c])} for c in ranked],
         [
             _place(i, witness, order, X, columns, numbers)
-            for i in _separated(points, witness, bank.bandwidths[0], count)
+            for i in _separated(points, witness, grid.bandwidths[0], count)
         ],
         said,
     )
 
 
-def witness_at_rows(points: SteinPoints, bank: Bank) -> Array:
+def witness_at_rows(points: SteinPoints, grid: BandwidthGrid) -> Array:
     """Return the witness at every row, leaving that row out, (n, d); see `explain`."""
-    return contributions(points, bank)[1]
+    return contributions(points, grid)[1]
 
 
-def contributions(points: SteinPoints, bank: Bank) -> tuple[Array, Array]:
+def contributions(points: SteinPoints, grid: BandwidthGrid) -> tuple[Array, Array]:
     """Return each coordinate's mean over pairs i != j, (d,), and the witness of rows, (n, d)."""
     n = len(points)
     whole = slice(0, n)
     pairs = pair_numbers(points, whole, whole)
-    derivatives = bank.kernel.derivatives
+    derivatives = grid.kernel.derivatives
     assert derivatives is not None
-    phi, first, second = derivatives(pairs.r2, float(bank.factors[0]))
+    phi, first, second = derivatives(pairs.r2, float(grid.factors[0]))
     for values in (phi, first, second):
         np.fill_diagonal(values, 0)
     X, S, pull, push = points.rows, points.scores, first.sum(axis=0), second.sum(axis=0)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...engine import SteinPoints, Work, signed_sums, stein_totals
 from ...errors import DataError
-from ...kernels import Bank
+from ...kernels import BandwidthGrid
 from ...targets import Target
 from .modes import Modes
 from .moves import Moved, perturb
@@ -43,13 +43,13 @@ class Perturbation:
 
     def copies(
         self, Y: Array, S: Array, params: Any, rng: np.random.Generator, seen: list[Moved]
-    ) -> Iterator[tuple[SteinPoints, Bank]]:
+    ) -> Iterator[tuple[SteinPoints, BandwidthGrid]]:
         """Yield the points of the rows and of their copies; `seen` gets what moved.
 
         Where the target can be sampled its own draws fix the bandwidths of all copies, otherwise
         each copy has those of its rows.
         """
-        yield self.made.frame.points(Y, S), self.made.bank
+        yield self.made.frame.points(Y, S), self.made.grid
         for moved in perturb(Y, self.target, self.modes, self.scales, self.steps, rng):
             seen.append(moved)
             rows, slopes = self.target.unconstrain(self.target.constrain(moved.rows))
@@ -60,10 +60,10 @@ class Perturbation:
                     f"target: it has a density at {place}, where a row was moved to, but no finite "
                     "score: the derivative of its log density does not exist there"
                 )
-            bank = self.made.bank
+            grid = self.made.grid
             if self.target.sample is None:
-                bank = bandwidths(rows, self.made.frame, params, self.made.finest)
-            yield self.made.frame.points(rows, slopes), bank
+                grid = bandwidths(rows, self.made.frame, params, self.made.finest)
+            yield self.made.frame.points(rows, slopes), grid
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,18 @@ def signed(
     Y: Array,
     S: Array,
     how: Perturbation,
-    law: str,
+    distribution: str,
     params: Any,
     rng: np.random.Generator,
     work: Work,
 ) -> Perturbed:
     """Statistics under random signs."""
     n, everything = len(Y), len(how.scales) + 1
-    starts, signs = random_signs(n, law, params, rng)
+    starts, signs = random_signs(n, distribution, params, rng)
     seen: list[Moved] = []
     total: Array | None = None
-    rungs = len(how.made.bank)
-    per_copy, squares = np.empty((everything, rungs)), np.zeros(rungs)
+    count = len(how.made.grid)
+    per_copy, squares = np.empty((everything, count)), np.zeros(count)
     pairs = 0.0
     copies = how.copies(Y, S, params, rng, seen)
     for c, sums in enumerate(stein_totals(copies, everything, work, starts)):
@@ -135,13 +135,13 @@ def simulated(
     draw = target.sample
     first: list[Moved] = []
 
-    def samples() -> Iterator[tuple[SteinPoints, Bank]]:
+    def samples() -> Iterator[tuple[SteinPoints, BandwidthGrid]]:
         yield from how.copies(Y, S, params, rng, first)
         for _ in range(params.draws):
             yield from how.copies(*target.unconstrain(draw(n, rng)), params, rng, [])
 
-    sums = np.empty((everything * each, len(how.made.bank)))
-    squares = np.zeros(len(how.made.bank))
+    sums = np.empty((everything * each, len(how.made.grid)))
+    squares = np.zeros(len(how.made.grid))
     for k, found in enumerate(stein_totals(samples(), len(sums), work)):
         sums[k] = found.blocks[:, 0, 0]
         squares += found.squares

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...kernels import KERNELS, Bank
+from ...kernels import KERNELS, BandwidthGrid
 from ...picture import Bars, Curve, Drawing, Histogram, Panel, Picture
 from ...result import Result
 from ...sample import Sample
@@ -84,8 +84,8 @@ def _witness(given: Given, params: Any, bandwidth: float) -> tuple[Array, Array]
     made = setup(Y[order], given.target, params, rng)
     some = order[np.linspace(0, len(Y) - 1, min(len(Y), MOST_ROWS)).astype(np.int64)]
     points = made.frame.points(Y[some], S[some])
-    bank = Bank(KERNELS[params.kernel], (bandwidth,))
-    return given.X[some], witness_at_rows(points, bank)
+    grid = BandwidthGrid(KERNELS[params.kernel], (bandwidth,))
+    return given.X[some], witness_at_rows(points, grid)
 
 
 def _panel(

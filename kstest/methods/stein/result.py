@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...findings import Finding, by_bandwidth, summary
-from ...kernels import Bank
+from ...kernels import BandwidthGrid
 from ...nulls import aggregate, informative
 from ...result import Notice, Result
 from ...targets import Target
@@ -24,7 +24,9 @@ SENTENCES = {
 UNVARYING = ("draw of the null", "the bandwidth is far below or above the distances of the rows")
 
 
-def null_block(law: str, bins: int, params: Any, target: Target | None) -> dict[str, object]:
+def null_block(
+    distribution: str, bins: int, params: Any, target: Target | None
+) -> dict[str, object]:
     fitted = target is not None and bool(target.fitted)
     schemes = {
         "parametric": "samples simulated from the target" + ", refitted" * fitted,
@@ -32,18 +34,18 @@ def null_block(law: str, bins: int, params: Any, target: Target | None) -> dict[
         "markov": f"persistent signs of rows (flip {params.flip:g})",
     }
     return {
-        "scheme": schemes[law],
+        "scheme": schemes[distribution],
         "replicates": params.draws,
-        "exact": law == "parametric" and not fitted,
+        "exact": distribution == "parametric" and not fitted,
         "bins": bins,
     }
 
 
-def kernel_block(name: str, bank: Bank, params: Any) -> dict[str, object]:
-    several = len(bank) > 1
+def kernel_block(name: str, grid: BandwidthGrid, params: Any) -> dict[str, object]:
+    several = len(grid) > 1
     return {
         "name": name,
-        "bandwidths": bank.bandwidths,
+        "bandwidths": grid.bandwidths,
         "aggregate": params.aggregate if several else None,
         "scale": params.scale,
     }
@@ -59,9 +61,9 @@ def impossible(base: Result, outside: str, params: Any, what: str = "target") ->
     )
 
 
-def too_few(n: int, law: str, alpha: float) -> bool:
+def too_few(n: int, distribution: str, alpha: float) -> bool:
     """Whether no sample of n rows could be rejected."""
-    return n < 2 or (law != "parametric" and 2.0 ** (1 - n) > alpha)
+    return n < 2 or (distribution != "parametric" and 2.0 ** (1 - n) > alpha)
 
 
 def undecided(base: Result, params: Any) -> Result:
@@ -95,11 +97,13 @@ def strongest(T: Array, keep: NDArray[np.bool_]) -> int:
     return int(np.argmax(_z(T, keep)))
 
 
-def per_bandwidth(T: Array, keep: NDArray[np.bool_], bank: Bank) -> tuple[Finding, ...]:
+def per_bandwidth(
+    T: Array, keep: NDArray[np.bool_], grid: BandwidthGrid, measure: str = "ksd2"
+) -> tuple[Finding, ...]:
     """Squared discrepancy per bandwidth, also in units of its null's spread."""
     z = _z(T, keep)
     rows = [
-        {"bandwidth": h, "ksd2": float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
-        for l, h in enumerate(bank.bandwidths)
+        {"bandwidth": h, measure: float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
+        for l, h in enumerate(grid.bandwidths)
     ]
-    return by_bandwidth(rows, strongest(T, keep), "ksd2")
+    return by_bandwidth(rows, strongest(T, keep), measure)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...engine import SteinPoints, Work, signed_sums, stein_sums
 from ...errors import UsageError
 from ...findings import Facts
-from ...kernels import Bank
+from ...kernels import BandwidthGrid
 from ...nulls import independent_signs, sign_bins
 from ...targets import Target, tilted_bound
 from .statistic import Setup
@@ -68,14 +68,14 @@ def certified_bound(target: Target | None, made: Setup) -> float:
         float(np.linalg.eigvalsh(frame.backward.T @ np.linalg.inv(C) @ frame.backward).max())
         for C in covariances
     )
-    return tilted_bound(steep * most, steep, math.sqrt(d), slope_at_zero(made.bank) * d)
+    return tilted_bound(steep * most, steep, math.sqrt(d), slope_at_zero(made.grid) * d)
 
 
-def slope_at_zero(bank: Bank) -> float:
+def slope_at_zero(grid: BandwidthGrid) -> float:
     """Return -2 phi'(0)."""
-    derivatives = bank.kernel.derivatives
+    derivatives = grid.kernel.derivatives
     assert derivatives is not None
-    return float(derivatives(np.zeros(1), float(bank.factors[0]))[1][0])
+    return float(derivatives(np.zeros(1), float(grid.factors[0]))[1][0])
 
 
 def robust(
@@ -99,9 +99,9 @@ def robust(
     theta = params.contamination * math.sqrt(tau)
     heavy = tilted(points, (Y - made.frame.centre) @ made.frame.forward)
     n, starts = len(heavy), sign_bins(len(heavy))
-    sums = stein_sums(heavy, starts, made.bank, work)
+    sums = stein_sums(heavy, starts, made.grid, work)
     blocks = sums.blocks[0]
-    own = np.add.reduceat(heavy.own(made.bank)[0], starts[:-1])
+    own = np.add.reduceat(heavy.own(made.grid)[0], starts[:-1])
     blocks[np.diag_indices(len(blocks))] += own
     size = np.diff(starts)[:, None] / n
     signs = independent_signs(len(blocks), params.draws, rng).astype(np.float64)

@@ -137,8 +137,8 @@ def _roughness(given: Given, c: int) -> float:
     some = np.linspace(0, len(given.X) - 1, min(len(given.X), LOOKED_AT)).astype(np.int64)
     X = given.X[some]
     slope, S = np.ones(len(X)), given.scores
-    chart = given.charts[c]
-    within = ~(chart.outside(X[:, c]) | chart.edge(X[:, c]))
+    transform = given.transforms[c]
+    within = ~(transform.outside(X[:, c]) | transform.edge(X[:, c]))
     if given.target is None:
         assert S is not None
         y, s = X[:, c], S[some, c]
@@ -146,7 +146,7 @@ def _roughness(given: Given, c: int) -> float:
         Y, scores = given.target.unconstrain(X)
         y, s = Y[:, c], scores[:, c]
         with np.errstate(all="ignore"):
-            slope = 1 / chart.slope(X[:, c])
+            slope = 1 / transform.slope(X[:, c])
     within &= np.isfinite(y) & np.isfinite(s) & np.isfinite(slope)
     if within.sum() < 2:
         return 0.0

@@ -114,11 +114,11 @@ def _box(target: Target, text: str, rng: np.random.Generator) -> Array:
             f"--box {text}: gives {len(ends)} ranges for {target.d} columns "
             f"({', '.join(target.columns[:10])}); give one for all, or one for each"
         )
-    for name, chart, (low, high) in zip(
-        target.columns, target.charts, ends * (target.d // len(ends)), strict=True
+    for name, transform, (low, high) in zip(
+        target.columns, target.transforms, ends * (target.d // len(ends)), strict=True
     ):
-        if low < chart.low or high > chart.high:
-            raise UsageError(f"--box {text}: leaves the support {chart} of column {name}")
+        if low < transform.low or high > transform.high:
+            raise UsageError(f"--box {text}: leaves the support {transform} of column {name}")
     low, high = np.array(ends).T
     return _on_the_line(target, low + (high - low) * (1 - rng.random((POOL, target.d))))
 
@@ -144,7 +144,7 @@ def box(text: str) -> list[tuple[float, float]]:
 
 def _on_the_line(target: Target, X: Array) -> Array:
     with np.errstate(all="ignore"):
-        return np.stack([c.forward(X[:, k]) for k, c in enumerate(target.charts)], axis=1)
+        return np.stack([c.forward(X[:, k]) for k, c in enumerate(target.transforms)], axis=1)
 
 
 def _checked(target: Target, X: Array, spread: Array) -> Modes:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ...diagnostics.digests import row_hashes
 from ...engine import SteinPoints, Work, signed_sums, stein_sums, stein_totals
 from ...errors import UsageError
-from ...kernels import KERNELS, Bank, stein_bandwidths, whitening
+from ...kernels import KERNELS, BandwidthGrid, stein_bandwidths, whitening
 from ...nulls import independent_signs, markov_signs, sign_bins
-from ...targets import Chart, Target
+from ...targets import Target, Transform
 from ..common import bandwidth_numbers
 
 Array = NDArray[np.float64]
@@ -59,9 +59,9 @@ class Frame:
     unit: Array
 
     @classmethod
-    def of(cls, Y: Array, charts: Sequence[Chart], scale: str) -> Frame:
+    def of(cls, Y: Array, transforms: Sequence[Transform], scale: str) -> Frame:
         """Choose the map from rows of the target, or of the data where it cannot be sampled."""
-        line = np.array([not chart.angle for chart in charts])
+        line = np.array([not transform.angle for transform in transforms])
         count, unit = int(line.sum()), np.ones(len(line))
         if scale == "none":
             return cls(line, np.zeros(count), np.eye(count), np.eye(count), unit)
@@ -93,7 +93,7 @@ class Setup:
     """
 
     frame: Frame
-    bank: Bank
+    grid: BandwidthGrid
     finest: float = 0.0
 
 
@@ -112,11 +112,11 @@ def setup(
     Y: Array, target: Target | None, params: Any, rng: np.random.Generator, finest: float = 0.0
 ) -> Setup:
     """Choose coordinates and bandwidths; Y (n, d) are the data's coordinates, in random order."""
-    charts = target.charts if target else (Chart(),) * Y.shape[1]
+    transforms = target.transforms if target else (Transform(),) * Y.shape[1]
     if target is not None and target.sample is not None and not target.fitted:
-        rows = max(REFERENCE_ROWS, 2 * ROWS_PER_COLUMN * len(charts))
+        rows = max(REFERENCE_ROWS, 2 * ROWS_PER_COLUMN * len(transforms))
         Y = drawn(target, rows, rng)
-    frame = Frame.of(Y, charts, params.scale)
+    frame = Frame.of(Y, transforms, params.scale)
     return Setup(frame, bandwidths(Y, frame, params, finest), finest)
 
 
@@ -129,24 +129,24 @@ def drawn(target: Target, n: int, rng: np.random.Generator) -> Array:
     return Y
 
 
-def bandwidths(Y: Array, frame: Frame, params: Any, finest: float = 0.0) -> Bank:
+def bandwidths(Y: Array, frame: Frame, params: Any, finest: float = 0.0) -> BandwidthGrid:
     """Return the bandwidths asked for, or those of the rows Y (n, d), which lie in random order."""
     kernel, given = KERNELS[params.kernel], bandwidth_numbers(params.bandwidth)
     # Robust KSD is bounded at one bandwidth.
     rule = "median" if getattr(params, "contamination", 0) else params.bandwidth
     if given:
-        return Bank(kernel, given)
+        return BandwidthGrid(kernel, given)
     some = Y[np.linspace(0, len(Y) - 1, min(len(Y), DISTANCE_ROWS)).astype(np.int64)]
     points = frame.points(some, np.zeros_like(some))
     return stein_bandwidths(kernel, points.embedded(), rule, finest)
 
 
 def random_signs(
-    n: int, law: str, params: Any, rng: np.random.Generator
+    n: int, distribution: str, params: Any, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Return the starts of the bins of n rows, and signs (bins, B + 1), the first column ones."""
     starts = sign_bins(n)
-    if law == "markov":
+    if distribution == "markov":
         return starts, markov_signs(starts, params.draws, params.flip, rng)
     return starts, independent_signs(len(starts) - 1, params.draws, rng)
 
@@ -159,20 +159,25 @@ def between_bins(blocks: Array, starts: NDArray[np.int64]) -> float:
 
 
 def wild(
-    points: SteinPoints, bank: Bank, law: str, params: Any, rng: np.random.Generator, work: Work
+    points: SteinPoints,
+    grid: BandwidthGrid,
+    distribution: str,
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
 ) -> tuple[Array, Array, int]:
     """Statistics (L, B + 1) under random signs, sizes (L,), number of bins."""
     n = len(points)
-    starts, signs = random_signs(n, law, params, rng)
-    sums = stein_sums(points, starts, bank, work)
+    starts, signs = random_signs(n, distribution, params, rng)
+    sums = stein_sums(points, starts, grid, work)
     pairs = between_bins(sums.blocks, starts)
     T = signed_sums(sums.blocks, signs)
     size = np.sqrt(2 * sums.squares / (n * (n - 1)))
-    diagonals = points.own(bank).sum(axis=1)[:, None]
+    diagonals = points.own(grid).sum(axis=1)[:, None]
     return normalised(T, diagonals, n, pairs, params.statistic), size, len(starts) - 1
 
 
-def landmarks(params: Any, n: int, law: str) -> int:
+def landmarks(params: Any, n: int, distribution: str) -> int:
     """Return the number of landmark rows, 0 for the sum over all pairs."""
     if params.features == "none" or (params.features == "auto" and n < MANY_ROWS):
         return 0
@@ -181,7 +186,7 @@ def landmarks(params: Any, n: int, law: str) -> int:
         raise UsageError(
             f"--features {count}: give 5 to 2,000 landmarks, at most a tenth of the {n:,} rows"
         )
-    if law != "wild" or params.statistic != "u":
+    if distribution != "wild" or params.statistic != "u":
         if params.features == "auto":
             return 0
         raise UsageError("--features: takes --null wild and --statistic u")
@@ -190,7 +195,7 @@ def landmarks(params: Any, n: int, law: str) -> int:
 
 def by_features(
     points: SteinPoints,
-    bank: Bank,
+    grid: BandwidthGrid,
     count: int,
     params: Any,
     rng: np.random.Generator,
@@ -205,9 +210,9 @@ def by_features(
     n = len(points) - count
     bins = sign_bins(n)
     starts = np.concatenate([np.arange(count), count + bins])
-    sums = stein_sums(points, starts, bank, work, first=count)
-    own = points.take(np.arange(count)).own(bank)
-    blocks = np.empty((len(bank), len(bins) - 1, len(bins) - 1))
+    sums = stein_sums(points, starts, grid, work, first=count)
+    own = points.take(np.arange(count)).own(grid)
+    blocks = np.empty((len(grid), len(bins) - 1, len(bins) - 1))
     for l, table in enumerate(sums.blocks):
         inner = table[:count, :count] + np.diag(own[l])
         values, vectors = np.linalg.eigh(inner)
@@ -242,17 +247,17 @@ def parametric(
             f"simulating {params.draws} samples of {n:,} rows takes long; fewer --draws, or "
             "where the target's parameters are known --null wild, is faster"
         )
-    diagonals = np.empty((len(made.bank), everything))
+    diagonals = np.empty((len(made.grid), everything))
 
-    def samples() -> Iterator[tuple[SteinPoints, Bank]]:
+    def samples() -> Iterator[tuple[SteinPoints, BandwidthGrid]]:
         now = made, made.frame.points(Y, S)
         for b in range(everything):
             if b:
                 now = _simulated(n, made, target, params, rng)
-            diagonals[:, b] = now[1].own(now[0].bank).sum(axis=1)
-            yield now[1], now[0].bank
+            diagonals[:, b] = now[1].own(now[0].grid).sum(axis=1)
+            yield now[1], now[0].grid
 
-    T, squares = np.empty((len(made.bank), everything)), np.zeros(len(made.bank))
+    T, squares = np.empty((len(made.grid), everything)), np.zeros(len(made.grid))
     for b, sums in enumerate(stein_totals(samples(), everything, work)):
         T[:, b] = sums.blocks[:, 0, 0]
         squares += sums.squares

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...betting import column_pairs, ebh
 from ...betting.blocks import ARRANGEMENTS
-from ...betting.features import RUNGS
+from ...betting.features import BANDWIDTHS
 from ...findings import Pairs, summary
 from ...picture import Picture
 from ...result import Notice, Result, Verdict
@@ -63,7 +63,7 @@ def report(state: State) -> Result:
         n={"data": core.used},
         d=len(state.sides),
         columns=tuple(name for (name,) in state.sides),
-        kernel={"name": params.kernel, "bandwidths": [], "combinations": RUNGS},
+        kernel={"name": params.kernel, "bandwidths": [], "combinations": BANDWIDTHS},
         null=null,
         findings=(
             summary(text),

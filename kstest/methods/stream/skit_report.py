@@ -8,7 +8,7 @@ from typing import Any
 
 from ...betting import guard
 from ...betting.blocks import STRENGTHS
-from ...betting.features import RUNGS, WIDEST
+from ...betting.features import BANDWIDTHS, WIDEST
 from ...betting.starts import horizon
 from ...findings import Column, Facts, Finding, Line, Table, number, summary
 from ...picture import Picture
@@ -135,8 +135,8 @@ def _kernel(state: State) -> dict[str, Any]:
     widths = [s.bandwidth if s is not None else None for s in (some.x_scale, some.y_scale)]
     if params.mode == "pairs":
         return {"name": params.kernel, "bandwidths": [widths], "combinations": 1}
-    ladder = [[None if h is None else WIDEST * h / 2**r for h in widths] for r in range(RUNGS)]
-    return {"name": params.kernel, "bandwidths": ladder, "combinations": RUNGS}
+    grid = [[None if h is None else WIDEST * h / 2**r for h in widths] for r in range(BANDWIDTHS)]
+    return {"name": params.kernel, "bandwidths": grid, "combinations": BANDWIDTHS}
 
 
 def _strongest(state: State) -> Iterator[Facts]:
@@ -145,7 +145,7 @@ def _strongest(state: State) -> Iterator[Facts]:
     if core.blocks is None or not core.wealth.rounds:
         return
     # Experts are half-lives by bandwidths by strengths.
-    best = int(core.wealth.experts.argmax()) // len(STRENGTHS) % RUNGS
+    best = int(core.wealth.experts.argmax()) // len(STRENGTHS) % BANDWIDTHS
     widths = _kernel(state)["bandwidths"][best]
     text = " and ".join(number(h) for h in widths if h is not None)
     yield Facts(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Labellings from which on a sum row by row is faster.
+# Permuted labels from which on a sum row by row is faster.
 WIDE = 64
 # Counts whose largest difference is looked for at a time.
 AT_ONCE = 1 << 21

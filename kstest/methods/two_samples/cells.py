@@ -46,7 +46,8 @@ class Cells:
 
 @dataclass(frozen=True)
 class Layout:
-    """Labellings, and the block and weight of every row, for `over_labellings`.
+    """Permuted labels, and the block and weight of every row, for `over_permutations`.
+
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ class Layout:
             both = np.bincount(place, weights, count)
         return first.astype(np.float64)[:, None], both.astype(np.float64)
 
-    def over_labellings(self, cells: Cells, statistic: Statistic) -> Array:
+    def over_permutations(self, cells: Cells, statistic: Statistic) -> Array:
         """Return the statistic under every permutation, shape (B + 1,).
 
         Counts are exact; sums of weights have the rounding of single precision.

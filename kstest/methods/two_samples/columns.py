@@ -27,7 +27,7 @@ from ...nulls import (
     Partition,
     besag_clifford,
     holm_adjusted,
-    labellings,
+    permuted_labels,
     replicates,
     tie_ranks,
 )
@@ -104,7 +104,7 @@ def correction() -> Any:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Labellings for tests of several columns: the first ones, and more where they are needed.
+    """Permuted labels for tests of several columns: the first ones, and more where they are needed.
 
     Attributes
     ----------
@@ -129,11 +129,11 @@ class Labelled:
         """Draw as many more permutations as the correction of this many tests asks for."""
         given = signs.shape[1] - 1
         wanted = replicates(tests, alpha, given) if correction == "holm" else given
-        return cls(signs, labellings(cut, wanted - given, rng) if wanted > given else None)
+        return cls(signs, permuted_labels(cut, wanted - given, rng) if wanted > given else None)
 
     @property
     def replicates(self) -> int:
-        """Labellings besides the observed one, of a test that needs all of them."""
+        """Permuted labels besides the observed one, of a test that needs all of them."""
         more = 0 if self.further is None else self.further.shape[1] - 1
         return int(self.signs.shape[1]) - 1 + more
 
@@ -168,7 +168,7 @@ def column_tests(
     samples, pooled, cut
         As in the test that asks.
     labelled : Labelled
-        Labellings of the blocks.
+        Permuted labels of the blocks.
     correction : str
         One of `kstest.nulls.CORRECTIONS`.
     level : float
@@ -192,7 +192,7 @@ def column_tests(
 
 def _numeric(layout: Layout, cells: Cells, signs: NDArray[np.int8]) -> Evidence:
     layout = replace(layout, signs=signs)
-    statistics = layout.over_labellings(cells, anderson_darling)
+    statistics = layout.over_permutations(cells, anderson_darling)
     distance = float(kolmogorov_smirnov(*layout.observed(cells))[0])
     return Evidence(np.cbrt(statistics), float(statistics[0]), distance)
 
@@ -201,7 +201,7 @@ def categorical(layout: Layout, codes: NDArray[np.int32], signs: NDArray[np.int8
     """Test one categorical column, or the marks of missing cells, by chi-squared."""
     layout = replace(layout, signs=signs)
     cells = level_cells(codes)
-    statistics = layout.over_labellings(cells, chi_squared)
+    statistics = layout.over_permutations(cells, chi_squared)
     distance = float(total_variation(*layout.observed(cells))[0])
     # Chi-squared distributions of any number of cells become alike by their cube root (Wilson and
     # Hilferty 1931), so that no column is favoured.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...engine import Work
 from ...errors import DataError
-from ...kernels import Bank
+from ...kernels import BandwidthGrid
 from ...nulls.hypergeometric import bin_counts, exact_draws
 from ...result import Result
 from ...sample import Sample
@@ -93,13 +93,15 @@ def masses_of(
     return masses, exact_draws(whole)
 
 
-def bin_statistics(masses: Masses, banks: Sequence[Bank], work: Work) -> tuple[Array, Array]:
+def bin_statistics(
+    masses: Masses, grids: Sequence[BandwidthGrid], work: Work
+) -> tuple[Array, Array]:
     """MMD of every kernel on the positions, and chi-squared; with the spread of each over draws.
 
     Chi-squared is a' diag(1 / c) a: a kernel that tells bins apart however near, which sees a
     single bin that has too many entries.
     """
-    T, _ = kernel_statistics(masses, banks, work)
+    T, _ = kernel_statistics(masses, grids, work)
     chi = (1 / masses.pooled) @ masses.coefficients**2
     T = np.vstack([T, chi])
     return T, T.std(axis=1)
@@ -162,8 +164,8 @@ def _count_column(samples: Sequence[Sample]) -> str | None:
         return None
     for place in (1, 0):
         counts = np.concatenate([x[:, place], y[:, place]])
-        grids = [np.sort(values[:, 1 - place]) for values in (x, y)]
+        positions = [np.sort(values[:, 1 - place]) for values in (x, y)]
         whole = bool((counts == np.rint(counts)).all() and (counts >= 0).all() and counts.max() > 1)
-        if whole and (grids[0] == grids[1]).all() and _regular(grids[0]):
+        if whole and (positions[0] == positions[1]).all() and _regular(positions[0]):
             return samples[0].columns[place]
     return None

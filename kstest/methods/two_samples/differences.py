@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...engine import Forms, Work, quadratic_forms
 from ...engine.work import single_blas
-from ...kernels import Bank, Rows
+from ...kernels import BandwidthGrid, Rows
 from ...sample import Sample
 from ..describe import percent
 from .cells import Cells, level_cells, merged, value_cells
@@ -81,15 +81,17 @@ class Masses:
         return found, h
 
 
-def kernel_statistics(masses: Masses, banks: Sequence[Bank], work: Work) -> tuple[Array, Forms]:
+def kernel_statistics(
+    masses: Masses, grids: Sequence[BandwidthGrid], work: Work
+) -> tuple[Array, Forms]:
     """a' K a of every kernel and draw, its diagonal included; shape (L, B + 1).
 
     a is the difference of mass of every row: the squared distance of the two mean embeddings.
     """
     c = masses.coefficients
-    forms = quadratic_forms(masses.rows, masses.starts, c, banks, work, masses.shares)
+    forms = quadratic_forms(masses.rows, masses.starts, c, grids, work, masses.shares)
     squares = np.add.reduceat(masses.shares**2, masses.starts[:-1]) @ c**2
-    own = [float(bank.kernel.has_bandwidth) for bank in banks for _ in bank.bandwidths]
+    own = [float(grid.kernel.has_bandwidth) for grid in grids for _ in grid.bandwidths]
     return forms.quadratic + np.array(own)[:, None] * squares, forms
 
 

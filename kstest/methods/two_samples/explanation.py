@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...engine import Work, mean_similarity, quadratic_forms
 from ...errors import UsageError
 from ...findings import Column, Table, listed, number, plain
-from ...kernels import KERNELS, Bank, Rows, choose, pair_distances
+from ...kernels import KERNELS, BandwidthGrid, Rows, choose, pair_distances
 from ...nulls import Partition
 from ...sample import Sample
 from ..common import DISTANCE_ROWS
@@ -20,7 +20,7 @@ from .columns import Evidence, Labelled, corrected
 from .effect import Pairs, unbiased_mmd
 from .pooled import Pooled
 
-EXPLANATIONS = ("columns", "pairs", "rows")
+EXPLANATIONS = ("columns", "pairs", "rows", "region")
 # Rows of each side that a row of the sample is compared with.
 COMPARED = 4096
 # Pairs of columns cost a kernel sum each.
@@ -37,8 +37,8 @@ def explanations(text: str) -> dict[str, int]:
         count = number if number else "10"
         if word not in EXPLANATIONS or (number and word != "rows") or not count.isdecimal():
             raise UsageError(
-                f"--explain {text!r}: give columns, pairs, rows=K with a whole number K, several "
-                "of them separated by commas, or none"
+                f"--explain {text!r}: give columns, pairs, region, rows=K with a whole number K, "
+                "several of them separated by commas, or none"
             )
         asked[word] = int(count)
     return asked
@@ -59,14 +59,14 @@ def strange_rows(
     """
     sides = [np.arange(pooled.m), pooled.m + np.arange(pooled.n)]
     reference, sample = sides if pooled.reference_first else sides[::-1]
-    bank = Bank(KERNELS[kernel[0]], (kernel[1],))
+    grid = BandwidthGrid(KERNELS[kernel[0]], (kernel[1],))
     at = pooled.rows.take(sample)
     means = []
     for side in (reference, sample):
         chosen = side
         if len(side) > COMPARED:
             chosen = np.sort(rng.choice(side, COMPARED, replace=False))
-        means.append(mean_similarity(at, pooled.rows.take(chosen), bank))
+        means.append(mean_similarity(at, pooled.rows.take(chosen), grid))
     witness = means[1] - means[0]
     top = np.argsort(-witness, kind="stable")[:count]
     position = pooled.origin[sample[top]] - samples[0].n
@@ -146,8 +146,8 @@ def pair_tests(
         )
         # Rows are in random order: the first ones are as good as any.
         distances = pair_distances(part.take(slice(0, DISTANCE_ROWS)), "euclidean")
-        bank = choose(KERNELS["gaussian"], distances, "median", "")
-        evidence.append(labelled.tested(partial(_of_part, part, cut, bank, weights, work)))
+        grid = choose(KERNELS["gaussian"], distances, "median", "")
+        evidence.append(labelled.tested(partial(_of_part, part, cut, grid, weights, work)))
     p, adjusted = corrected(evidence, correction)
     order = sorted(range(len(sets)), key=lambda k: (adjusted[k], p[k], len(sets[k])))
     return [
@@ -163,12 +163,12 @@ def pair_tests(
 def _of_part(
     part: Rows,
     cut: Partition,
-    bank: Bank,
+    grid: BandwidthGrid,
     weights: NDArray[np.float64] | None,
     work: Work,
     signs: NDArray[np.int8],
 ) -> Evidence:
     """The MMD of some columns under every permutation."""
-    forms = quadratic_forms(part, cut.starts, signs, [bank], work, weights)
+    forms = quadratic_forms(part, cut.starts, signs, [grid], work, weights)
     T = unbiased_mmd(forms, Pairs.of(cut.starts, signs, weights))[0]
     return Evidence(T, float(T[0]), 0.0)

@@ -32,7 +32,7 @@ from ...engine import Forms
 from ...engine.work import single_blas
 from ...errors import UsageError
 from ...findings import Facts, Line
-from ...kernels import Bank, Rows
+from ...kernels import BandwidthGrid, Rows
 from ...nulls import aggregate, informative
 from ...nulls.aggregate import signed_distance, standardise, studentise
 from .effect import Pairs, unbiased_mmd
@@ -107,8 +107,8 @@ def scores(
     robust: Array,
     blocked: Blocked,
     smaller: int,
-    choose: Callable[[Rows], Sequence[Bank]],
-    sums: Callable[[Rows, Sequence[Bank]], Forms],
+    choose: Callable[[Rows], Sequence[BandwidthGrid]],
+    sums: Callable[[Rows, Sequence[BandwidthGrid]], Forms],
 ) -> dict[str, Array]:
     """Return the score of every geometry under every permutation, `robust` first.
 
@@ -122,7 +122,7 @@ def scores(
     choose : callable
         Bandwidths for rows.
     sums : callable
-        Forms of rows and banks.
+        Forms of rows and grids.
     """
     found = {"robust": standardise(robust)}
     z = normal_scores(blocked.rows.values, blocked.missing)
@@ -130,8 +130,8 @@ def scores(
     y = whitened(z) if d > 1 else z
     if d > 1:
         rows = Rows(y, blocked.rows.codes)
-        banks = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(rows)]
-        forms = sums(rows, banks)
+        grids = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(rows)]
+        forms = sums(rows, grids)
         T = unbiased_mmd(forms, blocked.pairs)
         keep = informative(T, forms.size)
         if keep.any():

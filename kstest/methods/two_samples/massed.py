@@ -19,7 +19,7 @@ from ...params import option_name
 from ...result import Notice, Result
 from ...sample import Sample
 from ..by_column import columns_found
-from ..common import banks
+from ..common import grids
 from . import counted, weighted
 from .columns import ColumnTest, statistic_named, try_pairs
 from .differences import Masses, column_tests, kernel_statistics
@@ -120,8 +120,8 @@ def mmd(found: Prepared, params: Any, rng: np.random.Generator, work: Work) -> R
     if _one_value(found):
         return constant(base, "all rows are equal")
     few = weighted.for_bandwidths(masses.rows, masses.pooled)
-    used = banks(few, params.kernel, params.bandwidth, params.aggregate, rng)
-    kernels = [(bank.kernel.name, h) for bank in used for h in bank.bandwidths]
+    used = grids(few, params.kernel, params.bandwidth, params.aggregate, rng)
+    kernels = [(grid.kernel.name, h) for grid in used for h in grid.bandwidths]
     if found.counted:
         T, size = counted.bin_statistics(masses, used, work)
         kernels.append(("equal bins", 0.0))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine import mean_similarity
-from ...kernels import KERNELS, Bank, Rows, scale_columns
+from ...kernels import KERNELS, BandwidthGrid, Rows, scale_columns
 from ...picture import Bars, Curve, Drawing, HeatMap, Histogram, Panel, Picture
 from ...result import Result
 from ...sample import Sample
@@ -188,16 +188,16 @@ def _witness(
     distinct, first = np.unique(both, return_index=True)
     if isinstance(drawing, Histogram):
         low, high = max(drawing.edges[0], distinct[0]), min(drawing.edges[-1], distinct[-1])
-        x = grid = np.linspace(low, high, GRID)
+        x = points = np.linspace(low, high, GRID)
     else:
-        x, grid = np.arange(len(distinct), dtype=np.float64), distinct
+        x, points = np.arange(len(distinct), dtype=np.float64), distinct
     kernel = KERNELS[strongest["kernel"]]
-    bank = Bank(kernel, (strongest["bandwidth"] if kernel.has_bandwidth else 1.0,))
+    grid = BandwidthGrid(kernel, (strongest["bandwidth"] if kernel.has_bandwidth else 1.0,))
     # The scaling is linear between neighbouring values.
-    at = Rows.of(np.interp(grid, distinct, scaled[first])[:, None])
+    at = Rows.of(np.interp(points, distinct, scaled[first])[:, None])
     m = len(parts[0][0])
     means = [
-        mean_similarity(at, Rows.of(_representatives(part, weights)[:, None]), bank)
+        mean_similarity(at, Rows.of(_representatives(part, weights)[:, None]), grid)
         for part, (_, weights) in zip((scaled[:m], scaled[m:]), parts, strict=True)
     ]
     return Curve(x, means[1] - means[0], "witness")

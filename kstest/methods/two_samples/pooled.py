@@ -141,7 +141,7 @@ def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
     )
 
 
-def refused_for_labellings(
+def refused_for_permutations(
     cut: Partition, pooled: Arranged, base: Result, chosen: str | None = None
 ) -> Result | None:
     """No verdict, if too few permutations exist to reach p <= alpha.

@@ -1,0 +1,154 @@
+"""The functions as Python's own tools see them, and their messages in Python's words."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+from stub import PATH
+from test_contract import NEEDED, samples_for
+
+import kstest
+from kstest.api.language import SYNONYMS, in_python
+from kstest.api.signatures import options, stub
+from kstest.errors import DataError, KstestError, UsageError
+from kstest.registry import METHODS
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_signature_and_help_have_every_option(name):
+    function = getattr(kstest, name)
+    found, inputs = inspect.signature(function), METHODS[name].load().inputs
+    text = inspect.getdoc(function)
+    for f in options(inputs):
+        parameter = found.parameters[f.name]
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameter.default == f.default
+        assert f"\n{f.name} : " in text
+    assert list(found.parameters)[: len(inputs.roles)] == list(inputs.roles)
+    assert "Params" not in text.partition("Returns\n")[0]
+    assert " --" not in text.partition("Returns\n")[0]
+    for part in ("Parameters", "Returns", "Examples", "References"):
+        assert text.count(f"\n{part}\n---") == 1
+
+
+def test_types_for_checkers_are_those_of_the_options():
+    assert PATH.read_text() == stub(dir(kstest)), "run: python3 -m tests.stub"
+
+
+def test_names_are_exported():
+    from kstest import __all__, mmd  # noqa: F401
+
+    assert {"mmd", "Result", "plan", "dqm_check"} <= set(__all__)
+    assert all(hasattr(kstest, name) for name in __all__)
+
+
+@pytest.fixture
+def pair(rng):
+    return rng.normal(size=(40, 2)), rng.normal(size=(40, 2))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_result_is_looked_at(name, rng):
+    data = samples_for(METHODS[name].load().inputs, rng)
+    result = getattr(kstest, name)(*data, **NEEDED.get(name, {}))
+    assert isinstance(result, kstest.Result)
+    assert result.verdict in repr(result)
+    assert len(repr(result)) < 120
+    assert str(result).startswith(result.verdict.upper())
+    assert result._repr_markdown_().count("\n") > 3
+    statistic, p_value = result
+    assert (statistic, p_value, result.pvalue) == (result.statistic, result.p_value, p_value)
+    assert result.summary in str(result).replace("\n", " ")
+    assert copy.copy(result) == result
+
+
+def test_samples_by_name_and_by_place_are_alike(pair):
+    x, y = pair
+    by_place, named = kstest.ks(x, y), kstest.ks(sample=y, reference=x)
+    assert by_place.p_value == named.p_value == kstest.ks(x, sample=y).p_value
+    with pytest.raises(TypeError, match="takes 2 samples: reference, sample"):
+        kstest.ks(x)
+    with pytest.raises(TypeError, match="no option 'reference'"):
+        kstest.ks(x, y, reference=x)
+    assert pickle.loads(pickle.dumps(by_place)) == by_place
+
+
+def test_a_generator_gives_a_seed(pair):
+    seeds = [
+        kstest.ks(*pair, seed=make(7)).params["seed"]
+        for make in (np.random.default_rng, np.random.default_rng, np.random.RandomState)
+    ]
+    assert seeds[0] == seeds[1] != seeds[2]
+    generator = np.random.default_rng(7)
+    drawn = {kstest.ks(*pair, seed=generator).params["seed"] for _ in range(3)}
+    assert len(drawn) == 3
+    assert kstest.ks(*pair, seed=seeds[0]).p_value == kstest.ks(*pair, seed=seeds[1]).p_value
+
+
+def test_figure_is_that_of_the_plot(pair, tmp_path):
+    result = kstest.mmd(*pair, plot=tmp_path / "a.png")
+    width, height = result.figure().get_size_inches()
+    assert width > 3 < height
+    with pytest.raises(UsageError, match="ks has no picture"):
+        kstest.ks(*pair).figure()
+
+
+@pytest.mark.parametrize(("other", "ours"), [(k, v[0]) for k, v in SYNONYMS.items()])
+def test_names_of_other_libraries_are_known(other, ours, pair):
+    if other != "features":  # an option of mmd
+        with pytest.raises(TypeError, match=f"no option '{other}'; here it is called '{ours}'"):
+            kstest.mmd(*pair, **{other: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"alpha": 5}, "alpha=5: give a number between 0 and 1, such as 0.05"),
+        ({"permutations": 3}, "permutations=3: the smallest .* above alpha=0.05"),
+        ({"missing": "drp"}, "missing: found 'drp'; accepted: error, drop, indicator"),
+        ({"columns": "q"}, "columns: no column 'q' among the 2 columns"),
+        ({"threads": 0}, "threads: give a whole number"),
+        ({"seed": -1}, "seed=-1: give a whole number, 0 or larger"),
+        ({"plot": "a.gif"}, "plot=?.*ends in .gif"),
+        ({"kernel": "cubic"}, "kernel='cubic'"),
+    ],
+    ids=str,
+)
+def test_messages_speak_of_keywords(given, words, pair):
+    with pytest.raises(KstestError, match=words) as caught:
+        kstest.mmd(*pair, **given)
+    assert "--" not in str(caught.value)
+
+
+def test_advice_speaks_of_keywords(pair):
+    x, y = pair
+    with pytest.raises(DataError) as caught:
+        kstest.mmd(np.where(x > 2, np.nan, x), np.where(y > 1, np.nan, y))
+    assert "missing='drop'" in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_a_near_name_is_asked_for(pair):
+    with pytest.raises(TypeError, match="no option 'permutatons'; did you mean 'permutations'"):
+        kstest.mmd(*pair, permutatons=99)
+    with pytest.raises(TypeError, match="no option 'qqq'; it has aggregate, alpha"):
+        kstest.mmd(*pair, qqq=99)
+
+
+@pytest.mark.parametrize(
+    ("shell", "python"),
+    [
+        ("give --block-length auto, or not", "give block_length auto, or not"),
+        ("--where 'x > 1': no", "where='x > 1': no"),
+        ("see --missing.", "see missing."),
+        ("--delimiter CHAR", "delimiter=CHAR"),
+        ("a--b", "a--b"),
+        ("2 -- 3", "2 -- 3"),
+    ],
+)
+def test_what_becomes_a_keyword(shell, python):
+    assert in_python(shell, {}, ()) == python

@@ -1,0 +1,86 @@
+"""kstest beside the tools of Python: assertions, pytest, scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import check_estimator
+
+import kstest
+from kstest.testing import assert_same as asserted
+
+# A verdict is about a batch: its rows are not judged one by one.
+OF_A_BATCH = "the verdict is about the whole batch"
+EXPECTED = {
+    "check_methods_subset_invariance": OF_A_BATCH,
+    "check_methods_sample_order_invariance": OF_A_BATCH,
+}
+
+pytest_plugins = ["pytester"]
+
+
+def test_a_difference_fails_with_the_report(rng):
+    x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 2))
+    assert asserted(x, y, alpha=0.001).verdict == "not rejected"
+    with pytest.raises(AssertionError, match=r"REJECTED: .*\n(.*\n)*.*p-value"):
+        asserted(x, y + 2)
+    with pytest.raises(AssertionError, match="column 2"):
+        asserted(x, y + np.array([0, 2]), test="ks")
+    with pytest.raises(AssertionError, match="NO VERDICT"):
+        asserted(x, y[:1])
+    with pytest.raises(TypeError, match="no test 'hsic'"):
+        asserted(x, y, test="hsic")
+
+
+def test_fixture_writes_into_the_report(pytester):
+    pytester.makepyfile(
+        """
+        import numpy as np
+
+        rng = np.random.default_rng(1)
+
+        def test_same(assert_same):
+            assert_same(rng.normal(size=(40, 1)), rng.normal(size=(40, 1)), alpha=0.001)
+
+        def test_other(assert_same):
+            assert_same(rng.normal(size=(40, 1)), rng.normal(size=(40, 1)) + 3)
+        """
+    )
+    found = pytester.runpytest_subprocess("--junitxml=out.xml")
+    found.assert_outcomes(passed=1, failed=1)
+    found.stdout.fnmatch_lines(["*REJECTED: *"])
+    text = (pytester.path / "out.xml").read_text()
+    assert text.count('name="kstest_p_value"') == 2
+    assert 'value="rejected"' in text
+
+
+def test_detector_is_an_estimator():
+    """By scikit-learn's own checks, but for those that ask for a verdict per row."""
+    detector = kstest.DriftDetector(permutations=39)
+    found = check_estimator(detector, expected_failed_checks=EXPECTED, on_skip=None)
+    failed = {f["check_name"]: f["exception"] for f in found if f["status"] == "failed"}
+    assert not failed
+    assert sum(f["status"] == "passed" for f in found) > 25
+
+
+@pytest.mark.parametrize("test", ["mmd", "ks"])
+def test_detector_is_the_test(test, rng):
+    x, y = rng.normal(size=(60, 2)), rng.normal(size=(50, 2)) + 1
+    detector = kstest.DriftDetector(test=test, seed=3).fit(x)
+    result = detector.test_batch(y)
+    assert result.p_value == getattr(kstest, test)(x, y, seed=3).p_value
+    assert detector.predict(y).tolist() == [-1] * 50
+    assert set(detector.predict(rng.normal(size=(50, 2)))) == {1}
+    assert detector.predict(y[:1]).tolist() == [0]
+    with pytest.raises(ValueError, match="accepted: 'mmd', 'ks'"):
+        kstest.DriftDetector(test="hsic").fit(x).predict(y)
+
+
+def test_detector_takes_frames(rng):
+    frame = __import__("pandas").DataFrame(rng.normal(size=(40, 2)), columns=["a", "b"])
+    detector = kstest.DriftDetector().fit(frame)
+    assert detector.feature_names_in_.tolist() == ["a", "b"]
+    assert set(detector.predict(frame + 3)) == {-1}
+    with pytest.raises(ValueError, match="feature names"):
+        detector.predict(frame.rename(columns={"a": "c"}))
+    assert np.array_equal(detector.reference_, frame.to_numpy())
