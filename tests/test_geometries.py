@@ -174,7 +174,7 @@ def test_other_options_that_mean_one_geometry_are_refused(options, named, rng):
 def test_weights_of_another_distribution_are_refused(rng):
     frames = [pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abw")) for _ in range(2)]
     frames[0]["w"], frames[1]["w"] = rng.exponential(size=300), 1.0
-    with pytest.raises(UsageError, match="scale.*auto.*: not with.*weights"):
+    with pytest.raises(UsageError, match=r"scale.*auto.*: not with.*weights"):
         kstest.mmd(*frames, weights="w", scale="auto")
 
 
