@@ -52,7 +52,7 @@ CASES = {
     "ks": (50_000, both("ks", **ONE)),
     "hsic": (1_500, both("hsic", features="none", **ONE)),
     "hsic, landmarks": (20_000, both("hsic", features="64", **ONE)),
-    "ksd": (2_000, lambda n, d: kstest.ksd(normal(n, d), target="normal(0, 1)", **ONE)),
+    "ksd": (8_000, lambda n, d: kstest.ksd(normal(n, d), target="normal(0, 1)", **ONE)),
     "seqksd": (2_000, texts),
     "skit": (5_000, both("skit", **ONE)),
     "smmd": (5_000, both("smmd", **ONE)),

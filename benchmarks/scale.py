@@ -6,7 +6,7 @@ Writes two Parquet files of standard normal rows, the first column of the second
 and runs `kstest mmd` (or another test) on them once, reading included. Bars of `mmd` at 100,000
 rows of 10 columns a side: 60 s and 500 MB on two processors. Then, in this process, row
 permutations at 2,000 rows a side: under 0.3 s with one bandwidth and under 2 s with the default
-ladder.
+grid.
 """
 
 from __future__ import annotations

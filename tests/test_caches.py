@@ -19,12 +19,12 @@ READS = """
 import os, sys
 from kstest import caches, jit
 jit.is_own = lambda directory: False  # as for a user who cannot write there
-from kstest.engine import leaves, sweep
+from kstest.engine import loops, sweep
 print(jit._cache() == (jit.Path(sys.argv[1]), True), jit.is_compiled())
 sweep.warm()
-loops = [leaves.block_row, leaves.product_tile]
-print(sum(len(loop.signatures) for loop in loops) > 0)
-print(all(set(loop.signatures) == set(loop.stats.cache_hits) for loop in loops))
+swept = [loops.block_row, loops.product_tile]
+print(sum(len(loop.signatures) for loop in swept) > 0)
+print(all(set(loop.signatures) == set(loop.stats.cache_hits) for loop in swept))
 """
 
 

@@ -160,10 +160,10 @@ def test_tables_of_all_kinds(options, rng):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"kernel": "laplace"}, "--kernel laplace"),
-        ({"bandwidth": "median"}, "--bandwidth median"),
-        ({"aggregate": "fuse"}, "--aggregate fuse"),
-        ({"tolerance": 0.01}, "--tolerance 0.01"),
+        ({"kernel": "laplace"}, "kernel.*laplace"),
+        ({"bandwidth": "median"}, "bandwidth.*median"),
+        ({"aggregate": "fuse"}, "aggregate.*fuse"),
+        ({"tolerance": 0.01}, "tolerance.*0.01"),
     ],
 )
 def test_other_options_that_mean_one_geometry_are_refused(options, named, rng):
