@@ -23,7 +23,8 @@ def examples(name):
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:  # a library of an extra
-        assert not (error.name or "kstest").startswith("kstest")
+        if (error.name or "kstest").startswith("kstest"):
+            raise
         return []
     found = doctest.DocTestFinder(exclude_empty=True).find(module, name)
     return [e for e in found if e.examples]
