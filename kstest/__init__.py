@@ -21,6 +21,7 @@ FUNCTIONS = {
     "DriftDetector": "kstest.api.detector:DriftDetector",
     "Result": "kstest.api.shown:Result",
     "plan": "kstest.api:plan",
+    "thin": "kstest.api:thin",
     "dqm_calibrate": "kstest.api.dqm:calibrate",
     "dqm_check": "kstest.api.dqm:check",
     "dqm_compare": "kstest.api.dqm:compare",

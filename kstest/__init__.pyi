@@ -1,12 +1,14 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
 
 from numpy.random import Generator
 
 from .api import plan as plan
+from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
 from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare
@@ -27,16 +29,19 @@ __all__ = [
     'dqm_compare',
     'dqm_explain',
     'dqm_load',
+    'effect',
     'hsic',
     'ks',
     'ksd',
     'mmd',
+    'moments',
     'pksd',
     'plan',
     'seqksd',
     'skit',
     'sksd',
     'smmd',
+    'thin',
 ]
 
 def mmd(
@@ -49,7 +54,7 @@ def mmd(
     kernel: Text = ...,
     bandwidth: Text = ...,
     aggregate: Literal['mahalanobis', 'studentised', 'fuse', 'minp', 'mmdagg'] = ...,
-    scale: Literal['robust', 'standard', 'none'] = ...,
+    scale: Literal['robust', 'standard', 'none', 'auto'] = ...,
     features: Text = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,
@@ -66,11 +71,13 @@ def mmd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -95,11 +102,13 @@ def ks(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -135,8 +144,79 @@ def hsic(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+) -> Result: ...
+
+def effect(
+    reference: Any,
+    sample: Any = ...,
+    *,
+    outcome: Text = ...,
+    covariates: Text = ...,
+    treatment: Text = ...,
+    control: Text | None = ...,
+    design: Literal['observational', 'randomised'] = ...,
+    strata: Text = ...,
+    target: Text = ...,
+    fit: Text = ...,
+    arm: Text | None = ...,
+    overlap: Literal['refuse', 'weights'] = ...,
+    sensitivity: bool = ...,
+    null: Literal['multipliers', 'cross'] = ...,
+    alpha: float = ...,
+    draws: int = ...,
+    seed: int | Generator | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    sample_column: Text | None = ...,
+    null_values: Text | None = ...,
+    reference_values: str | None = ...,
+    sample_values: str | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+) -> Result: ...
+
+def moments(
+    data: Any,
+    *,
+    residual: Text = ...,
+    given: Text = ...,
+    fit: Text = ...,
+    instruments: Text = ...,
+    null: Text = ...,
+    alpha: float = ...,
+    draws: int = ...,
+    seed: int | Generator | None = ...,
+    kernel: Literal['gaussian', 'laplace', 'imq', 'rational-quadratic', 'matern32', 'matern52'] = ...,
+    bandwidth: Text = ...,
+    aggregate: Literal['studentised', 'minp', 'fuse'] = ...,
+    scale: Literal['robust', 'standard', 'none'] = ...,
+    features: Text = ...,
+    block_length: Text | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    null_values: Text | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -176,8 +256,10 @@ def skit(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -205,11 +287,13 @@ def smmd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     sample_column: Text | None = ...,
     null_values: Text | None = ...,
     reference_values: str | None = ...,
     sample_values: str | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -231,8 +315,10 @@ def sksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -266,8 +352,10 @@ def ksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
@@ -300,8 +388,10 @@ def pksd(
     weights: Text | None = ...,
     counts: Text | None = ...,
     where: Text | None = ...,
+    explode: Text | None = ...,
     null_values: Text | None = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -323,4 +413,5 @@ def seqksd(
     tokens: Literal['characters', 'words', 'integers'] = ...,
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
+    executor: Executor | None = ...,
 ) -> Result: ...

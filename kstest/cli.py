@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 import click
@@ -69,21 +71,27 @@ def cli() -> None:
 
 
 @cli.command(help=UTILITIES["warmup"])
-def warmup() -> int:
+@click.option(
+    "--shared",
+    metavar="DIR",
+    help="Keep the compiled code in DIR, for other users to read: those of a container image or a "
+    "cluster, who set KSTEST_CACHE_DIR to it. Nobody but you and root may be able to write there.",
+)
+def warmup(shared: str | None) -> int:
     import time
 
-    from .betting.warm import load
-    from .engine import Work
-    from .engine.warm import warm
     from .files import output
 
     clock = time.process_time()
-    compiling: list[str] = []
-    work = Work(notify=compiling.append)
-    where = warm(work)
-    load(work)
+    if shared is None:
+        from .shell.warmup import warm
+    else:
+        from .shell.warmup import warm_shared
+
+        warm = partial(warm_shared, shared)
+    where, compiled = warm()
     seconds = f"in {time.process_time() - clock:.1f} s of CPU time"
-    how = f"compiled {seconds}" if compiling else "already compiled"
+    how = f"compiled {seconds}" if compiled else "already compiled"
     output.write(f"{how}; kept in {where}\n", None)
     return 0
 
@@ -137,6 +145,8 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except KstestError as error:
         say(f"kstest: error: {error}")
+        if error.more:
+            say(f"kstest: try: {shlex.join(['kstest', *arguments, *error.more])}")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         say(f"kstest: interrupted{f' by {error}' if str(error) else ''}")

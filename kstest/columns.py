@@ -15,8 +15,11 @@ from kstest.errors import UsageError
 from kstest.wording import LISTED_NAMES, listed, nearest, shown
 
 # A quote means something at the start of an item only, so that it's stays a name.
+# Commas in brackets are part of a name: b[1,1].
 _ITEM = re.compile(
-    r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^,'"][^,]*|))\s*(,|$)""", re.DOTALL
+    r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|`((?:[^`]|``)*)`"""
+    r"""|((?!['"`])(?:\[[^\[\]]*\]|[^,])*))\s*(,|$)""",
+    re.DOTALL,
 )
 _POSITIONS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
@@ -27,8 +30,8 @@ def parse_items(text: str, option: str) -> tuple[str, ...]:
     Parameters
     ----------
     text : str
-        The list. An item with commas or outer blanks is quoted with ``'`` or ``"``; the quote
-        itself is doubled inside.
+        The list. An item with commas or outer blanks is quoted with ``'``, ``"`` or a backquote;
+        the quote itself is doubled inside. Commas in brackets need none: ``b[1,1],b[1,2]``.
     option : str
         Named in errors.
     """
@@ -41,11 +44,13 @@ def parse_items(text: str, option: str) -> tuple[str, ...]:
                 f"{option}: cannot read {shown(text[at:].strip())}: a quote is not closed, or "
                 f"text follows it. Write for example {option} a,'b,c'."
             )
-        single, double, bare, comma = found.groups()
+        single, double, back, bare, comma = found.groups()
         if single is not None:
             item = single.replace("''", "'")
         elif double is not None:
             item = double.replace('""', '"')
+        elif back is not None:
+            item = back.replace("``", "`")
         else:
             item = bare.strip()
             if not item:
@@ -127,6 +132,8 @@ def exclusion(text: str | None, first: Sequence[str], seen: Sequence[str]) -> Ex
         exact.add(item)
         if item not in seen and _is_glob(item):
             globs.append(item)
+        elif item not in seen:
+            exact.update(_matched(item, seen, frozenset(), "--exclude"))
     return Exclusion(tuple(items), frozenset(exact), tuple(globs))
 
 
@@ -147,7 +154,9 @@ def _matched(item: str, names: Sequence[str], known: frozenset[str], option: str
     position = _positions(item, names, option)
     if position is not None:
         return position
-    return [n for n in names if fnmatchcase(n, item)] if _is_glob(item) else ()
+    if _is_glob(item):
+        return [n for n in names if fnmatchcase(n, item)]
+    return [n for n in names if n.startswith(f"{item}[")]  # the places of a list: e[0], e[1], ...
 
 
 def _is_glob(item: str) -> bool:

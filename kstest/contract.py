@@ -59,6 +59,8 @@ class Inputs(Generic[P]):
     ----------
     roles : tuple of str
         One Sample each, in this order.
+    needed : int or None
+        How many of them, the first, have to be there; all by default.
     params : type
         Frozen dataclass of the options (`kstest.params.option`), which checks itself.
     example : str
@@ -91,7 +93,13 @@ class Inputs(Generic[P]):
     beside: tuple[Beside, ...] = ()
     columns: Callable[[P], Choice | None] | None = None
     with_blocks: Callable[[P, Sequence[str]], P] | None = None
+    needed: int | None = None
     check_given: Callable[[P, Set[str]], None] | None = None
+
+    @property
+    def least(self) -> int:
+        """How many of the roles have to be there."""
+        return len(self.roles) if self.needed is None else self.needed
 
 
 @dataclass(frozen=True, kw_only=True)

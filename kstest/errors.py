@@ -7,6 +7,8 @@ test are in `kstest.result`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def printable(text: str) -> str:
     """Escape the characters that a terminal would obey, and leave all others."""
@@ -14,9 +16,19 @@ def printable(text: str) -> str:
 
 
 class KstestError(Exception):
-    """Anything the user can mend. Printed as one message, never with a traceback."""
+    """Anything the user can mend. Printed as one message, never with a traceback.
+
+    Attributes
+    ----------
+    more : tuple of str
+        Options that the command lacked, where they are known: the shell prints it with them.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, more: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.more = tuple(more)
 
 
 class UsageError(KstestError):

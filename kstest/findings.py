@@ -183,6 +183,24 @@ class Pairs:
     ranks: tuple[float, ...]
     lines: tuple[Line, ...] = ()
 
+    title = "Pairs of columns"
+    columns = (
+        Column("x", "x"),
+        Column("y", "y"),
+        Column("adjusted_p_value", "p, corrected"),
+        Column("reject", "dependent"),
+        Column("words", ""),
+    )
+
+    def rows(self) -> list[list[str]]:
+        """The cells as text, in the order of the ranks."""
+        return [
+            [p["x"], p["y"], shown(p["adjusted_p_value"]), shown(p["reject"]) or "no verdict", word]
+            for _, p, word in sorted(
+                zip(self.ranks, self.value, self.words, strict=True), key=lambda found: found[0]
+            )
+        ]
+
     def to_json(self) -> Any:
         return plain(self.value)
 
@@ -214,11 +232,13 @@ def by_bandwidth(rows: Sequence[Mapping[str, Any]], best: int, measure: str) -> 
     strongest = rows[best]
     widths = strongest.get("bandwidths", [strongest.get("bandwidth")])
     text = " and ".join(number(h) for h in widths if h is not None)
+    if strongest.get("sees") == "residual":
+        text += ", of what the covariates leave"
     if strongest.get("scale") == "whiten":
         text += ", along whitened axes"
-    titles = {"kernel": "kernel", "bandwidth": "bandwidth", "bandwidths": "bandwidths",
-              "scale": "units", measure: measure, "analytic_p_value": "p, analytic",
-              "z": "z"}  # fmt: skip
+    titles = {"kernel": "kernel", "sees": "sees", "bandwidth": "bandwidth",
+              "bandwidths": "bandwidths", "scale": "units", measure: measure,
+              "analytic_p_value": "p, analytic", "z": "z"}  # fmt: skip
     columns = tuple(Column(key, title) for key, title in titles.items() if key in strongest)
     return (
         Facts("strongest", strongest, (Line("kernel", text, "kernel"),) if text else ()),

@@ -1,26 +1,20 @@
-"""The one place that touches numba: jit options and where compiled code is kept.
+"""The one place that touches numba: jit options, and compiled code that is kept between runs.
 
-Compiled code must serve every later process, from cron with HOME unset and from a read-only
-installation. numba's own choice (beside the source, else under HOME) raises at import when
-neither is writable, so the directory is chosen here, only for our loops: the first usable of
-KSTEST_CACHE_DIR, NUMBA_CACHE_DIR, XDG_CACHE_HOME/kstest, ~/.cache/kstest, a directory of this
-user under the system's temporary directory, and at last a private one of this process.
-
-numba loads its cache with pickle. A directory that another user may write to would let that user
-run code as this one, so only directories owned by this user and closed to others are accepted.
+`caches` says in which directory. From a shared one code is only read; what is not there is compiled
+for this process alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from .caches import candidates, fault_of_shared, is_own
 
 # The loops over pairs of rows; and the formulas that loops of all rooms inline.
 LOOPS = Path(__file__).parent / "engine" / "loops.py"
@@ -41,9 +35,15 @@ def loop(function: Callable[..., Any]) -> Any:
     numba = _numba()
     config: Any = numba.config
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_directory() / _shared_digest()[:16])
+    directory, read_only = _cache()
+    config.CACHE_DIR = str(directory / _shared_digest()[:16])
+    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)(function)
+        if not read_only:
+            return numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(**options)(function)
+        compiled._cache = _reading()(function)
+        return compiled
     finally:
         config.CACHE_DIR = before
 
@@ -81,17 +81,37 @@ def _numba() -> Any:
 
 
 @cache
+def _reading() -> Any:
+    """numba's cache on disk, without the attempt to write there."""
+    from numba.core import caching
+
+    names: Any = vars(caching)
+    provided = names.get("UserProvidedCacheLocator") or names["_UserProvidedCacheLocator"]
+    place = type("Place", (provided,), {"ensure_cache_path": lambda self: None})
+    kept = type("Kept", (names["CompileResultCacheImpl"],), {"_locator_classes": [place]})
+    nothing = {"_impl_class": kept, "save_overload": lambda self, signature, data: None}
+    return type("Reading", (names["FunctionCache"],), nothing)
+
+
+@cache
+def _cache() -> tuple[Path, bool]:
+    """The directory for compiled code, and whether it is a shared one, only to be read."""
+    for candidate in candidates():
+        if is_own(candidate):
+            return candidate, False
+        if _marker_in(candidate, LOOPS).exists() and fault_of_shared(candidate) is None:
+            return candidate, True
+    return Path(tempfile.mkdtemp(prefix="kstest-")), False
+
+
 def cache_directory() -> Path:
-    """Return a directory for compiled code that this user owns and can write to."""
-    for candidate in _candidates():
-        if _usable(candidate):
-            return candidate
-    return Path(tempfile.mkdtemp(prefix="kstest-"))
+    """Return the directory for compiled code."""
+    return _cache()[0]
 
 
 def cache_lasts() -> bool:
     """Whether compiled code is there for the next process, too."""
-    return cache_directory() in set(_candidates())
+    return cache_directory() in set(candidates())
 
 
 def is_compiled(file: Path = LOOPS) -> bool:
@@ -109,6 +129,11 @@ def mark_compiled(file: Path = LOOPS) -> None:
 
 @cache
 def _marker(loops: Path) -> Path:
+    return _marker_in(cache_directory(), loops)
+
+
+def _marker_in(directory: Path, loops: Path) -> Path:
+    """The empty file that says that these loops are compiled, on this kind of processor."""
     import llvmlite.binding
     import numba
 
@@ -116,34 +141,4 @@ def _marker(loops: Path) -> Path:
     # The path too: numba keeps the code of every installation apart.
     key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {loops}".encode()
     digest = hashlib.sha256(key + loops.read_bytes() + _shared_digest().encode()).hexdigest()
-    return cache_directory() / f"compiled-{digest[:16]}"
-
-
-def _candidates() -> Iterator[Path]:
-    for variable in ("KSTEST_CACHE_DIR", "NUMBA_CACHE_DIR"):
-        if os.environ.get(variable):
-            yield Path(os.environ[variable])
-    if os.environ.get("XDG_CACHE_HOME"):
-        yield Path(os.environ["XDG_CACHE_HOME"]) / "kstest"
-    home = os.path.expanduser("~")
-    if os.path.isabs(home) and os.path.isdir(home):
-        yield Path(home) / ".cache" / "kstest"
-    yield Path(tempfile.gettempdir()) / f"kstest-{_user()}"
-
-
-def _user() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
-
-
-def _usable(directory: Path) -> bool:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = os.lstat(directory)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError:
-        return False
-    if not hasattr(os, "getuid"):
-        return True
-    mine = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode)
-    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return directory / f"compiled-{digest[:16]}"

@@ -2,7 +2,8 @@
 
 A test that can be drawn has a function `picture(samples, params, result) -> Picture`; the room
 `plot` draws it and computes nothing. A panel holds one drawing, or several below each other that
-share their horizontal axis. There are four kinds: `Histogram`, `Bars`, `Curve`, `HeatMap`.
+share their horizontal axis. The kinds are `Histogram`, `Bars`, `Curve`, `Band`
+and `HeatMap`.
 """
 
 from __future__ import annotations
@@ -120,7 +121,31 @@ class HeatMap:
     marked: NDArray[np.bool_] | None = None
 
 
-Drawing = Histogram | Bars | Curve | HeatMap
+@dataclass(frozen=True)
+class Band:
+    """A mean along an axis with its uncertainty, and what is expected of it.
+
+    Attributes
+    ----------
+    x, y, low, high, expected : ndarray (k,)
+        The expected mean is a broken line.
+    label, across : str
+        Names of the vertical and of the horizontal axis.
+    labels : tuple of str
+        Names of the k places, where they are levels without a line between them.
+    """
+
+    x: Array
+    y: Array
+    low: Array
+    high: Array
+    expected: Array
+    label: str
+    across: str
+    labels: tuple[str, ...] = ()
+
+
+Drawing = Histogram | Bars | Curve | HeatMap | Band
 
 
 @dataclass(frozen=True)

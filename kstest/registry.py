@@ -52,6 +52,10 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
+    "effect": Entry("kstest.methods.effect", "Does a treatment change an outcome's distribution?"),
+    "moments": Entry(
+        "kstest.methods.moments", "Is what a formula leaves over unrelated to columns?"
+    ),
     "skit": Entry("kstest.methods.skit", "Are blocks of columns of a stream independent?"),
     "smmd": Entry("kstest.methods.smmd", "Does a stream follow the distribution of a reference?"),
     "sksd": Entry("kstest.methods.sksd", "Does a stream come from a given density?"),
@@ -67,6 +71,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
+    "thin": Command("kstest.shell.thin", "Which rows stand for a big file?"),
     "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
     "baseline": Command(f"{CHECKS}.baseline", "Keep a reference in one file, for CI."),
     "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),
@@ -76,6 +81,7 @@ COMMANDS: dict[str, Command] = {
     "show": Command(f"{CHECKS}.records", "Print all that a run found.", maker="show"),
     "ack": Command(f"{CHECKS}.records", "Silence a known alarm for a while.", maker="ack"),
     "reset": Command(f"{CHECKS}.records", "Begin a check anew after a change.", maker="reset"),
+    "sniff": Command("kstest.shell.sniff", "Say how files are written and what reads them."),
     "doctor": Command("kstest.shell.doctor", "Show versions, cache, threads and speed."),
     "schema": Command("kstest.shell.schema", "Print the JSON Schema of the answers."),
     "state": Command("kstest.shell.state", "Show what a state file of a stream holds."),

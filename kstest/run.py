@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
-from importlib import metadata
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,13 +120,26 @@ def origin(
             "kstest": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "numba": metadata.version("numba"),
+            "numba": _numba_version(),
             "seed": params.seed,
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "threads": work.threads,
         },
     }
+
+
+@cache
+def _numba_version() -> str:
+    """The version of numba, which most runs do not import, from the name of its metadata."""
+    spec = find_spec("numba")
+    if spec is not None and spec.origin:
+        found = [*Path(spec.origin).parents[1].glob("numba-*.dist-info")]
+        if len(found) == 1:
+            return found[0].stem.removeprefix("numba-")
+    from importlib import metadata  # a fifth of the time to start: the last resort
+
+    return metadata.version("numba")
 
 
 def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -> None:

@@ -34,6 +34,7 @@ __all__ = [
 CELL_CHARACTERS = 40
 LISTED_NAMES = 10
 _SIMPLE_NAME = re.compile(r"[\w.][\w.-]*")
+_INDEXED_NAME = re.compile(r"[\w.][\w.-]*(?:\[\d+(?:,\d+)*\])?")  # theta[1], b[1,1]
 # What a numeric column may hold that is no plain number.
 DATE = "dates"
 TIME = "times of day"
@@ -66,6 +67,14 @@ def listed(names: Collection[str], limit: int = LISTED_NAMES) -> str:
     return f"{first} and {more:,} more" if more > 0 else first or "none"
 
 
+def in_words(names: Sequence[str], limit: int = LISTED_NAMES) -> str:
+    """Names for a sentence, at most `limit` of them, as in: a, b and c."""
+    first, more = [printable(name) for name in names[:limit]], len(names) - limit
+    if more > 0:
+        return f"{', '.join(first)} and {more:,} more"
+    return " and ".join(filter(None, [", ".join(first[:-1]), *first[-1:]]))
+
+
 def nearest(name: str, names: Sequence[str]) -> list[str]:
     """Order names with those that resemble `name` first."""
     # get_close_matches is quadratic in the length of a name: a wide or hostile header is cut.
@@ -78,6 +87,8 @@ def option_value(names: Sequence[str]) -> str:
     """Write names as the value of --columns or --exclude, ready to paste where that is safe."""
     if len(names) <= LISTED_NAMES and all(_SIMPLE_NAME.fullmatch(name) for name in names):
         return ",".join(names)
+    if len(names) <= LISTED_NAMES and all(_INDEXED_NAME.fullmatch(name) for name in names):
+        return f"'{','.join(names)}'"
     return "NAME[,NAME...]"
 
 

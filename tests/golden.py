@@ -29,6 +29,14 @@ ONE = ["--bandwidth", "median", "--permute", "rows"]
 
 TIMED = ["--x", "speed", "--y", "mass", "--given", "time", "--permutations", "99"]
 
+TRIAL = [
+    "--treatment", "arm", "--control", "none", "--outcome", "pain", "--covariates", "age",
+    "--draws", "99", "--threads", "1",
+]  # fmt: skip
+RESIDUAL = ["--residual", "rain - chance", "--given", "chance,place", "--bandwidth", "median"]
+
+LINE = ["--residual", "speed - b0 - b1*mass", "--fit", "b0,b1", "--bandwidth", "median"]
+
 SHORT = ["--test", "ks", "--draws", "20"]
 
 CALIBRATION = [
@@ -54,6 +62,23 @@ CASES: dict[str, tuple[list[str], int]] = {
     "error-plan.txt": (["plan", "good.csv"], 2),
     "hsic-given.txt": (["hsic", "given.csv", *TIMED], 0),
     "hsic-given-few.txt": (["hsic", "given.csv", *TIMED, "--where", "time < 40"], 3),
+    "effect.txt": (["effect", "trial.csv", *TRIAL], 1),
+    "effect-randomised.txt": (["effect", "trial.csv", *TRIAL, "--design", "randomised"], 1),
+    "effect-overlap.txt": (["effect", "trial.csv", *TRIAL, "--covariates", "age,time"], 3),
+    "effect.json": (
+        ["effect", "trial.csv", *TRIAL, "--design", "randomised", "--format", "json"],
+        1,
+    ),
+    "help-effect.txt": (["effect", "--help"], 0),
+    "help-moments.txt": (["moments", "--help"], 0),
+    "moments.txt": (["moments", "forecast.csv", *RESIDUAL, "--plot", "why.svg"], 1),
+    "moments.json": (["moments", "forecast.csv", *RESIDUAL, "--format", "json"], 1),
+    "moments-fit.txt": (["moments", "series.csv", *LINE, "--given", "mass"], 0),
+    "moments-few.txt": (["moments", "two.csv", *LINE, "--given", "mass"], 3),
+    "error-moments.txt": (
+        ["moments", "good.csv", "--residual", "speed - mas", "--given", "mass"],
+        2,
+    ),
     "version.txt": (["--version"], 0),
     "cite.txt": (["mmd", "--cite"], 0),
     "rejected.txt": (["mmd", "good.csv", "far.csv", *ONE], 1),
@@ -157,6 +182,23 @@ def write_data(folder: Path) -> None:
         "ragged": ("speed,mass", [*good[:4], [1.0], *good[4:]]),
         "other": ("speed,weight", good),
     }
+    table["trial"] = (
+        "time,arm,age,pain",
+        [
+            [t, "drug" if t >= 70 else "none", a, round(a + 0.1 * b + (t >= 70), 3)]
+            for t, (a, b) in enumerate(rows(12, 140))
+        ],
+    )
+    chances = [(1 + (7 * i) % 9) / 10 for i in range(120)]
+    off = [0.3 * (-1) ** i for i in range(120)]
+    came = [
+        int((37 * i % 101) / 101 < p + d) for i, (p, d) in enumerate(zip(chances, off, strict=True))
+    ]
+    places = ["coast" if d > 0 else "hills" for d in off]
+    table["forecast"] = (
+        "rain,chance,place",
+        [list(r) for r in zip(came, chances, places, strict=True)],
+    )
     table["events"] = ("speed,mass", rows(8, 300))
     table["pool"] = ("speed,mass", rows(9, 600))
     table["batch"] = ("speed,mass", rows(20, 30))

@@ -118,7 +118,7 @@ def test_missing_file_and_directory(tmp_path):
         save(tmp_path / "no" / "a.kst", "state", 1, {}, {})
 
 
-def test_a_failed_write_loops_the_old_file(path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
     before = path.read_bytes()
 
     def full(handle):

@@ -302,7 +302,7 @@ def test_a_history_that_cannot_be_written_is_said_before_anything_is_read(folder
     assert not (folder / ".kstest").exists()
 
 
-def test_a_full_disk_is_an_error_and_loops_the_history_whole(folder, capsys):
+def test_a_full_disk_is_an_error_and_leaves_the_history_whole(folder, capsys):
     write(check("a", "like.csv"))
     report(capsys)
     config = load("kstest.toml", {})

@@ -35,7 +35,9 @@ ROOMS = {
     "files": "errors params",
     "archive": "errors files wording",
     "datasets": "errors",
-    "jit": "about",
+    "caches": "",
+    "jit": "about caches",
+    "lean": "about",
     "kernels": "jit",
     "targets": "errors sample syntax",
     "engine": "errors jit kernels targets",
@@ -45,32 +47,37 @@ ROOMS = {
     "diagnostics": "errors kernels result sample wording",
     "sources": "archive columns contract diagnostics errors params result sample syntax wording",
     "betting": "archive engine jit kernels sample targets",
-    "likelihood_ratio": "engine errors kernels nulls",
+    "likelihood_ratio": "engine errors kernels lean nulls",
     "methods": "archive betting columns contract diagnostics engine errors findings kernels "
     "nulls params picture result sample targets wording",
     "run": "about contract engine errors registry result sample",
     "power": "columns contract diagnostics engine errors findings kernels methods nulls params "
     "registry result run sample",
-    "dqm": "archive columns contract diagnostics engine errors files findings kernels "
+    "dqm": "archive columns contract diagnostics engine errors files findings kernels lean "
     "likelihood_ratio methods nulls params picture result run sample wording",
     "inputs": "columns contract dqm engine errors result sample sources wording",
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
+    "thinning": "contract engine errors findings jit kernels methods params result run sample "
+    "wording",
     "api": "contract dqm engine errors files findings inputs params picture plot power registry "
-    "report result run sample sources",
+    "report result run sample sources thinning",
     "testing": "api",
     "pytest_plugin": "api testing",
-    "shell": "about archive betting contract datasets dqm engine errors files findings inputs jit "
-    "kernels params plot power registry report result run sample sources streams",
+    "shell": "about archive betting caches contract datasets dqm engine errors files findings "
+    "inputs jit kernels params plot power registry report result run sample sources streams "
+    "thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
-    "params registry report result run shell sources streams wording",
-    "cli": "about betting engine errors files registry shell",
+    "params picture plot registry report result run shell sources streams wording",
+    "cli": "about errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",
 }
 # What a test cannot do without, besides data.
 NEEDED = {
+    "effect": {"outcome": "2", "covariates": "1"},
+    "moments": {"residual": "`1`", "given": "2"},
     "sksd": {"target": "normal()"},
     "ksd": {"target": "normal()"},
     "pksd": {"target": "gaussian_mixture([0.5, 0.5], [[-3, 0], [3, 0]], 1)"},

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import sqlite3
+import subprocess
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +16,10 @@ import pytest
 
 import kstest
 import kstest.result
+from kstest.archive.database import Database, begin, opened
 from kstest.cli import run
 from kstest.dqm.check import Params
-from kstest.dqm.history import History, Identity, remembered
+from kstest.dqm.history import History, Identity, read, remembered
 from kstest.dqm.over_time import with_alarms
 from kstest.errors import DataError
 from kstest.findings import Facts
@@ -48,11 +52,11 @@ def check(path, history, *names, calibration="one", options=()):
 
 
 def lines(history):
-    return [json.loads(text) for text in Path(history).read_text().splitlines()]
+    return read(str(history))[0]
 
 
-def test_a_repeated_check_loops_the_history_as_it_is(folder, tmp_path, capsys):
-    history = tmp_path / "h.jsonl"
+def test_a_repeated_check_leaves_the_history_as_it_is(folder, tmp_path, capsys):
+    history = tmp_path / "h.db"
     codes = [check(folder, history, name) for name in ("good1", "bad1", "bad2", "good2", "good3")]
     assert codes == [0, 0, 1, 1, 0]
     before, written = history.read_bytes(), history.stat().st_mtime_ns
@@ -71,7 +75,7 @@ def test_a_repeated_check_loops_the_history_as_it_is(folder, tmp_path, capsys):
 
 
 def test_the_headline_is_the_exit_code(folder, tmp_path, capsys):
-    history = tmp_path / "h.jsonl"
+    history = tmp_path / "h.db"
     for name, code, head in (
         ("bad1", 1, "ALARM: the batch differs from good events"),
         ("good1", 0, "NO ALARM: no evidence at this level"),
@@ -93,7 +97,7 @@ def test_the_headline_is_the_exit_code(folder, tmp_path, capsys):
 
 
 def test_rejections_by_another_calibration_do_not_count(folder, tmp_path, capsys):
-    history = tmp_path / "h.jsonl"
+    history = tmp_path / "h.db"
     check(folder, history, "good1", "good2", "bad1", calibration="one")
     check(folder, history, "good1", calibration="two")
     assert check(folder, history, "bad2", calibration="two") == 0  # 1 of the last 2
@@ -115,7 +119,7 @@ def test_a_calibration_made_again_is_the_same_one():
 
 
 def test_names_of_batches(folder, tmp_path, capsys):
-    history, moved = tmp_path / "h.jsonl", tmp_path / "good1.parquet"
+    history, moved = tmp_path / "h.db", tmp_path / "good1.parquet"
     check(folder, history, "good1")
     moved.write_bytes((folder / "good1.parquet").read_bytes())
     assert check(tmp_path, history, "good1", calibration=folder / "one") == 0
@@ -138,7 +142,7 @@ def test_names_of_batches(folder, tmp_path, capsys):
 
 
 def test_windows_of_a_file_are_batches_of_the_history(folder, tmp_path):
-    rng, history = np.random.default_rng(10), tmp_path / "h.jsonl"
+    rng, history = np.random.default_rng(10), tmp_path / "h.db"
     pd.concat([events(120, rng), events(120, rng, 1.0)]).to_parquet(folder / "long.parquet")
     assert check(folder, history, "long") == 1
     assert [line["name"] for line in lines(history)] == [
@@ -153,7 +157,7 @@ def test_windows_of_a_file_are_batches_of_the_history(folder, tmp_path):
 
 
 def test_the_answer_is_not_written_over_the_history(folder, tmp_path, capsys):
-    history = tmp_path / "h.jsonl"
+    history = tmp_path / "h.db"
     check(folder, history, "good1")
     before = history.read_bytes()
     assert check(folder, history, "good2", options=["--output", str(history)]) == 2
@@ -194,7 +198,7 @@ OLD = (
     ],
 )
 def test_what_is_no_history_is_refused_and_kept(content, words, tmp_path):
-    path = tmp_path / "h.jsonl"
+    path = tmp_path / "h.db"
     raw = content if isinstance(content, bytes) else content.encode()
     path.write_bytes(raw)
     with pytest.raises(DataError, match=words), remembered(str(path), "c"):
@@ -203,7 +207,7 @@ def test_what_is_no_history_is_refused_and_kept(content, words, tmp_path):
 
 
 def test_histories_of_older_versions_are_kept_and_not_counted(folder, tmp_path, capsys):
-    history = tmp_path / "h.jsonl"
+    history = tmp_path / "h.db"
     old = OLD.replace("0.4", "0.005").replace("false", "true")
     history.write_text(old + old.replace("run1", "run2"))
     check(folder, history, "good1")
@@ -224,10 +228,26 @@ def written(path, p_values, calibration="c"):
     return path.read_bytes()
 
 
-def test_no_mutation_of_a_history_is_read_as_other_numbers(tmp_path):
-    path, rng = tmp_path / "h.jsonl", np.random.default_rng(0)
+def jsonl(path, p_values, calibration="c"):
+    """A history as kstest wrote it before it had databases."""
+    texts, before = [], ""
+    for k, p in enumerate(p_values):
+        line = {"history": 2, "batch": f"b{k}", "name": f"b{k}", "content": f"content {k}",
+                "calibration": calibration, "started": "2026-01-01T00:00", "p_value": p,
+                "alarm": bool(p < 0.01)}  # fmt: skip
+        line |= {"last": True} if k == len(p_values) - 1 else {}
+        body = json.dumps(line)[:-1]
+        before = hashlib.blake2b(f"{before}\n{body}".encode(), digest_size=8).hexdigest()
+        texts.append(f'{body}, "checksum": "{before}"}}\n')
+    path.write_text("".join(texts))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("make", [written, jsonl])
+def test_no_mutation_of_a_history_is_read_as_other_numbers(make, tmp_path):
+    path, rng = tmp_path / "h.db", np.random.default_rng(0)
     p_values = rng.random(12).round(6).tolist()
-    whole = written(path, p_values)
+    whole = make(path, p_values)
     rows = whole.splitlines(keepends=True)
     accepted = 0
     for k in range(300):
@@ -247,6 +267,8 @@ def test_no_mutation_of_a_history_is_read_as_other_numbers(tmp_path):
         else:
             keep = rng.random(len(rows)) < 0.8
             data = bytearray(b"".join(r for r, yes in zip(rows, keep, strict=True) if yes))
+        for leftover in tmp_path.glob("h.db?*"):
+            leftover.unlink()
         path.write_bytes(bytes(data))
         found = None
         with contextlib.suppress(DataError), remembered(str(path), "c") as history:
@@ -254,20 +276,135 @@ def test_no_mutation_of_a_history_is_read_as_other_numbers(tmp_path):
         assert found in (None, p_values)
         accepted += found is not None
         assert path.read_bytes() == bytes(data)
-    assert accepted <= 15  # those that changed nothing
+    # Those that changed nothing; of a database much is empty.
+    assert accepted <= (15 if make is jsonl else 150)
 
 
 def test_every_line_that_is_lost_is_noticed(tmp_path):
     path = tmp_path / "h.jsonl"
-    rows = written(path, [0.1, 0.2, 0.3, 0.4]).splitlines(keepends=True)
+    rows = jsonl(path, [0.1, 0.2, 0.3, 0.4]).splitlines(keepends=True)
     for k in range(len(rows)):
         path.write_bytes(b"".join(rows[:k] + rows[k + 1 :]))
         with pytest.raises(DataError, match="line"), remembered(str(path), "c"):
             raise AssertionError("was read")
 
 
-def test_a_check_that_fails_loops_the_history(folder, tmp_path):
-    history = tmp_path / "h.jsonl"
+@pytest.mark.parametrize("sql", [
+    "DELETE FROM batches WHERE id = 2", "UPDATE batches SET p_value = 0.5 WHERE id = 2",
+    "UPDATE batches SET calibration = 'd' WHERE id = 2", "DELETE FROM batches",
+    "UPDATE batches SET id = id + 10 WHERE id > 1", "UPDATE batches SET alarm = 1 WHERE id = 2",
+    "INSERT INTO batches SELECT 9, checksum, place, batch, name, content, calibration, started, "
+    "p_value, verdict, events, judged, level, rule, alarm FROM batches WHERE id = 2",
+])  # fmt: skip
+def test_rows_that_were_altered_are_noticed(sql, tmp_path):
+    path = tmp_path / "h.db"
+    written(path, [0.1, 0.2, 0.3])
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
+        base.execute(sql)
+    with pytest.raises(DataError, match="is damaged"), remembered(str(path), "c"):
+        raise AssertionError("was read")
+    assert (tmp_path / "h.db.damaged").exists()
+
+
+def test_lines_of_json_become_a_database_with_the_next_batch(folder, tmp_path):
+    path = tmp_path / "h.jsonl"
+    digest = kstest.dqm_load(str(folder / "one.cal")).digest
+    whole = jsonl(path, [0.5, 0.004], digest)
+    assert lines(path)[1]["p_value"] == 0.004
+    assert path.read_bytes() == whole
+    assert check(folder, path, "bad1") == 1  # 2 of the last 3, one of them of before
+    assert (tmp_path / "h.jsonl.old").read_bytes() == whole
+    found = lines(path)
+    assert [line["p_value"] for line in found[:2]] == [0.5, 0.004]
+    assert [line["verdict"] for line in found] == [None, None, "rejected"]
+    assert found[2]["events"] == found[2]["judged"] == 60
+    assert (found[2]["rule"], found[2]["level"], found[2]["alarm"]) == ("2/3", 0.01, True)
+    assert check(folder, path, "good1") == 1
+    names = [p.name for p in tmp_path.iterdir() if not p.name.startswith(".h")]
+    assert sorted(names) == ["h.jsonl", "h.jsonl.old"]
+    jsonl(tmp_path / "h.jsonl", [0.5])
+    assert check(folder, path, "good1") == 0  # another file of this name: its copy has another
+    assert (tmp_path / "h.jsonl.old.old").exists()
+
+
+def test_a_file_of_checks_and_batches_of_both(tmp_path):
+    """One database for a project; one of before batches were in it gets their table."""
+    path = tmp_path / "h.db"
+    begin(str(path))
+    with opened(str(path), kind=Database) as base:
+        base.add("runs", {"started": "2026-01-01", "heads": "{}"})
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
+        base.execute("DROP TABLE batches")
+        base.execute("PRAGMA user_version = 1")
+    assert lines(path) == []
+    written(path, [0.1, 0.2])
+    assert [line["p_value"] for line in lines(path)] == [0.1, 0.2]
+    with opened(str(path), new=False, kind=Database) as base:
+        assert len(base.rows("runs")) == 1
+
+
+def test_names_with_bytes_that_are_no_text_are_kept(tmp_path):
+    path = str(tmp_path / "h.db")
+    for _ in range(2):
+        with remembered(path, "c") as history:
+            batch = Identity("a", "b")
+            if history.find(batch) is None:
+                history.add("bad\udcff name\n", batch, "2026-01-01T00:00", 1)["alarm"] = False
+    (line,) = lines(path)
+    assert line["batch"].startswith("bad\\udcff")
+    assert line["p_value"] == 1.0
+
+
+def test_a_check_that_is_killed_leaves_the_history_whole(tmp_path):
+    path = tmp_path / "h.db"
+    written(path, [0.1])
+    code = (
+        "import os, sys\nfrom kstest.archive import database\n"
+        "from kstest.dqm.history import Identity, remembered\n"
+        "add = database.Database.add\n"
+        "def dying(self, table, values, *more):\n"
+        "    found = add(self, table, values, *more)\n"
+        "    os.kill(os.getpid(), 9) if values['place'] == 2 else None\n"
+        "    return found\n"
+        "database.Database.add = dying\n"
+        "with remembered(sys.argv[1], 'c') as history:\n"
+        "    for k in range(1, 4):\n"
+        "        history.add(f'b{k}', Identity(f'b{k}', f'{k}'), '2026', 0.5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)])
+    assert done.returncode == -9
+    assert [line["p_value"] for line in lines(path)] == [0.1]
+    with remembered(str(path), "c") as history:
+        history.add("b1", Identity("b1", "1"), "2026", 0.5)
+    assert len(lines(path)) == 2
+
+
+def test_an_acknowledged_alarm_is_shown_and_leaves_the_exit_code(folder, tmp_path, capsys):
+    history = tmp_path / "h.db"
+    assert check(folder, history, "bad1") == 1
+    words = ["dqm", "ack", str(history), "--why", "a tube was replaced"]
+    assert run([*words, "--until", "2020-01-01"]) == 0
+    assert check(folder, history, "bad2") == 1
+    assert run([*words, "--until", "2999-01-01"]) == 0
+    capsys.readouterr()
+    assert check(folder, history, "bad2") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("ACKNOWLEDGED ALARM: 2 of the last 2 batches are rejected")
+    assert "until 2999-01-01: a tube was replaced" in " ".join(out.split())
+    assert check(folder, history, "bad1", "bad2") == 0
+    assert capsys.readouterr().out.startswith("ACKNOWLEDGED ALARM: 2 batches")
+    assert lines(history)[1]["alarm"] is True
+    for wrong in (["--until", "soon"], ["--until", "2999-01-01", "--why", " "]):
+        assert run([*words, *wrong]) == 2
+    jsonl(tmp_path / "old.jsonl", [0.5])
+    for name in ("none.db", "old.jsonl"):
+        wrong = ["dqm", "ack", str(tmp_path / name), "--until", "2999-01-01", "--why", "x"]
+        assert run(wrong) == 2
+    assert "of an earlier version" in capsys.readouterr().err
+
+
+def test_a_check_that_fails_leaves_the_history(folder, tmp_path):
+    history = tmp_path / "h.db"
     check(folder, history, "good1")
     before = history.read_bytes()
     pd.DataFrame({"a": [1.0]}).to_parquet(folder / "narrow.parquet")
@@ -312,7 +449,7 @@ def test_one_run_for_all_batches_or_one_for_each_is_the_same(rule):
 
 @pytest.mark.parametrize("rule", ["persistence", "lond", "lord", "saffron", "addis"])
 def test_a_check_takes_no_longer_for_a_long_history(rule, tmp_path):
-    rng, path = np.random.default_rng(6), tmp_path / "h.jsonl"
+    rng, path = np.random.default_rng(6), tmp_path / "h.db"
     p = np.where(rng.random(2000) < 0.3, 1e-6, rng.random(2000))
     written(path, p.tolist())
     start = time.perf_counter()
@@ -320,7 +457,7 @@ def test_a_check_takes_no_longer_for_a_long_history(rule, tmp_path):
         batches(rule, [0.5], history)
     # Of 160 s that formulas take which begin anew for every batch.
     assert time.perf_counter() - start < 3
-    assert len(path.read_bytes().splitlines()) == 2001
+    assert len(lines(path)) == 2001
 
 
 @pytest.mark.parametrize(

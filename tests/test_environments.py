@@ -281,7 +281,7 @@ def test_the_mask_of_permissions_holds(folder, tmp_path):
         assert out.stat().st_mode & 0o777 == mode
 
 
-def test_a_full_disk_loops_what_was_there(folder, tmp_path):
+def test_a_full_disk_leaves_what_was_there(folder, tmp_path):
     """A limit on the size of files stands in for a disk that is full."""
 
     def no_space():

@@ -31,6 +31,7 @@ from kstest.engine import work as engine_work
 from kstest.engine.feature_margins import feature_margins, feature_products
 from kstest.engine.landmarks import landmark_sums
 from kstest.engine.work import run_tasks
+from kstest.errors import UsageError
 from kstest.kernels import KERNELS, BandwidthGrid, Rows
 from kstest.likelihood_ratio import permute, reference, toys
 from kstest.likelihood_ratio.features import nystrom
@@ -205,6 +206,16 @@ def test_random_signs_can_be_sent_away(rng, monkeypatch):
     there = kstest.hsic(data, threads=1, **options)
     assert (there.p_value, there.statistic) == (here.p_value, here.statistic)
     assert "_batch" in executor.seen
+
+
+def test_the_functions_take_an_executor(rng, small_tasks):
+    X, Y = rng.normal(size=(2, N, 2))
+    here, executor = kstest.mmd(X, Y, threads=1, permute="rows"), Elsewhere()
+    there = kstest.mmd(X, Y, threads=1, permute="rows", executor=executor)
+    assert executor.seen
+    assert (there.p_value, there.statistic) == (here.p_value, here.statistic)
+    with pytest.raises(UsageError, match="executor: found int"):
+        kstest.mmd(X, Y, executor=3)
 
 
 def test_processes_give_the_bits_of_threads(small_tasks):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import kstest
-from kstest.findings import Facts, Line, Note, joined
+from kstest.findings import Facts, Line, Note, Pairs, joined
 from kstest.report import FORMATS, render
 
 
@@ -52,6 +52,22 @@ def test_a_frame_is_a_row_of_numbers_or_a_table(result):
     assert set(result.to_frame("columns")["column"]) == set(result.columns)
     with pytest.raises(KeyError, match="those that have: columns"):
         result.to_frame("summary")
+
+
+def test_pairs_are_a_table_to_formats(rng):
+    rows = [
+        {"x": "a", "y": "b", "adjusted_p_value": 0.5, "reject": None},
+        {"x": "a", "y": "c", "adjusted_p_value": 0.01, "reject": True},
+    ]
+    found = Pairs("all_pairs", rows, "Holm's correction", ("", "linear"), (0.0, -3.0))
+    assert len(found.columns) == 5
+    assert found.rows() == [
+        ["a", "c", "0.01", "yes", "linear"],
+        ["a", "b", "0.5", "no verdict", ""],
+    ]
+    result = kstest.ks(rng.normal(size=30), rng.normal(size=30)).told(found)
+    assert "#### Pairs of columns (2)" in render(result, "markdown")
+    assert "| a | c | 0.01 | yes | linear |" in render(result, "markdown")
 
 
 def test_a_format_is_one_module_and_one_line(result, tmp_path, monkeypatch):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import re
+import sqlite3
 import sys
 import types
 from pathlib import Path
@@ -22,6 +24,7 @@ from kstest.sources import (
     ReadOptions,
     SequenceOptions,
     columnar,
+    compression,
     csv_read,
     formats,
     read_samples,
@@ -50,9 +53,11 @@ def orc(monkeypatch):
     exec(file, module.__dict__)
     monkeypatch.setitem(sys.modules, name, module)
     added = eval(line, vars(formats))
+    shipped = next(f for f in formats.FORMATS if f.name == "orc")
+    assert added == shipped
+    formats.FORMATS.remove(shipped)
     formats.FORMATS.append(added)
-    yield added
-    formats.FORMATS.remove(added)
+    return added
 
 
 def orc_bytes(table):
@@ -88,12 +93,46 @@ def test_a_new_format_has_the_messages_of_all(orc, tmp_path):
         ("a.orc", b"x\n1\n", ["the name says ORC", "text that starts with"]),
         ("cut.orc", whole[: len(whole) // 2], ["cannot be read", "Is the file complete?"]),
         ("lists.orc", lists, ["column 'x' holds lists (row 1: '[1.0]')"]),
-        ("b.csv", b"PK\x03\x04\0", ["accepted: CSV in UTF-8, Parquet, Arrow IPC, ORC, each"]),
+        ("c.csv", b"\0\1\2", ["accepted: CSV in UTF-8, Parquet, Arrow IPC, ", "ORC, each also"]),
+        ("b.csv", b"PK\x03\x04\0", ["a damaged zip archive"]),
     ]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError) as caught:
             read(tmp_path / name)
         assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_what_a_library_raises_is_about_the_file_and_what_python_raises_is_not(
+    tmp_path, monkeypatch
+):
+    def open_broken(opened):
+        raise sqlite3.DatabaseError("malformed")
+
+    def open_mistaken(opened):
+        raise IndexError("a mistake")
+
+    module = types.ModuleType("broken")
+    module.__dict__.update(open_broken=open_broken, open_mistaken=open_mistaken)
+    monkeypatch.setitem(sys.modules, "broken", module)
+    for name, error, words in [
+        ("open_broken", DataError, "cannot be read: malformed. Is the file complete?"),
+        ("open_mistaken", IndexError, "a mistake"),
+    ]:
+        added = formats.Format("broken", "Broken", b"BRO\0KEN", (".broken",), f"broken:{name}")
+        monkeypatch.setattr(formats, "FORMATS", [added])
+        (tmp_path / "a.broken").write_bytes(b"BRO\0KEN")
+        with pytest.raises(error, match=words):
+            read(tmp_path / "a.broken")
+
+
+def test_a_compression_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression, "CODECS", [*compression.CODECS])
+    compression.CODECS.append(compression.Codec("bz2", "bzip2", re.compile(b"BZh"), ".bz2"))
+    (tmp_path / "a.csv.bz2").write_bytes(bz2.compress(b"x\n1\n2\n"))
+    assert read(tmp_path / "a.csv.bz2").values.tolist() == [[1], [2]]
+    (tmp_path / "a.parquet.bz2").write_bytes(bz2.compress(b"x\n1\n2\n"))
+    with pytest.raises(DataError, match="the name says Parquet"):
+        read(tmp_path / "a.parquet.bz2")
 
 
 def test_sequences_are_read_from_a_new_format(orc, tmp_path):
@@ -105,7 +144,7 @@ def test_sequences_are_read_from_a_new_format(orc, tmp_path):
 
 def test_a_name_of_no_format_is_refused():
     with pytest.raises(UsageError, match="accepted: csv, parquet, arrow"):
-        ReadOptions(input_format="orc")
+        ReadOptions(input_format="xml")
 
 
 NUMBERS = st.one_of(

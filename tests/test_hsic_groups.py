@@ -68,7 +68,7 @@ def test_groups_of_different_size_are_refused_and_too_few_give_no_verdict(rng):
     frame = grouped(rng)
     with pytest.raises(DataError, match="24 groups hold 4 to 5 rows"):
         kstest.hsic(frame.iloc[1:], x="x", y="y", group="group")
-    with pytest.raises(UsageError, match="--block-length"):
+    with pytest.raises(UsageError, match="block_length"):
         kstest.hsic(frame, x="x", y="y", group="group", block_length="5")
     few = kstest.hsic(frame[frame["group"] < 3], x="x", y="y", group="group")
     assert few.verdict == "no verdict"

@@ -223,7 +223,7 @@ def test_dependence_ties_and_whole_numbers_are_warned_about(rng):
     ],
 )
 def test_unusable_options_are_named(options, rng):
-    with pytest.raises(UsageError, match="--"):
+    with pytest.raises(UsageError, match="|".join(options)):
         kstest.ksd(rng.normal(size=(30, 1)), **options)
 
 
@@ -464,7 +464,7 @@ def test_level_of_features():
     ],
 )
 def test_unusable_features_are_named(options, rng):
-    with pytest.raises(UsageError, match="--features"):
+    with pytest.raises(UsageError, match="features"):
         kstest.ksd(rng.normal(size=(300, 1)), target=NORMAL, **options)
 
 
@@ -612,11 +612,11 @@ def test_contamination_is_tolerated_and_more_is_not(rng):
     assert not tolerant.reject
     assert tolerant.explanation["theta"] > 0
     assert kstest.ksd(X + 0.8, target=NORMAL, contamination=0.1).reject
-    with pytest.raises(UsageError, match="--bound"):
+    with pytest.raises(UsageError, match="bound"):
         kstest.ksd(X, target="student_t(3)", contamination=0.1)
     given = kstest.ksd(X, target="student_t(3)", contamination=0.1, bound=4.0)
     assert given.explanation["bound"] == 4.0
-    with pytest.raises(UsageError, match="--contamination"):
+    with pytest.raises(UsageError, match="contamination"):
         kstest.ksd(X, target=NORMAL, contamination=0.1, null="markov")
 
 

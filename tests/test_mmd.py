@@ -95,7 +95,7 @@ def test_serial_dependence_is_a_warning_and_the_verdict_stands(rng):
     ],
 )
 def test_unusable_options_are_named(options):
-    with pytest.raises(UsageError, match="--" + next(iter(options))):
+    with pytest.raises(UsageError, match=next(iter(options))):
         kstest.mmd(np.zeros((5, 1)), np.ones((5, 1)), **options)
 
 

@@ -144,7 +144,7 @@ def one_column(name, tmp_path):
 
 @pytest.mark.parametrize("scale", [0.7, 1.0, 1.2])
 @pytest.mark.parametrize("name", ONE_COLUMN)
-def test_one_jump_loops_the_target_as_it_is(name, scale, tmp_path):
+def test_one_jump_leaves_the_target_as_it_is(name, scale, tmp_path):
     """E f(after) = E f(before) under the target, by integration over rows and all pairs of modes,
     for several f; no draws."""
     target, modes = one_column(name, tmp_path)
@@ -317,7 +317,7 @@ def test_modes_from_a_file_keep_their_order_and_need_no_search(tmp_path, monkeyp
         table = {m["mode"]: m["place"]["x"] for m in found.explanation["modes"]}
         assert table == {1: 6.0, 2: 0.0}
         assert found.reject
-    with pytest.raises(DataError, match="--modes: row 2"):
+    with pytest.raises(DataError, match="modes: row 2"):
         kstest.pksd(X + 9, target="product(x=gamma(2))", modes=np.array([[1.0], [-1.0]]))
     with pytest.raises(DataError, match="modes"):
         kstest.pksd(X, target=text, modes=str(tmp_path / "none.csv"))

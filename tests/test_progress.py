@@ -52,3 +52,12 @@ def test_a_run_that_becomes_slow_says_so_later(clock, capsys):
         clock[0] = passed
         words.show(share)
     assert capsys.readouterr().err == "kstest: summing: 60% done, about 20 s to go\n"
+
+
+def test_what_is_done_once_before_the_sums_says_nothing_of_their_length(clock, capsys):
+    """Rows are scaled and put in order for 15 seconds, and the sums take 10."""
+    words = progress.Words("summing", "", True)
+    for share in range(1, 100):
+        clock[0] = 15 + share / 10
+        words.show(share / 100)
+    assert capsys.readouterr().err.startswith("kstest: summing: 2% done, about 10 s to go")

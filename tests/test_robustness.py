@@ -110,7 +110,7 @@ def untouched(target):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_interrupt_during_the_sums_is_130_and_loops_the_output_alone(threads, file, target):
+def test_interrupt_during_the_sums_is_130_and_leaves_the_output_alone(threads, file, target):
     run = Terminal(file(LONG), file(LONG), "--output", target, "--threads", threads, *ALL_PAIRS)
     run.until(lambda: BAR in run.errors)
     run.process.send_signal(signal.SIGINT)
@@ -123,7 +123,7 @@ def test_interrupt_during_the_sums_is_130_and_loops_the_output_alone(threads, fi
     assert untouched(target)
 
 
-def test_kill_during_the_sums_loops_the_output_alone(file, target):
+def test_kill_during_the_sums_leaves_the_output_alone(file, target):
     run = Terminal(file(LONG), file(LONG), "--output", target, *ALL_PAIRS)
     run.until(lambda: BAR in run.errors)
     run.process.kill()

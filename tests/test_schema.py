@@ -75,11 +75,14 @@ COMMANDS = {
     "check": [*CHECK, "moved.csv"],
     "check-several": [*CHECK, "batch.csv", "moved.csv"],
     "check-few": [*CHECK, "one.csv"],
+    "status": ["dqm", "status", "h.db"],
     "stream": STREAM,
     "state": ["state", "show", "s.kst"],
     "lags": ["hsic", "series.csv", "--x", "speed", "--y", "mass", "--lags", "0:3"],
     "all-pairs": ["hsic", "good.csv", "--all-pairs"],
     "plan": ["plan", "good.csv", "--shift", "3", *SHORT],
+    "thin": ["thin", "pool.csv", "--rows", "20"],
+    "thin-target": ["thin", "pool.csv", "--rows", "20", "--target", "normal(sd=9)"],
     "run": ["run"],
 }
 CHECKS = """
@@ -101,6 +104,7 @@ def folder(tmp_path_factory):
     (found / "kstest.toml").write_text(CHECKS)
     with contextlib.chdir(found):
         assert run([*STREAM, "--quiet"]) == 0
+        assert run([*CHECK, "moved.csv", "--history", "h.db", "--quiet"]) == 1
     return found
 
 
@@ -133,7 +137,7 @@ def command_of(words):
 
 def test_what_is_no_plan_or_calibration_is_refused(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    for name in ("plan", "show", "selftest", "run"):
+    for name in ("plan", "show", "selftest", "status", "run"):
         run([*COMMANDS[name], "--format", "json"])
         found = json.loads(capsys.readouterr().out)
         for key in found:

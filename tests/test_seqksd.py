@@ -301,7 +301,7 @@ def test_too_few_sequences_give_no_verdict():
 def test_words_against_a_model_of_words(tmp_path):
     (tmp_path / "m.csv").write_text(",log in,go,$\n^,1,0,0\nlog in,0,0.5,0.5\ngo,0.2,0.3,0.5\n")
     model = str(tmp_path / "m.csv")
-    with pytest.raises(UsageError, match="--tokens words"):
+    with pytest.raises(UsageError, match="tokens='words'"):
         kstest.seqksd(["log go", "log"], target=model)
     codes = read_csv_model(model).sample(60, np.random.default_rng(0))
     found = kstest.seqksd(spelled(*codes, ["log in", "go"]), target=model, draws=99)

@@ -147,7 +147,7 @@ def test_two_columns_are_one_test():
     assert same >= 5
 
 
-def test_a_pair_without_a_verdict_loops_the_others_theirs():
+def test_a_pair_without_a_verdict_leaves_the_others_theirs():
     found = kstest.skit(TABLE[COLUMNS], all_pairs=True)
     rows = pairs_of(found)
     assert found.verdict == "rejected"

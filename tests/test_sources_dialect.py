@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.sources import ReadOptions, csv_read, read_samples, samples_from_objects
-from kstest.sources.dialect import NULLS, Transcoded, Uncommented
+from kstest.sources.dialect import NULLS
+from kstest.sources.filters import Lines, Transcoded, uncommented
 from kstest.sources.stream import CHUNK_BYTES
 
 
@@ -154,7 +155,7 @@ def test_comments_do_not_depend_on_the_chunks(text, data):
             out, self.at = content[self.at : self.at + step], self.at + step
             return out
 
-    filtered = Uncommented(Trickle(), "#", "f")
+    filtered = Lines(Trickle(), "f", uncommented("#", None, "f"))
     out = b"".join(iter(lambda: filtered.read(data.draw(st.integers(1, 7))), b""))
     lines = io.StringIO(text, newline="")
     assert out.decode() == "".join(line for line in lines if not line.startswith("#"))
@@ -163,7 +164,7 @@ def test_comments_do_not_depend_on_the_chunks(text, data):
 def test_a_comment_character_inside_a_line_stays(read):
     assert words(read(b"c\na#b\n #c\n#d\n", comment="#")) == ["a#b", " #c"]
     with pytest.raises(DataError, match="longer than 64 MB"):
-        Uncommented(io.BytesIO(b"x" * 66 * CHUNK_BYTES), "#", "f").read(1)
+        Lines(io.BytesIO(b"x" * 66 * CHUNK_BYTES), "f", bytes).read(1)
 
 
 def test_missing_cells_by_default_and_by_option(read):

@@ -96,5 +96,5 @@ def test_numbers_and_lists_stand_for_text_in_python(rng):
     "given", [{"weights": np.ones(40)}, {"explain": None}, {"columns": b"x"}, {"alpha": "0.1"}]
 )
 def test_what_is_neither_text_nor_number_is_refused_by_name(given, rng):
-    with pytest.raises(UsageError, match=f"--{next(iter(given))}: found"):
+    with pytest.raises(UsageError, match=f"{next(iter(given))}: found"):
         kstest.mmd(rng.normal(size=(40, 1)), rng.normal(size=(40, 1)), **given)

@@ -126,5 +126,5 @@ def test_command_and_function(tmp_path, capsys, rng):
     assert "all sides are in the same files" in capsys.readouterr().err
     with pytest.raises(TypeError, match="takes 1 sample: table"):
         kstest.mmd(frame, frame, sample_column="k", sample_values="5-9", reference_values="0-3")
-    with pytest.raises(UsageError, match="needs --sample-column"):
+    with pytest.raises(UsageError, match="needs sample_column"):
         kstest.mmd(frame, frame, sample_values="1")

@@ -160,7 +160,7 @@ def verdict(make, seed, n, **options):
     return kstest.skit(x, y, seed=seed, **options).verdict
 
 
-def test_volatility_of_one_side_loops_a_verdict():
+def test_volatility_of_one_side_leaves_a_verdict():
     found = [verdict(one_sided(streams.season_of_spread(12)), seed, 600) for seed in range(20)]
     assert found.count("no verdict") <= 3
     assert found.count("rejected") <= 3

@@ -295,7 +295,7 @@ def test_killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice(batches,
     assert core(state) == core(clean)
 
 
-def test_a_full_disk_loops_the_old_state(batches, tmp_path):
+def test_a_full_disk_leaves_the_old_state(batches, tmp_path):
     state = tmp_path / "s.kst"
     answer(batches[0], "--state", state)
     before = state.read_bytes()

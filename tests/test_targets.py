@@ -35,6 +35,16 @@ SCIPY = {
     "exponential": lambda p: stats.expon(scale=p["scale"]),
     "uniform": lambda p: stats.uniform(p["low"], p["high"] - p["low"]),
     "von_mises": lambda p: stats.vonmises(p["concentration"], p["mean"]),
+    "cauchy": lambda p: stats.cauchy(p["location"], p["scale"]),
+    "half_normal": lambda p: stats.halfnorm(scale=p["sd"]),
+    "half_cauchy": lambda p: stats.halfcauchy(scale=p["scale"]),
+    "inv_gamma": lambda p: stats.invgamma(p["shape"], scale=p["scale"]),
+    "weibull": lambda p: stats.weibull_min(p["shape"], scale=p["scale"]),
+    "chi_squared": lambda p: stats.chi2(p["df"]),
+    "pareto": lambda p: stats.pareto(p["shape"], scale=p["scale"]),
+    "truncated_normal": lambda p: stats.truncnorm(
+        (p["low"] - p["mean"]) / p["sd"], (p["high"] - p["mean"]) / p["sd"], p["mean"], p["sd"]
+    ),
 }
 VALUES = {
     "normal": {"mean": 1.0, "sd": 2.0},
@@ -47,6 +57,14 @@ VALUES = {
     "exponential": {"scale": 2.0},
     "uniform": {"low": -1.0, "high": 3.0},
     "von_mises": {"mean": 1.0, "concentration": 2.0},
+    "cauchy": {"location": 1.0, "scale": 2.0},
+    "half_normal": {"sd": 2.0},
+    "half_cauchy": {"scale": 2.0},
+    "inv_gamma": {"shape": 2.5, "scale": 3.0},
+    "weibull": {"shape": 1.5, "scale": 2.0},
+    "chi_squared": {"df": 3.5},
+    "pareto": {"shape": 2.5, "scale": 2.0},
+    "truncated_normal": {"mean": 1.0, "sd": 2.0, "low": 0.5, "high": 6.0},
 }
 
 

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..registry import METHODS
 from ..run import execute
-from .binding import bind, plot_path, plotted
+from .binding import MACHINE, bind, plot_path, plotted
 from .language import speaking
 from .shown import Result, shown
 from .signatures import document, options, signature
 
 if TYPE_CHECKING:
     from ..power import Plan
+    from ..thinning import Thinned
 
 
 @cache
 def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     found = METHODS[name].load()
-    others = ("threads",) if found.picture is None else ("threads", "plot")
+    others = MACHINE if found.picture is None else (*MACHINE, "plot")
 
     def test(*data: Any, **given: Any) -> Result:
         path = None if found.picture is None else plot_path(given.get("plot"))
@@ -73,8 +74,49 @@ def plan(*data: Any, **given: Any) -> Plan:
     """
     from ..power import search
 
-    call = bind("plan", search.INPUTS, data, given, {"threads"})
+    call = bind("plan", search.INPUTS, data, given, set(MACHINE))
     return search.plan(call.samples[0], call.params, call.notices, call.work)
+
+
+@speaking(lambda: _thin_options())
+def thin(*data: Any, **given: Any) -> Thinned:
+    """Choose the rows that stand for many.
+
+    Parameters
+    ----------
+    data : array, DataFrame or Arrow table
+        Shape (n, d), in the order of the file: neighbours in a chain are paired.
+    **given
+        Options of ``kstest thin``, with underscores.
+
+    Returns
+    -------
+    Thinned
+        `index` has the places of the rows, from 0; the other attributes are the keys of the
+        command's JSON.
+
+    Notes
+    -----
+    See `kstest.thinning` for how rows are chosen, and how near they are.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> X = numpy.random.default_rng(1).normal(size=(2000, 2))
+    >>> found = kstest.thin(X, rows=100)
+    >>> X[found.index].shape, found.worth[1] > 1000
+    ((100, 2), True)
+    """
+    from .. import thinning
+
+    call = bind("thin", thinning.INPUTS, data, given, set(MACHINE))
+    return thinning.thin(call.samples, call.params, call.notices, call.work)
+
+
+def _thin_options() -> list[Field[Any]]:
+    from ..thinning import INPUTS
+
+    return options(INPUTS)
 
 
 def _plan_options() -> list[Field[Any]]:

@@ -23,6 +23,9 @@ from ..sample import Sample
 from ..sources import given_options, join_objects, reader
 from .language import unknown as unknown_option
 
+# Options of every function that are none of its test: where the sums run. See `Work`.
+MACHINE = ("threads", "executor")
+
 
 @dataclass(frozen=True)
 class Call:
@@ -91,9 +94,12 @@ def bind(
     data, given = by_name(inputs.roles, data, given)
     # Tests of blocks of columns take one table, or one object per block.
     sides = inputs.roles if given.get("sample_column") is None else ("table",)
+    if inputs.least <= len(data) < len(sides):
+        sides = inputs.roles[: len(data)]
     joined = 1 < len(data) <= len(inputs.blocks)
     if len(data) != len(sides) and not joined:
-        what = f"{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
+        least = f"{inputs.least} or " * (inputs.least < len(sides))
+        what = f"{least}{len(sides)} sample{'s' * (len(sides) != 1)}: {', '.join(sides)}"
         more = f", or 2 to {len(inputs.blocks)} blocks of columns" if inputs.blocks else ""
         raise TypeError(f"kstest.{name} takes {what}{more}")
     reading = reading_of(inputs)
@@ -105,16 +111,20 @@ def bind(
     kept = {k: v for k, v in given.items() if k in reading}
     samples, notices = of_objects(inputs, params, kept, dict(zip(sides, data, strict=True)))
     record = given_options(kept, reader(inputs.reads).options)
-    return Call(samples, params, notices, work_of(given.get("threads")), record)
+    work = work_of(given.get("threads"), given.get("executor"))
+    return Call(samples, params, notices, work, record)
 
 
-def work_of(threads: Any) -> Work:
-    """Threads, all processors by default."""
+def work_of(threads: Any, executor: Any = None) -> Work:
+    """Threads, all processors by default, or an executor in their place."""
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        found = type(executor).__name__
+        raise UsageError(f"executor: found {found}; accepted: a concurrent.futures.Executor.")
     if threads is None:
-        return Work()
+        return Work(executor=executor)
     if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
         raise UsageError("--threads: give a whole number, at least 1")
-    return Work(threads=int(threads))
+    return Work(threads=int(threads), executor=executor)
 
 
 def plot_path(plot: str | os.PathLike[str] | None) -> str | None:

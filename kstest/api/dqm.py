@@ -15,7 +15,7 @@ from ..inputs import params_of, reading_of
 from ..inputs.batches import batch_options, calibrated, from_objects
 from ..run import execute
 from ..sources import ReadOptions
-from .binding import bind, options_of, plot_path, plotted, work_of
+from .binding import MACHINE, bind, options_of, plot_path, plotted, work_of
 from .language import speaking
 from .shown import Result, shown
 from .signatures import options
@@ -179,7 +179,7 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     """
     test = comparing.TEST
     given = {**given, "threads": threads}
-    call = bind("dqm_compare", test.inputs, (reference, batch), given, {"threads"})
+    call = bind("dqm_compare", test.inputs, (reference, batch), given, set(MACHINE))
     result = execute(
         "dqm compare", call.samples, call.params, call.notices, call.work, call.reading, test
     )

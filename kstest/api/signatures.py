@@ -23,6 +23,11 @@ DATA = "Array, DataFrame or Arrow table."
 SEQUENCES = "List of strings, or of lists of symbols or of whole numbers."
 OTHERS = {
     "threads": ("int | None", None, "Threads; by default all processors."),
+    "executor": (
+        "Executor | None",
+        None,
+        "Runs the sums in place of threads: a process pool, or a cluster.",
+    ),
     "plot": ("str | PathLike[str] | None", None, "File to draw: .svg, .png or .html."),
 }
 
@@ -109,12 +114,14 @@ STUB = '''\
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
 
 from numpy.random import Generator
 
 from .api import plan as plan
+from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
 from .api.dqm import check as dqm_check
 from .api.dqm import compare as dqm_compare

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,8 +15,8 @@ from ..engine.work import available_threads
 from ..errors import KstestError
 from ..files import output
 from ..params import INPUT, NULL, OUTPUT, option_name
-from ..shell.call import wants_color
-from ..shell.command import OUTPUT_OPTIONS
+from ..shell.call import command_line, wants_color
+from ..shell.command import OUTPUT_OPTIONS, available
 from ..shell.help import Command, Option
 from .config import Config, find, load
 from .forms import FORMS
@@ -69,6 +70,7 @@ def form_option(*forms: str) -> Option:
         ["--format", "form"],
         brief="Form of the answer",
         type=click.Choice(list(forms)),
+        callback=available,
         default=forms[0],
         show_default=True,
         help="Form of the answer.",
@@ -170,7 +172,12 @@ def _answered(names: tuple[str, ...], **given: Any) -> int:
                 history = stack.enter_context(opened(config.settings.history, LOCK_TIMEOUT))
             else:
                 _require_forgetful(config, checks)
-            report = run(config, checks, now, threads, history)
+            page = "html" in (given["form"], *reports)
+            report = run(config, checks, now, threads, history, page)
+            if page:
+                from .past import with_past
+
+                report = with_past(replace(report, command=command_line()), history)
     code = report.exit_code
     for form, path in reports.items():
         deliver(report, form, path, f"--report {form}")

@@ -257,6 +257,8 @@ def _check(name: str, table: dict[str, Any], run: Settings, where: Where) -> Che
     for key in table:
         if key not in (*known, *values_keys(kind)):
             raise UsageError(f"{where(key)}: {unknown(title, key, (*known, *values_keys(kind)))}")
+    spare = kind.inputs.roles[kind.inputs.least :]
+    roles = tuple(role for role in roles if role in table or role not in spare)
     inputs = {role: _files(table, role, title, where) for role in roles}
     taken = {*OWN, *kind.roles, "table"}
     options = {k.replace("-", "_"): v for k, v in table.items() if k not in taken}

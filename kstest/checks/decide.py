@@ -111,6 +111,7 @@ def _outcome(unit: Unit, level: float, adjusted: float | None) -> Outcome:
         result=result,
         message=unit.error,
         bug=unit.bug,
+        picture=unit.picture,
     )
     if result is None:
         return base

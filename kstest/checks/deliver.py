@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import KstestError, UsageError
 from ..files import destinations, output
+from ..report import pages
 from ..wording import printable
 from .config import Config
 from .forms import FORMS, render
@@ -32,6 +33,8 @@ def targets(given: Sequence[str]) -> dict[str, str]:
                 f"--report {printable(one)}: is not FORM:FILE, with a form of {', '.join(FORMS)}; "
                 "for example junit:out.xml"
             )
+        if form == "html":
+            pages.require()
         if form in found:
             raise UsageError(f"--report {form}: is given twice; give each form one file")
         found[form] = path if path == "-" else os.path.abspath(path)

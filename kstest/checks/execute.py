@@ -7,7 +7,7 @@ Nothing is printed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,20 @@ from ..engine.work import Work
 from ..errors import UsageError
 from ..inputs import choose, of_files, params_of
 from ..params import as_options
+from ..picture import Picture
 from ..registry import METHODS
 from ..result import Result
 from ..run import execute
 from ..sources import OPTIONS, ReadOptions, given_options, reader
-from ..sources.stream import expand
+from ..sources.paths import expand
 from ..wording import shown
 
 DQM = "dqm check"
 TESTS = (*METHODS, DQM)
 # What `dqm check` says about many batches; the checks of a file have their own rules over time.
 OVER_TIME = {"control", "persistence", "per_day"}
+# Batches of a run whose pictures are made; each takes seconds.
+EXPLAINED = 4
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Answer:
-    """A Result, and which part of the data it is about; empty for all of them."""
+    """A Result, which part of the data it is about (empty for all), and its picture."""
 
     label: str
     result: Result
+    picture: Picture | None = None
 
 
 @cache
@@ -148,6 +152,7 @@ def answers(
     threads: int,
     state: str | None = None,
     lock_timeout: float = 10.0,
+    pictures: bool = False,
 ) -> list[Answer]:
     """Run a test on files; one answer, or one per batch.
 
@@ -163,6 +168,8 @@ def answers(
         File that keeps the evidence of a stream.
     lock_timeout : float
         Seconds to wait for another process that uses it.
+    pictures : bool
+        Whether to make pictures of what is rejected.
 
     Raises
     ------
@@ -171,14 +178,18 @@ def answers(
     given, params = prepared(kind, options)
     sides = {role: list(paths) for role, paths in inputs.items()}
     if kind.test is None:
-        return _batches(sides, given, params, threads)
+        return _batches(sides, given, params, threads, pictures)
     if isinstance(kind.test, StreamTest):
         shell = {"state": state, "lock_timeout": lock_timeout, "threads": threads}
         return [Answer("", _streamed(kind.name, kind.test, sides, params, {**given, **shell}))]
     samples, notices = of_files(kind.inputs, params, given, sides)
     reading = given_options(given, reader(kind.inputs.reads).options)
     work = Work(threads=threads)
-    return [Answer("", execute(kind.name, samples, params, notices, work, reading))]
+    result = execute(kind.name, samples, params, notices, work, reading)
+    picture = None
+    if pictures and result.reject and kind.test.picture is not None:
+        picture = kind.test.picture(samples, params, result)
+    return [Answer("", result, picture)]
 
 
 def _streamed(
@@ -201,10 +212,15 @@ def _streamed(
 
 
 def _batches(
-    inputs: Mapping[str, Sequence[str]], given: Mapping[str, Any], params: Any, threads: int
+    inputs: Mapping[str, Sequence[str]],
+    given: Mapping[str, Any],
+    params: Any,
+    threads: int,
+    pictures: bool,
 ) -> list[Answer]:
     from ..dqm.calibration import load
-    from ..dqm.check import judge_all
+    from ..dqm.check import Judging, judge_all
+    from ..dqm.explain import Params, explain
     from ..dqm.windows import Batch
     from ..inputs.batches import batch_options, from_files
     from ..shell.dqm import BATCH_READING
@@ -218,8 +234,14 @@ def _batches(
         Batch(path, *read("batch", [path], batch_options(known.layout, how, path)), name=path)
         for path in files
     ]
-    _, results = judge_all(known, batches, params, Work(threads=threads))
-    return [Answer(str(r.explanation["batch"]), r) for r in results]
+    work = Work(threads=threads)
+    parts, results = judge_all(known, batches, params, work)
+    found = [Answer(str(r.explanation["batch"]), r) for r in results]
+    some = [k for k, r in enumerate(results) if r.reject][:EXPLAINED] if pictures else []
+    same = Params(**{f.name: getattr(params, f.name) for f in fields(Judging)})
+    for k in some:
+        found[k] = replace(found[k], picture=explain(known, parts[k], same, work)[1])
+    return found
 
 
 def begun_alpha(state: str) -> float | None:

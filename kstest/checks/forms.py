@@ -143,7 +143,7 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    names = [n for n in outcome.__dataclass_fields__ if n not in ("result", "bug")]
+    names = [n for n in outcome.__dataclass_fields__ if n not in ("result", "bug", "picture")]
     found = {name: plain(getattr(outcome, name)) for name in names}
     found["result"] = None if outcome.result is None else outcome.result.to_dict()
     return found
@@ -161,4 +161,5 @@ FORMS = {
     "nagios": f"{_FORMATS}.nagios",
     "markdown": f"{_FORMATS}.markdown",
     "csv": f"{_FORMATS}.table",
+    "html": f"{_FORMATS}.page",
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..picture import Picture
 from ..result import Result
 
 Status = Literal["rejected", "not rejected", "no verdict", "error"]
@@ -67,6 +68,8 @@ class Outcome:
         None after an error.
     bug : bool
         Whether the error is one of kstest.
+    picture : Picture or None
+        Of a rejection, where a page is to show it.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Outcome:
     seconds: float = 0.0
     result: Result | None = None
     bug: bool = False
+    picture: Picture | None = None
 
     @property
     def label(self) -> str:
@@ -108,6 +112,33 @@ def counting(fail_on: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What the history knows of earlier runs, see `kstest.checks.past`.
+
+    Attributes
+    ----------
+    outcomes : mapping of (str, str) to sequence of mapping
+        By name and series of a check, in their order, this run included.
+    runs : mapping of int to mapping
+        The last ones by their numbers, this one included.
+    events : sequence of mapping
+        Acknowledgements and resets.
+    """
+
+    outcomes: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    runs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    events: Sequence[Mapping[str, Any]] = ()
+
+    def of(self, outcome: Outcome) -> Sequence[Mapping[str, Any]]:
+        """The outcomes of a check; batches of one check are one series."""
+        own = self.outcomes.get((outcome.name, outcome.unit))
+        return self.outcomes.get((outcome.name, ""), ()) if own is None else own
+
+    def started(self, run: int) -> str:
+        return str(self.runs[run]["started"]) if run in self.runs else ""
+
+
+@dataclass(frozen=True)
 class Report:
     """A run.
 
@@ -126,6 +157,10 @@ class Report:
         A sentence per kind of control over time: what is promised.
     run : int or None
         Number in the history.
+    command : str
+        By which it was made.
+    past : Past
+        What the history knows of earlier runs, where a page is to show it.
     """
 
     config: str
@@ -137,6 +172,8 @@ class Report:
     outcomes: tuple[Outcome, ...]
     control: tuple[str, ...] = ()
     run: int | None = None
+    command: str = ""
+    past: Past = field(default_factory=Past)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property

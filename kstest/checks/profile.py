@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..sources import ReadOptions
 from ..sources.baseline import KIND, read
-from ..sources.dialect import dialect
-from ..sources.formats import LOOKED_AT, recognised
+from ..sources.dialect_options import dialect
+from ..sources.formats import recognised
 from ..sources.nulls import Nulls
-from ..sources.opening import open_table
-from ..sources.stream import expand, open_path
+from ..sources.opening import LOOKED_AT, open_table
+from ..sources.paths import expand
+from ..sources.stream import open_path
 from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table, Wanted
 from ..wording import DATE, DURATION, TIME
 
@@ -160,7 +161,8 @@ def expand_all(paths: Sequence[str]) -> list[str]:
 
 def opened(path: str, options: ReadOptions) -> Table:
     """Open a file as the check reads it."""
-    opener = partial(open_table, path, options.input_format, dialect(options), None)
+    how = dialect(options)
+    opener = partial(open_table, path, options.input_format, how, None, explode=options.exploded)
     nulls = Nulls.of(options)
     return (opener if nulls is None else nulls.opening(opener))()
 

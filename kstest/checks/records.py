@@ -7,7 +7,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ import click
 from ..errors import DataError, UsageError
 from ..files import output
 from ..findings import number
+from ..shell.call import ACKNOWLEDGEMENT, acknowledged
 from ..shell.help import Command, Option
 from ..wording import printable, shown
 from .commands import CONFIG, configured, form_option, output_options
@@ -203,20 +203,7 @@ def ack(summary: str) -> click.Command:
     """Return `kstest ack`."""
     params = [
         click.Argument(["check"]),
-        Option(
-            ["--until"],
-            required=True,
-            metavar="DATE",
-            brief="Last day",
-            help="Last day, as 2026-01-31.",
-        ),
-        Option(
-            ["--why"],
-            brief="What is known of it",
-            required=True,
-            metavar="TEXT",
-            help="What is known of it.",
-        ),
+        *ACKNOWLEDGEMENT,
     ]
     more = (
         "Until then its rejections and changed columns are printed and do not make the exit code "
@@ -227,14 +214,9 @@ def ack(summary: str) -> click.Command:
 
 
 def _ack(check: str, until: str, why: str, **given: Any) -> int:
-    try:
-        day = date.fromisoformat(until.strip())
-    except ValueError:
-        raise UsageError(f"--until {shown(until)}: give a day such as 2026-01-31.") from None
-    if not why.strip():
-        raise UsageError("--why: say what is known of the alarm.")
-    _enter("ack", check, given, day.isoformat(), why.strip())
-    output.write(f"{printable(check)}: alarms are acknowledged until {day.isoformat()}\n", None)
+    day, why = acknowledged(until, why)
+    _enter("ack", check, given, day, why)
+    output.write(f"{printable(check)}: alarms are acknowledged until {day}\n", None)
     return 0
 
 

@@ -40,6 +40,7 @@ class Run:
     now: datetime
     threads: int
     history: History | None
+    pictures: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: float = field(default_factory=time.perf_counter)
     states: dict[str, str] = field(default_factory=dict)
@@ -47,7 +48,12 @@ class Run:
 
 
 def run(
-    config: Config, checks: Sequence[Check], now: datetime, threads: int, history: History | None
+    config: Config,
+    checks: Sequence[Check],
+    now: datetime,
+    threads: int,
+    history: History | None,
+    pictures: bool = False,
 ) -> Report:
     """Run checks and remember what they found, in one transaction.
 
@@ -61,6 +67,8 @@ def run(
     threads : int
         For all of them together.
     history : History or None
+    pictures : bool
+        Whether to keep a picture of what is rejected.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def run(
         An outcome per check, and per level of `by` or batch of dqm. A check that cannot run is an
         outcome, too, and stops no other.
     """
-    this = Run(config, checks, now, threads, history)
+    this = Run(config, checks, now, threads, history, pictures)
     _share(this)
     # One limit around all: limits set within several threads would be undone in any order.
     with single_blas(), _threads(threads) as pool:
@@ -203,9 +211,12 @@ def _executed(this: Run, unit: Unit, threads: int) -> list[Unit]:
 
     def work() -> list[Unit]:
         found: list[Answer] = answers(
-            check.kind, unit.inputs, unit.options, threads, state, LOCK_TIMEOUT
+            check.kind, unit.inputs, unit.options, threads, state, LOCK_TIMEOUT, this.pictures
         )
-        first, *rest = [replace(unit, label=a.label or unit.label, result=a.result) for a in found]
+        first, *rest = [
+            replace(unit, label=a.label or unit.label, result=a.result, picture=a.picture)
+            for a in found
+        ]
         return [first, *(replace(u, changes=()) for u in rest)]
 
     return _attempt(unit, work)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from ..picture import Picture
 from ..result import Result
 from .config import Check
 from .execute import DQM
@@ -30,6 +31,8 @@ class Unit:
     error : str
     bug : bool
     seconds : float
+    picture : Picture or None
+        Of a rejection, where it is wanted.
     """
 
     check: Check
@@ -41,6 +44,7 @@ class Unit:
     error: str = ""
     bug: bool = False
     seconds: float = 0.0
+    picture: Picture | None = None
 
     @property
     def series(self) -> str:

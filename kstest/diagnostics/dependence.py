@@ -23,6 +23,8 @@ SPELL, SMALLEST_SPELL = 10, 0.25
 WINDOWS = (5, 10, 20, 40, 80)
 # A block of time lasts so many times the memory that single lags show, and that many show together.
 MEMORIES, SPELLS = 4, 15
+# Values that are looked at together: columns of many rows come a few at a time.
+AT_ONCE = 1 << 22
 # Share of independent data sets in which the warning may appear.
 FALSE_WARNINGS = 1e-3
 # A record of fewer independent stretches than this tells memory and difference poorly apart.
@@ -94,21 +96,31 @@ def _likeness(sample: Sample, samples: int) -> tuple[Array, Array]:
     has the standard deviation sqrt(SPELL / n) in independent rows, and sees memory that is faint
     from row to row and lasts.
     """
-    x = with_sizes(centred(sample))
-    n, comparisons = len(x), 2 * x.shape[1] * samples
-    r = autocorrelation(x, 1)
+    n, d = sample.n, len(sample.columns)
+    step = max(1, AT_ONCE // n)
+    parts = [_alike(sample, slice(c, c + step)) for c in range(0, d, step)]
+    r, spell = (np.concatenate([p[k] for p in parts], axis=1) for k in (0, 1))
+    comparisons = 2 * d * samples
     far = np.abs(r) / notable(n, comparisons)
-    if n >= 10 * SPELL:
-        d = x.shape[1] // 2
-        spell = np.sum([autocorrelation(x[:, d:], k) for k in range(1, SPELL + 1)], axis=0)
-        bound = max(SMALLEST_SPELL, math.sqrt(SPELL) * notable(n, comparisons, 0.0))
-        far[d:] = np.maximum(far[d:], spell / bound)
-    return r, far
+    bound = max(SMALLEST_SPELL, math.sqrt(SPELL) * notable(n, comparisons, 0.0))
+    far[1] = np.maximum(far[1], spell[0] / bound)
+    return r.ravel(), far.ravel()
 
 
-def centred(sample: Sample) -> Array:
+def _alike(sample: Sample, columns: slice) -> tuple[Array, Array]:
+    """Of some columns: lag-1 autocorrelation of values and sizes (2, k), sums for sizes (1, k)."""
+    x = with_sizes(centred(sample, columns))
+    d = x.shape[1] // 2
+    spell = np.zeros((1, d))
+    if len(x) >= 10 * SPELL:
+        spell[0] = np.sum([autocorrelation(x[:, d:], k) for k in range(1, SPELL + 1)], axis=0)
+    return autocorrelation(x, 1).reshape(2, d), spell
+
+
+def centred(sample: Sample, columns: slice = slice(None)) -> Array:
     """Numeric columns in robust units, far values cut, mean 0."""
-    x = scale_columns(sample.values, "robust", sample.missing)
+    missing = None if sample.missing is None else sample.missing[:, columns]
+    x = scale_columns(sample.values[:, columns], "robust", missing)
     np.clip(x, -CUT, CUT, out=x)
     x -= x.mean(axis=0)
     return x

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import Rows, scale_columns
 
 Array = NDArray[np.float64]
+
+# Rows of a column that are mixed at a time.
+FEW = 1 << 16
 
 
 def fingerprint(rows: Rows, robust: bool) -> int:
@@ -18,13 +24,22 @@ def fingerprint(rows: Rows, robust: bool) -> int:
     steps, where rounding would decide.
     """
     values = rows.values if robust else scale_columns(rows.values, "robust")
+    return fingerprint_of(values.T, rows.codes, len(rows))
+
+
+def fingerprint_of(columns: Iterable[Array], codes: NDArray[np.int32], n: int) -> int:
+    """`fingerprint` of n rows whose numbers come column by column, in robust units."""
     keys = np.random.default_rng(0)
-    total = np.zeros(len(rows), np.uint64)
-    for words in (*np.rint(1024 * values.T + 0.1234).astype(np.int64), *rows.codes.T):
+    total = np.zeros(n, np.uint64)
+    for column in itertools.chain(columns, codes.T):
         odd = np.uint64(2 * int(keys.integers(2**63)) + 1)
-        word = words.astype(np.int64).view(np.uint64)
-        mixed = (word ^ (word >> np.uint64(29))) * odd
-        total += mixed ^ (mixed >> np.uint64(32))
+        for start in range(0, n, FEW):
+            part = column[start : start + FEW]
+            if part.dtype.kind == "f":
+                part = np.rint(1024 * part + 0.1234)
+            word = part.astype(np.int64).view(np.uint64)
+            mixed = (word ^ (word >> np.uint64(29))) * odd
+            total[start : start + FEW] += mixed ^ (mixed >> np.uint64(32))
     total *= np.uint64(0x9E3779B97F4A7C15)
     return int(np.add.reduce(total ^ (total >> np.uint64(29))))
 

@@ -214,9 +214,17 @@ def identity(calibration: Calibration, batch: Batch) -> Identity:
         digest.update(np.ascontiguousarray(array).tobytes())
     name = batch.name or batch.label
     name = f"{name} rows {batch.rows}" if batch.rows else name
-    if len(name) > MOST_NAME:
+    if len(name) > MOST_NAME or not _is_text(name):
         name = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return Identity(name, digest.hexdigest(), batch.named)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name of a file has no bytes that are no text."""
+    try:
+        return bool(name.encode()) or True
+    except UnicodeEncodeError:
+        return False
 
 
 def require_units(calibration: Calibration, batch: Batch, params: Judging) -> None:
@@ -372,7 +380,11 @@ def _decided(
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    """1 if there was an alarm after any batch, else 3 if one had no verdict, else 0."""
-    if any(r.explanation["alarm"]["alarm"] for r in results):
+    """1 if there was an alarm after any batch, else 3 if one had no verdict, else 0.
+
+    An alarm that is acknowledged is none for the exit code.
+    """
+    states = [r.explanation["alarm"] for r in results]
+    if any(state["alarm"] and not state.get("acknowledged") for state in states):
         return 1
     return 3 if any(r.verdict == "no verdict" for r in results) else 0

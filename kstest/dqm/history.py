@@ -1,8 +1,9 @@
-"""History: what earlier checks found, a line of JSON per batch, for alarms over many runs.
+"""History: what earlier checks found of every batch, for alarms over many runs.
 
-Every line ends in a checksum, which covers all lines before it, and the last line says that it is:
-a line that was altered, lost, added or moved is noticed and named. A file is written anew beside
-the old one and renamed; whatever happens there is the old one or the new one.
+It is a table of the SQLite file in which `kstest run` remembers, too (`kstest.archive.database`),
+with verdict, p-value, number of events, rule and the digest of the calibration of every batch.
+Lines of JSON of earlier versions are read, and become such a file with the next batch; the old file
+stays beside it.
 
 Alarms count batches of one calibration only. What another one found says nothing about how often
 this one is wrong, and rejections by it may be why there is a new one.
@@ -10,29 +11,28 @@ this one is wrong, and rejections by it may be why there is a new one.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
+import contextlib
+import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ..archive import locked
+from ..archive.database import Database, begin, damaged, is_one, opened
 from ..errors import DataError, OutputError
-from ..files import replace
-from ..wording import shown
+from ..wording import label, printable, shown
+from . import lines as older
 
-# Every line says what it is of, and the last one that it is the last.
-KIND, VERSION, LAST = "history", 2, "last"
-# A line is some 400 characters; the largest file holds two million batches.
-LONGEST_LINE, LARGEST_FILE = 100_000, 1 << 30
-# Lines of version 1 had no checksum and did not say by which calibration.
-OLD = {"batch", "sha256", "started", "p_value", "alarm"}
-FIELDS = {"batch", "name", "content", "calibration", "started", "p_value", "alarm"}
-ENDING = re.compile(r'(.*), "checksum": "([0-9a-f]{16})"\}')
+# The name under which acknowledgements are entered.
+CHECK = "kstest dqm check"
+TEXTS = ("batch", "name", "content", "calibration", "started")
+KEYS = (*TEXTS, "p_value", "alarm", "verdict", "events", "judged", "level", "rule")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class History:
         Of all calibrations.
     path : str
         For messages; empty without a file.
+    acknowledged : str or None
+        Until when and why alarms are known.
     counted : list of dict
         Those of this calibration.
     """
@@ -73,6 +75,7 @@ class History:
     calibration: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
     path: str = ""
+    acknowledged: str | None = None
     counted: list[dict[str, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -139,8 +142,6 @@ def remembered(
 
     `seconds` is how long to wait for another process that does.
 
-    `seconds` is how long to wait for another process that does.
-
     Raises
     ------
     DataError
@@ -152,144 +153,126 @@ def remembered(
         yield None
         return
     with locked(path, seconds):
-        lines = _read(Path(path), path)
-        history = History(calibration, lines, path)
+        lines, known = read(path, seconds, new=True) if os.path.exists(path) else ([], None)
         before = len(lines)
+        history = History(calibration, lines, path, known)
         yield history
-        if len(lines) > before:
-            try:
-                replace(_written(lines), Path(path))
-            except OSError as error:
-                why = error.strerror or error
-                raise OutputError(f"--history {path}: cannot be written: {why}") from error
+        if len(lines) == before:
+            return
+        if before and not is_one(path):
+            _convert(path, lines)
+            return
+        if not before and not os.path.exists(path):
+            _begin(path)
+        with opened(path, seconds, kind=Database) as base:
+            _enter(base, lines, before)
 
 
-def _written(lines: Sequence[Mapping[str, Any]]) -> bytes:
-    texts, before = [], ""
-    for place, line in enumerate(lines, 1):
-        ends = {LAST: True} if place == len(lines) else {}
-        body = json.dumps({KIND: VERSION, **line, **ends}, allow_nan=False)[:-1]
-        before = _checksum(body, before)
-        texts.append(f'{body}, "checksum": "{before}"}}\n')
-    return "".join(texts).encode()
-
-
-def _checksum(body: str, before: str) -> str:
-    """Of a line without its end, and the checksum of the line before."""
-    return hashlib.blake2b(f"{before}\n{body}".encode(), digest_size=8).hexdigest()
-
-
-def _read(file: Path, path: str) -> list[dict[str, Any]]:
+def _begin(path: str) -> None:
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"--history {path}: is no regular file; give the name of a file")
-        if status.st_size > LARGEST_FILE:
-            raise DataError(f"--history {path}: is too large to be a history of kstest dqm")
-        content = file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return []
-    except UnicodeDecodeError as error:
-        place = error.object[: error.start].count(b"\n") + 1
-        _refuse(path, place, "holds bytes that are no text")
+        begin(path)
     except OSError as error:
-        raise DataError(f"--history {path}: cannot be read: {error.strerror or error}") from error
-    if not content:
-        raise DataError(
-            f"--history {path}: is empty, while a history has a line at least; was it cut off? "
-            "Delete it to begin a new one"
-        )
-    texts = content.removesuffix("\n").split("\n")
-    if not content.endswith("\n"):
-        _refuse(path, len(texts), "is cut off")
-    first = _parsed(texts[0], path, 1)
-    if set(first) == OLD:
-        return [_old(_parsed(text, path, k), path, k) for k, text in enumerate(texts, 1)]
-    version = first.get(KIND, VERSION)
-    if type(version) is int and version > VERSION:
-        raise DataError(
-            f"--history {path}: is of version {version}; this kstest reads version {VERSION}. Use "
-            "the kstest that wrote it, or begin a new one"
-        )
-    return _verified(texts, path)
+        raise _unwritable(path, error) from error
 
 
-def _verified(texts: Sequence[str], path: str) -> list[dict[str, Any]]:
-    """The lines, each against its checksum before anything else is made of it."""
-    lines, before = [], ""
-    for place, text in enumerate(texts, 1):
-        match = ENDING.fullmatch(text) if len(text) <= LONGEST_LINE else None
-        if match is None or _checksum(match[1], before) != match[2]:
-            _refuse(path, place, "is damaged, or lines before it were lost, added or moved")
-        before = match[2]
-        line = _parsed(match[1] + "}", path, place)
-        if line.pop(LAST, False) is not (place == len(texts)):
-            _refuse(path, place, "is not the last one that was written: lines were lost or added")
-        lines.append(_line(line, path, place))
-    return lines
+def _unwritable(path: str, error: OSError) -> OutputError:
+    return OutputError(f"--history {path}: cannot be written: {error.strerror or error}")
 
 
-def _parsed(text: str, path: str, place: int) -> dict[str, Any]:
-    """A line as an object: no number that a float cannot hold, no depth that Python cannot."""
+def read(
+    path: str, seconds: float = 10.0, *, new: bool = False
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The batches of a file, and until when and why alarms are acknowledged.
+
+    `new` says whether it is going to be written.
+
+    Raises
+    ------
+    DataError
+    """
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise DataError(f"--history {path}: is no regular file; give the name of a file")
+    if os.path.exists(path) and not is_one(path):
+        return older.read(path), None
+    with opened(path, seconds, new=new, kind=Database) as base:
+        rows = base.rows("batches", "ORDER BY id")
+        day = f"{datetime.now().astimezone():%Y-%m-%d}"
+        return [_line(row, k, path) for k, row in enumerate(rows)], base.acknowledged(CHECK, day)
+
+
+def _line(row: Mapping[str, Any], place: int, path: str) -> dict[str, Any]:
+    """A batch, of which every value is what it has to be."""
+    p = row["p_value"]
+    fits = all(isinstance(row[name], str) for name in TEXTS) and row["alarm"] in (0, 1)
+    fits &= p is None or (isinstance(p, float) and 0 < p <= 1)
+    if not fits or row["place"] != place:
+        raise damaged(path, "batches of kstest dqm check are lost, or are none")
+    return {**{name: row[name] for name in KEYS}, "alarm": bool(row["alarm"])}
+
+
+def _enter(base: Database, lines: Sequence[Mapping[str, Any]], first: int) -> None:
+    """Enter all batches from the one numbered `first` on, in one transaction."""
+    with base.transaction():
+        last = base.rows("batches", "ORDER BY id DESC LIMIT 1")
+        if (last[0]["place"] + 1 if last else 0) != first:
+            raise damaged(base.path, "batches were entered meanwhile")
+        for place, line in enumerate(lines[first:], first):
+            p = line["p_value"]
+            row = {name: _stored(line.get(name)) for name in KEYS}
+            row |= {"place": place, "alarm": int(line["alarm"])}
+            base.add("batches", {**row, "p_value": None if p is None else float(p)})
+
+
+def _stored(value: Any) -> Any:
+    """Text as SQLite can hold it: names of files may have bytes that are no text."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return printable(value)
+    return value
+
+
+def _convert(path: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Put a new file in the place of lines of JSON, which stay beside it as `NAME.old`."""
+    real = Path(os.path.realpath(path))
     try:
-        if len(text) > LONGEST_LINE:
-            raise ValueError
-        found = json.loads(
-            text, parse_constant=_no_number, parse_int=_small, object_pairs_hook=_single
+        folder = tempfile.mkdtemp(dir=real.parent, prefix=".kstest-")
+        try:
+            made = os.path.join(folder, real.name)
+            begin(made)
+            with opened(made, kind=Database) as base:
+                _enter(base, lines, 0)
+            shutil.copymode(real, made)
+            kept = real.with_name(f"{real.name}.old")
+            while kept.exists() and kept.read_bytes() != real.read_bytes():
+                kept = kept.with_name(f"{kept.name}.old")
+            shutil.copy2(real, kept)
+            os.replace(made, real)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def acknowledge(path: str, until: str, why: str, seconds: float = 10.0) -> None:
+    """Enter that alarms are known, up to some day.
+
+    Raises
+    ------
+    DataError
+        If there is no history, or one of an earlier version, which has no place for it.
+    """
+    if not os.path.exists(path):
+        raise DataError(
+            f"history {label(path)}: is not there; kstest dqm check --history begins it"
         )
-        if not isinstance(found, dict):
-            raise ValueError
-    except (ValueError, RecursionError):
-        _refuse(path, place, "cannot be read")
-    return found
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(text)
-
-
-def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name twice")
-    return dict(pairs)
-
-
-def _small(text: str) -> int:
-    if len(text) > 15:
-        raise ValueError(text)
-    return int(text)
-
-
-def _line(line: dict[str, Any], path: str, place: int) -> dict[str, Any]:
-    texts = (line.get(name) for name in ("batch", "name", "content", "calibration", "started"))
-    version = line.pop(KIND, None)
-    if version != VERSION or set(line) != FIELDS or not all(isinstance(x, str) for x in texts):
-        _refuse(path, place, "has other fields than a batch")
-    return _judged(line, path, place)
-
-
-def _old(line: dict[str, Any], path: str, place: int) -> dict[str, Any]:
-    """A line of version 1: kept, but not counted, as it does not say by which calibration."""
-    if set(line) != OLD or not all(isinstance(line[name], str) for name in ("batch", "started")):
-        _refuse(path, place, "has other fields than a batch")
-    line = _judged(line, path, place)
-    found = line.pop("sha256")
-    if not (found is None or isinstance(found, str)):
-        _refuse(path, place, "has a sha256 that is none")
-    return {**line, "name": line["batch"], "content": f"sha256 {found}", "calibration": ""}
-
-
-def _judged(line: dict[str, Any], path: str, place: int) -> dict[str, Any]:
-    p = line["p_value"]
-    if not (p is None or (type(p) in (int, float) and 0 < p <= 1)):
-        _refuse(path, place, "has a p-value that is none")
-    if type(line["alarm"]) is not bool:
-        _refuse(path, place, "does not say whether there was an alarm")
-    return line
-
-
-def _refuse(path: str, place: int, what: str) -> NoReturn:
-    raise DataError(
-        f"--history {path}: line {place} {what}; it was left as it is. Give a file that kstest dqm "
-        "check --history wrote, a copy of it from before, or a new name"
-    ) from None
+    if not is_one(path):
+        older.read(path)
+        raise DataError(
+            f"history {label(path)}: is of an earlier version; it becomes a new one with the next "
+            "batch that kstest dqm check --history adds"
+        )
+    with locked(path, seconds), opened(path, seconds, kind=Database) as base:
+        base.event("ack", CHECK, until, why, "batches")

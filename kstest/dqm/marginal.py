@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import Work
+from ..engine.work import silent
 from ..methods import ks
 from ..sample import Sample
 from ..wording import printable
@@ -56,7 +57,7 @@ def column_p_values(
     params = ks.Params(
         alpha=alpha, permutations=count, seed=seed, statistic="ad", correction="holm"
     )
-    found = ks.run((reference, batch), params, rng, Work(threads=work.threads))
+    found = ks.run((reference, batch), params, rng, silent(work))
     p = {c.column: c.adjusted_p_value for c in found.explanation.get("columns", ())}
     return {
         name: min(q for label, q in p.items() if label in (name, f"{name} missing"))

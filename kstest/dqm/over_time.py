@@ -65,8 +65,29 @@ def with_alarms(
     added = {id(line) for line in (history.lines[known:] if history else ())}
     for line, result in zip(lines, out, strict=False):
         if id(line) in added:
-            line["alarm"] = result.explanation["alarm"]["alarm"]
-    return out
+            line |= _found(result, params)
+    known_until = None if history is None else history.acknowledged
+    return [_acknowledged(result, known_until) for result in out]
+
+
+def _found(result: Result, params: Any) -> dict[str, Any]:
+    """What a history keeps of a batch, besides its name and p-value."""
+    state = result.explanation["alarm"]
+    return {
+        "alarm": state["alarm"],
+        "verdict": result.verdict,
+        "events": result.n.get("batch"),
+        "judged": result.explanation.get("events_used"),
+        "level": state.get("level", result.alpha),
+        "rule": params.persistence if params.control == "persistence" else params.control,
+    }
+
+
+def _acknowledged(result: Result, until: str | None) -> Result:
+    state = result.explanation["alarm"]
+    if until is None or not state["alarm"]:
+        return result
+    return result.told(words.alarm({**state, "acknowledged": until}, result))
 
 
 def _entered(

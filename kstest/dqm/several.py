@@ -18,6 +18,8 @@ def together(results: Sequence[Result]) -> Result | Answer:
         return results[0]
     last = results[-1].explanation
     lines = listed("alarm now", alarm_lines(last["alarm"]))
+    known = (r.explanation["alarm"].get("acknowledged") for r in results)
+    lines += listed("ack", [*filter(None, known)][:1])
     if last.get("tolerance"):
         lines.append(Line("tolerance", tolerance_text(last["tolerance"])))
     seen = {n.message: n for r in results for n in r.warnings}
@@ -73,7 +75,9 @@ def _headline(results: Sequence[Result]) -> Headline:
     if alarms:
         standing = results[-1].explanation["alarm"]["alarm"]
         parts += ["it stands after the last one" if standing else "it has cleared by the last one"]
-        return Headline("ALARM", ", ".join(parts), "rejected")
+        known = any(r.explanation["alarm"].get("acknowledged") for r in results)
+        title = "ACKNOWLEDGED ALARM" if known else "ALARM"
+        return Headline(title, ", ".join(parts), "rejected")
     if unsure:
         return Headline("NO VERDICT", ", ".join(parts), "no verdict")
     return Headline("NO ALARM", ", ".join(parts), "not rejected")

@@ -22,6 +22,7 @@ from ..findings import (
     number,
     plain,
 )
+from ..lean import ndtri_exp
 from ..result import Result
 
 # Events that are said in words, of those that are listed.
@@ -41,9 +42,7 @@ def statistic(title: str) -> Facts:
 
 def z_value(p: float) -> float:
     """Return z with P(N(0, 1) >= z) = p, however small p is."""
-    from scipy.special import ndtri_exp
-
-    return float(-ndtri_exp(np.log(p)))
+    return -ndtri_exp(float(np.log(p)))
 
 
 def z_text(value: float, least: str = "below -8") -> str:
@@ -105,7 +104,8 @@ def tolerance(runs: int | None) -> Facts:
 def alarm(state: Mapping[str, Any], result: Result) -> Facts:
     """Whether there is an alarm after the batch, which is the headline; the exit code says so."""
     if state["alarm"]:
-        headline = Headline("ALARM", state["summary"], "rejected")
+        title = "ACKNOWLEDGED ALARM" if state.get("acknowledged") else "ALARM"
+        headline = Headline(title, state["summary"], "rejected")
     elif result.verdict == "no verdict":
         headline = Headline("NO VERDICT", state["summary"], "no verdict")
     else:
@@ -118,6 +118,8 @@ def alarm(state: Mapping[str, Any], result: Result) -> Facts:
         Line("this batch", own, "numbers", ALARM),
         *listed("alarm", alarm_lines(state), "numbers", ALARM),
     ]
+    if state.get("acknowledged"):
+        lines.append(Line("ack", state["acknowledged"], "numbers", ALARM))
     return Facts("alarm", state, tuple(lines), headline)
 
 

@@ -14,7 +14,7 @@ Rosasco 2025, arXiv 2502.13570).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +34,8 @@ AnyArray = NDArray[np.floating[Any]]
 RIDGE = 1e-6
 # Rows that say how large kernel values are; any number that sees no labels serves.
 SIZED = 500
+# Rows whose weights are drawn at a time: 32 MB for a thousand draws.
+DRAWN_ROWS = 4096
 
 
 def landmark_count(n: int) -> int:
@@ -131,6 +133,7 @@ def _row_sums(
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)
     lengths = _lengths(both, landmarks, grid)
+    del both  # a copy of all rows
     halved = _gaussian_grid(points, r, grid)
     out = np.zeros((len(grid), len(starts) - 1, r))
     tasks = [
@@ -179,11 +182,13 @@ def _gaussian_grid(points: Points, r: int, grid: BandwidthGrid) -> tuple[AnyArra
     if grid.kernel.name != "gaussian" or not grid.squaring or points.codes.shape[1]:
         return None
     kind = points.rows.dtype.type
-    a = kind(grid.factors[0])
-    ones = np.ones((len(points), 1), kind)
-    left = np.hstack([2 * a * points.rows, -a * points.norms[:, None], -ones])
-    right = np.vstack([points.columns[:, :r], ones[:r].T, a * points.norms[None, :r]])
-    return left, right
+    a, d = kind(grid.factors[0]), points.rows.shape[1]
+    left = np.empty((len(points), d + 2), kind)
+    np.multiply(points.rows, 2 * a, out=left[:, :d])
+    np.multiply(points.norms, -a, out=left[:, d])
+    left[:, d + 1] = -1
+    ones = np.ones((1, r), kind)
+    return left, np.vstack([points.columns[:, :r], ones, a * points.norms[None, :r]])
 
 
 def _gaussian_values(left: AnyArray, right: AnyArray, count: int) -> Iterator[AnyArray]:
@@ -263,3 +268,91 @@ def _sizes(few: Rows, grid: BandwidthGrid) -> Array:
         for l, values in enumerate(tile_values(points, i, slice(0, n), grid)):
             totals[l] += float((values * values).sum())
     return np.asarray(np.sqrt(totals / max(n * (n - 1), 1)))
+
+
+def drawn_sums(
+    rows: Rows,
+    landmarks: Rows,
+    grids: Sequence[BandwidthGrid],
+    observed: Array,
+    draw: Callable[[slice, int, np.random.Generator], Array],
+    draws: int,
+    rng: np.random.Generator,
+    work: Work,
+) -> Array:
+    """Sum r_i r_j k_z(x_i, x_j) over pairs i != j, for weights r that are drawn anew at every row.
+
+    Parameters
+    ----------
+    rows : Rows
+        N of them.
+    landmarks : Rows
+        r rows, which know no weight.
+    grids : sequence of BandwidthGrid
+        L kernels in all, with k(x, x) = 1.
+    observed : ndarray (N,)
+        The weights of the data.
+    draw : callable
+        Rows, B and random numbers -> weights (rows, B); a bound method or function of a module.
+    draws : int
+    rng : numpy.random.Generator
+    work : Work
+
+    Returns
+    -------
+    ndarray (L, B + 1)
+        The data first.
+
+    Notes
+    -----
+    Only the sums over rows are kept: 8 L r (B + 1) bytes for every thread. A row with itself
+    counts as much as in a few rows on average. Time: 2 N r L B multiplications.
+    """
+    import scipy.linalg  # noqa: F401  (before its BLAS is kept on one thread)
+
+    both, r = _joined(landmarks, rows), len(landmarks)
+    suffices = all(single_suffices(both, grid) for grid in grids)
+    points = Points.of(both, np.float32 if suffices else np.float64)
+    spans = [slice(i, min(i + DRAWN_ROWS, len(rows))) for i in range(0, len(rows), DRAWN_ROWS)]
+    seeds = rng.integers(2**63, size=len(spans))
+    tasks = [
+        (points, r, tuple(grids), observed[i], draw, draws, i, int(seed))
+        for i, seed in zip(spans, seeds, strict=True)
+    ]
+    sums, squares = np.zeros((sum(map(len, grids)), r, draws + 1)), np.zeros(draws + 1)
+    few = rows.take(np.linspace(0, len(rows) - 1, min(SIZED, len(rows))).astype(np.int64))
+    out = np.empty((len(sums), draws + 1))
+    with single_blas():
+        for part, own in run_tasks(_drawn_block, tasks, work):
+            sums += part
+            squares += own
+        tables = [table for grid in grids for table in _values(_joined(landmarks, few), r, grid)]
+        for l, table in enumerate(tables):
+            root = np.linalg.cholesky(table[:r] + RIDGE * r * np.eye(r))
+            own_few = float((_whitened(root, table[r:]) ** 2).sum()) / len(few)
+            out[l] = (_whitened(root, sums[l].T) ** 2).sum(axis=1) - own_few * squares
+    return out
+
+
+def _drawn_block(
+    points: Points,
+    r: int,
+    grids: Sequence[BandwidthGrid],
+    observed: Array,
+    draw: Callable[[slice, int, np.random.Generator], Array],
+    draws: int,
+    i: slice,
+    seed: int,
+) -> tuple[Array, Array]:
+    """Sums of k(z_j, x_i) times the weights of rows i, (L, r, B + 1), and those of squares."""
+    weights = np.column_stack([observed, draw(i, draws, np.random.default_rng(seed))])
+    squares = np.einsum("ib,ib->b", weights, weights)
+    largest = float(np.abs(weights).max()) or 1.0  # lest single precision overflows
+    single = (weights / largest).astype(points.rows.dtype)
+    at = slice(r + i.start, r + i.stop)
+    out = [
+        (values.T @ single).astype(np.float64)
+        for grid in grids
+        for values in tile_values(points, at, slice(0, r), grid)
+    ]
+    return largest * np.array(out), squares

@@ -311,7 +311,7 @@ def _gathered(values: Sequence[Array], orders: Sequence[Index], bins: tuple[Inde
         index = order[:, bins[0]]
         if len(bins) == 2:
             index = index * order.shape[1] + order[:, bins[1]]
-        found = part[:, index].reshape(len(part), len(index), -1)
+        found = np.take(part, index, axis=1, mode="clip").reshape(len(part), len(index), -1)
         out = found if out is None else np.multiply(out, found, out=out)
     assert out is not None
     return out

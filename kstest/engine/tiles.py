@@ -49,7 +49,8 @@ class Points:
     @classmethod
     def of(cls, rows: Rows | NDArray[np.float64], dtype: Any = np.float64) -> Points:
         rows = Rows.of(rows)
-        centred = np.ascontiguousarray(rows.values - rows.values.mean(axis=0), dtype=dtype)
+        centred = np.empty(rows.values.shape, dtype)  # rounded as they come, not after all
+        np.subtract(rows.values, rows.values.mean(axis=0), out=centred, casting="same_kind")
         return cls(
             centred,
             np.ascontiguousarray(centred.T),

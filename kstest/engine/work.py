@@ -64,7 +64,7 @@ def stage(work: Work, start: float, stop: float) -> Work:
 @contextmanager
 def single_blas() -> Iterator[None]:
     """Keep matrix products on the calling thread: our threads are one level above them."""
-    with _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
+    with _libraries("scipy.linalg._flapack" in sys.modules).limit(limits=1, user_api="blas"):
         yield
 
 

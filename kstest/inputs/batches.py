@@ -15,7 +15,7 @@ from ..engine import Work
 from ..errors import DataError
 from ..result import Notice
 from ..sample import Sample
-from ..sources import ReadOptions, pivot_of, read_samples, samples_from_objects
+from ..sources import FILE_ROW, ReadOptions, pivot_of, read_samples, samples_from_objects
 from ..wording import listed
 
 Read = Callable[[str, Any, ReadOptions], tuple[Sample, tuple[Notice, ...]]]
@@ -45,6 +45,8 @@ def hits_gathered(options: ReadOptions, params: Params) -> ReadOptions:
     """
     if params.pivot is None:
         return options
+    if options.group == FILE_ROW:  # every event is a row then
+        options = replace(options, group=None)
     how = pivot_of(params.pivot, params.hit_order, params.hits, params.channels, params.per_event)
     roles = (options.weights, options.group, params.reference_weights)
     also = tuple(name for text in roles if text is not None for name in parse_items(text, ""))
@@ -100,6 +102,7 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         exclude=None,
         categorical=quoted(layout.by_value) if layout.by_value else None,
         missing=layout.missing,
+        group=None if options.group == FILE_ROW else options.group,
         weights=layout.weights,
         signed_weights=False,
         choose=choose,

@@ -25,7 +25,10 @@ BLOCK_VALUES = 1 << 18
 
 
 def scale_columns(
-    pooled: NDArray[np.float64], how: str = "robust", missing: NDArray[np.bool_] | None = None
+    pooled: NDArray[np.float64],
+    how: str = "robust",
+    missing: NDArray[np.bool_] | None = None,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the pooled rows with each column centred and in units of its spread.
 
@@ -41,21 +44,38 @@ def scale_columns(
         times the widest column's spread.
     missing : ndarray of bool, shape (N, d), optional
         Cells to leave out of centre and spread; they become 0, the centre.
+    out : ndarray, shape (N, d), optional
+        Takes the scaled rows in place of a new array; may be `pooled` itself.
 
     Returns
     -------
     ndarray, shape (N, d)
-        A new C-contiguous array. A constant column becomes 0.
+        A new C-contiguous array, or `out`. A constant column becomes 0.
     """
     far = FAR
     if how == "none":
         spreads = (_centred(block, how)[1:] for _, block in _present(pooled, missing))
         widest = max((float((s * m).max()) for s, m in spreads), default=0.0)
         far = FAR * min(widest or 1.0, WIDEST)
-    out = np.zeros(pooled.shape, dtype=np.float64)
+    if out is None:
+        out = np.zeros(pooled.shape, dtype=np.float64)
+    elif missing is not None:
+        out[missing] = 0
     for place, block in _present(pooled, missing):
         out[place] = _scale(block, how, far).T
     return out
+
+
+def medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of every row, all finite: NumPy's number, which also looks for NaN.
+
+    That takes half as long again, and imports masked arrays, a tenth of the time to start.
+    """
+    middle = rows.shape[1] // 2
+    if rows.shape[1] % 2:
+        return np.asarray(np.partition(rows, middle, axis=1)[:, middle])
+    parted = np.partition(rows, (middle - 1, middle), axis=1)
+    return np.asarray((parted[:, middle - 1] + parted[:, middle]) / 2)
 
 
 def robust_spread(column: NDArray[np.float64]) -> float:
@@ -115,9 +135,9 @@ def _centred(
     largest = np.abs(columns).max(axis=1)
     magnitude = np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
     x = columns / magnitude[:, None]
-    centre = x.mean(axis=1) if how == "standard" else np.median(x, axis=1)
+    centre = x.mean(axis=1) if how == "standard" else medians(x)
     x -= centre[:, None]
-    spread = np.zeros(len(x)) if how == "standard" else 1.4826 * np.median(np.abs(x), axis=1)
+    spread = np.zeros(len(x)) if how == "standard" else 1.4826 * medians(np.abs(x))
     spread[spread == 0] = x[spread == 0].std(axis=1)
     # Rounding of the centre leaves noise of this size in a constant column.
     spread[spread <= 4 * np.finfo(float).eps * np.abs(centre)] = 0

@@ -23,11 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import brentq
-from scipy.special import log_ndtr
 
 from ..engine import single_blas
+from ..lean import brentq, log_ndtr
 
 Array = NDArray[np.float64]
 
@@ -35,6 +33,8 @@ Array = NDArray[np.float64]
 SMALLEST = 1e-9
 # Near the mean the saddlepoint formula divides zero by zero; its limit takes over.
 NEAR_MEAN = 1e-3
+# Relative precision of a quantile.
+RELATIVE = 4 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class QuadraticDistribution:
             low, high = low * 4, low
             if low < -1e18:
                 return 0.0
-        s = top * float(brentq(slope, low, high, xtol=1e-15, rtol=1e-13))
+        s = top * brentq(slope, low, high, xtol=1e-15, rtol=1e-13)
         k, second = self._cumulant(s, 0), self._cumulant(s, 2)
         r = math.copysign(math.sqrt(max(2 * (s * t - k), 0.0)), s)
         q = s * math.sqrt(second)
@@ -93,7 +93,7 @@ class QuadraticDistribution:
             density = math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
             return math.log(0.5 * math.erfc(z / math.sqrt(2)) - skew * density * (1 - z**2) / 6)
         # log of the normal tail plus density times (1/q - 1/r), without underflow
-        normal = float(log_ndtr(-r))
+        normal = log_ndtr(-r)
         density = -r * r / 2 - 0.5 * math.log(2 * math.pi)
         ratio = math.exp(density - normal) * (1 / q - 1 / r)
         return min(0.0, normal + math.log1p(max(ratio, -1 + 1e-15)))
@@ -114,7 +114,7 @@ class QuadraticDistribution:
             low -= spread
         while self.tail(high) > p:
             high += spread
-        return float(brentq(lambda t: self.log_tail(t) - math.log(p), low, high, xtol=1e-9))
+        return brentq(lambda t: self.log_tail(t) - math.log(p), low, high, 1e-9, RELATIVE)
 
     def _cumulant(self, s: float, order: int) -> float:
         """Derivatives of the cumulant generating function K at s, orders 0 to 3."""
@@ -163,6 +163,8 @@ def null_distribution(
     Rests on N and N_R large enough for normal means, and on small f. Offered from N_R = 10 N on,
     where measured false alarms at 1 % and 5 % are those of `benchmarks/README.md`.
     """
+    from scipy.linalg import cho_factor, cho_solve
+
     S = gram
     covariance = gram - np.outer(mean, mean)
     C = spread if spread is not None else (gram if poisson else covariance)

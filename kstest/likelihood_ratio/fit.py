@@ -17,9 +17,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..errors import DataError
+from ..lean import cholesky, solve
 
 Array = NDArray[np.float64]
 
@@ -77,14 +77,14 @@ class OneStep:
         gradient = self.half_mean - total / 2
         half = phi / 2 if weights is None else phi * (np.sqrt(weights) / 2)[:, None]
         if len(phi) >= self.gram.shape[0] / 2:
-            return np.asarray(-cho_solve(_factor(self.gram + half.T @ half), gradient))
-        solved = cho_solve(self._factored, np.column_stack([gradient, half.T]))
+            return np.asarray(-solve(_factor(self.gram + half.T @ half), gradient))
+        solved = solve(self._factored, np.column_stack([gradient, half.T]))
         inner = np.eye(len(phi)) + half @ solved[:, 1:]
-        correction = cho_solve(_factor(inner), half @ solved[:, 0])
+        correction = solve(_factor(inner), half @ solved[:, 0])
         return np.asarray(solved[:, 1:] @ correction - solved[:, 0])
 
     @cached_property
-    def _factored(self) -> tuple[Array, bool]:
+    def _factored(self) -> Array:
         return _factor(self.gram)
 
 
@@ -103,14 +103,13 @@ def one_step(gram: Array, mean: Array, expected: float, ridge: float) -> OneStep
     return OneStep(expected / 4 * gram + ridge * np.eye(len(gram)), expected / 2 * mean)
 
 
-def _factor(matrix: Array) -> tuple[Array, bool]:
+def _factor(matrix: Array) -> Array:
     try:
-        found: tuple[Array, bool] = cho_factor(matrix, lower=True)
-    except LinAlgError:
+        return cholesky(matrix)
+    except np.linalg.LinAlgError:
         raise DataError(
             "the fit has no solution in double precision: give a larger --ridge or --cut"
         ) from None
-    return found
 
 
 # Sums over the reference at coefficients a: sum v log(1 + e^f), sum v s(f) phi, and
@@ -137,7 +136,7 @@ def newton(
     a = np.zeros(phi.shape[1])
     loss, gradient, hessian = _objective(sums, phi, u, expected, ridge, a)
     for step in range(1, MOST_STEPS + 1):
-        direction = -cho_solve(_factor(hessian), gradient)
+        direction = -solve(_factor(hessian), gradient)
         decrement = -float(gradient @ direction)
         size, found = 1.0, _objective(sums, phi, u, expected, ridge, a + direction)
         while found[0] > loss - 1e-4 * size * decrement + 1e-12 * abs(loss) and size > 1e-6:

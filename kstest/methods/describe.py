@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..sample import Sample
 from ..wording import DURATION, value_text
-from .two_samples.pooled import Pooled
+from .two_samples.arranged import Arranged
 
 Array = NDArray[np.float64]
 
@@ -22,9 +22,9 @@ SURE = 3.0
 NUMBER, CATEGORY, MISSING = "number", "category", "missing"
 
 
-def describe(samples: Sequence[Sample], pooled: Pooled, column: int) -> str:
+def describe(samples: Sequence[Sample], pooled: Arranged, column: int) -> str:
     """Say how column number `column` of the pooled rows differs, reference first."""
-    numeric, categories = pooled.rows.values.shape[1], len(samples[0].categorical)
+    numeric, categories = pooled.numeric, len(samples[0].categorical)
     place = bisect_right([numeric, numeric + categories], column)
     return in_words(samples, pooled.names[column], (NUMBER, CATEGORY, MISSING)[place])
 

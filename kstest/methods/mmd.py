@@ -17,7 +17,7 @@ from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
 from ..engine import Forms, Work, quadratic_forms
 from ..findings import Finding, by_bandwidth, summary
-from ..kernels import KERNELS, SCALES, Rows
+from ..kernels import KERNELS, SCALES, BandwidthGrid, Rows
 from ..nulls import (
     AGGREGATES,
     Partition,
@@ -33,6 +33,7 @@ from ..result import Result
 from ..sample import Sample
 from .by_column import columns_found
 from .common import bandwidth_numbers, grids, kernel_names
+from .two_samples import geometries
 from .two_samples.columns import Labelled, column_tests, correction, labels, try_pairs
 from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (
@@ -52,6 +53,7 @@ from .two_samples.explanation import (
     rows_found,
     strange_rows,
 )
+from .two_samples.geometries import check_scale
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
@@ -70,6 +72,7 @@ from .two_samples.pooled import (
     refused_for_permutations,
     undecided,
 )
+from .two_samples.segments import segments, segments_found
 from .two_samples.weighted import evened, multiplied
 
 REFERENCES = """\
@@ -128,8 +131,9 @@ class Params:
     )
     scale: str = option(
         "robust",
-        "Unit of each column: pooled median absolute deviation, standard deviation, or as it is.",
-        choices=SCALES,
+        "Unit of each column: pooled median absolute deviation, standard deviation, or as it is; "
+        "auto: also ranks, without correlation, single columns and pairs of them, in one level.",
+        choices=(*SCALES, "auto"),
     )
     features: str = features()
     permute: str = permute()
@@ -145,8 +149,9 @@ class Params:
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
-        "reference; pairs of columns; or none.",
-        metavar="columns,pairs,rows=K|none",
+        "reference; pairs of columns; region, where the samples' shares of the rows differ most, "
+        "by one or two columns; or none.",
+        metavar="columns,pairs,region,rows=K|none",
         brief="What to explain a rejection by.",
     )
     correction: str = correction()
@@ -160,6 +165,12 @@ class Params:
         check_min_effect(self)
         check_features(self.features)
         explanations(self.explain)
+        check_scale(self)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the columns that are taken together."""
+        return "robust" if self.scale == "auto" else self.scale
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -189,6 +200,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Exact: p <= alpha has probability at most alpha at every m, n and d, over the data and the
     seed, if rows are exchangeable under the null; ties and heavy tails do no harm. Scaling,
     bandwidths and the choice of informative kernels use the pooled rows without their labels.
+    With `scale` ``auto`` several geometries are combined in one exact level: the grid of bandwidths
+    on columns in robust units, the same on normal scores without their correlation, every column by
+    itself, and products of two columns. It sees what one grid is nearly blind to (a light column
+    beside heavy ones, one column or one correlation of many, copulas), at 2 to 3 times the cost,
+    and pays little elsewhere: see `kstest.methods.two_samples.geometries`.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
@@ -257,7 +273,7 @@ def _tested(
         histogram = refused_for_counts(samples, base)
         if histogram is not None:
             return histogram
-        pooled = pool(samples, params.scale, sort=params.block_length is None)
+        pooled = pool(samples, params.unit, sort=params.block_length is None)
     if pooled is None or multiplied(pooled):
         width = 1 if params.explain == "none" else base.d
         found = prepared(samples, pooled, params, width, rng, base)
@@ -274,8 +290,13 @@ def _tested(
     used = grids(rows, params.kernel, params.bandwidth, params.aggregate, rng)
     two_stages = params.aggregate == "mmdagg" and sum(map(len, used)) > 1
     signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
-    marks = rows.take(choose(cut, pooled.m, counts, rng)) if any(counts) else None
-    forms = quadratic_forms(rows, cut.starts, signs, used, work, weights, marks)
+    marks = choose(cut, pooled.m, counts, rng) if any(counts) else None
+
+    def summed(rows: Rows, grids: Sequence[BandwidthGrid]) -> Forms:
+        landmarks = None if marks is None else rows.take(marks)
+        return quadratic_forms(rows, cut.starts, signs, grids, work, weights, landmarks)
+
+    forms = summed(rows, used)
     pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
@@ -292,6 +313,17 @@ def _tested(
     combined = _combined(sums, params)
     if combined is None or not varies(combined):
         return constant(base, CONSTANT)
+    said: list[Finding] = []
+    if params.scale == "auto":
+        each = geometries.scores(
+            combined,
+            sums.blocked,
+            min(pooled.m, pooled.n),
+            lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
+            summed,
+        )
+        said = [geometries.geometry_found(each)] if len(each) > 1 else []
+        combined = geometries.combined(each) if len(each) > 1 else combined
     p, limit = p_value(combined), threshold(combined, params.alpha)
     if params.tolerance:
         p = tolerant_p_value(combined, params.tolerance)
@@ -299,6 +331,7 @@ def _tested(
     rejected = bool(p <= params.alpha)
     return base.told(
         *_findings(sums, params, rejected, rng, work),
+        *said,
         verdict="rejected" if rejected else "not rejected",
         statistic=float(combined[0]),
         p_value=p,
@@ -320,6 +353,15 @@ class _Sums:
     pairs: Pairs
     T: NDArray[np.float64]
     kernels: list[tuple[str, float]]
+
+    @property
+    def blocked(self) -> geometries.Blocked:
+        """Rows and permutations, for other geometries of them."""
+        missing = self.pooled.missing
+        return geometries.Blocked(
+            self.rows, None if missing is None else missing[self.cut.order],
+            self.cut.starts, self.signs, self.weights, self.pairs,
+        )  # fmt: skip
 
     @property
     def keep(self) -> NDArray[np.bool_]:
@@ -354,10 +396,13 @@ def _findings(
         *by_bandwidth(table, strongest, "mmd2"),
     ]
     if "columns" in asked and rejected:
-        more = Labelled.of(cut, sums.signs, pooled.rows.width, correction, alpha, rng)
+        more = Labelled.of(cut, sums.signs, pooled.width, correction, alpha, rng)
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
         findings.append(columns_found(tests, alpha, rejected, advice))
+    if "region" in asked and rejected:
+        places = segments(samples, pooled, cut, alpha, rng)
+        findings.append(segments_found(places, alpha))
     if "pairs" in asked:
         d = len(samples[0].columns) + len(samples[0].categorical)
         names = labels(pooled.names[:d], pooled.names[d:])

@@ -67,9 +67,9 @@ def _studentised(T: Statistics, size: NDArray[np.float64], smaller: int) -> Stat
     z_kb = (T_kb - mean_b T_kb) / sd_b T_kb finds what stands out against its own null, which
     favours smooth changes; w_kb = T_kb / size_k (as in MMD-FUSE) favours narrow kernels.
     """
-    z = _studentise(T)
+    z = studentise(T)
     w = T / size[:, None]
-    return _standardise(z.max(axis=0)) + _standardise(w.max(axis=0))
+    return standardise(z.max(axis=0)) + standardise(w.max(axis=0))
 
 
 def _mahalanobis(T: Statistics, size: NDArray[np.float64], smaller: int) -> Statistics:
@@ -86,13 +86,18 @@ def _mahalanobis(T: Statistics, size: NDArray[np.float64], smaller: int) -> Stat
     narrow bumps. Mahalanobis aggregation of kernels: Chatterjee and Bhattacharya (2023, arXiv
     2302.13024), with an asymptotic covariance; here the permutations give it, so the test is exact.
     """
-    z = _studentise(T)
+    w = T / size[:, None]
+    return standardise(signed_distance(T)) + standardise(w.max(axis=0)) / 4
+
+
+def signed_distance(T: Statistics) -> Statistics:
+    """Return M_b of `_mahalanobis` for statistics (K, B + 1) that all vary."""
+    z = studentise(T)
     values, vectors = np.linalg.eigh(z @ z.T / z.shape[1])
     along = vectors.T @ z
     distance = np.einsum("ib,ib,i->b", along, along, 1 / (values + RIDGE * values[-1]))
     distance[z.max(axis=0) <= 0] *= -1
-    w = T / size[:, None]
-    return _standardise(distance) + _standardise(w.max(axis=0)) / 4
+    return np.asarray(distance)
 
 
 def _fuse(T: Statistics, size: NDArray[np.float64], smaller: int) -> Statistics:
@@ -136,12 +141,13 @@ def _ranks(values: Statistics, distribution: Statistics) -> Statistics:
     )
 
 
-def _studentise(T: Statistics) -> Statistics:
+def studentise(T: Statistics) -> Statistics:
     """Every kernel in units of its own spread over the permutations, around its own mean."""
     return np.asarray((T - T.mean(axis=1, keepdims=True)) / T.std(axis=1, keepdims=True))
 
 
-def _standardise(values: Statistics) -> Statistics:
+def standardise(values: Statistics) -> Statistics:
+    """One statistic around its mean over the permutations, in units of its spread."""
     spread = values.std()
     return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)
 

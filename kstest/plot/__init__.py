@@ -1,8 +1,9 @@
 """Plots: a Result and its Picture as an image or a page. Nothing is computed here.
 
 `figure` lays out `headings` and `panels`, which draw the kinds of `kstest.picture`; `lettering`
-fits text into its place; `page` writes the HTML. matplotlib, an optional extra, does the drawing
-and is imported only when something is drawn. The same input gives the same bytes.
+fits text into its place; `page` puts drawings into the page of the answer. matplotlib, an optional
+extra, does the drawing and is imported only when something is drawn. The same input gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ def check(path: str) -> None:
             f"--plot {path}: plots are drawn by matplotlib, which {reason}; install it with: "
             "python3 -m pip install 'kstest[plot]'"
         ) from None
+    if ending == ".html":
+        from ..report import pages
+
+        pages.require()
 
 
 def as_figure(result: Result, picture: Picture) -> Figure:

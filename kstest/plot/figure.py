@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..picture import Bars, Curve, HeatMap, Panel, Picture
+from ..picture import Band, Bars, Curve, HeatMap, Panel, Picture
 from ..result import Result
 from . import panels
 from .headings import NORMAL, SMALL, Line, heading, notes
@@ -196,7 +196,7 @@ class _Single(_Paper):
 
     def __init__(self, panel: Panel, row: _Row, limits: Mapping[str, float]) -> None:
         # The name of an axis may stand above it.
-        above = LINE if isinstance(panel.drawings[0], Curve) else 0.05
+        above = LINE if isinstance(panel.drawings[0], Curve | Band) else 0.05
         height = above + _drawing_height(panel, row.width) + 0.05
         super().__init__(row.width + RIGHT, height, limits)
         self._drawings(0.0, above, row.width, panel)

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from ..picture import LOG_RATIO, Bars, Curve, Drawing, HeatMap, Histogram
+from ..picture import LOG_RATIO, Band, Bars, Curve, Drawing, HeatMap, Histogram
 from .lettering import cut
 
 # Of the palette of Okabe and Ito, which people with any colour vision can tell apart.
@@ -34,6 +34,29 @@ def distribution(ax: Axes, drawing: Drawing, label_width: float) -> None:
         _bars(ax, drawing, label_width)
     elif isinstance(drawing, Curve):
         path(ax, drawing)
+    elif isinstance(drawing, Band):
+        _band(ax, drawing)
+
+
+def _band(ax: Axes, drawing: Band) -> None:
+    """A line in its band, or points with bars where places are levels; what is expected broken."""
+    x, y = drawing.x, drawing.y
+    if drawing.labels or len(x) == 1:
+        errors = np.array([y - drawing.low, drawing.high - y])
+        ax.errorbar(x, y, errors, fmt="o", color=COLORS[0], markersize=4, capsize=3, linewidth=1.2)
+        ax.set_xlim(x[0] - 0.6, x[-1] + 0.6)
+    else:
+        ax.fill_between(x, drawing.low, drawing.high, color=COLORS[0], alpha=0.25, linewidth=0)
+        ax.plot(x, y, color=COLORS[0], linewidth=1.4)
+        ax.set_xlim(x[0], x[-1])
+    ends = ax.get_xlim() if drawing.labels or len(x) == 1 else x
+    ax.plot(ends, np.resize(drawing.expected, len(ends)), color=DARK, linewidth=0.9,
+            linestyle=(0, (3, 2)))  # fmt: skip
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.grid(axis="y", color=LIGHT, linewidth=0.6)
+    ax.text(0.0, 1.02, drawing.label, transform=ax.transAxes, size=SMALL, color=GREY,
+            ha="left", va="bottom")  # fmt: skip
+    ax.set_xlabel(drawing.across, size=SMALL, color=GREY, loc="right", labelpad=2)
 
 
 def _histogram(ax: Axes, drawing: Histogram) -> None:
@@ -68,7 +91,7 @@ def _bars(ax: Axes, drawing: Bars, label_width: float) -> None:
 
 def name_values(axes: Iterable[Axes], drawing: Drawing, width: float) -> None:
     """Name the values below axes of `width` inches; every k-th bar if all have no room."""
-    if isinstance(drawing, Bars):
+    if isinstance(drawing, Bars) or (isinstance(drawing, Band) and drawing.labels):
         longest = max(map(len, drawing.labels))
         room = max(1, int(width * POINTS / (SMALL * (0.7 * longest + 1))))
         step = -(-len(drawing.labels) // room)

@@ -16,6 +16,7 @@ FORMATS: dict[str, str] = {
     "json": "kstest.report.json",
     "jsonl": "kstest.report.jsonl",
     "markdown": "kstest.report.markdown",
+    "html": "kstest.report.html",
 }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..errors import printable
-from ..findings import Pairs, Table, shown
+from ..findings import Pairs, Table
 from ..result import Answer, Result
 from .outline import Entry, outline
 
@@ -54,25 +54,11 @@ def _joined(entries: Sequence[Entry]) -> list[list[str]]:
 
 
 def _titled(found: Table | Pairs) -> Iterator[str]:
-    if isinstance(found, Pairs):
-        title, head = "Pairs of columns", ["x", "y", "p, corrected", "dependent", ""]
-        rows = [
-            [
-                p["x"],
-                p["y"],
-                shown(p["adjusted_p_value"]),
-                shown(p["reject"]) or "no verdict",
-                words,
-            ]
-            for p, words in zip(found.value, found.words, strict=True)
-        ]
-        rows = [rows[k] for k in sorted(range(len(rows)), key=lambda k: found.ranks[k])]
-    elif found.columns:
-        title, head, rows = found.title, [c.title for c in found.columns], found.rows()
-    else:
+    if not found.columns:
         return
-    if title:
-        yield f"#### {escaped(title)} ({len(rows):,})"
+    head, rows = [c.title for c in found.columns], found.rows()
+    if found.title:
+        yield f"#### {escaped(found.title)} ({len(rows):,})"
     cells = [[escaped(cell) for cell in row] for row in rows]
     for row, strong in zip(cells, getattr(found, "strong", ()), strict=False):
         row[0] = f"**{row[0]}**" if strong and row[0] else row[0]

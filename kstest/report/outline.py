@@ -32,6 +32,7 @@ class Outline:
     notes : tuple of Note
         What the verdict means, and what to do.
     tables : tuple of (Table or Pairs)
+        Both have a title, columns with their titles, and rows() of text.
     """
 
     headline: Headline | None

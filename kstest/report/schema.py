@@ -61,7 +61,8 @@ def schema() -> dict[str, Any]:
     --------
     >>> from kstest.report.schema import schema
     >>> sorted(schema()["$defs"])
-    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest']
+    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest', 'status',
+     'thin']
     """
     result = _object(Result)
     properties = result["properties"]
@@ -76,7 +77,10 @@ def schema() -> dict[str, Any]:
         "anyOf": [
             {"$ref": "#/$defs/result"},
             {"type": "array", "items": {"$ref": "#/$defs/result"}},
-            *({"$ref": f"#/$defs/{name}"} for name in ("plan", "calibration", "selftest", "run")),
+            *(
+                {"$ref": f"#/$defs/{name}"}
+                for name in ("plan", "thin", "calibration", "selftest", "status", "run")
+            ),
         ],
         "$defs": {
             "notice": _object(Notice),

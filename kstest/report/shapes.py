@@ -96,11 +96,31 @@ OUTCOME: Keys = {
     "seconds": ("number", "Wall time."),
     "result": ("result?", "The answer of the test; null after an error."),
 }
+THIN: Keys = {
+    "schema_version": ("integer", "Of the object."),
+    "command": ("string", "thin"),
+    "rows": ("integer", "Rows kept."),
+    "of": ("integer", "Rows read."),
+    "by": ("string", "What chose them: kernel, every, random, stein or all."),
+    "distances": ("[object]", "The MMD to all rows at every bandwidth, with bounds."),
+    "worth": ("[number?]?", "Random rows that are as near: fewest and most over bandwidths."),
+    "stein": ("object?", "Kernel Stein discrepancies, with --target."),
+    "columns": ("[string]", "Columns used."),
+    "n": ("object", "Rows of the files."),
+    "params": ("object", "Options, defaults included."),
+    **_RECORD,
+}
+STATUS: Keys = {
+    "courses": ("[object]", "Of each calibration or check: batches, alarm, since when."),
+    "batches": ("[object]", "Every batch, the latest first."),
+}
 SHAPES: dict[str, tuple[Keys, str]] = {
     "input": (INPUT, "A file that was read."),
     "plan": (PLAN, "What kstest plan answers."),
+    "thin": (THIN, "What kstest thin answers."),
     "calibration": (CALIBRATION, "What kstest dqm calibrate and show answer."),
     "selftest": (SELFTEST, "What kstest dqm selftest answers."),
+    "status": (STATUS, "What kstest dqm status answers."),
     "run": (RUN, "What kstest run answers."),
     "outcome": (OUTCOME, "What came of a check."),
 }
@@ -119,7 +139,8 @@ def shape(keys: Keys, description: str) -> dict[str, Any]:
 
 def _value(text: str) -> dict[str, Any]:
     if text.startswith("["):
-        return {"type": "array", "items": _value(text[1:-1])}
+        kind = ["array", "null"] if text.endswith("]?") else "array"
+        return {"type": kind, "items": _value(text.rstrip("?")[1:-1])}
     name = text.rstrip("?")
     if name in ("string", "number", "integer", "boolean", "object"):
         return {"type": [name, "null"] if text.endswith("?") else name}

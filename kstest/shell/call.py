@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, TypeVar
 
 import click
 
 from ..contract import Inputs, Test
 from ..engine.work import Work, available_threads
+from ..errors import UsageError
 from ..files import destinations, output
 from ..files.messages import say
 from ..inputs import Taken, of_files, params_of
@@ -21,6 +24,8 @@ from ..report import render
 from ..result import Result
 from ..run import execute
 from ..sources import given_options, reader
+from ..wording import shown
+from .help import Option
 from .progress import progress
 
 P = TypeVar("P")
@@ -56,7 +61,7 @@ def answer(result: Result, given: Mapping[str, Any]) -> int:
 
 def arguments(inputs: Inputs[P], given: Mapping[str, Any]) -> tuple[dict[str, list[str]], P]:
     """Files of each role, and Params, checked."""
-    return sides_of(inputs.roles, given), params_of(inputs, given, written())
+    return sides_of(inputs.roles, given, inputs.least), params_of(inputs, given, written())
 
 
 def written() -> set[str]:
@@ -114,8 +119,13 @@ def deliver(form: Callable[[bool], str], given: Mapping[str, Any]) -> None:
         output.write(form(color), given["output"])
 
 
-def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Files of each role: from its option, else the next positional argument."""
+def sides_of(
+    roles: tuple[str, ...], given: Mapping[str, Any], needed: int | None = None
+) -> dict[str, list[str]]:
+    """Files of each role: from its option, else the next positional argument.
+
+    Roles after the first `needed` may be left out.
+    """
     if given.get("sample_column") is not None:
         if not given["files"] or any(given[f"role_{role}"] for role in roles):
             raise click.UsageError(
@@ -126,6 +136,10 @@ def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list
     sides: dict[str, list[str]] = {role: list(given[f"role_{role}"]) for role in roles}
     free = [role for role in roles if not sides[role]]
     files = list(given["files"])
+    spare = [role for role in free if needed is not None and role in roles[needed:]]
+    for role in spare[::-1][: max(len(free) - len(files), 0)]:
+        free.remove(role)
+        del sides[role]
     if len(files) != len(free):
         wanted = " and ".join(free) if free else "no further file: all are given by options"
         hint = "; several files of one side: --{0} FILE --{0} FILE".format((free or roles)[-1])
@@ -136,6 +150,62 @@ def sides_of(roles: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, list
     for role, file in zip(free, files, strict=True):
         sides[role] = [file]
     return sides
+
+
+def command_line() -> str:
+    """The command as it was written, for a shell."""
+    context: click.Context | None = click.get_current_context()
+    names: list[str] = []
+    words: list[str] = []
+    while context is not None:
+        names.insert(0, str(context.info_name))
+        words[:0] = _words(context)
+        context = context.parent
+    names[0] = "kstest"
+    return shlex.join([*names, *words])
+
+
+def _words(context: click.Context) -> Iterator[str]:
+    """Its arguments and the options that were written."""
+    for param in context.command.params:
+        name, value = str(param.name), context.params.get(str(param.name))
+        if context.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        option = [max(param.opts, key=len)] if isinstance(param, click.Option) else []
+        if value is True:
+            yield from option
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                yield from (*option, str(one))
+
+
+def acknowledged(until: str, why: str) -> tuple[str, str]:
+    """The day and the reason of an acknowledgement, checked."""
+    try:
+        day = date.fromisoformat(until.strip())
+    except ValueError:
+        raise UsageError(f"--until {shown(until)}: give a day such as 2026-01-31.") from None
+    if not why.strip():
+        raise UsageError("--why: say what is known of the alarm.")
+    return day.isoformat(), why.strip()
+
+
+ACKNOWLEDGEMENT = [
+    Option(
+        ["--until"],
+        required=True,
+        metavar="DATE",
+        brief="Last day",
+        help="Last day, as 2026-01-31.",
+    ),
+    Option(
+        ["--why"],
+        brief="What is known of it",
+        required=True,
+        metavar="TEXT",
+        help="What is known of it.",
+    ),
+]
 
 
 def note(line: str) -> None:

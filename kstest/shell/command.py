@@ -9,21 +9,30 @@ from typing import Any
 import click
 
 from ..contract import Inputs, StreamTest
-from ..params import INPUT, STREAM, TEST, option_name
+from ..params import DIALECT, INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
-from ..report import FORMATS
-from ..sources import reader
+from ..report import FORMATS, pages
+from ..sources import DIALECTS, for_side, reader
 from . import call
 from .help import Command, Option
+
+
+def available(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuse a form whose library is missing before anything is computed."""
+    if value == "html":
+        pages.require()
+    return value
+
 
 OUTPUT_OPTIONS = [
     Option(
         ["--format", "form"],
         type=click.Choice(list(FORMATS)),
+        callback=available,
         default="text",
         show_default=True,
         help="Form of the answer.",
-        brief=f"Form of the answer: {', '.join(FORMATS)}.",
+        brief=f"Form: {', '.join(FORMATS)}.",
     ),
     Option(
         ["--output", "-o"],
@@ -114,6 +123,12 @@ def command(
         for role in roles
     ]
     reading = [option_of(f, INPUT) for f in reader(inputs.reads).options if offered(f.name, inputs)]
+    for option in reading if len(roles) > 1 else ():
+        if option.name == "encoding" and inputs.reads == "tables":
+            option.help = (
+                f"{option.help} All options of this section can be given for one side: "
+                f"--{roles[0]}-decimal, --{roles[-1]}-delimiter, ..."
+            )
     values = [
         Option(
             [f"--{role}-values"],
@@ -126,6 +141,8 @@ def command(
     ]
     after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
     reading[after:after] = values
+    if len(roles) > 1 and inputs.reads == "tables":
+        reading += [_of_side(f, role) for role in roles for f in DIALECTS]
     words = [summary, inputs.description, f"\b\nExample: {inputs.example}"]
     return Command(
         name,
@@ -134,6 +151,21 @@ def command(
         help="\n\n".join(filter(None, words)),
         short_help=summary,
         epilog=epilog,
+    )
+
+
+def _of_side(f: Any, role: str) -> Option:
+    """The option of the dialect that holds for one side only: not shown, since there are many."""
+    name = for_side(role, f.name)
+    flag = f.default is False
+    return Option(
+        [option_name(name), name],
+        type=None if flag else type(f.default) if f.default is not None else str,
+        default=False if flag else None,
+        is_flag=flag,
+        hidden=True,
+        section=DIALECT,
+        help=f"{option_name(f.name)} for the {role} only.",
     )
 
 
@@ -148,6 +180,7 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         return False
     needs = {
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
+        "explode": "groups",
     }  # fmt: skip
     if name == "sample_column":
         return len(inputs.roles) > 1

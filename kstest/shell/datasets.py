@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
 from ..datasets import MADE, load
-from ..errors import UsageError
-from ..files import destinations, output
-
-FORMATS = (".parquet", ".csv")
+from ..files import destinations, output, tables
 
 
 def build(summary: str) -> click.Group:
@@ -60,23 +56,8 @@ def _command(name: str) -> click.Command:
 
 def _make(module: Any, events: int, seed: int, debug: bool, **given: Any) -> int:
     path = given.pop("output")
-    if Path(path).suffix.lower() not in FORMATS:
-        raise UsageError(f"--output {path}: give a name that ends in .parquet or .csv")
+    tables.check(path)
     destinations.require({"output": path}, ())
     columns = module.make(events, np.random.default_rng(seed), **given)
-    output.write(_content(columns, path), path)
+    output.write(tables.content(columns, path), path)
     return 0
-
-
-def _content(columns: dict[str, Any], path: str) -> bytes:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    sink = pa.BufferOutputStream()
-    table = pa.table(columns)
-    if Path(path).suffix.lower() == ".csv":
-        csv.write_csv(table, sink)
-    else:
-        parquet.write_table(table, sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content

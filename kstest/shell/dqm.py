@@ -14,10 +14,20 @@ from ..files import destinations, output
 from ..inputs import params_of
 from ..params import INPUT, STREAM
 from ..report import render
-from ..sources import OPTIONS, ReadOptions, read_options
-from ..sources.stream import expand
+from ..sources import DIALECTS, OPTIONS, ReadOptions, read_options
+from ..sources.paths import expand
 from . import call
-from .call import answer, deliver, files_of, sides_of, standard_input, working, written
+from .call import (
+    ACKNOWLEDGEMENT,
+    acknowledged,
+    answer,
+    deliver,
+    files_of,
+    sides_of,
+    standard_input,
+    working,
+    written,
+)
 from .command import EPILOG as TEST_EPILOG
 from .command import LOCK_TIMEOUT, OUTPUT_OPTIONS, command, option_of, options_of
 from .help import Command, Option
@@ -25,8 +35,7 @@ from .help import Command, Option
 HELP = {"help_option_names": ["-h", "--help"]}
 # How batches are read is part of the calibration, except for these.
 BATCH_READING = (
-    "where", "input_format", "delimiter", "null_values", "no_header", "comment", "decimal",
-    "encoding",
+    "where", "input_format", "null_values", "explode", *(f.name for f in DIALECTS),
 )  # fmt: skip
 SUMMARIES = {
     "calibrate": "Learn from good events what to expect of a batch.",
@@ -35,6 +44,8 @@ SUMMARIES = {
     "selftest": "Can this calibration raise an alarm, and keep quiet?",
     "compare": "Judge one batch by permutations, without a pool.",
     "show": "Print what a calibration holds.",
+    "status": "Show all batches of a history: trend, alarms.",
+    "ack": "Silence a known alarm of check --history for a while.",
 }
 EPILOG = """\b
 Exit codes:
@@ -56,6 +67,8 @@ class _Group(click.Group):
             "selftest": _selftest,
             "compare": _compare,
             "show": _show,
+            "ack": _ack,
+            "status": _status,
         }
         return makers[name]() if name in makers else None
 
@@ -313,6 +326,42 @@ def _show() -> click.Command:
         help=f"{SUMMARIES['show']}\n\n\b\nExample: kstest dqm show drift.cal",
         short_help=SUMMARIES["show"],
     )
+
+
+def _status() -> click.Command:
+    from .status import build
+
+    return build(SUMMARIES["status"])
+
+
+def _ack() -> click.Command:
+    more = (
+        "Until then an alarm of kstest dqm check with this history is shown as acknowledged and "
+        "does not make the exit code 1, whatever rejects; what cannot run is exit code 2 as before."
+        "\n\n\b\nExample: kstest dqm ack h.db --until 2026-01-31 --why 'a tube was replaced'"
+    )
+    return Command(
+        "ack",
+        callback=_run_ack,
+        params=[
+            click.Argument(["history"]),
+            *ACKNOWLEDGEMENT,
+            LOCK_TIMEOUT,
+            *_results("debug"),
+        ],
+        help=f"{SUMMARIES['ack']}\n\n{more}",
+        short_help=SUMMARIES["ack"],
+        epilog="\b\nExit codes:\n  0  done      2  could not run (message on stderr)",
+    )
+
+
+def _run_ack(history: str, until: str, why: str, **given: Any) -> int:
+    from ..dqm.history import acknowledge
+
+    day, why = acknowledged(until, why)
+    acknowledge(history, day, why, given["lock_timeout"])
+    output.write(f"alarms are acknowledged until {day}\n", None)
+    return 0
 
 
 def _run_show(calibration: str, **given: Any) -> int:

@@ -24,6 +24,8 @@ PATIENCE = 1.0
 LONG, FIRST_LOOK, EVERY = 20.0, 2.0, 60.0
 # A share of the work that is enough for an estimate.
 TELLING = 0.005
+# A first report up to here comes after what is done once, whose time says nothing of the rest.
+BEGUN = 0.02
 
 
 class Words:
@@ -40,13 +42,17 @@ class Words:
     def __init__(self, label: str, hint: str, again: bool) -> None:
         self._label, self._hint, self._again = label, hint, again
         self._started, self._next, self._said = time.monotonic(), FIRST_LOOK, False
+        self._before: tuple[float, float] | None = None
 
     def show(self, share: float) -> None:
         """Look at the share done."""
         passed = time.monotonic() - self._started
-        if passed < self._next or not TELLING <= share < 1:
+        if self._before is None:
+            self._before = (passed, share) if share <= BEGUN else (0.0, 0.0)
+        before, done = self._before
+        if passed < self._next or not TELLING <= share - done < 1 - done:
             return
-        whole = passed / share
+        whole = passed + (passed - before) / (share - done) * (1 - share)
         self._next = passed + FIRST_LOOK / 2
         if whole <= LONG or (self._said and not self._again):
             return

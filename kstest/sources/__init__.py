@@ -10,13 +10,15 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
 ::
 
     bytes     stream, growing, formats, opening          what is there, and what it is
-    columns   csv_header, csv_types, csv_quotes, csv_read, csv_errors | columnar | objects
+    columns   csv_header (csv_top, _lines, _width, _names, _found, _units, _numbers), csv_types,
+              csv_quotes, csv_read, csv_errors, csv_grouped | columnar | objects
               -> Table (`table`), whose rows are Arrow columns turned into blocks by `convert`
     choosing  match, planning -> Plan (`plan`); where, split, nulls, pivot; rows, categories
     Samples   join (all rows: collect; block by block: feeds), with notices; called by `reading`
 
 A file format is one file and one line in `formats`. `dialect` is how the bytes of a CSV are to be
-taken; `csv_read` says where to look when one is read wrongly. `sequences` reads sequences of
+taken (`dialect_options` makes it), `filters` change them on their way; `csv_read` says where to
+look when one is read wrongly, `sniff` what a file looks like. `sequences` reads sequences of
 symbols instead, for tests that say so (`reader`). `spellings` knows numbers that are written in
 other ways; `beside` reads files of other options. pyarrow is imported where it is used,
 pyarrow.compute for text and conditions only (0.04 s), pandas never (a DataFrame brings its own).
@@ -36,9 +38,11 @@ from kstest.sources.feeds import Feed, common_notices
 from kstest.sources.growing import Rewritten, Waiting
 from kstest.sources.objects import join_objects
 from kstest.sources.options import (
+    DIALECTS,
     FILES_ONLY,
     OPTIONS,
     ReadOptions,
+    for_side,
     given_options,
     read_options,
 )
@@ -51,9 +55,12 @@ from kstest.sources.sequence_options import (
     sequence_options,
 )
 from kstest.sources.sequences import read_sequences, sequences_from_objects
+from kstest.sources.table import FILE_ROW
 
 __all__ = [
+    "DIALECTS",
     "FILES_ONLY",
+    "FILE_ROW",
     "OPTIONS",
     "SEQUENCE_OPTIONS",
     "Feed",
@@ -63,6 +70,7 @@ __all__ = [
     "SequenceOptions",
     "Waiting",
     "common_notices",
+    "for_side",
     "given_options",
     "join_objects",
     "pivot_of",

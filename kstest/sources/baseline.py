@@ -22,7 +22,8 @@ from kstest.archive.packing import Declared, pack, unpack
 from kstest.archive.schema import Flag, Number, Numbers, Part, Word, real
 from kstest.archive.store import load
 from kstest.errors import DataError
-from kstest.sources.columnar import ArrowFile, open_parquet
+from kstest.sources.arrow_file import ArrowFile
+from kstest.sources.columnar import open_parquet
 from kstest.sources.stream import Opened, Stream, seekable
 
 KIND, VERSION = "baseline", 1

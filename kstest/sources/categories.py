@@ -187,12 +187,13 @@ def _require_one_column(column: Words, words: Sequence[str], named: bool) -> Non
         if not named and not all(PLAIN.fullmatch(c.replace(",", ".")) for p in pieces for c in p):
             continue
         runs = mark == " " and any("  " in word.strip() or word != word.strip() for word in words)
-        squeeze = "squeeze the runs of blanks, for example by tr -s ' ', and " if runs else ""
+        said = "whitespace" if runs else _MARKS[mark]
         raise DataError(
             f"{column.label}: has one column, {shown(column.name)}, and every cell of it "
             f"{_pieces(mark, widths.pop())}, such as {shown(words[0])}. Are these several columns? "
-            f"Then {squeeze}say --delimiter {_MARKS[mark]}. If it is text, leave it so with "
-            f"--categorical {option_value([column.name])}."
+            f"Then say --delimiter {said}. If it is text, leave it so with "
+            f"--categorical {option_value([column.name])}.",
+            ("--delimiter", said.strip("'")),
         )
 
 

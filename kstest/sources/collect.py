@@ -7,14 +7,14 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from kstest.errors import DataError, UsageError
+from kstest.errors import DataError, KstestError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.convert import Levels
 from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
-from kstest.sources.notices import no_value, notices, refuse_missing, require_rows
-from kstest.sources.options import ReadOptions
+from kstest.sources.notices import merged, no_value, notices, refuse_missing, require_rows
+from kstest.sources.options import ReadOptions, name_side
 from kstest.sources.plan import Plan
 from kstest.sources.planning import matched, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
@@ -33,7 +33,12 @@ def open_firsts(
     for side, openers in sides.items():
         if not openers:
             raise UsageError(f"{side}: no file was given; at least one is needed.")
-        firsts[side] = openers[0]()
+        try:
+            firsts[side] = openers[0]()
+        except KstestError as error:
+            if firsts:  # an option would be wrong for these
+                name_side(side, error)
+            raise
         stack.callback(firsts[side].close)
     return matched(firsts, options, alone=all(len(some) == 1 for some in sides.values()))
 
@@ -53,14 +58,21 @@ def collect(
         targets = {side: tuple(plan.split) or (side,) for side in sides}
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
         chunks: dict[str, list[Chunk]] = {side: [] for side in parts}
+        remarks: list[tuple[str, Notice]] = []
         for side, openers in sides.items():
             for opened in _each(firsts[side], openers[1:]):
                 table = named_like(opened, firsts[side])
                 seen.update(dict.fromkeys(table.names))
+                remarks += [(table.label, notice) for notice in table.notices]
                 if opened is not firsts[side]:
                     require_columns(table, selection)
                     require_kinds(table, plan)
-                found = _read(table, plan, levels, options.missing, targets[side])
+                try:
+                    found = _read(table, plan, levels, options.missing, targets[side])
+                except DataError as error:
+                    if any(some for t, some in chunks.items() if t not in targets[side]):
+                        name_side(side, error)
+                    raise
                 for target, (part, rows) in found.items():
                     parts[target].append(part)
                     chunks[target].extend(rows)
@@ -72,7 +84,8 @@ def collect(
     require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
-    return samples, (*notices(samples, parts, split=bool(plan.split)), *said)
+    said = (*notices(samples, parts, split=bool(plan.split)), *said)
+    return samples, (*merged(remarks), *said)
 
 
 def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:

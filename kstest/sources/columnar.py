@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kstest.errors import DataError
+from kstest.sources.arrow_file import BROKEN, ArrowFile, Batches, checked
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
 from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BLOCK_CELLS = 1 << 19  # 4 MB as float64
 _STRINGS = ("string", "large_string")
 _INDEX = re.compile(r"__index_level_\d+__")
-BROKEN = " Is the file complete?"
 # A buffer size makes pyarrow stream the column chunks; without, it loads them whole. Checksums of
 # pages are compared where the writer made some.
 PARQUET: dict[str, Any] = {
@@ -32,28 +31,6 @@ PARQUET: dict[str, Any] = {
     "pre_buffer": False,
     "page_checksum_verification": True,
 }
-
-Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
-
-
-@dataclass(frozen=True)
-class ArrowFile:
-    """An open file of columns.
-
-    Attributes
-    ----------
-    schema : pyarrow.Schema
-    batches : callable
-        Takes names of columns and gives record batches with them, and maybe others, once. Errors
-        of pyarrow and of the system are for others to explain.
-    digest, close : callable
-        See `kstest.sources.table.Table`; `seekable` has them.
-    """
-
-    schema: pa.Schema
-    batches: Batches
-    digest: Callable[[], str | None]
-    close: Callable[[], None]
 
 
 def open_parquet(opened: Opened) -> ArrowFile:
@@ -131,20 +108,6 @@ def open_arrow_stream(opened: Opened) -> ArrowFile:
     return ArrowFile(reader.schema, lambda names: reader, opened.digest, opened.close)
 
 
-def checked(array: Any) -> Any:
-    """Return an array from a file, after a check in full.
-
-    Of a damaged file offsets, indices or lengths may point anywhere: what is read from there would
-    be foreign memory, or the end of the process.
-
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-    """
-    array.validate(full=True)
-    return array
-
-
 def without_index(schema: pa.Schema) -> pa.Schema:
     """Leave out the columns in which pandas stores an index that has no name."""
     stored = _pandas(schema, "index_columns")
@@ -203,41 +166,67 @@ def blocks_of(
                 yield to_block([part.column(n) for n in numbers], [part.column(n) for n in texts])
 
 
-def table_of(opened: Opened, file: ArrowFile) -> Table:
-    """Make a Table of an open file of columns."""
-    with converting(opened.label, BROKEN):
+def table_of(
+    path: str,
+    where: str,
+    file: ArrowFile,
+    explode: Sequence[str] = (),
+    identity: tuple[int, int] | None = None,
+    hint: str = BROKEN,
+) -> Table:
+    """Make a Table of open columns, those of lists in `explode` taken apart.
+
+    `hint` ends messages about what cannot be read.
+    """
+    nested = any(base_name(kind) == "fixed_size_list" for kind in file.schema.types)
+    if nested or explode:  # imported for them only
+        from kstest.sources.nested import exploded, spread
+
+        with converting(where, hint):
+            file = exploded(file, explode, where) if explode else file
+            file = spread(file)
+    with converting(where, hint):
         schema = without_index(file.schema)
         names = tuple(schema.names)  # here, since a damaged file may hold names that are no UTF-8
-    require_unique(names, opened.label)
+    require_unique(names, where)
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
-        require_few(picked, opened.label)
-        return kinds_of(schema, file.batches, picked, opened.label, BROKEN)
+        require_few(picked, where)
+        return kinds_of(schema, file.batches, picked, where, hint)
 
     def blocks(wanted: Wanted) -> Iterator[Block]:
-        return blocks_of(schema, file.batches, wanted, opened.label, BROKEN)
+        return blocks_of(schema, file.batches, wanted, where, hint)
 
     return Table(
-        opened.path,
-        opened.label,
+        path,
+        where,
         names,
         kinds,
         blocks,
         file.digest,
         file.close,
-        identity=opened.identity,
+        named=file.named,
+        identity=identity,
     )
 
 
 def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str) -> DataError:
     name = refused[0]
+    lists = [n for n in refused if base_name(schema.field(n).type) in ("list", "large_list")]
     row, value = _first_value(batches([name]), name)
     found = f" (row {row:,}: {shown(value)})" if row else ""
     more = f" So do {len(refused) - 1:,} other columns." if len(refused) > 1 else ""
+    out = ""
+    if lists:
+        out = (
+            f" Or give every element a row of its own with --explode {option_value(lists)}, where "
+            "lists of a row are equally long; kstest dqm puts them side by side again with --pivot "
+            "file_row."
+        )
     return DataError(
         f"{where}: column {shown(name)} holds {refusal(schema.field(name).type)}{found}; accepted: "
         f"numbers, true/false, dates, times and text.{more} Leave it out with --exclude "
-        f"{option_value(refused)}."
+        f"{option_value(refused)}.{out}"
     )
 
 

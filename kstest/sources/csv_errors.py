@@ -16,21 +16,29 @@ _CONVERSION = re.compile(
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*", re.ASCII)
 # Not read as missing with outer blanks, or at all, but no unit either.
 _NO_VALUE = frozenset({"na", "nan", "n/a", "null", "none", "nil", "missing", "inf", "unknown"})
+UNITS = " Is row 1 units or notes below the header? Then say --units-row."
 _VALUE = re.compile(r"'(.*)'", re.DOTALL)
 
 
-def ragged_row(where: str, row: Any, before: int = 0) -> DataError:
+def ragged_row(where: str, row: Any, before: int = 0, hint: str = "") -> DataError:
     """Refuse a row that has more or fewer cells than the header; `before`: rows read earlier."""
     number = before + row.number
     return DataError(
         f"{where}: row {number:,}: Expected {row.expected_columns:,} columns as in the "
         f"header, found {row.actual_columns:,}: {shown(row.text)}. Every row needs as many "
-        f"cells as the header; quote cells that hold the delimiter.{_unclosed(str(row.text))}"
+        f"cells as the header; quote cells that hold the delimiter."
+        f"{_unclosed(str(row.text))}{hint}",
+        _said(hint),
     )
 
 
 def explained(
-    error: DataError, where: str, names: Sequence[str], bad: Collection[int], before: int = 0
+    error: DataError,
+    where: str,
+    names: Sequence[str],
+    bad: Collection[int],
+    before: int = 0,
+    hint: str = "",
 ) -> DataError:
     """Rewrite the error of a cell that cannot be converted; return others as they are.
 
@@ -45,6 +53,8 @@ def explained(
         Columns meant as numbers in which some of the first cells are none.
     before : int
         Rows read earlier.
+    hint : str
+        What may be wrong with the first rows.
     """
     found = _CONVERSION.search(str(error.__cause__))
     if found is None:
@@ -58,10 +68,29 @@ def explained(
             f"{where}: column {shown(names[j])}{row}: is not UTF-8 text. Say "
             "which encoding it is, for example --encoding latin-1 or --encoding cp1252."
         )
+    if kind == "null":
+        return DataError(
+            f"{where}: column {j + 1}{row}: found {shown(cell)} in a column that has no name and "
+            "was empty in the first rows. Name the column, or take the cell out.",
+        )
+    advice = _advice(j, cell, names, bad, (hint or UNITS) if found[2] == "1" and not before else "")
     return DataError(
         f"{where}: column {shown(names[j])}{row}: found {shown(cell)}; accepted: "
-        f"{_accepted(kind)}.{_advice(j, cell, names, bad, found[2] == '1' and not before)}"
+        f"{_accepted(kind)}.{advice}",
+        _said(advice),
     )
+
+
+def _said(advice: str) -> tuple[str, ...]:
+    """The first option that an advice names, and its value; not one that changes the question."""
+    found = re.search(r"(--[a-z-]+)(?: ((?!if\b|or\b|as\b|and\b|NAME)[^\s;.]+|\.))?", advice)
+    if (
+        found is None
+        or " or, if" in advice
+        or found[1] in ("--categorical", "--exclude", "--null-values", "--missing")
+    ):
+        return ()
+    return tuple(part.strip("\"'") for part in found.groups() if part)
 
 
 def _unclosed(text: str) -> str:
@@ -81,11 +110,11 @@ def _accepted(kind: str) -> str:
     return "numbers (or true/false, dates and times throughout)"
 
 
-def _advice(j: int, cell: str, names: Sequence[str], bad: Collection[int], first: bool) -> str:
+def _advice(j: int, cell: str, names: Sequence[str], bad: Collection[int], hint: str) -> str:
     if _THOUSANDS.fullmatch(cell):
         return (
-            " Does the comma separate thousands? Then take it out. If it is the decimal sign, say "
-            "--decimal ,"
+            " Does the comma separate thousands? Then say --thousands , or, if it is the decimal "
+            "sign, --decimal ,"
         )
     if DECIMAL_COMMA.fullmatch(cell):
         return " Is the comma a decimal sign? Then say --decimal ,"
@@ -101,11 +130,8 @@ def _advice(j: int, cell: str, names: Sequence[str], bad: Collection[int], first
             f"{others} Are these {found.words}? Then {found.advice}; or leave the column out with "
             f"--exclude {option_value(also)}."
         )
-    if first and any(c.isalpha() for c in cell) and cell.strip().casefold() not in _NO_VALUE:
-        others += (
-            " Is row 1 units or notes below the header? Then delete that line (sed 2d FILE), or "
-            "name its cells in --null-values and say --missing drop."
-        )
+    if hint and any(c.isalpha() for c in cell) and cell.strip().casefold() not in _NO_VALUE:
+        others += hint
     return (
         f"{others} Mend the cell; or name it in --null-values if it means missing; or read the "
         f"column as categories with --categorical {option_value(also)}, or leave it out with "

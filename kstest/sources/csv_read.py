@@ -1,15 +1,17 @@
 """CSV rows through pyarrow, in blocks, of the wanted columns only.
 
-Where to look when a CSV is read wrongly: `dialect` for encoding, comments and missing cells,
-`csv_header` for delimiter and names, `csv_types` for what a column holds, `csv_quotes` for rows
-that vanish into a cell, `csv_errors` for what is said of a cell or row that does not fit. Here the
-rows become blocks: `_blocks` in full blocks, `_live_blocks` as somebody writes them.
+Where to look when a CSV is read wrongly: `filters` for encoding, comments and blanks, `dialect` for
+missing cells, `csv_header` for delimiter, names and what its first lines show, `csv_types` for what
+a column holds, `csv_quotes` for rows that vanish into a cell, `csv_errors` for what is said of a
+cell or row that does not fit. Here the rows become blocks: `_blocks` in full ones, `_live_blocks`
+as somebody writes them. `spellings` knows numbers in spellings that are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +19,16 @@ import numpy as np
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, empty_values, recoded, to_coded, to_float64
 from kstest.sources.csv_errors import explained, ragged_row
-from kstest.sources.csv_header import Header, read_header
+from kstest.sources.csv_grouped import ungrouped
+from kstest.sources.csv_header import Header, read_header, rows_of
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
 from kstest.sources.table import Block, Coded, Table, Wanted, require_few
+from kstest.wording import shown
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import pyarrow.csv as pc
 
 PEEK_BYTES = CHUNK_BYTES  # what types are inferred from
@@ -38,8 +41,10 @@ LARGEST_BLOCK = LONGEST_LINE = 64 << 20
 def open_csv(opened: Opened, how: Dialect) -> Table:
     """Open a CSV: read its header and leave the rows for later."""
     header = read_header(opened.stream, opened.label, how, PEEK_BYTES)
+    how = replace(how, decimal=header.decimal, thousands=header.thousands)
     with converting(opened.label):
         opened.stream.read(header.size)
+    opened = replace(opened, stream=rows_of(opened, header))
     known: dict[int, Types] = {}
 
     def types(picked: Sequence[int]) -> Types:
@@ -68,6 +73,9 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         named=how.named,
         identity=opened.identity,
         delimited=True,
+        aside=header.aside,
+        notices=header.notices,
+        dialect=header.words(),
     )
 
 
@@ -97,13 +105,17 @@ class _Rows:
         import pyarrow as pa
 
         self._where, self._header, self._types = where, header, types
-        self._wanted, self._decimal = wanted, how.decimal
+        self._wanted, self._decimal = wanted, how.decimal or "."
+        self._thousands, self._taken = how.thousands, 0
         self._picked = list(dict.fromkeys([*wanted.numbers, *wanted.texts]))
         self._uneven: list[Any] = []
         # Column names are positions here: the real ones may be empty or anything.
         self.names = [str(j) for j in range(len(header.names))]
         words, texts = pa.dictionary(pa.int32(), pa.string()), frozenset(wanted.texts)
         kinds = {str(j): words if j in texts else types.declared[j] for j in self._picked}
+        kinds |= {str(j): pa.string() for j in types.grouped if j not in texts}
+        # Columns without a name and a value are watched: they must not begin to hold some.
+        kinds |= {str(j): pa.null() for j in header.empty if j not in self._picked}
         self.parse: pc.ParseOptions = parse_options(header.delimiter, self._ragged)
         self.convert: pc.ConvertOptions = convert_options(how, list(kinds), kinds)
 
@@ -120,39 +132,58 @@ class _Rows:
         except DataError as error:
             cause = error.__cause__
             if self._uneven:
-                raise ragged_row(self._where, self._uneven[0], before) from cause
+                raise ragged_row(self._where, self._uneven[0], before, self._header.hint) from cause
             if cause is None or "straddling" in str(cause):
                 raise
-            names, bad = self._header.names, self._types.bad
-            raise explained(error, self._where, names, bad, before) from cause
+            names, bad, hint = self._header.names, self._types.bad, self._header.hint
+            raise explained(error, self._where, names, bad, before, hint) from cause
 
     def block(self, arrays: Sequence[Any]) -> Block:
         """Convert the picked columns of a batch."""
-        columns, wanted = dict(zip(self._picked, arrays, strict=True)), self._wanted
+        columns, wanted = dict(zip(self._picked, arrays, strict=False)), self._wanted
         words = {j: to_coded(columns[j]) for j in wanted.texts}
         values = empty_values(len(arrays[0]), len(wanted.numbers))
         rounded = []
         for k, j in enumerate(wanted.numbers):
             both = words.get(j)
-            if both is None:
-                to_float64(columns[j], values[:, k])
+            if both is not None:
+                values[:, k] = self._of_words(j, both)
+            elif j in self._types.grouped:
+                values[:, k] = self._ungrouped(j, columns[j])
             else:
-                values[:, k] = _numbers(both, self._types.declared[j], self._decimal)
+                to_float64(columns[j], values[:, k])
             if j in self._types.whole and beyond_exact(values[:, k]):
                 rounded.append(k)
         texts = (
             recoded(words[j], self._decimal) if j in wanted.by_value else words[j]
             for j in wanted.texts
         )
+        self._taken += len(arrays[0])
         return Block(values, tuple(rounded), tuple(texts))
 
+    def _of_words(self, j: int, words: Coded) -> Any:
+        """Read words as numbers: the column is wanted as both."""
+        import pyarrow as pa
 
-def _numbers(words: Coded, kind: pa.DataType, decimal: str) -> Any:
-    """Read words as numbers: the column is wanted as both."""
-    import pyarrow as pa
+        if j in self._types.grouped:
+            levels = self._ungrouped(j, pa.array(words.levels, pa.string()), row=False)
+        else:
+            plain = [level.replace(self._decimal, ".") for level in words.levels]
+            levels = to_float64(pa.array(plain, pa.string()).cast(self._types.declared[j]))
+        return np.append(levels, np.nan)[words.codes]
 
-    levels = [level.replace(decimal, ".") for level in words.levels]
-    return np.append(to_float64(pa.array(levels, pa.string()).cast(kind)), np.nan)[words.codes]
+    def _ungrouped(self, j: int, cells: Any, row: bool = True) -> Any:
+        """Read numbers that may have separators of thousands."""
+        found, bad = ungrouped(cells, self._thousands or ",", self._decimal)
+        if bad is not None:
+            at = f", row {self._taken + bad + 1:,}" if row else ""
+            raise DataError(
+                f"{self._where}: column {shown(self._header.names[j])}{at}: found "
+                f"{shown(cells[bad].as_py())}; accepted: numbers in which "
+                f"{shown(self._thousands)} separates thousands and {shown(self._decimal)} "
+                "fractions. Mend the cell, or say --thousands and --decimal as they are."
+            )
+        return found
 
 
 def _blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kstest.sources.convert import base_name, kind_of, to_coded
+from kstest.sources.csv_numbers import pattern
 from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.spellings import DECIMAL_COMMA
 from kstest.sources.spellings import PLAIN as _NUMBER
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d.*|\d\d:\d\d(:\d\d.*)?)", re.ASCII | re.DOTALL)
+_NUMBERS = frozenset({"int64", "double", "null"})
 # A column of which this share of the first cells reads as numbers or times is meant as such.
 MEANT_AS_NUMBERS = 0.5
 
@@ -43,12 +45,15 @@ class Types:
         Columns of whole numbers, which float64 may round.
     bad : frozenset of int
         Columns meant as numbers or times in which some of the first cells are neither.
+    grouped : frozenset of int
+        Columns of numbers that may have separators of thousands: pyarrow reads them as text.
     """
 
     kinds: dict[int, str]
     declared: dict[int, pa.DataType]
     whole: frozenset[int] = frozenset()
     bad: frozenset[int] = frozenset()
+    grouped: frozenset[int] = frozenset()
 
 
 def infer(head: bytes, delimiter: str, columns: int, how: Dialect, picked: Sequence[int]) -> Types:
@@ -71,16 +76,18 @@ def infer(head: bytes, delimiter: str, columns: int, how: Dialect, picked: Seque
     types = {j: seen[j].type for j in picked}
     meant: dict[int, str] = {}
     for j in texts:
-        cell = _meant_as_number(words[j])
+        cell = _meant_as_number(words[j], _grouped(how))
         if cell is not None:
             meant[j] = cell
     if meant:
         types |= _types_of_cells(meant, how)
+    numbers = [j for j in picked if base_name(types[j]) in _NUMBERS] if how.thousands else []
     return Types(
         {j: TEXT if j in texts and j not in meant else _kind(types[j]) for j in picked},
         {j: _widened(types[j]) for j in picked},
         frozenset(j for j in picked if base_name(types[j]) == "int64"),
-        frozenset(meant),
+        frozenset(j for j in meant if j not in numbers),
+        frozenset(numbers),
     )
 
 
@@ -117,7 +124,12 @@ def _read(
     return dict(zip(picked, table.columns, strict=True))
 
 
-def _meant_as_number(column: Any) -> str | None:
+def _grouped(how: Dialect) -> re.Pattern[str] | None:
+    """Numbers with separators of thousands, where some are read."""
+    return re.compile(pattern(how.thousands, how.decimal or ".")) if how.thousands else None
+
+
+def _meant_as_number(column: Any, grouped: re.Pattern[str] | None) -> str | None:
     """Return a cell to show the type, if most cells of a column of words read as numbers."""
     alike = cells = 0
     example: str | None = None
@@ -126,6 +138,8 @@ def _meant_as_number(column: Any) -> str | None:
         counts = np.bincount(words.codes[words.codes >= 0], minlength=len(words.levels))
         cells += int(counts.sum())
         for word, count in zip(words.levels, counts, strict=True):
+            if grouped is not None and grouped.fullmatch(word.strip()):
+                word = "0.5"  # whatever groups it has
             if _NUMBER.fullmatch(word) or _TIME.fullmatch(word) or DECIMAL_COMMA.fullmatch(word):
                 alike += int(count)
                 example = word if example is None else example
@@ -138,13 +152,17 @@ def _types_of_cells(cells: dict[int, str], how: Dialect) -> dict[int, pa.DataTyp
 
     # One column per cell. A decimal comma where a point is the sign fits no type.
     names = [str(j) for j in cells]
-    wrong = "," if how.decimal == "." else "."
+    wrong = "," if how.decimal != "," else "."
+    cells = {
+        j: cell.replace(".", how.decimal or ".") if cell == "0.5" else cell
+        for j, cell in cells.items()
+    }
     line = ";".join(f'"{"" if wrong in cell else cell}"' for cell in cells.values())
     table = pc.read_csv(
         pa.BufferReader(line.encode()),
         pc.ReadOptions(use_threads=False, column_names=names),
         pc.ParseOptions(delimiter=";"),
-        pc.ConvertOptions(decimal_point=how.decimal),
+        pc.ConvertOptions(decimal_point=how.decimal or "."),
     )
     return dict(zip(cells, table.schema.types, strict=True))
 

@@ -22,7 +22,7 @@ from kstest.sources.collect import open_firsts
 from kstest.sources.convert import Levels
 from kstest.sources.join import join, notes_on, words_of
 from kstest.sources.match import Selection, named_like, require_columns
-from kstest.sources.notices import refuse_missing
+from kstest.sources.notices import merged, refuse_missing
 from kstest.sources.nulls import Nulls
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan
@@ -62,6 +62,7 @@ class Feed:
     inputs: list[Input] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
     bad_rows: int = 0
+    remarks: list[tuple[str, Notice]] = field(default_factory=list)
 
     def samples(self) -> Iterator[Sample]:
         """Yield the used rows block by block; the codes of categories hold within a block only."""
@@ -94,6 +95,7 @@ class Feed:
     def _of(self, table: Table) -> Iterator[Sample]:
         plan, start, place = self.plan, 0, len(self.inputs)
         self.inputs.append(Input(table.path, 0, 0, 0))
+        self.remarks += [(table.label, notice) for notice in table.notices]
         for block in table.blocks(plan.wanted(table)):
             levels = [Levels() for _ in plan.coded]
             rows = Rows(table, plan, levels, self.policy)
@@ -149,7 +151,8 @@ def common_notices(feeds: Mapping[str, Feed]) -> tuple[Notice, ...]:
     """What is to be said about all feeds of a run together, so far."""
     feed = next(iter(feeds.values()))
     unmet = feed.nulls.notices() if feed.nulls is not None and feed.inputs else ()
-    return (*unmet, *feed.watch.notices())
+    remarks = merged([remark for feed in feeds.values() for remark in feed.remarks])
+    return (*remarks, *unmet, *feed.watch.notices())
 
 
 # Cells of a column after which it is asked whether they are categories, and again at the end. In

@@ -62,12 +62,14 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     first = tables[0]
     seen = tuple(dict.fromkeys(name for table in tables for name in table.names))
     excluded = exclusion(options.exclude, first.names, seen)
-    chosen: Sequence[str] = first.names
+    chosen: Sequence[str] = tested(first)
+    every = chosen
     if options.columns is not None:
         items = parse_items(options.columns, "--columns")
         chosen = resolve(items, first.names, "--columns")
     elif options.choose is not None:
         chosen = options.choose(first.names)
+        chosen = tested(first) if chosen is first.names else chosen
     given = {"--group": options.group, "--weights": options.weights}
     given["--counts"] = options.counts
     given["--sample-column"] = options.sample_column
@@ -85,7 +87,8 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
         raise DataError(
             f"{first.label}: column{'s' * (len(places) > 1)} {where} ha"
             f"{'s' if len(places) == 1 else 've'} no name in the header (pandas and R write row "
-            f"names so). Name {it}, or leave {it} out with --exclude {where}."
+            f"names so). Name {it}, or leave {it} out with --exclude {where}.",
+            ("--exclude", where),
         )
     categorical: Sequence[str] = ()
     if options.categorical is not None:
@@ -94,12 +97,19 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     return Selection(
         names,
         excluded,
-        options.columns is not None or chosen is not first.names,
+        options.columns is not None or chosen is not every,
         first,
         frozenset(categorical),
         roles,
         None if options.where is None else parse(options.where),
     )
+
+
+def tested(table: Table) -> Sequence[str]:
+    """The names of a table but for the columns that nobody means to be tested."""
+    if not table.aside:
+        return table.names
+    return [name for j, name in enumerate(table.names) if j not in table.aside]
 
 
 def _one(text: str, tables: Sequence[Table], option: str) -> str:
@@ -143,7 +153,7 @@ def require_columns(table: Table, selection: Selection) -> None:
             f"{first.label}; it has {listed(table.names)}."
         )
     wanted = {*selection.names, *selection.roles.values()}
-    extra = [n for n in table.names if n not in wanted and selection.excluded.keeps(n)]
+    extra = [n for n in tested(table) if n not in wanted and selection.excluded.keeps(n)]
     if not selection.explicit and (absent or extra):
         common = [name for name in selection.names if name in place]
         raise DataError(
@@ -162,7 +172,8 @@ def _require_no_duplicates(table: Table, selection: Selection) -> None:
             raise DataError(
                 f"{table.label}: several columns have the same name: {shown(name)} (columns "
                 f"{where}). Columns are matched by name: rename them so that every name is unique, "
-                f"or choose by position, such as --exclude {','.join(map(str, kept[1:]))}."
+                f"or choose by position, such as --exclude {','.join(map(str, kept[1:]))}.",
+                ("--exclude", ",".join(map(str, kept[1:]))),
             )
 
 

@@ -94,6 +94,24 @@ def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:
     )
 
 
+def merged(remarks: Sequence[tuple[str, Notice]]) -> tuple[Notice, ...]:
+    """What was taken for granted in which files; those of which the same is said share a line."""
+    files: dict[Notice, list[str]] = {}
+    for file, remark in remarks:
+        files.setdefault(remark, []).append(file)
+    found: dict[str, list[str]] = {}
+    for remark, some in files.items():
+        names = ", ".join(some[:2]) + (f" and {len(some) - 2:,} more files" if some[2:] else "")
+        found.setdefault(remark.code, []).append(f"{names}: {remark.message}")
+    return tuple(
+        Notice(
+            code,
+            "; ".join(texts[:2]) + (f"; and {len(texts) - 2:,} more such" if texts[2:] else ""),
+        )
+        for code, texts in found.items()
+    )
+
+
 def notices(
     samples: Sequence[Sample], parts: Mapping[str, Sequence[Part]], *, split: bool
 ) -> tuple[Notice, ...]:

@@ -53,7 +53,7 @@ class Nulls:
         if not options.null_values:
             return None
         words = parse_items(options.null_values, "--null-values")
-        plain = [word.strip().replace(options.decimal, ".") for word in words]
+        plain = [word.strip().replace(options.decimal or ".", ".") for word in words]
         values = [x for x in map(_number, plain) if x is not None]
         single = [float(np.float32(x)) for x in values if abs(x) < np.finfo(np.float32).max]
         texts = frozenset([*words, *map(by_value, plain), *(by_value(repr(x)) for x in values)])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kstest.columns import quoted
 from kstest.errors import DataError
 from kstest.sources.convert import beyond_exact, coded, concatenated, level_text
+from kstest.sources.other_objects import converted
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
 from kstest.wording import DATE, DURATION, one_line, shown
@@ -25,17 +26,18 @@ _KINDS = {"b": BOOLEAN, "M": DATE, "m": DURATION}
 _ACCEPTED = "accepted: arrays of one or two dimensions, DataFrames, Arrow tables"
 
 
-def open_object(obj: object, side: str) -> Table:
-    """Wrap an object; `side` names it in messages."""
+def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
+    """Wrap an object; `side` names it in messages, lists in columns `explode` are taken apart."""
     if isinstance(obj, Table):
         return obj
+    obj = converted(obj, side)
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
         obj = obj.to_frame("1" if obj.name is None else obj.name)
-    if pandas is not None and isinstance(obj, pandas.DataFrame):
+    if pandas is not None and isinstance(obj, pandas.DataFrame) and not explode:
         return _frame(obj, side)
     if hasattr(obj, "__arrow_c_stream__"):
-        return _arrow_stream(obj, side)
+        return _arrow_stream(obj, side, explode)
     if isinstance(obj, str | bytes) or hasattr(obj, "__fspath__"):
         raise DataError(f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}.")
     return _array(obj, side)
@@ -139,26 +141,20 @@ def _frame(frame: Any, side: str) -> Table:
     return Table(PATH, side, names, kinds, blocks)
 
 
-def _arrow_stream(obj: object, side: str) -> Table:
+def _arrow_stream(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
     import pyarrow as pa
 
-    from kstest.sources.columnar import blocks_of, kinds_of, without_index
+    from kstest.sources.arrow_file import ArrowFile
+    from kstest.sources.columnar import table_of
 
     try:
         with converting(side):
             reader = pa.RecordBatchReader.from_stream(obj)
-            schema = without_index(reader.schema)
+            schema = reader.schema
     except DataError as error:
         raise DataError(f"{error} ({_ACCEPTED}.)") from error
-    require_unique(schema.names, side)
-
-    def kinds(picked: Sequence[int]) -> dict[int, str]:
-        return kinds_of(schema, lambda wanted: reader, picked, side)
-
-    def blocks(wanted: Wanted) -> Iterator[Block]:
-        return blocks_of(schema, lambda names: reader, wanted, side)
-
-    return Table(PATH, side, tuple(schema.names), kinds, blocks)
+    file = ArrowFile(schema, lambda names: reader, lambda: None, lambda: None)
+    return table_of(PATH, side, file, explode, hint="")
 
 
 # Rows of a table, and its wanted columns by their position in the whole: numbers, texts, and

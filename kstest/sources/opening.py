@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from kstest.errors import DataError, UsageError
-from kstest.sources.dialect import Dialect, Transcoded, Uncommented, require_names
-from kstest.sources.formats import OWN, TEXT, Format, promised, recognised, titles
+from kstest.sources import compression, heads
+from kstest.sources.compression import compressed, plain_name
+from kstest.sources.dialect import Dialect
+from kstest.sources.filters import Transcoded
+from kstest.sources.formats import OWN, TEXT, Format, lacking, promised, recognised, titles
 from kstest.sources.growing import Waiting
-from kstest.sources.stream import Opened, Stream, compressed, converting, open_path
+from kstest.sources.paths import is_query, parted
+from kstest.sources.stream import Opened, Stream, converting, open_path
 from kstest.sources.table import Table
 from kstest.wording import label, shown
 
 if TYPE_CHECKING:
-    from kstest.sources.columnar import ArrowFile
+    from kstest.sources.arrow_file import ArrowFile
 
 LOOKED_AT = 1 << 14  # bytes of the beginning
 _FOREIGN = {
     b"PARE": "an encrypted Parquet file",
     b"FEA1": "a Feather version 1 file",
-    b"PK\x03\x04": "a zip archive, such as an Excel workbook or NumPy's .npz",
-    b"SIMPLE  =": "a FITS file",
     b"<?xml": "an XML document",
     b"<!DOCTYPE": "an HTML document",
     b"<html": "an HTML document",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "a NumPy file",
     b"SQLite format 3": "an SQLite database",
-    b"ORC": "an ORC file",
     b"Obj\x01": "an Avro file",
-    b"root": "a ROOT file",
-    b"BZh": "bzip2-compressed data",
-    b"\xfd7zXZ": "xz-compressed data",
     b"\x04\x22\x4d\x18": "lz4-compressed data",
     b"%PDF": "a PDF document",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
-# A file of JSON over several lines: no header of a CSV begins so.
-_JSON = re.compile(r'[\[{]\s*(?:"(?:[^"\\]|\\.)*"\s*:|[\[{]\s*(?:["\[{\d\-]|$))')
 
 
 def open_table(
@@ -53,21 +46,49 @@ def open_table(
     stdin: BinaryIO | None,
     waiting: Waiting | None = None,
     follow: bool = False,
+    explode: Sequence[str] = (),
 ) -> Table:
     """Open `path` with the reader that its content asks for.
 
     With `waiting` the rows of a pipe come as they are written, and not in full blocks; with
-    `follow` the end of a file is waited at for more.
+    `follow` the end of a file is waited at for more. Lists in the columns `explode` get a row for
+    every element.
     """
+    if is_query(path):
+        from kstest.sources.sql import open_query
+
+        if follow:
+            raise UsageError("--follow: a query of a database does not grow; only CSV can.")
+        return open_query(path, explode)
+    stored = _stored(path, explode) if not follow else None
+    if stored is not None:
+        return stored
     if follow:
         _require_growing(path, how)
     opened = open_path(path, stdin, waiting, follow)
     try:
         with converting(opened.label):
-            return _table(opened, input_format, how)
+            return _table(opened, input_format, how, explode)
     except BaseException:
         opened.close()
         raise
+
+
+def _stored(path: str, explode: Sequence[str]) -> Table | None:
+    """A Zarr store, which is a folder."""
+    folder, part = parted(path)
+    if not any(os.path.isfile(os.path.join(folder, name)) for name in ("zarr.json", ".zgroup")):
+        return None
+    from kstest.sources.arrow_file import guarded
+    from kstest.sources.columnar import table_of
+
+    try:
+        from kstest.sources.draws import open_store
+    except ModuleNotFoundError as error:
+        raise lacking("Zarr", str(error.name), "bayes") from None
+    with converting(label(path)):
+        file = guarded(label(path), lambda: open_store(folder, part))
+    return table_of(path, label(path), file, explode)
 
 
 def _require_growing(path: str, how: Dialect) -> None:
@@ -83,68 +104,89 @@ def _require_growing(path: str, how: Dialect) -> None:
         raise UsageError(f"--follow: {label(path)} is compressed or no text; only CSV can grow.")
 
 
-def _table(opened: Opened, input_format: str | None, how: Dialect) -> Table:
+def _table(opened: Opened, input_format: str | None, how: Dialect, explode: Sequence[str]) -> Table:
+    opened, found = told(opened)
     if not opened.stream.peek(LOOKED_AT):
         raise DataError(f"{opened.label}: is empty. A header and at least one row are needed.")
-    found = recognised(opened.stream.peek(LOOKED_AT))
     if found is None:
+        if explode:
+            raise DataError(f"{opened.label}: --explode: text has no columns of lists.")
         opened = replace(opened, stream=text_stream(opened, how))
-        _require_agreement(opened, TEXT, input_format)
         _require_no_json(opened)
+        _require_agreement(opened, TEXT, input_format)
         from kstest.sources.csv_read import open_csv
 
         return open_csv(opened, how)
     _require_agreement(opened, found.name, input_format)
     from kstest.sources.columnar import table_of
 
-    return table_of(opened, opened_columns(opened, found))
+    file = opened_columns(opened, found)
+    return table_of(opened.path, opened.label, file, explode, opened.identity)
+
+
+def told(opened: Opened) -> tuple[Opened, Format | None]:
+    """Find the format by the content, which comes out of a zip archive if it is in one.
+
+    Raises
+    ------
+    DataError
+        Where ``FILE:PART`` names a part of a file that has none.
+    """
+    found = recognised(opened.stream.peek(LOOKED_AT))
+    if found is None and heads.is_zip(opened.stream.peek(LOOKED_AT)):
+        from kstest.sources.archives import unzipped
+
+        opened = unzipped(opened)
+        found = recognised(opened.stream.peek(LOOKED_AT))
+    if opened.part is not None and not (found and found.parts):
+        raise DataError(
+            f"{opened.label}: no such file, and {label(opened.file)} has no parts that could be "
+            "named so. Check the folder and the spelling."
+        )
+    return opened, found
 
 
 def opened_columns(opened: Opened, found: Format) -> ArrowFile:
     """Open a file of a format that has columns and types of its own."""
-    from kstest.sources.columnar import BROKEN
+    from kstest.sources.arrow_file import BROKEN, guarded
 
     opened.stream.live = False  # pyarrow takes a short read for the end
+    if found.isolated:
+        from kstest.sources.isolated import open_isolated
+
+        with converting(opened.label, BROKEN):
+            return open_isolated(opened, found)
+    load = found.load()
     with converting(opened.label, BROKEN):
-        file: ArrowFile = found.load()(opened)
-    return file
+        if found.guarded:
+            return guarded(opened.label, lambda: load(opened))
+        file: ArrowFile = load(opened)
+        return file
 
 
 def _accepted() -> str:
     others = ", ".join(title for name, title in titles().items() if name not in (TEXT, OWN))
-    return f"accepted: CSV in UTF-8, {others}, each also compressed by gzip or zstd"
+    return f"accepted: CSV in UTF-8, {others}, each also compressed by {compression.titles()}"
 
 
 def _require_no_json(opened: Opened) -> None:
     """Refuse JSON, which would pass for a CSV of one column, or of as many as it has commas."""
-    head = opened.stream.peek(LOOKED_AT).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
-    if not head.startswith(("{", "[")):
-        return
-    line = head.partition("\n")[0].strip()
-    try:
-        found = json.loads(line)
-    except ValueError:
-        if not _JSON.match(head):
-            return
-        found = None
-    what = "JSON" if found is None or "\n" not in head.strip() else "JSON lines"
-    raise DataError(
-        f"{opened.label}: is {what} (it starts with {shown(line)}); {_accepted()}. Convert it "
-        "first, for example by jq, pandas or DuckDB."
-    )
+    what = heads.json_kind(opened.stream.peek(LOOKED_AT))
+    if what is not None:
+        start = opened.stream.peek(LOOKED_AT).decode("utf-8", "replace").removeprefix("\ufeff")
+        line = start.lstrip().partition("\n")[0].strip()
+        raise DataError(
+            f"{opened.label}: is {what} (it starts with {shown(line)}), but not of records such as "
+            f'{{"a": 1.5, "b": 2}}, one to a line or in a list; {_accepted()}. Convert it first, '
+            "for example by jq, pandas or DuckDB."
+        )
 
 
 def text_stream(opened: Opened, how: Dialect) -> Stream:
-    """Return the content as UTF-8 text without comments; refuse what is no text."""
+    """Return the content as UTF-8 text; refuse what is no text."""
     stream = opened.stream
     if how.encoding is not None:
         stream = Stream(Transcoded(stream, how.encoding, opened.label), hashed=False)
-    if how.comment is not None:
-        uncommented = Uncommented(stream, how.comment, opened.label)
-        stream = Stream(uncommented, hashed=False)
-        head = stream.peek(LOOKED_AT)
-        if how.named:
-            require_names(uncommented.before, head, opened.label, how.comment)
     _require_text(stream.peek(LOOKED_AT), opened.label)
     return stream
 
@@ -181,10 +223,7 @@ def _require_agreement(opened: Opened, found: str, input_format: str | None) -> 
             f"{opened.label}: --input-format {input_format} was given, but the content is "
             f"{_found(opened, found)}. Leave the option out: the content decides."
         )
-    stem, extension = os.path.splitext(opened.path)
-    if extension.lower() in (".gz", ".zst"):
-        extension = os.path.splitext(stem)[1]
-    named = promised(extension)
+    named = promised(os.path.splitext(plain_name(opened.file))[1])
     if input_format is None and named is not None and named != found:
         raise DataError(
             f"{opened.label}: the name says {titles()[named]}, but the content is "

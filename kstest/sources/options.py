@@ -7,13 +7,14 @@ of a test.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from kstest.columns import Pivot
-from kstest.errors import UsageError
+from kstest.columns import Pivot, parse_items
+from kstest.errors import KstestError, UsageError
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
+from kstest.sources.table import FILE_ROW
 from kstest.wording import shown
 
 MISSING = ("error", "drop", "indicator")
@@ -75,6 +76,12 @@ class ReadOptions:
         metavar="CONDITION",
         brief='Rows to use, such as "dom == 9 and tot < 200".',
     )
+    explode: str | None = option(
+        None,
+        "Columns of lists, equally long in a row: every element gets a row of its own. Those of "
+        "one list stay together, as by --group.",
+        metavar="LIST",
+    )
     sample_column: str | None = option(
         None,
         "Column that tells the sides apart when they are in one table; not tested itself.",
@@ -82,14 +89,18 @@ class ReadOptions:
         brief="Column that tells the sides apart in one file.",
     )
     values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
+    # Options of the dialect that hold for one side only, by side.
+    sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     input_format: str | None = option(
         None,
-        "Format of the files. Default: by content.",
+        f"Format of the files: {', '.join(formats.names())}. Default: by content.",
         choices=formats.names(),
+        metavar="FORMAT",
     )
     delimiter: str | None = option(
         None,
-        "CSV: the character between cells, or tab. Default: comma, semicolon or tab, from line 1.",
+        "CSV: the character between cells, or tab, or whitespace for runs of blanks. Default: what "
+        "the first lines show.",
         metavar="CHAR",
         section=DIALECT,
     )
@@ -110,7 +121,36 @@ class ReadOptions:
         metavar="CHAR",
         section=DIALECT,
     )
-    decimal: str = option(".", "CSV: decimal sign.", choices=(".", ","), section=DIALECT)
+    header_row: str | None = option(
+        None,
+        "CSV: line of the file with the names, such as 3; 1-2 joins the names of two lines.",
+        metavar="N",
+        section=DIALECT,
+    )
+    skip_rows: int = option(
+        0, "CSV: lines to skip at the beginning of the file.", metavar="N", section=DIALECT
+    )
+    units_row: bool = option(
+        False, "CSV: the line below the names holds units; it is skipped.", section=DIALECT
+    )
+    row_names: bool = option(
+        False,
+        "CSV: the first cell of a row is its name, for which the header has none, as in R.",
+        section=DIALECT,
+    )
+    decimal: str | None = option(
+        None,
+        "CSV: decimal sign. Default: point, or comma where no number can mean anything else.",
+        choices=(".", ","),
+        section=DIALECT,
+    )
+    thousands: str | None = option(
+        None,
+        "CSV: what separates thousands: comma, point, space, ' or _. Default: none, or what no "
+        "number can mean otherwise.",
+        metavar="CHAR",
+        section=DIALECT,
+    )
     encoding: str | None = option(
         None,
         "CSV: encoding of the text, such as latin-1 or utf-16. Default: utf-8.",
@@ -130,6 +170,11 @@ class ReadOptions:
     # Rows are hits, to be gathered into events; all other options are about events then.
     pivot: Pivot | None = None
 
+    @property
+    def exploded(self) -> tuple[str, ...]:
+        """The columns of `explode`."""
+        return () if self.explode is None else parse_items(self.explode, "--explode")
+
     def __post_init__(self) -> None:
         if self.weights is not None and self.counts is not None:
             raise UsageError(
@@ -148,11 +193,28 @@ class ReadOptions:
                     f"{option_name(f.name)}: found {shown(value)}; accepted: {', '.join(choices)}."
                 )
 
+    def of_side(self, side: str) -> ReadOptions:
+        """These options with those that hold for one side only."""
+        given = self.sides.get(side)
+        return replace(self, **given, sides={}) if given else self
+
 
 # The fields that become options by themselves.
 OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
 # Options that say how the bytes of a file are to be taken: nothing for Python objects.
-FILES_ONLY = frozenset({"input_format", "delimiter", "no_header", "comment", "decimal", "encoding"})
+DIALECTS = tuple(f for f in OPTIONS if f.metadata["section"] == DIALECT)
+FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
+
+
+def for_side(role: str, name: str) -> str:
+    """The option of the dialect `name` that holds for one role only, by its Python name."""
+    return f"{role}_{name}"
+
+
+def name_side(side: str, error: KstestError) -> None:
+    """Let an error name an option of the dialect for the one side that it is about."""
+    if error.more and error.more[0] in {option_name(f.name) for f in DIALECTS}:
+        error.more = (f"--{side}-{error.more[0].removeprefix('--')}", *error.more[1:])
 
 
 def values_option(role: str) -> str:
@@ -166,8 +228,14 @@ def given_options(given: Mapping[str, Any], options: Sequence[Any] = OPTIONS) ->
     return {
         name: value
         for name, value in given.items()
-        if (name in defaults or name.endswith("_values")) and value != defaults.get(name)
+        if (name in defaults or name.endswith("_values") or _is_of_side(name))
+        and value != defaults.get(name)
+        and not (name not in defaults and value in (None, False))
     }
+
+
+def _is_of_side(name: str) -> bool:
+    return any(name.endswith(f"_{f.name}") for f in DIALECTS)
 
 
 def read_options(
@@ -184,9 +252,26 @@ def read_options(
     """
     lists = {role: given.get(f"{role}_values") for role in roles}
     values = {role: text for role, text in lists.items() if text is not None}
+    apart = {
+        role: {f.name: v for f in DIALECTS if (v := given.get(for_side(role, f.name)))}
+        for role in roles
+        if len(roles) > 1
+    }
+    chosen = {f.name: given[f.name] for f in OPTIONS if f.name in given}
+    if chosen.get("explode") and not chosen.get("group"):
+        chosen["group"] = FILE_ROW
     options = ReadOptions(
-        **{f.name: given[f.name] for f in OPTIONS if f.name in given}, values=values, choose=choose
+        **chosen,
+        values=values,
+        choose=choose,
+        sides={role: some for role, some in apart.items() if some},
     )
+    if options.sides and options.sample_column is not None:
+        role, some = next(iter(options.sides.items()))
+        raise UsageError(
+            f"{option_name(for_side(role, next(iter(some))))}: with --sample-column all sides are "
+            f"in the same files; say {option_name(next(iter(some)))}."
+        )
     if options.sample_column is None and values:
         raise UsageError(
             f"{values_option(next(iter(values)))}: needs --sample-column, the column with these "

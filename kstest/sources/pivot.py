@@ -93,7 +93,9 @@ def pivoted(table: Table, how: Pivot) -> Table:
     _require(table, how)
     per_event = _event_columns(table, how)
     apart = {how.event, how.channel, *per_event}
-    values = [name for name in table.names if name not in apart]
+    values = [
+        name for j, name in enumerate(table.names) if name not in apart and j not in table.aside
+    ]
     names = [*per_event, *(f"{v}_{place}" for v in values for place in how.places), HITS]
     require_unique(names, f"{table.label} by --pivot")
     place = {name: j for j, name in enumerate(table.names)}
@@ -124,7 +126,9 @@ def pivoted(table: Table, how: Pivot) -> Table:
     def blocks(wanted: Wanted) -> Iterator[Block]:
         return gathered(table.blocks, source, cells, wanted)
 
-    return replace(table, names=tuple(names), kinds=kinds, blocks=blocks, named=True)
+    return replace(
+        table, names=tuple(names), kinds=kinds, blocks=blocks, named=True, aside=frozenset()
+    )
 
 
 def _require(table: Table, how: Pivot) -> None:

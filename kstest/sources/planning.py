@@ -77,7 +77,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
         None if selection.where is None else bind(selection.where, agreed),
         {} if apart is None else conditions(apart, agreed[apart], options.values),
         options.signed_weights,
-        options.decimal,
+        options.decimal or ".",
         options.settled,
         counted,
     )

@@ -11,15 +11,15 @@ from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
-from kstest.sources.dialect import dialect
+from kstest.sources.dialect_options import dialect
 from kstest.sources.feeds import Feed, open_feeds
 from kstest.sources.growing import Waiting
 from kstest.sources.nulls import Nulls
 from kstest.sources.objects import open_object
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
+from kstest.sources.paths import expand
 from kstest.sources.pivot import pivoted
-from kstest.sources.stream import expand
 from kstest.sources.table import Table
 
 
@@ -53,11 +53,22 @@ def read_samples(
         With a message for the user. No other exception comes from bad input.
     """
     files = _files(sides)
-    how, nulls = dialect(options), Nulls.of(options)
+    how, nulls = {side: dialect(options, side) for side in files}, Nulls.of(options)
     samples, notices = collect(
         {
             side: [
-                _opener(partial(open_table, path, options.input_format, how, stdin), options, nulls)
+                _opener(
+                    partial(
+                        open_table,
+                        path,
+                        options.input_format,
+                        how[side],
+                        stdin,
+                        explode=options.exploded,
+                    ),
+                    options,
+                    nulls,
+                )
                 for path in paths
             ]
             for side, paths in files.items()
@@ -97,7 +108,7 @@ def read_feeds(
         Also while a feed is read.
     """
     files = _files(sides)
-    how, nulls = dialect(options), Nulls.of(options)
+    how, nulls = {side: dialect(options, side) for side in files}, Nulls.of(options)
     if follow and files[follow] == ["-"]:
         raise UsageError(
             "--follow: standard input is read as it comes; name a file, or leave it out."
@@ -111,10 +122,11 @@ def read_feeds(
                     open_table,
                     path,
                     options.input_format,
-                    how,
+                    how[side],
                     stdin,
                     waiting or Waiting(),
                     side == follow,
+                    options.exploded,
                 ),
                 options,
                 nulls,
@@ -184,7 +196,7 @@ def samples_from_objects(
     nulls = Nulls.of(options)
     samples, notices = collect(
         {
-            side: [_opener(partial(open_object, obj, side), options, nulls)]
+            side: [_opener(partial(open_object, obj, side, options.exploded), options, nulls)]
             for side, obj in objects.items()
         },
         options,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
-from kstest.sources.columnar import BROKEN, ArrowFile, checked
+from kstest.sources.arrow_file import BROKEN, ArrowFile, checked
 from kstest.sources.convert import base_name, to_coded
 from kstest.sources.sequence_text import Block, Symbols, tokenised
 from kstest.sources.stream import converting

@@ -12,7 +12,7 @@ from kstest.sources import formats
 from kstest.wording import shown
 
 TOKENS = ("characters", "words", "integers")
-FORMATS = ("lines", "json", *formats.names())
+FORMATS = tuple(dict.fromkeys(["lines", "json", *formats.names()]))
 EMPTY = ("error", "keep", "drop")
 
 
@@ -58,9 +58,11 @@ class SequenceOptions:
     )
     input_format: str | None = option(
         None,
-        "Format of the files. Default: Parquet and Arrow by content, a JSON list per line where "
-        "the name ends in json, jsonl or ndjson, CSV with --id, else a sequence per line.",
+        f"Format of the files: {', '.join(FORMATS)}. Default: Parquet and the like by content, a "
+        "JSON list per line where the name ends in json, jsonl or ndjson, CSV with --id, else a "
+        "sequence per line.",
         choices=FORMATS,
+        metavar="FORMAT",
     )
     delimiter: str | None = option(
         None,

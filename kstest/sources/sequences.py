@@ -23,14 +23,16 @@ from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
-from kstest.sources.dialect import dialect
-from kstest.sources.formats import FORMATS, recognised
+from kstest.sources.compression import plain_name
+from kstest.sources.dialect_options import dialect
+from kstest.sources.formats import FORMATS
 from kstest.sources.objects import PATH
-from kstest.sources.opening import LOOKED_AT, open_table, opened_columns, text_stream
+from kstest.sources.opening import open_table, opened_columns, text_stream, told
 from kstest.sources.options import ReadOptions
+from kstest.sources.paths import expand
 from kstest.sources.sequence_options import SequenceOptions
 from kstest.sources.sequence_text import Block, Symbols, blocks_of_lines, token, tokenised
-from kstest.sources.stream import Opened, expand, open_path
+from kstest.sources.stream import Opened, open_path
 from kstest.wording import listed, shown
 
 NAME = "sequence"
@@ -188,13 +190,13 @@ class _Part:
 
 
 def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
-    kind = recognised(opened.stream.peek(LOOKED_AT))
+    opened, kind = told(opened)
     name, tokens, where = NAME, options.tokens, opened.label
     found: list[tuple[Block, NDArray[np.bool_]]] = []
-    wanted, columnar = options.input_format, {f.name for f in FORMATS}
+    wanted, columnar = options.input_format, {f.name for f in FORMATS} - {"json"}
     if wanted in columnar and (kind is None or kind.name != wanted):
         raise DataError(f"{where}: --input-format {wanted} was given, but the content is not.")
-    if kind is not None and (wanted is None or wanted in columnar):
+    if kind is not None and (wanted in (None, kind.name) or wanted in columnar):
         from kstest.sources.sequence_columns import list_block, open_lists, text_block
 
         file = opened_columns(opened, kind)
@@ -209,10 +211,8 @@ def _file(opened: Opened, options: SequenceOptions, symbols: Symbols) -> _Part:
         if options.column is not None:
             raise UsageError(f"--column: {where} is text, which has no columns of lists.")
         stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
-        named_json = opened.path.lower().removesuffix(".gz").removesuffix(".zst")
-        if wanted == "json" or (
-            wanted is None and named_json.endswith((".json", ".jsonl", ".ndjson"))
-        ):
+        plain = plain_name(opened.file.lower())
+        if wanted == "json" or (wanted is None and plain.endswith((".json", ".jsonl", ".ndjson"))):
             tokens = "json"
         found.extend(blocks_of_lines(stream, tokens, symbols, where))
         digest = opened.digest

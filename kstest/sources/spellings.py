@@ -27,6 +27,18 @@ PLAIN = re.compile(
     r"\s*[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|inf|infinity)\s*", re.ASCII | re.IGNORECASE
 )
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d.*|\d\d:\d\d(?::\d\d.*)?", re.ASCII | re.DOTALL)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number in the plain form."""
+    return PLAIN.fullmatch(cell) is not None
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is a number in some form, a date or a time: nothing that a name would be."""
+    text = cell.strip()
+    return bool(is_number(text) or _TIME.fullmatch(text) or is_number(text.replace(",", "")))
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ _DEGREES = (
 SPELLINGS: tuple[Spelling, ...] = (
     Spelling(
         "numbers with thousands separators",
-        "take the separators out (1,234.5 is 1234.5)",
+        "take the separators out (1,234.5 is 1234.5), or name them in --thousands (CSV)",
         _THOUSANDS,
         _SOME,
     ),

@@ -6,13 +6,14 @@ The readers (`csv_read`, `columnar`, `objects`) build it, `collect` reads it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.result import Notice
 from kstest.wording import listed
 
 # What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
@@ -22,6 +23,9 @@ NUMBER = "numbers"
 BOOLEAN = "true/false"
 TEXT = "text"
 EMPTY = "no values"
+
+# The column that --explode adds: which row of which file a row was an element of.
+FILE_ROW = "file_row"
 
 
 # Columns of a file that are read at most: each costs a tenth of a millisecond and more, whatever it
@@ -111,6 +115,12 @@ class Table:
         Device and inode of a regular file.
     delimited : bool
         Whether rows are lines that a delimiter cuts into cells.
+    aside : frozenset of int
+        Columns that are tested only where an option names them, such as names of rows.
+    notices : tuple of Notice
+        What was taken for granted when the file was opened.
+    dialect : mapping of str to str
+        How its text is written, in words; empty for other formats.
     """
 
     path: str
@@ -123,6 +133,9 @@ class Table:
     named: bool = True
     identity: tuple[int, int] | None = None
     delimited: bool = False
+    aside: frozenset[int] = frozenset()
+    notices: tuple[Notice, ...] = ()
+    dialect: Mapping[str, str] = field(default_factory=dict)
 
 
 def require_unique(names: Sequence[str], where: str) -> None:

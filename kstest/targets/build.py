@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..errors import DataError, UsageError
 from .certificate import of_family, of_product
 from .discrete import DISCRETE_NAMES
-from .families import FAMILIES, Family
+from .families import FAMILIES
+from .family import Family
 from .gaussian import mixture, multivariate_normal
 from .language import Spec, arguments
 from .target import Target
@@ -131,6 +132,9 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
             raise UsageError(
                 f"--target: {family.name} needs {name}; for example {family.examples[0]}"
             )
+        if name not in bound and np.isinf(value):
+            values[name] = np.full(d, value)
+            continue
         values[name] = _vector(family, name, value, d)
         if name in family.positive and not (values[name] > 0).all():
             raise UsageError(f"--target: {family.name}: {name} must be above 0")
@@ -140,8 +144,10 @@ def _parameters(family: Family, spec: Spec, d: int) -> dict[str, Array]:
                 f"--target: {family.name}: {name} = {values[name][np.argmax(size)]:g}; accepted: "
                 f"numbers up to {LARGEST:g}, and where they are above 0 from {1 / LARGEST:g} on"
             )
-    if family.name == "uniform" and not (values["low"] < values["high"]).all():
-        raise UsageError("--target: uniform: low must be below high")
+    if family.ordered:
+        low, high = family.ordered
+        if not (values[low] < values[high]).all():
+            raise UsageError(f"--target: {family.name}: {low} must be below {high}")
     return values
 
 

@@ -46,6 +46,9 @@ class Certificate:
 _LINEAR: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
     "normal": lambda v: (v["mean"], 1 / v["sd"] ** 2),
     "student_t": lambda v: (v["location"], (v["df"] + 1) / v["df"] / v["scale"] ** 2),
+    "cauchy": lambda v: (v["location"], 2 / v["scale"] ** 2),
+    # log of a half-Cauchy variable: score 1 - 2 / (1 + e^-2z), of slope 1 at most
+    "half_cauchy": lambda v: (np.log(v["scale"]), 1 + 0 * v["scale"]),
     "logistic": lambda v: (v["location"], 0.5 / v["scale"] ** 2),
     "lognormal": lambda v: (v["log_mean"], 1 / v["log_sd"] ** 2),
     # logit of a beta distribution: score a - (a + b) / (1 + e^-y), of slope (a + b) / 4 at most

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -105,6 +107,74 @@ def expression_target(
         logpdf=lambda X: np.broadcast_to(evaluate(X).value, (len(X),)).copy(),
         normalised=False,
     )
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An expression in column names and parameters, whatever option it belongs to.
+
+    Attributes
+    ----------
+    option : str
+        Named in messages.
+    text : str
+    parsed : Parsed
+    """
+
+    option: str
+    text: str
+    parsed: Parsed
+
+    @classmethod
+    def read(cls, text: str, option: str) -> Formula:
+        """Parse and check a text.
+
+        Raises
+        ------
+        UsageError
+            For anything the language does not have, naming it.
+
+        Examples
+        --------
+        >>> Formula.read("y - exp(b * x)", "--residual").names
+        ('b', 'x', 'y')
+        """
+        whole = cls.parse(text, option)
+        return whole.part(whole.parsed.tree)
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Formula:
+        """Parse a text whose parts are to be checked one by one (`part`)."""
+        return cls(option, text, parse(text, replace(LANGUAGE, option=option)))
+
+    def part(self, tree: ast.expr) -> Formula:
+        """Return a part of the expression, checked, as one of its own."""
+        _check(tree, self.parsed)
+        found = Formula(self.option, self.text, replace(self.parsed, tree=tree))
+        place = {name: c for c, name in enumerate(found.names)}
+        _require_finite(tree, place, {}, self.parsed)
+        return found
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All names that are no functions, sorted."""
+        return tuple(sorted(_names(self.parsed.tree)))
+
+    @property
+    def first(self) -> str:
+        """What a sum or difference begins with, if that is a name that occurs only once in it."""
+        tree = self.parsed.tree
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+            tree = tree.left
+        found = tree.id if isinstance(tree, ast.Name) else ""
+        used = [n for n in ast.walk(self.parsed.tree) if isinstance(n, ast.Name) and n.id == found]
+        return found if len(used) == 1 else ""
+
+    def evaluate(self, X: Array, names: Sequence[str]) -> Dual:
+        """Return value and derivatives at rows X (n, k), whose columns are so named."""
+        place = {name: c for c, name in enumerate(names)}
+        with np.errstate(all="ignore"):
+            return _walk(self.parsed.tree, X, place, {})
 
 
 def _require_finite(

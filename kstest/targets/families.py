@@ -3,86 +3,23 @@
 Parameters are arrays over the d columns (or single numbers), so that `normal(mean=[0, 1])` is a
 target for two independent columns. To add a family append it to `_ALL`; the help, the
 mini-language and the tests (score against finite differences of the density, sampler against
-the density) pick it up.
+the density) pick it up. `heavy_tails` has more of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .transforms import ANGLE, POSITIVE, REAL, Transform
-
-Array = NDArray[np.float64]
-Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family of densities of one column.
-
-    Attributes
-    ----------
-    name : str
-    parameters : mapping of str to float or None
-        Name to default; None has to be given. In the order of positional arguments.
-    positive : tuple of str
-        Parameters that must be above 0.
-    transform : callable
-        Parameters of one column to its support.
-    logpdf, score : callable
-        (x, **parameters), elementwise.
-    draw : callable
-        (rng, size, **parameters).
-    mode : callable or None
-        (**parameters) to the place of the largest density, where there is one inside.
-    fit : callable or None
-        One column to its maximum-likelihood parameters.
-    cdf : callable or None
-        (x, **parameters) to the probability of values up to x, elementwise; x may lie outside of
-        the support.
-    rate : str
-        A parameter that may be given as its reciprocal under the name ``rate``.
-    """
-
-    name: str
-    parameters: Mapping[str, float | None]
-    positive: tuple[str, ...]
-    transform: Callable[[Values], Transform]
-    logpdf: Callable[..., Array]
-    score: Callable[..., Array]
-    draw: Callable[..., Array]
-    mode: Callable[..., Any] | None = None
-    fit: Callable[[Array], dict[str, float]] | None = None
-    rate: str = ""
-    examples: tuple[str, ...] = field(default=())
-    cdf: Callable[..., Array] | None = None
-
-
-def _gammaln(x: Any) -> Any:
-    from scipy.special import gammaln
-
-    return gammaln(x)
-
-
-def _special(name: str, *arguments: Any) -> Any:
-    """A function of scipy.special, which is loaded where it is used."""
-    import scipy.special
-
-    return getattr(scipy.special, name)(*arguments)
-
-
-def _above(x: Any, low: float = 0.0, high: float = math.inf) -> Any:
-    return np.clip(x, low, high)
+from .family import Array, Family, above, gammaln, open_uniform, positive, real, special
+from .heavy_tails import MORE
+from .transforms import ANGLE, Transform
 
 
 def _logistic_cdf(x: Array, location: Any, scale: Any) -> Array:
-    return np.asarray(_special("expit", (x - location) / scale))
+    return np.asarray(special("expit", (x - location) / scale))
 
 
 def _laplace_cdf(x: Array, location: Any, scale: Any) -> Array:
@@ -92,15 +29,7 @@ def _laplace_cdf(x: Array, location: Any, scale: Any) -> Array:
 
 def _log_normal_cdf(x: Array, log_mean: Any, log_sd: Any) -> Array:
     with np.errstate(divide="ignore"):
-        return np.asarray(_special("ndtr", (np.log(_above(x)) - log_mean) / log_sd))
-
-
-def _real(values: Values) -> Transform:
-    return REAL
-
-
-def _positive(values: Values) -> Transform:
-    return POSITIVE
+        return np.asarray(special("ndtr", (np.log(above(x)) - log_mean) / log_sd))
 
 
 def _log_normal_fit(x: Array) -> dict[str, float]:
@@ -141,7 +70,7 @@ def _von_mises_pdf(x: Array, mean: Any, concentration: Any) -> Array:
 
 def _student_pdf(x: Array, df: Any, location: Any, scale: Any) -> Array:
     z = (x - location) / scale
-    size = _gammaln((df + 1) / 2) - _gammaln(df / 2) - 0.5 * np.log(df * math.pi) - np.log(scale)
+    size = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * math.pi) - np.log(scale)
     return np.asarray(size - (df + 1) / 2 * np.log1p(z * z / df))
 
 
@@ -155,7 +84,7 @@ _ALL = (
         "normal",
         {"mean": 0.0, "sd": 1.0},
         ("sd",),
-        _real,
+        real,
         lambda x, mean, sd: (
             -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * math.log(2 * math.pi)
         ),
@@ -164,25 +93,25 @@ _ALL = (
         lambda mean, sd: mean,
         lambda x: {"mean": float(x.mean()), "sd": float(x.std())},
         examples=("normal(mean=0, sd=1)", "normal(mean=[0, 5], sd=[1, 2])", "normal(fit)"),
-        cdf=lambda x, mean, sd: _special("ndtr", (x - mean) / sd),
+        cdf=lambda x, mean, sd: special("ndtr", (x - mean) / sd),
     ),
     Family(
         "student_t",
         {"df": None, "location": 0.0, "scale": 1.0},
         ("df", "scale"),
-        _real,
+        real,
         _student_pdf,
         _student_score,
         lambda rng, size, df, location, scale: location + scale * rng.standard_t(df, size),
         lambda df, location, scale: location,
         examples=("student_t(df=4)", "student_t(3, location=1, scale=2)"),
-        cdf=lambda x, df, location, scale: _special("stdtr", df, (x - location) / scale),
+        cdf=lambda x, df, location, scale: special("stdtr", df, (x - location) / scale),
     ),
     Family(
         "laplace",
         {"location": 0.0, "scale": 1.0},
         ("scale",),
-        _real,
+        real,
         lambda x, location, scale: -np.abs(x - location) / scale - np.log(2 * scale),
         lambda x, location, scale: np.sign(location - x) / scale,
         lambda rng, size, location, scale: rng.laplace(location, scale, size),
@@ -195,7 +124,7 @@ _ALL = (
         "logistic",
         {"location": 0.0, "scale": 1.0},
         ("scale",),
-        _real,
+        real,
         _logistic_pdf,
         lambda x, location, scale: -np.tanh((x - location) / (2 * scale)) / scale,
         lambda rng, size, location, scale: rng.logistic(location, scale, size),
@@ -207,9 +136,9 @@ _ALL = (
         "gamma",
         {"shape": None, "scale": 1.0},
         ("shape", "scale"),
-        _positive,
+        positive,
         lambda x, shape, scale: (
-            (shape - 1) * np.log(x) - x / scale - _gammaln(shape) - shape * np.log(scale)
+            (shape - 1) * np.log(x) - x / scale - gammaln(shape) - shape * np.log(scale)
         ),
         lambda x, shape, scale: (shape - 1) / x - 1 / scale,
         lambda rng, size, shape, scale: rng.gamma(shape, scale, size),
@@ -217,7 +146,7 @@ _ALL = (
         _gamma_fit,
         rate="scale",
         examples=("gamma(shape=2, scale=3)", "gamma(shape=2, rate=0.5)"),
-        cdf=lambda x, shape, scale: _special("gammainc", shape, _above(x) / scale),
+        cdf=lambda x, shape, scale: special("gammainc", shape, above(x) / scale),
     ),
     Family(
         "beta",
@@ -225,22 +154,18 @@ _ALL = (
         ("a", "b"),
         lambda values: Transform(0.0, 1.0),
         lambda x, a, b: (
-            (a - 1) * np.log(x)
-            + (b - 1) * np.log1p(-x)
-            - _gammaln(a)
-            - _gammaln(b)
-            + _gammaln(a + b)
+            (a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - gammaln(a) - gammaln(b) + gammaln(a + b)
         ),
         lambda x, a, b: (a - 1) / x - (b - 1) / (1 - x),
         lambda rng, size, a, b: rng.beta(a, b, size),
         examples=("beta(a=2, b=5)",),
-        cdf=lambda x, a, b: _special("betainc", a, b, _above(x, 0.0, 1.0)),
+        cdf=lambda x, a, b: special("betainc", a, b, above(x, 0.0, 1.0)),
     ),
     Family(
         "lognormal",
         {"log_mean": 0.0, "log_sd": 1.0},
         ("log_sd",),
-        _positive,
+        positive,
         lambda x, log_mean, log_sd: (
             -0.5 * ((np.log(x) - log_mean) / log_sd) ** 2
             - np.log(x * log_sd)
@@ -257,7 +182,7 @@ _ALL = (
         "exponential",
         {"scale": 1.0},
         ("scale",),
-        _positive,
+        positive,
         lambda x, scale: -x / scale - np.log(scale),
         lambda x, scale: np.full(np.shape(x), -1.0) / scale,
         lambda rng, size, scale: rng.exponential(scale, size),
@@ -265,7 +190,7 @@ _ALL = (
         lambda x: {"scale": float(x.mean())},
         rate="scale",
         examples=("exponential(scale=2)", "exponential(rate=0.5)", "exponential(fit)"),
-        cdf=lambda x, scale: -np.expm1(-_above(x) / scale),
+        cdf=lambda x, scale: -np.expm1(-above(x) / scale),
     ),
     Family(
         "uniform",
@@ -274,7 +199,8 @@ _ALL = (
         lambda values: Transform(values["low"], values["high"]),
         lambda x, low, high: -np.log(high - low) + 0 * x,
         lambda x, low, high: np.zeros(np.shape(x)),
-        lambda rng, size, low, high: low + (high - low) * _open_uniform(rng, size),
+        lambda rng, size, low, high: low + (high - low) * open_uniform(rng, size),
+        ordered=("low", "high"),
         examples=("uniform(low=0, high=1)", "uniform(low=[0, 0], high=[1, 9])"),
         cdf=lambda x, low, high: (np.clip(x, low, high) - low) / (high - low),
     ),
@@ -292,9 +218,4 @@ _ALL = (
 )
 
 
-def _open_uniform(rng: np.random.Generator, size: Any) -> Array:
-    """Uniform draws that are never exactly 0, where the logit is infinite."""
-    return np.asarray(np.maximum(rng.random(size), 2.0**-54))
-
-
-FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_ALL, *MORE)}

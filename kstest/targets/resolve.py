@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
+from .aliases import understood
 from .build import build, own_columns
 from .discrete import DiscreteTarget, build_discrete, is_discrete
 from .expression import expression_target, names_in
@@ -160,9 +161,8 @@ def _source(text: str) -> Spec | Expression:
     stripped = text.strip()
     if stripped.startswith(_LOGP):
         return Expression(stripped[len(_LOGP) :])
-    if stripped.lower().endswith(SUFFIXES):
-        return read_file(stripped)
-    return read(stripped)
+    found = read_file(stripped) if stripped.lower().endswith(SUFFIXES) else read(stripped)
+    return understood(found) if isinstance(found, Spec) else found
 
 
 def _wanted(source: Spec | Expression, parameters: Mapping[str, float]) -> tuple[str, ...] | None:

@@ -21,8 +21,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-import scipy.stats
 from numpy.typing import NDArray
 
 from ...engine import Work
@@ -180,6 +178,8 @@ def _straight(block: Block, scale: str) -> NDArray[np.complex128] | None:
 
 def _transform(features: Array) -> NDArray[np.complex128]:
     """Fourier transform of the leading directions of centred features."""
+    import scipy.fft
+
     if features.shape[1] > DIRECTIONS:
         _, vectors = np.linalg.eigh(features.T @ features)
         features = features @ vectors[:, : -DIRECTIONS - 1 : -1]
@@ -188,6 +188,8 @@ def _transform(features: Array) -> NDArray[np.complex128]:
 
 def shifted(a: NDArray[np.complex128], b: NDArray[np.complex128], n: int) -> Array:
     """Return H(s) of all circular shifts s = 0, ..., n - 1."""
+    import scipy.fft
+
     found = np.zeros(n)
     for column in np.conj(a).T:
         found += (scipy.fft.irfft(column[:, None] * b, n, axis=0) ** 2).sum(axis=1)
@@ -234,11 +236,13 @@ def _uneven(T: Array, shifts: NDArray[np.int64], n: int) -> bool:
     Looked at are rank correlations of a window's statistic with its distance from lag 0, with that
     of the window as far on the other side, and with that of the window after the next.
     """
+    from scipy.stats import spearmanr
+
     distance = np.minimum(shifts, n - shifts)
     half = len(T) // 2
     pairs = [(distance, T), (T[:half], T[::-1][:half]), (T[:-2], T[2:])]
     return any(
-        abs(scipy.stats.spearmanr(a, b).statistic) * math.sqrt(len(a) - 1) > UNEVEN
+        abs(spearmanr(a, b).statistic) * math.sqrt(len(a) - 1) > UNEVEN
         for a, b in pairs
         if np.ptp(a) > 0 and np.ptp(b) > 0
     )

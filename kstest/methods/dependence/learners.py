@@ -139,19 +139,29 @@ def _of_one(column: Array, targets: Array, train: Index, width: float) -> Array:
     return ridge(kernel_features(rows, GAUSSIAN, width * scale, marks), targets, train)
 
 
-def ridge(features: Array, targets: Array, train: Index) -> Array:
-    """Ridge regression with a constant, the penalty of each target by cross-validation (GCV)."""
+def ridge(
+    features: Array,
+    targets: Array,
+    train: Index,
+    penalties: Array = PENALTIES,
+    at: Index | None = None,
+) -> Array:
+    """Ridge regression with a constant, the penalty of each target by cross-validation (GCV).
+
+    Learned from the rows `train`; predictions for the rows `at`, all by default.
+    """
     centre, middle = features[train].mean(axis=0), targets[train].mean(axis=0)
     X, T = features[train] - centre, targets[train] - middle
     values, vectors = np.linalg.eigh(X.T @ X)
     values = np.maximum(values, RANK * max(float(values[-1]), 1e-300))
     along = vectors.T @ (X.T @ T)
-    damping = 1 / (1 + PENALTIES[:, None] / values)
+    damping = 1 / (1 + penalties[:, None] / values)
     squares = along**2 / values[:, None]
     left = np.einsum("ij,ij->j", T, T) - (1 - (1 - damping) ** 2) @ squares
     score = left / np.maximum(1 - (1 + damping.sum(axis=1)) / len(train), 1e-12)[:, None] ** 2
     chosen = damping[score.argmin(axis=0)].T
-    return np.asarray((features - centre) @ (vectors @ (chosen * along / values[:, None])) + middle)
+    asked = features if at is None else features[at]
+    return np.asarray((asked - centre) @ (vectors @ (chosen * along / values[:, None])) + middle)
 
 
 def trees(X: Array, target: Array, train: Index, seed: int) -> list[Array]:

@@ -97,11 +97,13 @@ def strongest(T: Array, keep: NDArray[np.bool_]) -> int:
     return int(np.argmax(_z(T, keep)))
 
 
-def per_bandwidth(T: Array, keep: NDArray[np.bool_], grid: BandwidthGrid) -> tuple[Finding, ...]:
+def per_bandwidth(
+    T: Array, keep: NDArray[np.bool_], grid: BandwidthGrid, measure: str = "ksd2"
+) -> tuple[Finding, ...]:
     """Squared discrepancy per bandwidth, also in units of its null's spread."""
     z = _z(T, keep)
     rows = [
-        {"bandwidth": h, "ksd2": float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
+        {"bandwidth": h, measure: float(T[l, 0]), "z": float(z[l]) if keep[l] else None}
         for l, h in enumerate(grid.bandwidths)
     ]
-    return by_bandwidth(rows, strongest(T, keep), "ksd2")
+    return by_bandwidth(rows, strongest(T, keep), measure)

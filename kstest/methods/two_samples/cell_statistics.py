@@ -18,13 +18,25 @@ Array = NDArray[np.float64]
 
 # Permuted labels from which on a sum row by row is faster.
 WIDE = 64
+# Counts whose largest difference is looked for at a time.
+AT_ONCE = 1 << 21
 
 
 def kolmogorov_smirnov(first: Array, both: Array) -> Array:
     """max |F - G|."""
-    difference = _difference(first, both)
-    top, bottom = difference.max(axis=0, initial=0.0), difference.min(axis=0, initial=0.0)
-    return np.asarray(np.maximum(top, -bottom))
+    sizes = _sizes(first, both)
+    step = max(1, AT_ONCE // max(1, first.shape[1]))
+    top, below, all_below = np.zeros(first.shape[1]), np.zeros(first.shape[1]), 0.0
+    for start in range(0, len(both), step):  # millions of cells without a copy of all
+        part = slice(start, start + step)
+        mine, all_mine = first[part].copy(), both[part].copy()
+        mine[0] += below
+        all_mine[0] += all_below
+        difference, ends, all_ends = _from(mine, all_mine, *sizes)
+        below, all_below = ends.copy(), all_ends
+        np.maximum(top, difference.max(axis=0), out=top)
+        np.maximum(top, -difference.min(axis=0), out=top)
+    return top
 
 
 def cramer_von_mises(first: Array, both: Array) -> Array:
@@ -121,20 +133,25 @@ def _share(part: Array, size: Array) -> Array:
 
 def _difference(first: Array, both: Array) -> Array:
     """F - G after each cell, shape (C, b); 0 where a side is empty."""
-    m, n = _sizes(first, both)
+    return _from(first.copy(), both, *_sizes(first, both))[0]
+
+
+def _from(first: Array, both: Array, m: Array, n: Array) -> tuple[Array, Array, float]:
+    """F - G after each cell, in the memory of `first`; and all rows before the end."""
     used = (m > 0) & (n > 0)
     by_m, by_n = (np.divide(1.0, k, out=np.zeros_like(k), where=used) for k in (m, n))
     # below / m - (all - below) / n, with few passes over the largest array of these tests.
     out = _cumulated(first)
+    below = both.cumsum()
+    ends = (out[-1].copy(), float(below[-1])) if len(out) else (np.zeros_like(m), 0.0)
     out *= by_m + by_n
-    out -= both.cumsum()[:, None] * by_n
-    return np.asarray(out)
+    out -= below[:, None] * by_n
+    return out, *ends
 
 
 def _cumulated(first: Array) -> Array:
     if first.shape[1] < WIDE:
-        return np.asarray(first.cumsum(axis=0))
-    out = first.copy()
-    for k in range(1, len(out)):  # row by row: four times as fast as NumPy's column by column
-        out[k] += out[k - 1]
-    return out
+        return np.asarray(first.cumsum(axis=0, out=first))
+    for k in range(1, len(first)):  # row by row: four times as fast as NumPy's column by column
+        first[k] += first[k - 1]
+    return first

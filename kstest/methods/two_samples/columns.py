@@ -34,6 +34,7 @@ from ...nulls import (
 from ...params import option
 from ...sample import Sample
 from ..describe import describe
+from .arranged import Arranged
 from .cell_statistics import anderson_darling, chi_squared, kolmogorov_smirnov, total_variation
 from .cells import Cells, Layout, level_cells, quantile_cells
 from .pooled import Pooled
@@ -177,29 +178,28 @@ def column_tests(
     -----
     Each p-value is as exact as the permutations are.
     """
-    d = pooled.rows.values.shape[1]
+    d = pooled.numeric
     evidence = []
+    layout = Layout.of(pooled, cut, labelled.signs)
     with single_blas():  # small products, which threads only slow down
         for c in range(d):
             cells = quantile_cells(pooled.rows.values[:, c], CELLS, pooled.present(c))
-            evidence.append(labelled.tested(partial(_numeric, pooled, cut, cells)))
-        for codes in pooled.rows.codes.T:
-            evidence.append(labelled.tested(partial(categorical, pooled, cut, codes)))
+            evidence.append(labelled.tested(partial(_numeric, layout, cells)))
+        for codes in pooled.codes.T:
+            evidence.append(labelled.tested(partial(categorical, layout, codes)))
     return ordered(samples, pooled, evidence, correction, level)
 
 
-def _numeric(pooled: Pooled, cut: Partition, cells: Cells, signs: NDArray[np.int8]) -> Evidence:
-    layout = Layout.of(pooled, cut, signs)
+def _numeric(layout: Layout, cells: Cells, signs: NDArray[np.int8]) -> Evidence:
+    layout = replace(layout, signs=signs)
     statistics = layout.over_permutations(cells, anderson_darling)
     distance = float(kolmogorov_smirnov(*layout.observed(cells))[0])
     return Evidence(np.cbrt(statistics), float(statistics[0]), distance)
 
 
-def categorical(
-    pooled: Pooled, cut: Partition, codes: NDArray[np.int32], signs: NDArray[np.int8]
-) -> Evidence:
+def categorical(layout: Layout, codes: NDArray[np.int32], signs: NDArray[np.int8]) -> Evidence:
     """Test one categorical column, or the marks of missing cells, by chi-squared."""
-    layout = Layout.of(pooled, cut, signs)
+    layout = replace(layout, signs=signs)
     cells = level_cells(codes)
     statistics = layout.over_permutations(cells, chi_squared)
     distance = float(total_variation(*layout.observed(cells))[0])
@@ -210,7 +210,7 @@ def categorical(
 
 def ordered(
     samples: Sequence[Sample],
-    pooled: Pooled,
+    pooled: Arranged,
     evidence: Sequence[Evidence],
     correction: str,
     level: float,
@@ -218,7 +218,7 @@ def ordered(
     """Correct the p-values of all columns together and put the most different column first."""
     p, adjusted = corrected(evidence, correction)
     # A missing cell is a level of the column that holds it.
-    columns = pooled.rows.values.shape[1] + len(samples[0].categorical)
+    columns = pooled.numeric + len(samples[0].categorical)
     tested = labels(pooled.names[:columns], pooled.names[columns:])
     # Equal p-values, as at the resolution of the permutations: the larger difference first.
     order = sorted(range(len(tested)), key=lambda c: (adjusted[c], p[c], -evidence[c].distance))

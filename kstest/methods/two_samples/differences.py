@@ -140,16 +140,16 @@ def column_tests(
 ) -> list[ColumnTest]:
     """Test every column by one of `STATISTICS`, categories by chi-squared; the strongest first."""
     evidence, words = [], []
-    for c, name in enumerate(pooled.names[: pooled.rows.values.shape[1]]):
+    for c, name in enumerate(pooled.names[: pooled.numeric]):
         values = _values(samples, pooled, name)
         cells = merged(value_cells(values, pooled.present(c)), CELLS)
         evidence.append(_evidence(masses, cells, STATISTICS[statistic]))
         words.append(partial(_means, values, pooled.present(c)))
-    for c, codes in enumerate(pooled.rows.codes.T):
+    for c, codes in enumerate(pooled.codes.T):
         evidence.append(_evidence(masses, level_cells(codes), chi_squared, categorical=True))
         words.append(partial(_levels, samples, pooled, c, codes))
     p, adjusted = corrected(evidence, correction)
-    count = pooled.rows.values.shape[1] + len(samples[0].categorical)
+    count = pooled.numeric + len(samples[0].categorical)
     names = labels(pooled.names[:count], pooled.names[count:])
     first, second = _sides(pooled, masses)
     order = sorted(range(len(names)), key=lambda k: (adjusted[k], p[k], -evidence[k].distance))
@@ -217,5 +217,5 @@ def _levels(
     if c >= len(samples[0].categorical):
         top = int(np.flatnonzero(used == 1)[0]) if (used == 1).any() else top
         return f"share of missing cells: {percent(*shares[top])}"
-    place = samples[0].categorical.index(pooled.names[pooled.rows.values.shape[1] + c])
+    place = samples[0].categorical.index(pooled.names[pooled.numeric + c])
     return f"share of {samples[0].level_name(place, int(used[top]))!r}: {percent(*shares[top])}"

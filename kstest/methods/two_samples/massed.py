@@ -208,6 +208,7 @@ def _refuse_options(params: Any, what: str) -> None:
         "tolerance": bool(getattr(params, "tolerance", 0)),
         "permute": params.permute != "auto",
         "features": getattr(params, "features", "auto") not in ("auto", "none"),
+        "scale": getattr(params, "scale", "") == "auto",
         "explain": not asked <= {"columns", "none"},
     }
     for name, used in other.items():

@@ -184,7 +184,7 @@ def _witness(
     if not all(len(values) for values, _ in parts):
         return None
     both = np.concatenate([values for values, _ in parts])
-    scaled = scale_columns(both[:, None], params.scale)[:, 0]
+    scaled = scale_columns(both[:, None], params.unit)[:, 0]
     distinct, first = np.unique(both, return_index=True)
     if isinstance(drawing, Histogram):
         low, high = max(drawing.edges[0], distinct[0]), min(drawing.edges[-1], distinct[-1])

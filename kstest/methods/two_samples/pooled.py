@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...diagnostics.dependence import LEAST_AUTO, block_length, serial_dependence
 from ...diagnostics.digests import fingerprint
@@ -23,6 +22,7 @@ from ...params import NULL, option
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
 from ..common import check_block_length
+from .arranged import Arranged, arrange
 
 Rng = np.random.Generator
 
@@ -34,137 +34,36 @@ SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """Rows of both samples.
+class Pooled(Arranged):
+    """Rows of both samples, arranged and scaled.
 
     Attributes
     ----------
     rows : Rows
-        Scaled: m rows of one sample, then n of the other, the smaller one first.
-    m, n : int
-    origin : ndarray of int (N,)
-        Position of each row in the concatenation of the samples as they were given.
-    groups : ndarray of int (N,) or None
-    weights : ndarray (N,) or None
-    names : tuple of str
-        Columns in the order of `rows`: numeric ones, then categorical ones; a column whose
-        missing cells are marked appears in both.
-    reference_first : bool
-        Whether the m rows are those of the first sample given.
+        m rows of one sample, then n of the other.
     scale : str
         One of `kstest.kernels.SCALES`: how `rows` were scaled.
-    missing : ndarray of bool (N, d) or None
-        Numeric cells that are marked as missing.
     """
 
     rows: Rows
-    m: int
-    n: int
-    origin: NDArray[np.int64]
-    groups: NDArray[np.int64] | None
-    weights: NDArray[np.float64] | None
-    names: tuple[str, ...]
-    reference_first: bool
     scale: str
-    missing: NDArray[np.bool_] | None = None
 
-    def present(self, column: int) -> NDArray[np.bool_] | None:
-        """Rows where a numeric column has a value; None where it has one everywhere."""
-        return None if self.missing is None else ~self.missing[:, column]
+    def mark(self, samples: Sequence[Sample]) -> int:
+        """A number of the pooled rows that knows neither labels nor order, for the seed."""
+        return fingerprint(self.rows, robust=self.scale == "robust")
 
 
 def pool(samples: Sequence[Sample], scale: str, sort: bool) -> Pooled:
-    """Return the pooled rows, scaled; sorted within each sample unless their order matters.
-
-    Sorted, the answer depends neither on the order of rows in the file nor on which sample is
-    called the reference; columns come in order of their names.
-    """
-    numeric = sorted(range(len(samples[0].columns)), key=samples[0].columns.__getitem__)
-    categories = sorted(range(len(samples[0].categorical)), key=samples[0].categorical.__getitem__)
-    values = [_columns(s.values, numeric) for s in samples]
-    codes = [_columns(s.codes, categories) for s in samples]
-    names = [samples[0].columns[c] for c in numeric]
-    names += [samples[0].categorical[c] for c in categories]
-    missing = None
-    if any(s.missing is not None for s in samples):
-        marks = [
-            np.zeros(s.values.shape, bool) if s.missing is None else s.missing[:, numeric]
-            for s in samples
-        ]
-        holes = np.flatnonzero(marks[0].any(axis=0) | marks[1].any(axis=0))
-        codes = [
-            np.hstack([code, mark[:, holes]]).astype(np.int32)
-            for code, mark in zip(codes, marks, strict=True)
-        ]
-        names += [names[c] for c in holes]
-        missing = marks
-    orders = [np.arange(s.n) for s in samples]
-    if sort:
-        keys = [[*v.T, *c.T, *_extra(s)] for v, c, s in zip(values, codes, samples, strict=True)]
-        orders = [np.lexsort(k[::-1]) for k in keys]
-    first = 0 if not sort else _first(values, codes, orders)
-    sides = (first, 1 - first)
-    offset = (0, samples[0].n)
-
-    def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        out = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), np.result_type(*parts))
-        place = 0
-        for side in sides:  # straight to its place: a million rows are not copied twice
-            rows = len(parts[side])
-            np.take(parts[side], orders[side], axis=0, out=out[place : place + rows], mode="clip")
-            place += rows
-        return out
-
-    marked = None if missing is None else joined(missing)
-    rows = Rows(
-        scale_columns(joined(values), scale, marked),
-        np.ascontiguousarray(joined(codes)),
-    )
-    groups = [s.groups for s in samples if s.groups is not None]
-    weights = [s.weights for s in samples if s.weights is not None]
-    return Pooled(
-        rows,
-        samples[first].n,
-        samples[1 - first].n,
-        np.concatenate([offset[side] + orders[side] for side in sides]).astype(np.int64),
-        joined(groups) if groups else None,
-        joined(weights) if weights else None,
-        tuple(names),
-        first == 0,
-        scale,
-        marked,
-    )
-
-
-def _columns(table: NDArray[Any], order: Sequence[int]) -> NDArray[Any]:
-    """Columns in another order; the table itself where that is its own."""
-    return table if list(order) == list(range(table.shape[1])) else table[:, order]
-
-
-def _extra(sample: Sample) -> list[NDArray[Any]]:
-    return [x for x in (sample.groups, sample.weights) if x is not None]
-
-
-def _first(
-    values: Sequence[NDArray[np.float64]],
-    codes: Sequence[NDArray[np.int32]],
-    orders: Sequence[NDArray[np.int64]],
-) -> int:
-    """The smaller sample or, tied, the one whose first different row is smaller."""
-    if len(values[0]) != len(values[1]):
-        return int(len(values[1]) < len(values[0]))
-    each: list[Sequence[NDArray[Any]]] = [values, codes]
-    for parts in each:
-        a, b = (part[order] for part, order in zip(parts, orders, strict=True))
-        if a.size and (a != b).any():
-            place = np.argmax((a != b).ravel())
-            return int(b.ravel()[place] < a.ravel()[place])
-    return 0
+    """Return the pooled rows, scaled; sorted within each sample unless their order matters."""
+    arranged = arrange(samples, sort)
+    values = arranged.table(samples)
+    rows = Rows(scale_columns(values, scale, arranged.missing, out=values), arranged.codes)
+    return Pooled(**arranged.parts, rows=rows, scale=scale)
 
 
 def design(
     samples: Sequence[Sample],
-    pooled: Pooled,
+    pooled: Arranged,
     params: Any,
     rng: Rng,
     fixed: tuple[int, int] = (0, 0),
@@ -176,8 +75,7 @@ def design(
     Sorted data would meet the same shuffles in every data set, and the level would be that of
     one set of permutations; so the pooled rows, which know no labels, enter the seed.
     """
-    mark = fingerprint(pooled.rows, robust=pooled.scale == "robust")
-    rng = np.random.default_rng([int(rng.integers(2**63)), mark])
+    rng = np.random.default_rng([int(rng.integers(2**63)), pooled.mark(samples)])
     if pooled.groups is not None:
         other = "--block-length" if params.block_length else f"--permute {params.permute}"
         if other != "--permute auto":
@@ -244,7 +142,7 @@ def refusal(samples: Sequence[Sample], base: Result) -> Result | None:
 
 
 def refused_for_permutations(
-    cut: Partition, pooled: Pooled, base: Result, chosen: str | None = None
+    cut: Partition, pooled: Arranged, base: Result, chosen: str | None = None
 ) -> Result | None:
     """No verdict, if too few permutations exist to reach p <= alpha.
 

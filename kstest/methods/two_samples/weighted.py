@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,12 @@ from ...nulls.multipliers import multipliers
 from ...result import Notice, Result
 from ...sample import Sample
 from ..common import DISTANCE_ROWS
+from .arranged import Arranged
 from .differences import Masses
 from .pooled import Pooled, refused
 
 Array = NDArray[np.float64]
+A = TypeVar("A", bound=Arranged)
 
 # Weights that differ at this level have no one distribution: under the null of rows that are
 # exchangeable with their weights, the share of data sets whose null distribution is approximate
@@ -77,7 +80,7 @@ class Side:
         return f"{self.effective:.1f} effective {self.unit} of {self.rows:,}{rows}"
 
 
-def multiplied(pooled: Pooled) -> bool:
+def multiplied(pooled: Arranged) -> bool:
     """Whether rows cannot be permuted with their weights.
 
     They can where weights are equal within each side, or have one distribution on both sides as far
@@ -94,7 +97,7 @@ def multiplied(pooled: Pooled) -> bool:
     return any(equal) or weights_differ(pooled.weights, pooled.m) <= WEIGHTS_LEVEL
 
 
-def evened(pooled: Pooled) -> Pooled:
+def evened(pooled: A) -> A:
     """Without weights, where they are equal within each side: every row is one share of it."""
     if pooled.weights is None:
         return pooled

@@ -1,0 +1,91 @@
+"""How the CPU time of every test grows with rows and columns: seconds and exponents.
+
+    python3 benchmarks/growth.py [--only WORD ...]
+
+Data in memory, one thread, default options. Each is measured at n and 4 n rows of five columns, and
+at n rows of twenty; the exponent of growth is the logarithm of the ratio to the base 4. What a test
+costs whatever the data are (a few hundredths of a second) is measured on 60 rows of as many
+columns, and taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
+import numpy as np
+
+import kstest
+
+
+def normal(n, d, seed=0):
+    return np.random.default_rng([seed, n, d]).standard_normal((n, d))
+
+
+def both(name, **options):
+    """A test of two samples, or of two blocks of columns."""
+
+    def test(n, d):
+        some = options | ({"features": "none"} if n < 100 and "features" in options else {})
+        return getattr(kstest, name)(normal(n, d), normal(n, d, 1), **some)
+
+    return test
+
+
+def texts(n, d):
+    """Sequences of 4 d symbols."""
+    letters = np.random.default_rng(n).choice(list("abcd"), (n, 4 * d))
+    return kstest.seqksd(
+        ["".join(row) for row in letters], target="fit:order=1", draws=199, threads=1
+    )
+
+
+ONE = {"threads": 1}
+# What is measured, and how many rows it takes to be measured.
+CASES = {
+    "mmd, all pairs": (8_000, both("mmd", features="none", explain="none", **ONE)),
+    "mmd, landmarks": (50_000, both("mmd", features="512", explain="none", **ONE)),
+    "mmd --scale auto": (8_000, both("mmd", scale="auto", features="none", explain="none", **ONE)),
+    "ks": (50_000, both("ks", **ONE)),
+    "hsic": (1_500, both("hsic", features="none", **ONE)),
+    "hsic, landmarks": (20_000, both("hsic", features="64", **ONE)),
+    "ksd": (8_000, lambda n, d: kstest.ksd(normal(n, d), target="normal(0, 1)", **ONE)),
+    "seqksd": (2_000, texts),
+    "skit": (5_000, both("skit", **ONE)),
+    "smmd": (5_000, both("smmd", **ONE)),
+    "sksd": (20_000, lambda n, d: kstest.sksd(normal(n, d), target="normal(0, 1)", **ONE)),
+}
+
+
+def seconds(test, n, d, repeat=2):
+    best = np.inf
+    for _ in range(repeat):
+        clock = time.process_time()
+        test(n, d)
+        best = min(best, time.process_time() - clock)
+    return best
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", help="tests whose names contain one of these words")
+    given = parser.parse_args()
+    print(f"{'':20}{'rows':>9}{'CPU s':>8}{'4 n':>8}{'d = 20':>8}{'exponent n':>12}{'d':>6}")
+    for name, (n, test) in CASES.items():
+        if given.only and not any(word in name for word in given.only):
+            continue
+        idle = {d: seconds(test, 60, d) for d in (5, 20)}
+        found = [seconds(test, *size) for size in ((n, 5), (4 * n, 5), (n, 20))]
+        base, rows, columns = (
+            max(t - idle[d], 1e-3) for t, d in zip(found, (5, 5, 20), strict=True)
+        )
+        exponents = (np.log(t / base) / np.log(4) for t in (rows, columns))
+        text = "".join(f"{t:8.2f}" for t in found)
+        print(f"{name:20}{n:9,}{text}" + "{:12.2f}{:6.2f}".format(*exponents), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Kept rows against random ones, every k-th, and the compression of goodpoints; Stein thinning.
+
+    python3 benchmarks/thin.py [--rows 100000] [--keep 1000] [--columns 4]
+    python3 benchmarks/thin.py peer      # pip install goodpoints
+    python3 benchmarks/thin.py stein
+
+The first prints CPU seconds and the worth at every bandwidth: bar 15,000 at the middle one in 20 s.
+`peer` thins 16,384 rows to 128 by goodpoints' compress++ (g = 2 and 4, one Gaussian kernel, our
+middle bandwidth) and by kstest, and prints the MMD of both at that bandwidth and CPU seconds.
+`stein` thins a chain that starts 8 standard deviations away: bar half of every k-th row's
+discrepancy, and no row of the first 1 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+
+import numpy as np
+
+import kstest
+
+
+def whole(options):
+    X = np.random.default_rng(1).normal(size=(options.rows, options.columns))
+    began = time.process_time()
+    found = kstest.thin(X, rows=options.keep, threads=1)
+    print(f"{options.keep} of {options.rows} rows: {time.process_time() - began:.1f} CPU s")
+    for d in found.distances:
+        print(f"  h {d.bandwidth:7.3f}  MMD {d.mmd:.5f} [{d.lower:.5f}, {d.upper:.5f}]"
+              f"  random {d.random:.5f}  worth {d.worth:,.0f}")  # fmt: skip
+
+
+def distance(X, h):
+    """A function of kept rows: their MMD to all of X at bandwidth h."""
+    square, n = (X**2).sum(1), len(X)
+
+    def kernel(x, y):
+        return np.exp(-(square[x, None] + square[y] - 2 * X[x] @ X[y].T) / (2 * h * h))
+
+    every = np.arange(n)
+    A = np.mean([kernel(every[i : i + 512], every).mean() for i in range(0, n, 512)])
+    return lambda rows: math.sqrt(A - 2 * kernel(every, rows).mean() + kernel(rows, rows).mean())
+
+
+def peer(options):
+    from goodpoints.compress import compresspp_kt
+
+    for d in (2, 4, 10):
+        X = np.random.default_rng(1).normal(size=(16_384, d))
+        began = time.process_time()
+        found = kstest.thin(X, rows=128, scale="none", threads=1)
+        ours = time.process_time() - began
+        middle = found.distances[len(found.distances) // 2]
+        h = middle.bandwidth
+        mmd = distance(X, h)
+        print(f"{d} columns, h {h:.2f}: kstest {mmd(found.index):.5f} in {ours:.1f} CPU s, "
+              f"random {middle.random:.5f}", flush=True)  # fmt: skip
+        for g in (2, 4):
+            began = time.process_time()
+            rows = compresspp_kt(X, b"gaussian", np.array([2 * h * h]), g=g, seed=1)
+            theirs = time.process_time() - began
+            print(f"  goodpoints g = {g}: {mmd(np.asarray(rows)):.5f} in {theirs:.1f} CPU s")
+
+
+def stein(options):
+    rng, memory = np.random.default_rng(2), 0.97
+    X = np.empty((20_000, 4))
+    X[0], noise = 8, rng.normal(size=X.shape) * math.sqrt(1 - memory**2)
+    for i in range(1, len(X)):
+        X[i] = memory * X[i - 1] + noise[i]
+    began = time.process_time()
+    found = kstest.thin(X, rows=300, target="normal()", threads=1)
+    seconds, kept = time.process_time() - began, X[found.index]
+    print(f"{seconds:.1f} CPU s, KSD {found.stein}, earliest row {found.index.min()}")
+    print(f"largest error of a mean {np.abs(kept.mean(0)).max():.4f}, sd {kept.std(0).round(3)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", default="whole", choices=["whole", "peer", "stein"])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--keep", type=int, default=1000)
+    parser.add_argument("--columns", type=int, default=4)
+    options = parser.parse_args()
+    {"whole": whole, "peer": peer, "stein": stein}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What the history knows of the checks of a run: evidence over time, and what changed since."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .history import History
+from .outcome import Outcome, Past, Report
+
+# Runs before this one that are shown.
+RECENT = 60
+
+
+def with_past(report: Report, history: History | None) -> Report:
+    """Add what the history knows to a report, which is in it."""
+    if history is None or report.run is None:
+        return report
+    found = defaultdict(list)
+    with history.transaction():
+        first = report.run - RECENT
+        rows = history.rows("outcomes", "WHERE run > ? AND run <= ? ORDER BY id", first, report.run)
+        runs = history.rows("runs", "WHERE id > ? AND id <= ? ORDER BY id", first, report.run)
+        events = history.rows("events", "ORDER BY id")
+    for row in rows:
+        found[row["name"], row["series"]].append(row)
+    return replace(report, past=Past(dict(found), {r["id"]: r for r in runs}, events))
+
+
+def evidence(row: Mapping[str, Any]) -> float | None:
+    """The p-value that counted; of evidence that grows the one that it bounds, 1 / e."""
+    for name in ("adjusted", "p_value"):
+        if row[name] is not None:
+            return float(row[name])
+    return min(1.0, 1 / row["e_value"]) if row["e_value"] else None
+
+
+def since(report: Report, outcome: Outcome) -> str:
+    """For how long the outcome has been the same, in words; empty without a history."""
+    rows = report.past.of(outcome)
+    same = 0
+    for row in reversed(rows):
+        if row["status"] != outcome.status:
+            break
+        same += 1
+    if not same:
+        return ""
+    begun, every = report.past.started(rows[-same]["run"])[:16].replace("T", " "), len(rows)
+    if same == every:
+        words = f"{outcome.status} in all of the last {every:,}"
+        return words if every > 1 else "for the first time"
+    if same == 1:
+        return f"{outcome.status} for the first time in {every:,}, was {rows[-2]['status']} before"
+    return f"{outcome.status} in the last {same:,} of {every:,}, since {begun} UTC"
+
+
+def news(report: Report) -> list[str]:
+    """What is not as it was in the run before, the alarms first."""
+    if report.run is None:
+        return []
+    before = report.past.runs.get(report.run - 1)
+    if before is None:
+        return []
+    found = sorted(_changed(report), key=lambda one: one[0])
+    words = [text for _, text in found]
+    names = {o.name for o in report.outcomes}
+    last = (rows[-1] for rows in _before(report).values())
+    gone = {row["name"] for row in last if row["run"] == before["id"]} - names
+    words += [f"{name} was not part of this run" for name in sorted(gone)]
+    if before["digest"] != report.digest:
+        words.append("the file of the checks was edited")
+    if before["version"] != report.provenance.get("kstest", before["version"]):
+        words.append(f"kstest {before['version']} ran before")
+    return words
+
+
+def _before(report: Report) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """The outcomes of earlier runs."""
+    every = {key: [r for r in rows if r["run"] != report.run] for key, rows in
+             report.past.outcomes.items()}  # fmt: skip
+    return {key: rows for key, rows in every.items() if rows}
+
+
+def _changed(report: Report) -> Iterator[tuple[int, str]]:
+    """Sentences, with their order."""
+    order = {"rejected": 0, "error": 1, "no verdict": 2, "not rejected": 3}
+    for outcome in report.outcomes:
+        earlier = [r for r in report.past.of(outcome) if r["run"] != report.run]
+        if not earlier:
+            yield order[outcome.status], f"{outcome.label}: new, {outcome.status}"
+            continue
+        last = earlier[-1]
+        if last["status"] != outcome.status:
+            words = f"{outcome.label}: {outcome.status}, was {last['status']}"
+            yield order[outcome.status], words
+        known = {change["message"] for change in json.loads(last["changes"])}
+        fresh = [c.message for c in outcome.changes if c.message not in known]
+        yield from ((order["rejected"], f"{outcome.label}: {message}") for message in fresh)
+        gone = len(known) - (len(outcome.changes) - len(fresh))
+        if gone > 0 and outcome.status != "error":
+            s = "s" * (gone != 1)
+            yield order["not rejected"], f"{outcome.label}: {gone} change{s} of columns no more"
+        if (last["acknowledged"] is None) != (outcome.acknowledged is None):
+            known_now = outcome.acknowledged is not None
+            said = f"acknowledged {outcome.acknowledged}" if known_now else "acknowledged no more"
+            yield order["no verdict"], f"{outcome.label}: {said}"

@@ -1,0 +1,1 @@
+"""Steps of `kstest.methods.effect`."""

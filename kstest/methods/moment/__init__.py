@@ -1,0 +1,1 @@
+"""Steps of the moment test: what is asked, parameters, null distribution, statistic, report."""

@@ -1,0 +1,54 @@
+"""The command `kstest thin`: its answer is a file of rows and how well they stand for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import thinning
+from ..files import destinations, output, tables
+from ..report import render
+from ..thinning.answer import answer, table
+from .call import arguments, deliver, files_of, read, working
+from .command import OUTPUT_OPTIONS, command
+from .help import Option
+
+# What has no meaning without a verdict or a picture.
+LEFT_OUT = ("output", "plot", "exit_zero")
+WRITTEN = Option(
+    ["--output", "-o", "path"],
+    metavar="FILE",
+    help="Write the rows to FILE, .csv or .parquet: the columns that were used, and the number of "
+    "each row in its file.",
+    brief="Write the rows to FILE, .csv or .parquet.",
+)
+
+EPILOG = """\b
+Exit codes:
+  0  thinned
+  2  could not run (message on stderr)"""
+
+
+def build(summary: str) -> click.Command:
+    """Return the click command."""
+    results = [WRITTEN, *(o for o in OUTPUT_OPTIONS if o.name not in LEFT_OUT)]
+    return command("thin", summary, thinning.INPUTS, _run, results, EPILOG)
+
+
+def _run(**given: Any) -> int:
+    given["output"], path = None, given.pop("path")
+    if given["cite"]:
+        output.write(thinning.REFERENCES, None)
+        return 0
+    sides, params = arguments(thinning.INPUTS, given)
+    if path is not None:
+        tables.check(path)
+        destinations.require({"output": path}, files_of(sides), params)
+    samples, notices = read(thinning.INPUTS, sides, params, given)
+    with working(given, "thinning") as work:
+        found = thinning.thin(samples, params, notices, work)
+    if path is not None:
+        output.write(tables.content(table(samples[0], found), path), path)
+    deliver(lambda color: render(answer(found, path), given["form"], color), given)
+    return 0

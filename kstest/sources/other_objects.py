@@ -1,0 +1,77 @@
+"""Objects of other libraries, turned into Arrow tables or arrays without importing the libraries.
+
+An object brings its library: its class says which. Nothing is copied where the library shares its
+memory (Arrow, DLPack).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kstest.errors import DataError
+from kstest.wording import one_line
+
+
+def converted(obj: Any, side: str) -> Any:
+    """Return what `objects` takes: a frame, an Arrow stream or an array.
+
+    Parameters
+    ----------
+    obj : object
+        Among others a polars DataFrame, Series or LazyFrame, an xarray Dataset or DataArray, ArviZ
+        InferenceData, a tensor of torch, JAX or any library with DLPack.
+    side : str
+        For messages.
+    """
+    library = type(obj).__module__.partition(".")[0]
+    if library == "polars":
+        if hasattr(obj, "collect"):
+            obj = obj.collect()
+        return obj.to_frame(obj.name or "1") if hasattr(obj, "to_frame") else obj
+    if library == "pyarrow" and not hasattr(obj, "schema"):
+        return _one_column(obj)
+    if library in ("xarray", "arviz", "arviz_base"):
+        return _labelled(obj, side)
+    if library == "torch" and hasattr(obj, "detach"):
+        obj = obj.detach().cpu()
+        return obj.float() if str(obj.dtype) == "torch.bfloat16" else obj
+    if hasattr(obj, "__dlpack__") and not isinstance(obj, np.ndarray):
+        return _shared(obj, side)
+    return obj
+
+
+def _one_column(obj: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(obj, pa.Array | pa.ChunkedArray) and not pa.types.is_struct(obj.type):
+        return pa.table({"1": obj})
+    return obj
+
+
+def _labelled(obj: Any, side: str) -> Any:
+    from kstest.sources.labelled import table_of_dataset
+
+    if hasattr(obj, "posterior"):  # InferenceData, or a tree of its groups
+        obj = obj.posterior
+    if hasattr(obj, "to_dataset") and not hasattr(obj, "data_vars"):
+        one = obj.ndim == 1 and obj.name is not None
+        return obj.to_dataset(name=obj.name).to_dataframe()[[obj.name]] if one else obj.values
+    data = obj.to_dataset() if hasattr(obj, "children") else obj
+    return table_of_dataset(data, side)
+
+
+def _shared(obj: Any, side: str) -> Any:
+    """The array of a tensor; one on another device is copied."""
+    if "bfloat16" in str(getattr(obj, "dtype", "")):  # which NumPy does not have
+        return np.asarray(obj).astype(np.float32)
+    if hasattr(obj, "__array__"):
+        return obj
+    try:
+        return np.from_dlpack(obj)
+    except (BufferError, RuntimeError, TypeError) as error:
+        raise DataError(
+            f"{side}: a {type(obj).__name__} that NumPy cannot share: {one_line(error)}. Copy it "
+            "to the memory of the processor first."
+        ) from error

@@ -1,0 +1,39 @@
+"""What a path may be besides the name of a file: a pattern, a part of a file, or a query."""
+
+from __future__ import annotations
+
+import glob
+import os
+
+from kstest.errors import DataError
+from kstest.wording import label
+
+QUERIES = ("duckdb:", "postgres://", "postgresql://")
+
+
+def is_query(path: str) -> bool:
+    """Whether a path stands for a query of a database."""
+    return path.startswith(QUERIES) and not os.path.lexists(path)
+
+
+def parted(path: str) -> tuple[str, str | None]:
+    """Split ``FILE:PART`` where there is such a file, and none that is called so as a whole."""
+    stem = path
+    while ":" in stem and not os.path.lexists(stem):
+        stem = stem.rpartition(":")[0]
+    return (stem, path[len(stem) + 1 :]) if os.path.lexists(stem) and stem != path else (path, None)
+
+
+def expand(pattern: str, option: str) -> list[str]:
+    """Expand a glob, sorted. An existing file whose name holds glob characters wins."""
+    if not glob.has_magic(pattern) or is_query(pattern) or os.path.lexists(pattern):
+        return [pattern]
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found and ":" in pattern:  # a part of every file
+        stem, mark, part = pattern.rpartition(":")
+        found = [path + mark + part for path in sorted(glob.glob(stem, recursive=True))]
+    if not found:
+        raise DataError(
+            f"{option}: no file matches {label(pattern)}. Check the folder and the spelling."
+        )
+    return found

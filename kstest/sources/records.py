@@ -1,0 +1,173 @@
+"""JSON objects as rows: one to a line, in a list, or one after another.
+
+Columns are the keys; an absent key is a missing cell. pyarrow parses blocks of lines; what does not
+come in lines is cut into objects first. The file is gone through twice, first for the types of all
+columns, so that no more than a block of it is in memory.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.json
+
+from kstest.errors import DataError
+from kstest.sources.arrow_file import ArrowFile
+from kstest.sources.stream import Opened, seekable
+from kstest.wording import shown
+
+BLOCK_BYTES = 1 << 22
+LONGEST = 64 << 20  # bytes of a line, or of an object
+_BLANKS = " \t\r\n"
+
+
+def open_json(opened: Opened) -> ArrowFile:
+    """Open a file of objects: find their keys and types."""
+    file, digest, close = seekable(opened)
+    lines = _in_lines(file)
+    schema = pa.schema([])
+    for block in _blocks(file, lines, opened.label):
+        schema = _unified(schema, _parsed(block, None, opened.label).schema, opened.label)
+
+    def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        chosen = pa.schema([schema.field(name) for name in names])
+        for block in _blocks(file, lines, opened.label):
+            yield from _parsed(block, chosen, opened.label).to_batches()
+
+    return ArrowFile(schema, batches, digest, close)
+
+
+def _in_lines(file: BinaryIO) -> bool:
+    """Whether the first line is a whole object."""
+    file.seek(0)
+    line = next((x for x in iter(lambda: file.readline(LONGEST), b"") if x.strip()), b"")
+    try:
+        return isinstance(json.loads(line.removeprefix(codecs.BOM_UTF8)), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _blocks(file: BinaryIO, lines: bool, where: str) -> Iterator[bytes]:
+    """Some whole objects at a time, one to a line, or at least with nothing between them."""
+    file.seek(0)
+    if file.read(3) != codecs.BOM_UTF8:
+        file.seek(0)
+    if not lines:
+        yield from _cut(file, where)
+        return
+    rest = b""
+    for chunk in iter(lambda: file.read(BLOCK_BYTES), b""):
+        rest += chunk
+        end = rest.rfind(b"\n") + 1
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+        elif len(rest) > LONGEST:
+            raise DataError(f"{where}: a line is longer than {LONGEST >> 20} MB.")
+    if rest.strip():
+        yield rest
+
+
+def _cut(file: BinaryIO, where: str) -> Iterator[bytes]:
+    """Cut a list of objects, or objects one after another, into blocks of lines."""
+    scan = json.JSONDecoder().raw_decode
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    try:
+        rest, out, size, row, ended = "", [], 0, 0, False
+        opening, inside = True, False
+        for chunk in iter(lambda: text.read(BLOCK_BYTES), ""):
+            rest, at = rest + chunk, 0
+            while True:
+                at = _past(rest, at, _BLANKS if opening or row == 0 else _BLANKS + ",")
+                if opening and rest[at : at + 1] == "[":
+                    opening, inside, at = False, True, at + 1
+                    continue
+                if inside and rest[at : at + 1] == "]":
+                    ended, inside, at = True, False, at + 1
+                    continue
+                if at == len(rest):
+                    break
+                if ended or rest[at] != "{":
+                    found = shown(rest[at : at + 30])
+                    raise DataError(
+                        f"{where}: after {row:,} records: found {found}; accepted: JSON objects, "
+                        "one to a line, in a list, or one after another."
+                    )
+                try:
+                    end = scan(rest, at)[1]
+                except ValueError as error:
+                    if len(rest) - at > LONGEST:
+                        raise DataError(f"{where}: record {row + 1:,}: {error}.") from None
+                    break  # perhaps its end is in the next chunk
+                opening = False
+                out.append(rest[at:end])
+                size += end - at
+                row, at = row + 1, end
+                if size > BLOCK_BYTES:
+                    yield "\n".join(out).encode()
+                    out, size = [], 0
+            rest = rest[at:]
+        if rest.strip() or inside:
+            _refuse_end(rest, row, where)
+        if out:
+            yield "\n".join(out).encode()
+    finally:
+        text.detach()
+
+
+def _past(text: str, at: int, skipped: str) -> int:
+    while at < len(text) and text[at] in skipped:
+        at += 1
+    return at
+
+
+def _refuse_end(rest: str, row: int, where: str) -> None:
+    why = "the list does not end"
+    if rest.strip():
+        try:
+            json.loads(rest)
+        except ValueError as error:
+            why = str(error).rstrip(".")
+    raise DataError(f"{where}: after {row:,} records: {why}. Is the file complete?")
+
+
+def _parsed(block: bytes, schema: pa.Schema | None, where: str) -> pa.Table:
+    how = pyarrow.json.ParseOptions(
+        explicit_schema=schema,
+        newlines_in_values=True,
+        unexpected_field_behavior="infer" if schema is None else "ignore",
+    )
+    reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1)
+    return pyarrow.json.read_json(pa.BufferReader(block), reading, how)
+
+
+def _unified(known: pa.Schema, more: pa.Schema, where: str) -> pa.Schema:
+    """Join the columns of two blocks; whole numbers widen, and times become text beside text."""
+    fields = {field.name: field.type for field in known}
+    for field in more:
+        one, other = fields.get(field.name, field.type), field.type
+        if one != other:
+            one = _wider(one, other)
+            if one is None:
+                raise DataError(
+                    f"{where}: {shown(field.name)} is {fields[field.name]} in some records and "
+                    f"{other} in others. Write it in one way."
+                )
+        fields[field.name] = one
+    return pa.schema(list(fields.items()))
+
+
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    kinds = {str(one).partition("[")[0], str(other).partition("[")[0]}
+    if "null" in kinds:
+        return other if str(one) == "null" else one
+    if kinds == {"int64", "double"}:
+        return pa.float64()
+    if kinds <= {"timestamp", "string"}:
+        return pa.string()
+    return None

@@ -1,0 +1,129 @@
+"""From where compiled code is loaded, and from where it must not be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from kstest import caches, jit
+from kstest.engine import Work
+from kstest.engine.warm import warm
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners are told apart by number")
+
+READS = """
+import os, sys
+from kstest import caches, jit
+jit.is_own = lambda directory: False  # as for a user who cannot write there
+from kstest.engine import loops, sweep
+print(jit._cache() == (jit.Path(sys.argv[1]), True), jit.is_compiled())
+sweep.warm()
+swept = [loops.block_row, loops.product_tile]
+print(sum(len(loop.signatures) for loop in swept) > 0)
+print(all(set(loop.signatures) == set(loop.stats.cache_hits) for loop in swept))
+"""
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A shared cache: the one of this user, copied."""
+    warm(Work())
+    place = tmp_path / "shared"
+    shutil.copytree(jit.cache_directory(), place)
+    caches.share(place)
+    return place
+
+
+def everything(place):
+    return sorted((str(p), p.stat().st_mtime_ns) for p in place.rglob("*"))
+
+
+def test_code_is_read_from_a_shared_directory_and_nothing_is_written(shared):
+    before = everything(shared)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", READS, str(shared)],
+        env=os.environ | {"KSTEST_CACHE_DIR": str(shared)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["True"] * 4, done.stderr
+    assert everything(shared) == before
+
+
+def test_a_directory_without_the_code_of_this_processor_is_passed_over(tmp_path, monkeypatch):
+    """It is the next one that counts, where this can be compiled and kept."""
+    empty, own = tmp_path / "empty", tmp_path / "own"
+    empty.mkdir(mode=0o755)
+    monkeypatch.setattr(jit, "candidates", lambda: iter([empty, own]))
+    monkeypatch.setattr(jit, "is_own", lambda directory: directory == own)
+    assert caches.fault_of_shared(empty) is None
+    assert jit._cache.__wrapped__() == (own, False)
+
+
+def filled(tmp_path):
+    place = tmp_path / "above" / "cache"
+    (place / "inside").mkdir(parents=True)
+    (place / "inside" / "loop.nbc").write_bytes(b"code")
+    caches.share(tmp_path / "above")
+    return place
+
+
+@pytest.mark.parametrize("what", [".", "inside", "inside/loop.nbc", ".."])
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+def test_what_others_can_write_to_is_no_cache(what, mode, tmp_path):
+    place = filled(tmp_path)
+    assert caches.fault_of_shared(place) is None
+    (place / what).chmod(mode)
+    assert "others than its owner may write" in caches.fault_of_shared(place)
+
+
+def test_in_a_common_directory_that_protects_what_each_owns_it_may_stand(tmp_path):
+    place = filled(tmp_path)
+    place.parent.chmod(0o1777)  # like /tmp
+    assert caches.fault_of_shared(place) is None
+    place.chmod(0o1777)
+    assert "may write" in caches.fault_of_shared(place)
+
+
+def test_links_and_what_is_missing_are_no_cache(tmp_path):
+    place = filled(tmp_path)
+    assert "No such file" in caches.fault_of_shared(place / "nowhere")
+    (place / "link").symlink_to(place / "inside" / "loop.nbc")
+    assert "neither a file nor a directory" in caches.fault_of_shared(place)
+
+
+def test_a_link_to_the_cache_is_judged_by_where_it_leads(tmp_path):
+    place, link = filled(tmp_path), tmp_path / "link"
+    link.symlink_to(place)
+    assert caches.fault_of_shared(link) is None
+    place.chmod(0o777)
+    assert caches.fault_of_shared(link) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives away")
+@pytest.mark.parametrize("what", [".", "inside", "inside/loop.nbc", ".."])
+def test_what_another_user_owns_is_no_cache(what, tmp_path):
+    place = filled(tmp_path)
+    os.chown(place / what, 12345, 0)
+    assert "belongs to user 12345" in caches.fault_of_shared(place)
+
+
+def test_nothing_is_compiled_where_nobody_would_load_it(tmp_path):
+    place = tmp_path / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-m", "kstest", "warmup", "--shared", str(place)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "others than its owner may write" in done.stderr
+    assert "Choose a directory" in done.stderr
+    assert not any(place.iterdir())
