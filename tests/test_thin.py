@@ -150,6 +150,17 @@ def test_chosen_rows_are_no_worse_than_every_kth(rng):
     assert total[0] <= total[1] * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("bandwidth", ["median", "0.7", 0.7])
+def test_one_bandwidth(bandwidth, rng):
+    X = rng.normal(size=(1000, 2))
+    found = kstest.thin(X, rows=60, bandwidth=bandwidth, scale="none")
+    (d,) = found.distances
+    assert d.bandwidth == (0.7 if bandwidth != "median" else pytest.approx(1.7, abs=0.2))
+    assert d.worth > 120
+    with pytest.raises(UsageError, match="bandwidth='wide': give median, or a positive number"):
+        kstest.thin(X, rows=60, bandwidth="wide")
+
+
 def test_same_seed_same_rows_whatever_the_threads(rng):
     X = rng.normal(size=(3000, 2))
     first = kstest.thin(X, rows=70, threads=1)

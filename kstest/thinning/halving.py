@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ Index = NDArray[np.int64]
 LEAF = 128
 # A node of more rows is halved in parts.
 LARGEST_NODE = 8192
+# Rows among which the last exchange looks.
+LARGEST_CORE = 32768
 DELTA = 0.5
 
 
@@ -64,6 +67,11 @@ class Points:
         apart = np.float32(MISMATCH["euclidean"])
         return cls(columns, norms, codes, np.float32(grid.factors[0]), apart, len(grid))
 
+    @property
+    def whole(self) -> tuple[Any, ...]:
+        """What the loops over a node take first."""
+        return (self.columns, self.norms, self.codes, self.apart, self.factor, self.count)
+
     def take(self, index: Index) -> Points:
         return Points(
             np.ascontiguousarray(self.columns[:, index]), self.norms[index],
@@ -85,13 +93,12 @@ def halved(points: Points, draws: NDArray[np.float64], wanted: int) -> NDArray[n
     """
     n = points.columns.shape[1]
     chosen = np.zeros(n, np.int8)
-    whole = (points.columns, points.norms, points.codes, points.apart, points.factor, points.count)
     constant = 2 * math.log(2 * max(n, 2) / DELTA)
-    loops.split(*whole, draws, constant, chosen)
+    loops.split(*points.whole, draws, constant, chosen)
     others = np.flatnonzero(chosen == 0)
     more = wanted - int(chosen.sum())
     chosen[others[np.linspace(0, len(others) - 1, more).astype(np.int64)]] = 1
-    loops.swap(*whole, chosen)
+    loops.swap(*points.whole, chosen)
     return chosen
 
 
@@ -120,17 +127,30 @@ def _level(
 
 
 def thinned(points: Points, wanted: int, rng: np.random.Generator, work: Work) -> Index:
-    """Return the `wanted` rows that stand for all, by halving; indices in order."""
-    kept = tree(points, points.columns.shape[1], wanted, rng, work)
+    """Return the `wanted` rows that stand for all, by halving; indices in order.
+
+    What is left of the tree is halved on, and then each row is exchanged once more, for any row of
+    what was left: the errors of the last halves do not add up.
+    """
+    core = kept = tree(points, points.columns.shape[1], wanted, rng, work)
     while len(kept) >= 2 * wanted:
         if len(kept) % 2:
             kept = np.delete(kept, rng.integers(len(kept)))
         parts = max(1, math.ceil(len(kept) / LARGEST_NODE))
         edges = 2 * np.linspace(0, len(kept) // 2, parts + 1).astype(np.int64)[1:-1]
         kept = np.concatenate(_level(points, np.split(kept, edges), rng, work))
-    if len(kept) == wanted:
-        return kept
-    return np.concatenate(_exactly(points, kept, wanted, rng, work))
+    if len(kept) > wanted:
+        kept = np.concatenate(_exactly(points, kept, wanted, rng, work))
+    if wanted < len(core) <= LARGEST_CORE:
+        (marked,) = run_tasks(_exchanged, [(points.take(core), np.isin(core, kept))], work)
+        kept = core[marked == 1]
+    return kept
+
+
+def _exchanged(points: Points, kept: NDArray[np.bool_]) -> NDArray[np.int8]:
+    chosen = kept.astype(np.int8)
+    loops.swap(*points.whole, chosen)
+    return chosen
 
 
 def _exactly(

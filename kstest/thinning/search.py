@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from ..contract import Inputs
 from ..engine import Work
 from ..errors import DataError, UsageError
-from ..kernels import KERNELS, SCALES, Rows, bandwidth_grid, pair_distances, scale_columns
+from ..kernels import (
+    KERNELS,
+    SCALES,
+    BandwidthGrid,
+    Rows,
+    bandwidth_grid,
+    pair_distances,
+    scale_columns,
+)
+from ..kernels.bandwidths import quantile
+from ..methods.common import one_bandwidth
 from ..methods.stein.options import allow_python as python_allowed
 from ..methods.stein.options import param, target
 from ..params import check_choices, option, seed
@@ -80,6 +90,12 @@ class Params:
         "Unit of each column: median absolute deviation, standard deviation, or as it is.",
         choices=SCALES,
     )
+    bandwidth: str = option(
+        "aggregate",
+        "Bandwidths of the Gaussian kernel: a grid of them, summed (aggregate); the median "
+        "distance (median); or a number, in units of the scaled columns.",
+        metavar="aggregate|median|NUMBER",
+    )
     coordinates: str = option(
         "whiten",
         "With --target: coordinates of unit variance without correlation, of unit variance, or as "
@@ -92,6 +108,8 @@ class Params:
         check_choices(self)
         if self.rows < 1:
             raise UsageError(f"--rows {self.rows}: give a whole number, 1 or larger")
+        if self.bandwidth != "aggregate":
+            one_bandwidth(self.bandwidth, "--bandwidth")
         density = not isinstance(self.target, str) or bool(self.target)
         if density and self.by != "kernel":
             raise UsageError(
@@ -217,7 +235,7 @@ def _by_kernel(
 ) -> tuple[Index, str, tuple[Distance, ...]]:
     rows, n, m = rows_of(sample, params.scale), sample.n, params.rows
     few = rows.take(rng.choice(n, min(n, DISTANCE_ROWS), replace=False))
-    grid = bandwidth_grid(KERNELS["gaussian"], pair_distances(few, "euclidean"))
+    grid = _grid(few, params.bandwidth)
     points = Points.of(rows, grid)
     choices = {
         "every": np.linspace(0, n - 1, m).astype(np.int64),
@@ -229,6 +247,15 @@ def _by_kernel(
         scores = compared(points, list(choices.values()), rng, work)
         best = list(choices)[int(np.argmin(scores))]
     return choices[best], best, distances(points, grid, choices[best], rng, work)
+
+
+def _grid(few: Rows, bandwidth: str) -> BandwidthGrid:
+    """The bandwidths of the Gaussian kernel, each the one before divided by sqrt(2)."""
+    kernel, distances = KERNELS["gaussian"], pair_distances(few, "euclidean")
+    if bandwidth == "aggregate":
+        return bandwidth_grid(kernel, distances)
+    width = one_bandwidth(bandwidth, "--bandwidth") or quantile(distances, 0.5)
+    return BandwidthGrid(kernel, (width,), squaring=True)
 
 
 def rows_of(sample: Sample, scale: str) -> Rows:
