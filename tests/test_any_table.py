@@ -359,12 +359,12 @@ def test_interval_equals_a_jackknife_by_hand(rng):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"group": "g", "block_length": "5"}, "--group and --block-length"),
-        ({"group": "g", "permute": "rows"}, "--group and --permute rows"),
-        ({"group": "g", "tolerance": 0.1}, "--tolerance with --group"),
-        ({"weights": "w", "tolerance": 0.1}, "--tolerance with --weights"),
-        ({"tolerance": 1.5}, "--tolerance 1.5: give a share"),
-        ({"explain": "rows=x"}, "--explain 'rows=x'"),
+        ({"group": "g", "block_length": "5"}, "group and block_length"),
+        ({"group": "g", "permute": "rows"}, "group and permute='rows'"),
+        ({"group": "g", "tolerance": 0.1}, "tolerance with group"),
+        ({"weights": "w", "tolerance": 0.1}, "tolerance with weights"),
+        ({"tolerance": 1.5}, "tolerance=1.5: give a share"),
+        ({"explain": "rows=x"}, "explain='rows=x'"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options, message, rng):

@@ -62,7 +62,7 @@ def test_all_pairs_share_features(rng, monkeypatch):
     [
         ({"features": "few"}, "auto, none or a number"),
         ({"features": "200"}, "at most a tenth of the 1,000 rows"),
-        ({"features": "20", "kernel": "energy"}, "--kernel energy"),
+        ({"features": "20", "kernel": "energy"}, "kernel='energy'"),
         ({"features": "20", "permute": "rows"}, "1,000 rows"),
     ],
 )

@@ -22,6 +22,7 @@ from kstest.registry import METHODS
 TESTS = {
     "mmd": (),
     "hsic": (),
+    "moments": ("has_bandwidth",),
     "ksd": ("derivatives",),
     "pksd": ("derivatives",),
     "skit": ("spectrum", "pair_branch"),
@@ -50,7 +51,7 @@ def test_every_test_with_a_choice_of_kernel_is_walked_through():
 def test_a_test_runs_with_a_kernel_or_says_what_it_lacks(name, kernel, rng):
     lacks = missing(KERNELS[kernel], *TESTS[name])
     if lacks:
-        assert f"--kernel '{kernel}': {NEEDS[lacks]}; choose from" in refused(name, kernel)
+        assert f"kernel='{kernel}': {NEEDS[lacks]}; choose from" in refused(name, kernel)
         return
     data = samples_for(METHODS[name].load().inputs, rng)
     result = getattr(kstest, name)(*data, kernel=kernel, **NEEDED.get(name, {}))

@@ -100,8 +100,8 @@ def test_one_column_needs_no_landmarks(rng, monkeypatch):
         ({"features": "3"}, "5 to 4096"),
         ({"features": "many"}, "auto, none or a number"),
         ({"features": "100"}, "at most a tenth of the 400 rows"),
-        ({"features": "20", "permute": "rows"}, "--permute rows"),
-        ({"features": "20", "tolerance": 0.01}, "--tolerance"),
+        ({"features": "20", "permute": "rows"}, "permute='rows'"),
+        ({"features": "20", "tolerance": 0.01}, "tolerance"),
     ],
 )
 def test_what_cannot_be_is_refused(options, said, rng):

@@ -199,12 +199,12 @@ def test_too_few_rows():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"x": "a", "y": "b"}, "--x and --all-pairs"),
-        ({"mode": "pairs"}, "--mode blocks"),
-        ({"detect": True}, "--detect and --all-pairs"),
-        ({"bandwidth_y": "1"}, "--bandwidth-y and --all-pairs"),
+        ({"x": "a", "y": "b"}, "x and all_pairs"),
+        ({"mode": "pairs"}, "mode='blocks'"),
+        ({"detect": True}, "detect and all_pairs"),
+        ({"bandwidth_y": "1"}, "bandwidth_y and all_pairs"),
         ({"columns": "a"}, "at least 2 columns, found 1"),
-        ({"columns": "a,b", "residualise": "hour"}, "--residualise 'hour'"),
+        ({"columns": "a,b", "residualise": "hour"}, "residualise='hour'"),
         ({"residualise": "a,b"}, "name one column"),
     ],
 )

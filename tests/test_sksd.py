@@ -156,7 +156,7 @@ def test_draws_from_a_target_are_not_rejected_and_others_are(text):
         ("product(a=normal(0, 1), b=gamma(2, 1))", "exponentially"),
         ("logp: -x**4", "nothing is proved"),
         ("fit:kde", "nothing is proved"),
-        ("", "--target"),
+        ("", "target"),
     ],
 )
 def test_targets_that_are_refused(target, words):

@@ -118,11 +118,11 @@ def test_a_row_outside_the_support_is_an_alarm(mode, count):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"detect": True, "alpha": 0.05}, "--alpha 0.05"),
-        ({"detect": True, "run_length": 1}, "--run-length 1"),
-        ({"run_length": 50}, "--run-length"),
-        ({"on_alarm": "latch"}, "--on-alarm"),
-        ({"detector": "cusum"}, "--detector"),
+        ({"detect": True, "alpha": 0.05}, "alpha=0.05"),
+        ({"detect": True, "run_length": 1}, "run_length=1"),
+        ({"run_length": 50}, "run_length"),
+        ({"on_alarm": "latch"}, "on_alarm"),
+        ({"detector": "cusum"}, "detector"),
     ],
 )
 def test_options_that_cannot_be_used(options, words):

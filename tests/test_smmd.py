@@ -288,13 +288,13 @@ def test_detector_of_dependence_in_pieces(mode):
 @pytest.mark.parametrize(
     ("function", "options", "words"),
     [
-        (kstest.smmd, {"detect": True, "alpha": 0.05}, "--alpha 0.05"),
-        (kstest.skit, {"detect": True, "alpha": 0.01}, "--alpha 0.01"),
-        (kstest.skit, {"detect": True, "mode": "pairs"}, "--detect"),
-        (kstest.skit, {"run_length": 50}, "--run-length"),
-        (kstest.skit, {"detect": True, "run_length": 1}, "--run-length 1"),
-        (kstest.smmd, {"on_alarm": "latch"}, "--on-alarm"),
-        (kstest.smmd, {"bandwidth": "wide"}, "--bandwidth 'wide'"),
+        (kstest.smmd, {"detect": True, "alpha": 0.05}, "alpha=0.05"),
+        (kstest.skit, {"detect": True, "alpha": 0.01}, "alpha=0.01"),
+        (kstest.skit, {"detect": True, "mode": "pairs"}, "detect"),
+        (kstest.skit, {"run_length": 50}, "run_length"),
+        (kstest.skit, {"detect": True, "run_length": 1}, "run_length=1"),
+        (kstest.smmd, {"on_alarm": "latch"}, "on_alarm"),
+        (kstest.smmd, {"bandwidth": "wide"}, "bandwidth='wide'"),
     ],
 )
 def test_options_that_cannot_be_used(function, options, words):
