@@ -14,11 +14,13 @@ def warm() -> tuple[Path, bool]:
     from ..betting.warm import load
     from ..engine import Work
     from ..engine.warm import warm as warm_engine
+    from ..thinning.halving import load as load_thinning
 
     compiling: list[str] = []
     work = Work(notify=compiling.append)
     where = warm_engine(work)
     load(work)
+    load_thinning(work)
     return where, bool(compiling)
 
 

@@ -15,13 +15,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import jit
 from ..engine.work import Work, run_tasks
-from ..kernels import MISMATCH, BandwidthGrid, Rows
+from ..kernels import KERNELS, MISMATCH, BandwidthGrid, Rows
 from . import loops
 
 Index = NDArray[np.int64]
@@ -77,6 +79,26 @@ class Points:
             np.ascontiguousarray(self.columns[:, index]), self.norms[index],
             np.ascontiguousarray(self.codes[:, index]), self.factor, self.apart, self.count,
         )  # fmt: skip
+
+
+def load(work: Work) -> None:
+    """Compile what this machine has not compiled yet, telling the user."""
+    file = Path(loops.__file__)
+    if jit.is_compiled(file):
+        return
+    work.notify("compiling the loops for thinning, once per machine: a few seconds")
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.0,), squaring=True)
+    points = Points.of(Rows.of(np.arange(4.0)[:, None]), grid)
+    halved(points, np.full(2, 0.5), 2)
+    out = np.empty((4, 1))
+    columns, codes = points.columns, points.codes
+    loops.sums(
+        columns, points.norms, codes, columns, points.norms, codes, points.apart, points.factor, out
+    )
+    loops.precise_sums(
+        columns, codes, columns, codes, float(points.apart), float(points.factor), out
+    )
+    jit.mark_compiled(file)
 
 
 def halved(points: Points, draws: NDArray[np.float64], wanted: int) -> NDArray[np.int8]:

@@ -32,7 +32,7 @@ from ..result import SCHEMA_VERSION, Notice, plain
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .certificate import Distance, compared, distances
-from .halving import Points, thinned
+from .halving import Points, load, thinned
 from .stein import stein_thinned
 
 Index = NDArray[np.int64]
@@ -233,6 +233,7 @@ def thin(
 def _by_kernel(
     sample: Sample, params: Params, rng: np.random.Generator, work: Work
 ) -> tuple[Index, str, tuple[Distance, ...]]:
+    load(work)
     rows, n, m = rows_of(sample, params.scale), sample.n, params.rows
     few = rows.take(rng.choice(n, min(n, DISTANCE_ROWS), replace=False))
     grid = _grid(few, params.bandwidth)
