@@ -126,7 +126,8 @@ def as_options(known: Iterable[Any], given: Mapping[str, Any]) -> dict[str, Any]
 def _as_option(name: str, kind: str, value: Any) -> Any:
     base = kind.removesuffix(" | None")
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if base not in _ACCEPTED or (value is None and kind != "str"):
+    # A seed of None is a fresh one, as in NumPy.
+    if base not in _ACCEPTED or (value is None and (base != kind or name == "seed")):
         return value
     if base == "str" and isinstance(value, list | tuple):
         return ",".join(map(_item, value))

@@ -284,3 +284,20 @@ def test_what_cannot_be_kept(words, says, folder, capsys):
     assert kstest(["baseline", *words]) == 2
     assert says in capsys.readouterr().err
     assert not Path("baseline.kst").exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("noted by hand\nx,y\n", ("--skip-rows", "1")),
+        ("noted by hand\nx,y\n", ("--header-row", "2")),
+        ("x,y\nmm,s\n", ("--units-row",)),
+        ("x,y\n", ("--thousands", "'")),
+    ],
+)
+def test_a_baseline_reads_text_in_every_way_that_a_test_does(folder, head, options):
+    rows = "".join(f"{k / 7:.3f},{k % 5}\n" for k in range(30))
+    (folder / "a.csv").write_text(head + rows)
+    (folder / "plain.csv").write_text("x,y\n" + rows)
+    assert kstest(["baseline", "a.csv", *options, "-o", "a.kst", "-q"]) == 0
+    assert kstest(["mmd", "a.kst", "plain.csv", "-q"]) == 0

@@ -7,6 +7,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 import kstest
+from kstest.errors import UsageError
 from kstest.testing import assert_same as asserted
 
 # A verdict is about a batch: its rows are not judged one by one.
@@ -84,3 +85,9 @@ def test_detector_takes_frames(rng):
     with pytest.raises(ValueError, match="feature names"):
         detector.predict(frame.rename(columns={"a": "c"}))
     assert np.array_equal(detector.reference_, frame.to_numpy())
+
+
+@pytest.mark.parametrize("option", ["permutations", "alpha", "kernel"])
+def test_none_for_an_option_that_needs_a_value_is_refused_by_name(option):
+    with pytest.raises(UsageError, match=f"{option}: found NoneType; accepted: "):
+        kstest.mmd(np.arange(40.0), np.arange(40.0), **{option: None})

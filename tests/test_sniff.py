@@ -142,3 +142,14 @@ def test_notes_of_several_files_share_a_line(run, tmp_path, rng):
     out = " ".join(run("mmd", *["--reference", "[012].csv", "--sample", "3.csv"], *FAST)[1].split())
     assert "0.csv, 1.csv and 2 more files: units below the names are skipped: 'm', 's'" in out
     assert np.count_nonzero([word == "warning" for word in out.split()]) == 2
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_sniff_of_the_largest_numbers_there_are_prints_no_warning(run, tmp_path, sign):
+    cells = [sign * c for c in (1e308, -1e308, 1.0, 2.0, 1e308, -1e308, 5.0, 6.0, 7.0, 8.0, 9.0)]
+    (tmp_path / "a.csv").write_text(
+        "x,y\n" + "".join(f"{c},{k % 3}\n" for k, c in enumerate(cells))
+    )
+    code, out, err = run("sniff", "a.csv")
+    assert (code, err) == (0, "")
+    assert "1e+308" in out

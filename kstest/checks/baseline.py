@@ -19,7 +19,7 @@ from ..files import destinations, output
 from ..params import INPUT
 from ..shell.command import OUTPUT_OPTIONS, option_of
 from ..shell.help import Command, Option
-from ..sources import OPTIONS, ReadOptions
+from ..sources import DIALECTS, OPTIONS, ReadOptions
 from ..sources.baseline import KIND, VERSION, Baseline, Described, Level, Source, packed
 from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Wanted
 from ..wording import DATE, DURATION, TIME, label, listed, shown
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 100_000
-READING = (
-    "exclude", "input_format", "delimiter", "null_values", "no_header", "comment", "decimal",
-    "encoding",
-)  # fmt: skip
+READING = ("exclude", "input_format", "null_values", *(f.name for f in DIALECTS))
 
 
 def build(summary: str) -> click.Command:

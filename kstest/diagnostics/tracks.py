@@ -77,6 +77,8 @@ class Track:
             for part in (x[:FEW], x[FEW:]):  # few show that most columns are in no order
                 self._add(c, part)
 
+    # Steps between the largest numbers there are overflow; they are not even then.
+    @np.errstate(over="ignore", invalid="ignore")
     def _add(self, c: int, x: Array) -> None:
         if not len(x):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,28 +107,32 @@ def _shift(a: Array, b: Array) -> float:
     return float(above - below)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _apart(a: Array, b: Array) -> tuple[Array, Array]:
     """Distances from each side's own median: their shift is a change of spread."""
     return np.abs(a - np.median(a)), np.abs(b - np.median(b))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _location(a: Array, b: Array, kind: str) -> str:
     up = _shift(a, b) > 0
     word = "higher" if up else "lower"
     # Ranks say the direction; the number shown must not contradict it.
     for name, of in (("median", np.median), ("mean", np.mean)):
         before, after = float(of(a)), float(of(b))
-        if before != after and (after > before) == up:
+        if isfinite(after - before) and before != after and (after > before) == up:
             return f"{word}: {name} {_change(before, after, kind)}"
     return f"{word} in {50 * (1 + abs(_shift(a, b))):.3g} % of pairs of rows"
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _spread(a: Array, b: Array, kind: str) -> str:
     wider = _shift(*_apart(a, b)) > 0
     word = "wider" if wider else "narrower"
     for name, of in (("middle half", _middle_half), ("standard deviation", np.std)):
         before, after = float(of(a)), float(of(b))
-        if min(before, after) > 0 and before != after and (after > before) == wider:
+        differ = min(before, after) > 0 and before != after and isfinite(after - before)
+        if differ and (after > before) == wider:
             return f"{word}: {name} {_change(before, after, DURATION if kind else '')}"
     return f"{word} around the median"
 

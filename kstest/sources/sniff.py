@@ -206,7 +206,8 @@ def _numbers(
         times = int(np.count_nonzero(there == odd))
         holds += f", and {odd:g} in {times:,} cells, which may mean missing"
         return Seen(name, kind, missing, holds, SENTINEL, odd)
-    steps = np.diff(there)
+    with np.errstate(over="ignore"):
+        steps = np.diff(there)
     if len(there) >= LEAST_RISING and (steps > 0).all():
         clock = kind == DATE or not np.allclose(steps, steps[0], rtol=1e-9, atol=0)
         what = "rises from row to row: a time?" if clock else "counts on: a number of the row?"
@@ -226,7 +227,8 @@ def sentinel(values: NDArray[np.float64]) -> float | None:
     if len(found) <= LEAST_DISTINCT:
         return None
     for end, near, far in ((0, 1, -1), (-1, -2, 0)):
-        gap, reach = abs(found[near] - found[end]), abs(found[far] - found[near])
+        with np.errstate(over="ignore"):
+            gap, reach = abs(found[near] - found[end]), abs(found[far] - found[near])
         if counts[end] > 1 and gap > reach:
             return float(found[end])
     return None
