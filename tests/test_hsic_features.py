@@ -74,7 +74,7 @@ def test_what_cannot_be_is_refused(options, said, rng):
 def test_other_tests_of_dependence_refuse_a_number_and_auto_leaves_them_alone(rng):
     x, y = pair(rng, 300)
     for blocks in ((x, y, x + y), (x, y)):
-        with pytest.raises(UsageError, match="features=20: is not for"):
+        with pytest.raises(UsageError, match="features='20': is not for"):
             kstest.hsic(*blocks, features="20")
         assert "landmarks" not in kstest.hsic(*blocks, permutations=99).kernel
 

@@ -200,7 +200,7 @@ def test_what_counts_and_weights_do_not_go_with(rng):
         kstest.mmd(a, b, counts="n", block_length="4")
     with pytest.raises(UsageError, match="explain"):
         kstest.mmd(a, b, counts="n", explain="rows=3")
-    with pytest.raises(UsageError, match="features=8: not with counts"):
+    with pytest.raises(UsageError, match="features='8': not with counts"):
         kstest.mmd(a, b, counts="n", features="8")
 
 
