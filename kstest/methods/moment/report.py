@@ -16,13 +16,15 @@ from ...wording import listed
 from ..regions import Region, regions
 from .classical import Classical, hansen, hosmer_lemeshow, mean_residual, reset
 from .distributions import Drawn, Units
-from .estimate import WEAK, Fit
+from .estimate import TINY, WEAK, Fit
 from .question import Question
 
 Array = NDArray[np.float64]
 
 # Share of the sum of squares at which one row is said to own the statistic.
 OWNED = 0.25
+# Leverage of a row from which on few rows decide on the parameters.
+DECIDES = 0.2
 SHOWN = 6
 _HOW = {"GMM": "by two-step GMM", "least squares": "by least squares"}
 
@@ -152,6 +154,18 @@ def _of_fit(question: Question, fit: Fit | None) -> list[Notice]:
     found: list[Notice] = []
     if fit is None:
         return found
+    leverage = leverages(fit.gradient)
+    if leverage.max() > DECIDES:
+        i = int(np.argmax(leverage))
+        found.append(
+            Notice(
+                "few-rows-decide",
+                f"{question.row(i)} has {100 * leverage[i]:.0f} % of the say on a fitted value: "
+                "where few rows decide and the noise grows with the columns the level is only "
+                "roughly kept (.10 in place of .05 in a simulation with 60 rows); take more rows, "
+                "or a transform of the column",
+            )
+        )
     if fit.first_stage is not None and fit.first_stage.min() < WEAK:
         weak = [
             f"{printable(name)} (F = {f:.1f})"
@@ -177,6 +191,12 @@ def _of_fit(question: Question, fit: Fit | None) -> list[Notice]:
             )
         )
     return found
+
+
+def leverages(G: Array) -> Array:
+    """The share of every row in its own fitted value (n,), 0 to 1."""
+    Q = np.linalg.qr(G / np.maximum(np.abs(G).max(axis=0), TINY))[0]
+    return np.asarray((Q**2).sum(axis=1))
 
 
 def _of_drawn(question: Question, drawn: Drawn | None) -> list[Notice]:
