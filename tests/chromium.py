@@ -96,7 +96,7 @@ class Tab:
 def tab():
     """An empty page in a browser of its own."""
     here, there = os.pipe(), os.pipe()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
 
         def connect():  # descriptors 3 and 4 of the browser are its protocol
             ends = os.dup(here[0]), os.dup(there[1])
