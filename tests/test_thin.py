@@ -209,6 +209,13 @@ def test_stein_discrepancy_by_hand(rng):
     assert found.stein["ksd"] == pytest.approx(math.sqrt(u.mean()))
 
 
+def test_angles_are_chosen_on_their_circle(rng):
+    X = rng.vonmises(2.0, 1.0, size=(2000, 1))
+    found = kstest.thin(X, rows=60, target="von_mises(mean=0, concentration=1)")
+    assert found.stein["ksd"] < found.stein["every_kth"] / 2
+    assert np.abs(np.sin(X[found.index]).mean()) < 0.05
+
+
 def test_few_rows_of_the_target_are_told():
     X = np.r_[np.full((500, 1), 9.0) + np.linspace(0, 1, 500)[:, None], [[0.1], [-0.2]]]
     codes = {w.code for w in kstest.thin(X, rows=50, target="normal()").warnings}

@@ -4,10 +4,11 @@ With k a kernel, k(x, x) = 1, n rows x and the M kept ones z among them,
 
     MMD^2 = A - 2 B + C,   A = mean k(x, x'),  B = mean k(x, z),  C = mean k(z, z'),
 
-all pairs, those of a row with itself included. Up to `EXACT` pairs it is summed. Beyond, the kernel
-is split by landmark rows into a part of low rank, which is summed over all rows and is a lower
-bound, and the rest r, which is positive definite too; the means of r are estimated from a random
-sample of rows, with a jackknife over its blocks, so that the bounds hold with 99.9 % each.
+all pairs, those of a row with itself included. Up to `EXACT` pairs, and of one or two columns, it
+is summed. Beyond, the kernel is split by landmark rows into a part of low rank, which is summed
+over all rows and is a lower bound, and the rest r, which is positive definite too; the means of r
+are estimated from a random sample of rows, with a jackknife over its blocks, so that the bounds
+hold with 99.9 % each.
 
 M random rows have MMD^2 = (1 - A) / M on average: kept rows whose MMD is that of W random rows are
 worth W.
@@ -20,15 +21,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine import block_sums
+from ..engine.blocks import series_serves
 from ..engine.work import Work, run_tasks
-from ..kernels import BandwidthGrid
+from ..kernels import BandwidthGrid, Rows
 from . import loops
 from .halving import Index, Points
 
 Array = NDArray[np.float64]
 
 # Pairs of rows up to which the MMD is summed.
-EXACT = 1e8
+EXACT = 2e8
 # Pairs of kept and other rows by which candidates are compared.
 COMPARED = 3e8
 LANDMARKS, SAMPLED, BLOCKS = 512, 2048, 16
@@ -103,15 +106,17 @@ def compared(points: Points, kept: list[Index], rng: np.random.Generator, work: 
 
 
 def distances(
-    points: Points, grid: BandwidthGrid, kept: Index, rng: np.random.Generator, work: Work
-) -> tuple[Distance, ...]:
+    rows: Rows, points: Points, grid: BandwidthGrid, kept: Index, rng: np.random.Generator,
+    work: Work,
+) -> tuple[Distance, ...]:  # fmt: skip
     """Measure the kept rows against all rows."""
-    n, m = points.columns.shape[1], len(kept)
-    if n * n / 2 <= EXACT:
-        at = points.take(kept)
-        A = sums(points, points, work).mean(0) / n
-        found = A - 2 * sums(points, at, work).mean(0) / n + sums(at, at, work).mean(0) / m
-        found = np.maximum(found, 0.0)
+    n, m = len(rows), len(kept)
+    order = np.concatenate([kept, np.setdiff1d(np.arange(n), kept)])
+    if n * n / 2 <= EXACT or series_serves(rows, 2, [grid]):
+        table = block_sums(rows.take(order), np.array([0, m, n]), [grid], work, False).blocks
+        own, cross, rest = table[:, 0, 0], table[:, 0, 1], table[:, 1, 1]
+        A = (own + 2 * cross + rest + n) / n**2  # k(x, x) = 1
+        found = np.maximum(A - 2 * (own + cross + m) / (n * m) + (own + m) / m**2, 0.0)
         return _told(grid, A, found, found, found, m)
     A, low, rest, error = _by_landmarks(points, kept, rng, work)
     estimate = low + np.maximum(rest, 0)

@@ -21,10 +21,10 @@ from ..kernels import (
     Rows,
     bandwidth_grid,
     pair_distances,
-    scale_columns,
 )
 from ..kernels.bandwidths import quantile
 from ..methods.common import one_bandwidth
+from ..methods.dependence.column_blocks import Block
 from ..methods.stein.options import allow_python as python_allowed
 from ..methods.stein.options import param, target
 from ..params import check_choices, option, seed
@@ -207,7 +207,7 @@ def thin(
     told: tuple[Distance, ...] = ()
     stein = None
     if not isinstance(params.target, str) or params.target:
-        index, stein = stein_thinned(samples, params, rng)
+        index, stein = stein_thinned(samples, params, rng, work)
         by = "stein"
         warnings += _repeated(index)
     elif params.rows >= sample.n:
@@ -234,7 +234,8 @@ def _by_kernel(
     sample: Sample, params: Params, rng: np.random.Generator, work: Work
 ) -> tuple[Index, str, tuple[Distance, ...]]:
     load(work)
-    rows, n, m = rows_of(sample, params.scale), sample.n, params.rows
+    block = Block.of(sample, (*sample.columns, *sample.categorical))
+    rows, n, m = block.scaled(params.scale), sample.n, params.rows
     few = rows.take(rng.choice(n, min(n, DISTANCE_ROWS), replace=False))
     grid = _grid(few, params.bandwidth)
     points = Points.of(rows, grid)
@@ -247,7 +248,7 @@ def _by_kernel(
         choices["kernel"] = np.sort(thinned(points, m, rng, work))
         scores = compared(points, list(choices.values()), rng, work)
         best = list(choices)[int(np.argmin(scores))]
-    return choices[best], best, distances(points, grid, choices[best], rng, work)
+    return choices[best], best, distances(rows, points, grid, choices[best], rng, work)
 
 
 def _grid(few: Rows, bandwidth: str) -> BandwidthGrid:
@@ -257,15 +258,6 @@ def _grid(few: Rows, bandwidth: str) -> BandwidthGrid:
         return bandwidth_grid(kernel, distances)
     width = one_bandwidth(bandwidth, "--bandwidth") or quantile(distances, 0.5)
     return BandwidthGrid(kernel, (width,), squaring=True)
-
-
-def rows_of(sample: Sample, scale: str) -> Rows:
-    """Rows as kernels compare them: scaled numbers, and codes; missing cells are levels."""
-    codes = sample.codes
-    if sample.missing is not None:
-        codes = np.hstack([codes, sample.missing[:, sample.missing.any(axis=0)]])
-    values = scale_columns(sample.values, scale, sample.missing)
-    return Rows(values, np.ascontiguousarray(codes, dtype=np.int32))
 
 
 def _repeated(index: Index) -> list[Notice]:

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, UsageError
-from ..kernels import median_distance
+from ..engine import SteinPoints, Work, pair_numbers, stein_sums
+from ..errors import DataError
+from ..kernels import KERNELS, BandwidthGrid, stein_bandwidths
 from ..methods.stein.data import Given, coordinates, given_data, outside_support, require_numbers
 from ..methods.stein.statistic import Frame
 from ..sample import Sample
@@ -36,7 +37,7 @@ STEP = 1e-4
 
 
 def stein_thinned(
-    samples: Sequence[Sample], params: Any, rng: np.random.Generator
+    samples: Sequence[Sample], params: Any, rng: np.random.Generator, work: Work
 ) -> tuple[Index, dict[str, float]]:
     """Choose rows by a density.
 
@@ -55,80 +56,60 @@ def stein_thinned(
     outside = outside_support(given)
     if outside:
         raise DataError(f"data: {outside}; choose rows with --where")
-    if any(transform.angle for transform in given.transforms):
-        raise UsageError("--target: has angles, and rows are chosen on the line only")
     Y, S = coordinates(given)
     frame = Frame.of(Y, given.transforms, params.coordinates)
     points = frame.points(Y, S)
     few = rng.choice(len(Y), min(len(Y), DISTANCE_ROWS), replace=False)
-    width = median_distance(points.rows[few], "euclidean")
-    kernel = _Stein(points.rows, points.scores, 1 / width**2)
-    bias = _bias(given, frame, Y, params.rows)
-    chosen = _greedy(kernel, bias, params.rows, params.distinct)
-    spaced = np.linspace(0, len(Y) - 1, params.rows).astype(np.int64)
-    random = rng.choice(len(Y), min(params.rows, len(Y)), replace=False)
-    facts = {
-        "bandwidth": float(width),
-        "ksd": kernel.discrepancy(chosen),
-        "every_kth": kernel.discrepancy(spaced),
-        "random": kernel.discrepancy(random),
+    grid = stein_bandwidths(KERNELS["imq"], points.embedded()[few], "median")
+    chosen = _greedy(points, grid, _bias(given, frame, params.rows), params.rows, params.distinct)
+    choices = {
+        "ksd": chosen,
+        "every_kth": np.linspace(0, len(Y) - 1, params.rows).astype(np.int64),
+        "random": rng.choice(len(Y), min(params.rows, len(Y)), replace=False),
     }
-    return chosen, facts
+    facts = {name: _discrepancy(points.take(rows), grid, work) for name, rows in choices.items()}
+    return chosen, {"bandwidth": grid.bandwidths[0], **facts}
 
 
-class _Stein:
-    """The Stein kernel of the inverse multiquadric (1 + r^2 / h^2)^(-1/2); a = 1 / h^2."""
-
-    def __init__(self, x: Array, s: Array, a: float) -> None:
-        self.x, self.s, self.a = x, s, a
-        self.own = np.einsum("ij,ij->i", s, s) + a * x.shape[1]
-
-    def row(self, i: int) -> Array:
-        """u(x_i, x_j) for all j."""
-        gap = self.x - self.x[i]
-        r2 = np.einsum("ij,ij->i", gap, gap)
-        cross = np.einsum("ij,ij->i", self.s - self.s[i], gap) + self.x.shape[1]
-        w = 1 / (1 + self.a * r2)
-        return np.asarray(
-            np.sqrt(w) * (self.s @ self.s[i] + self.a * w * (cross - 3 * self.a * r2 * w))
-        )
-
-    def discrepancy(self, rows: Index) -> float:
-        """Square root of the mean of u over all pairs of these rows."""
-        part = _Stein(self.x[rows], self.s[rows], self.a)
-        total = sum(float(part.row(i).mean()) for i in range(len(rows)))
-        return float(np.sqrt(max(total / len(rows), 0.0)))
+def _discrepancy(points: SteinPoints, grid: BandwidthGrid, work: Work) -> float:
+    """Square root of the mean of u over all pairs of some rows."""
+    m = len(points)
+    total = stein_sums(points, np.array([0, m]), grid, work).blocks[0, 0, 0]
+    return float(np.sqrt(max(total + points.own(grid)[0].sum(), 0.0)) / m)
 
 
-def _greedy(kernel: _Stein, bias: Array, wanted: int, distinct: bool) -> Index:
-    total = (kernel.own + bias) / 2
+def _greedy(
+    points: SteinPoints, grid: BandwidthGrid, bias: Array, wanted: int, distinct: bool
+) -> Index:
+    total, whole = (points.own(grid)[0] + bias) / 2, slice(0, len(points))
     chosen = []
     for _ in range(wanted):
         best = int(np.argmin(total))
         chosen.append(best)
-        total += kernel.row(best)
+        (row,) = pair_numbers(points, slice(best, best + 1), whole).stein(grid)
+        total += row[0]
         if distinct:
             total[best] = np.inf
     return np.array(chosen)
 
 
-def _bias(given: Given, frame: Frame, Y: Array, wanted: int) -> Array:
+def _bias(given: Given, frame: Frame, wanted: int) -> Array:
     """What the corrections add to u(x_j, x_j)."""
-    out = np.zeros(len(Y))
+    out = np.zeros(len(given.X))
     target = given.target
     assert target is not None
     if target.logpdf is not None:
         out -= 2 * np.asarray(target.logpdf(given.X)) / wanted
     if all(transform.real for transform in target.transforms):
-        out += _laplacian(given, frame, Y)
+        out += _laplacian(given, frame)
     return np.where(np.isfinite(out), out, 0.0)
 
 
-def _laplacian(given: Given, frame: Frame, Y: Array) -> Array:
+def _laplacian(given: Given, frame: Frame) -> Array:
     """Positive part of the Laplacian of log p in the kernel's coordinates, by differences."""
     assert given.target is not None
     axes = np.linalg.inv(frame.forward)
-    out = np.zeros(len(Y))
+    out = np.zeros(len(given.X))
     for c, axis in enumerate(axes):
         ends = []
         for sign in (1, -1):
