@@ -118,7 +118,11 @@ def _tables(
 
 
 def batch_sums(
-    rows: Rows, block: NDArray[np.int64], landmarks: Rows, grids: Sequence[BandwidthGrid], out: Array
+    rows: Rows,
+    block: NDArray[np.int64],
+    landmarks: Rows,
+    grids: Sequence[BandwidthGrid],
+    out: Array,
 ) -> None:
     """Add the kernel values of a batch of rows at landmarks to the sums of their blocks.
 

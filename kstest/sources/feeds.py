@@ -71,6 +71,11 @@ class Feed:
         if self.watch is not None:
             self.watch.notices()
 
+    @property
+    def varies(self) -> bool:
+        """Whether some row of the sides differs from another, as far as anybody looked."""
+        return self.watch is None or self.watch.vary()
+
     def notices(self) -> tuple[Notice, ...]:
         """What is to be said about the rows of this side so far."""
         if not self.bad_rows:

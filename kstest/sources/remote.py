@@ -38,10 +38,11 @@ def expand_remote(pattern: str, option: str) -> list[str]:
         return [pattern]
     from pyarrow import fs
 
-    fixed = glob.escape(pattern) != pattern and pattern[: min(map(pattern.find, _magic(pattern)))]
-    base = str(fixed).rpartition("/")[0]
+    first = min(place for place in map(pattern.find, "*?[") if place >= 0)
+    base = pattern[:first].rpartition("/")[0]
     system, root = _located(base)
-    _, wanted = base, root.rstrip("/") + pattern[len(base) :]
+    root = root.rstrip("/")
+    wanted = root + pattern[len(base) :]
     with converting(label(pattern)):
         some = system.get_file_info(fs.FileSelector(root, allow_not_found=True, recursive=True))
     depth = wanted.count("/")
@@ -56,11 +57,7 @@ def expand_remote(pattern: str, option: str) -> list[str]:
         raise DataError(
             f"{option}: no file matches {label(pattern)}. Check the bucket and the spelling."
         )
-    return [base + path[len(root.rstrip("/")) :] for path in found]
-
-
-def _magic(pattern: str) -> list[str]:
-    return [c for c in "*?[" if c in pattern]
+    return [base + path[len(root) :] for path in found]
 
 
 def open_file(path: str) -> Any:

@@ -116,10 +116,13 @@ class SpanFiles:
     firsts: Mapping[str, str]
     options: ReadOptions
 
-    def samples(self, span: Span) -> Iterator[tuple[Piece, Sample]]:
+    def samples(
+        self, span: Span, counts: dict[int, tuple[int, ...]] | None = None
+    ) -> Iterator[tuple[Piece, Sample]]:
         """Yield the used rows of a span, block by block, in the order of the files.
 
-        The codes of categories hold within a block only.
+        The codes of categories hold within a block only. `counts`, by number of the file, are added
+        to: rows read, used, dropped and filtered.
 
         Raises
         ------
@@ -145,6 +148,8 @@ class SpanFiles:
                 finally:
                     table.close()
                 _require_unchanged(piece)
+                if counts is not None:
+                    _count(counts, piece.number, feed.inputs[-1])
 
 
 @dataclass(frozen=True)
@@ -199,12 +204,13 @@ class Survey:
         pieces = (piece for span in self.spans for piece in span.pieces)
         return {p.path: p.stamp for p in pieces if not is_remote(p.path)}
 
-    def inputs(self, side: str, counts: Sequence[tuple[int, int]]) -> tuple[Input, ...]:
-        """What was read of the files of a side, from the rows read and used of each."""
-        dropping = self.files.options.missing == "drop" and self.files.options.where is None
+    def inputs(self, side: str, counts: Sequence[tuple[int, ...]]) -> tuple[Input, ...]:
+        """Files of a side, from the rows read, used, dropped and filtered of each."""
         return tuple(
-            Input(path, read, used, (read - used) * dropping, None, (read - used) * (not dropping))
-            for path, (read, used) in zip(self.paths[side], counts, strict=True)
+            Input(path, read, used, dropped, None, filtered)
+            for path, (read, used, dropped, filtered) in zip(
+                self.paths[side], counts, strict=True
+            )
         )
 
     def notices(
@@ -235,6 +241,12 @@ class Survey:
         return (*found, *track_notices(self.plan.columns, self.plan.kinds, tracks))
 
 
+def _count(counts: dict[int, tuple[int, ...]], number: int, found: Input) -> None:
+    more = (found.rows_read, found.rows_used, found.rows_dropped, found.rows_filtered)
+    before = counts.get(number, (0,) * len(more))
+    counts[number] = tuple(a + b for a, b in zip(before, more, strict=True))
+
+
 def survey(sides: Mapping[str, Sequence[str]], options: ReadOptions) -> Survey:
     """Look at every file: its columns, its row groups, and whether all agree.
 
@@ -255,7 +267,11 @@ def survey(sides: Mapping[str, Sequence[str]], options: ReadOptions) -> Survey:
         for side, paths in files.items():
             for number, path in enumerate(paths):
                 found = stamp(path)
-                table = firsts[side] if not number else named_like(openers[side][number](), firsts[side])
+                table = (
+                    firsts[side]
+                    if not number
+                    else named_like(openers[side][number](), firsts[side])
+                )
                 try:
                     require_columns(table, selection)
                     require_kinds(table, plan)

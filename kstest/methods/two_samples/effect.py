@@ -49,7 +49,9 @@ class Pairs:
         if weights is None:  # each row counts 1, and there may be too many for an array of ones
             blocks = squares = np.diff(starts).astype(np.float64)
         else:
-            blocks, squares = (np.add.reduceat(v, starts[:-1]) for v in (weights, weights * weights))
+            blocks, squares = (
+                np.add.reduceat(v, starts[:-1]) for v in (weights, weights * weights)
+            )
         first = signs > 0
         x, xx = (v @ first.astype(np.float64) for v in (blocks, squares))
         y, yy = blocks.sum() - x, squares.sum() - xx
