@@ -208,9 +208,7 @@ class Survey:
         """Files of a side, from the rows read, used, dropped and filtered of each."""
         return tuple(
             Input(path, read, used, dropped, None, filtered)
-            for path, (read, used, dropped, filtered) in zip(
-                self.paths[side], counts, strict=True
-            )
+            for path, (read, used, dropped, filtered) in zip(self.paths[side], counts, strict=True)
         )
 
     def notices(
