@@ -1,4 +1,4 @@
-"""Tests of files of which no row is kept, as functions: `kstest.mmd(paths, paths, scheduler=...)`."""
+"""Tests of files of which no row is kept: `kstest.mmd(paths, paths, scheduler=...)`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def by_spans(
 ) -> Result:
     """Run a test of the files that `data` names."""
     inputs = test.inputs
+    require_spans(name, test)
     data, given = by_name(inputs.roles, data, given)
     if len(data) != len(inputs.roles):
         raise TypeError(f"kstest.{name} takes {len(inputs.roles)} samples")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SHARE, COMPRESSED = 0.5, 16
 
 
-def require_spans(name: str, test: Test[Any], params: Any) -> None:
-    """Refuse --scheduler for a test, or options, that need all rows at once.
+def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
+    """Refuse --scheduler for a test, or its options, that need all rows at once.
 
     Raises
     ------
@@ -32,7 +32,8 @@ def require_spans(name: str, test: Test[Any], params: Any) -> None:
             "it needs all rows at once"
         )  # fmt: skip
         raise UsageError(f"--scheduler: not for {name}: {why}. kstest mmd takes it.")
-    test.check_spans(params)
+    if params is not None:
+        test.check_spans(params)
 
 
 def spans_of(

@@ -79,7 +79,7 @@ def _no_scheduler(name: str, test: Test[Any]) -> Option:
 
     def refuse(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
         if value is not None:
-            require_spans(name, test, None)
+            require_spans(name, test)
 
     return Option(
         ["--scheduler"], hidden=True, expose_value=False, callback=refuse, help="Not here."
