@@ -62,13 +62,13 @@ ROOMS = {
     "plot": "errors findings picture report result wording",
     "thinning": "contract engine errors findings jit kernels methods params result run sample "
     "wording",
-    "api": "clusters contract dqm engine errors files findings inputs params picture plot power "
-    "registry report result run sample sources thinning",
+    "api": "clusters contract dqm engine errors files findings inputs params picture plot "
+    "power registry report result run sample sources thinning",
     "testing": "api",
     "pytest_plugin": "api testing",
-    "shell": "about archive betting caches clusters contract datasets dqm engine errors files "
-    "findings inputs jit kernels params plot power registry report result run sample sources streams "
-    "thinning wording",
+    "shell": "about archive betting caches clusters contract datasets dqm engine errors "
+    "files findings inputs jit kernels params plot power registry report result run sample "
+    "sources streams thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params picture plot registry report result run shell sources streams wording",
     "cli": "about errors files registry shell",

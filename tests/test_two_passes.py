@@ -281,6 +281,12 @@ def test_a_file_that_changes_between_the_passes(files, tmp_path, rng, monkeypatc
         kstest.mmd(*files, scheduler="local")
 
 
+def test_the_same_file_on_both_sides_is_named(files):
+    found = kstest.mmd(files[0], files[0], scheduler="local", explain="none")
+    assert found.verdict == "not rejected"
+    assert "same-file" in [w.code for w in found.warnings]
+
+
 def test_missing_cells_name_the_row_of_the_file(files, tmp_path, rng):
     x = rng.normal(size=(1500, 2))
     x[1234, 1] = np.nan

@@ -8,6 +8,7 @@ reader may be another process or machine that sees the same files.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -284,7 +285,25 @@ def survey(sides: Mapping[str, Sequence[str]], options: ReadOptions) -> Survey:
         tuple(_spans(pieces)),
         {side: tuple(paths) for side, paths in written.items()},
         plan,
+        tuple(_repeated(files)),
     )
+
+
+def _repeated(files: Mapping[str, Sequence[str]]) -> Iterator[Notice]:
+    """The same file twice: rows that are no independent draws."""
+    seen: dict[str, str] = {}
+    for side, paths in files.items():
+        for path in paths:
+            place = path if is_remote(path) else os.path.realpath(path)
+            here = f"{label(path)} ({side})"
+            if place in seen:
+                yield Notice(
+                    "same-file",
+                    f"{seen[place]} and {here} are the same file: the rows are not independent "
+                    "draws.",
+                )
+                return
+            seen[place] = here
 
 
 def _require_rowwise(sides: Mapping[str, Sequence[str]], options: ReadOptions) -> None:
