@@ -162,9 +162,9 @@ def _of_fit(question: Question, fit: Fit | None) -> list[Notice]:
             Notice(
                 "few-rows-decide",
                 f"{question.sample.where(i)} has {100 * leverage[i]:.0f} % of the say on a "
-                "fitted value: where few rows decide and the noise grows with the columns the level is only "
-                "roughly kept (.10 in place of .05 in a simulation with 60 rows); take more rows, "
-                "or a transform of the column",
+                "fitted value: where few rows decide and the noise grows with the columns the "
+                "level is only roughly kept (.10 in place of .05 in a simulation with 60 rows); "
+                "take more rows, or a transform of the column",
             )
         )
     if fit.first_stage is not None and fit.first_stage.min() < WEAK:

@@ -121,8 +121,9 @@ def outside_support(given: Given) -> str:
         row, c = edge
         raise DataError(
             f"data: {given.sample.where(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, "
-            f"on the edge of the target's support {given.transforms[c]}, where its coordinate is "
-            "infinite. If values are rounded, add random digits below the rounding, or leave such rows out"
+            f"on the edge of the target's support {given.transforms[c]}, where its coordinate "
+            "is infinite. If values are rounded, add random digits below the "
+            "rounding, or leave such rows out"
         )
     return ""
 
