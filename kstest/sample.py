@@ -205,6 +205,34 @@ class Sample:
             kept=(),
         )
 
+    def take(self, rows: NDArray[np.int64]) -> Sample:
+        """Some rows, given by their places in increasing order; they keep their numbers."""
+        numbers, of = self.row_numbers[rows], self.row_inputs[rows]
+        kept = tuple(numbers[of == place] for place in range(len(self.inputs)))
+        return replace(
+            self.part(0, 0),
+            values=self.values[rows],
+            missing=None if self.missing is None else self.missing[rows],
+            codes=self.codes[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            inputs=tuple(
+                replace(source, rows_used=len(some))
+                for source, some in zip(self.inputs, kept, strict=True)
+            ),
+            kept=kept,
+        )
+
+    def without(self, column: int) -> Sample:
+        """All rows without categorical column `column`."""
+        others = [c for c in range(len(self.categorical)) if c != column]
+        return replace(
+            self,
+            categorical=tuple(self.categorical[c] for c in others),
+            codes=np.ascontiguousarray(self.codes[:, others]),
+            levels=tuple(self.levels[c] for c in others),
+        )
+
     def level_name(self, column: int, code: int) -> str:
         """The text of a code of categorical column `column`; ``missing`` for -1."""
         return MISSING_NAME if code == MISSING_CODE else self.levels[column][code]

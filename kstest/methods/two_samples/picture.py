@@ -18,6 +18,7 @@ from ...result import Result
 from ...sample import Sample
 from ..describe import percent
 from ..distribution import categorical, largest_difference, missing_share, numeric, present
+from .by_level import divided
 from .columns import ColumnTest, labels
 from .explanation import COMPARED
 
@@ -70,6 +71,8 @@ def picture(
     series = tuple(map(_series, samples))
     if result.verdict == "no verdict":
         return Picture(series)
+    if params.by is not None:
+        return _of_levels(samples, series, params.by, result)
     tests = result.explanation.get("columns")
     if tests is not None:
         columns = _tested(samples, tests)
@@ -98,6 +101,29 @@ def picture(
             *([_explained(samples, None if by_shares else strongest)] if curves else []),
         ),
     )
+
+
+def _of_levels(
+    samples: Sequence[Sample], series: tuple[str, ...], by: str, result: Result
+) -> Picture:
+    """Of every level that differs, the column that differs most."""
+    split, name = divided(samples, by)
+    rows = [r for r in result.explanation["levels"] if r["column"]]
+    panels = []
+    for row in rows[:MOST_PANELS]:
+        drawing = _distribution(split[row["level"]], row["column"])
+        p = f"p {row['adjusted_p_value']:.3g}, {row['reference']:,} and {row['sample']:,} rows"
+        words = (p, *([row["words"]] if row["words"] else []))
+        title = f"{row['level']}: {row['column']}"
+        panels.append(Panel(title, words, () if drawing is None else (drawing,), True))
+    note = (
+        f"Levels of {name} that differ, each with the column that does so most; p-values are "
+        "corrected for the number of levels."
+        if rows
+        else f"No level of {name} differs."
+    )
+    left = tuple(f"{r['level']}: {r['column']}" for r in rows[MOST_PANELS:])
+    return Picture(series, tuple(panels), left, (note,))
 
 
 def _series(sample: Sample) -> str:
