@@ -35,6 +35,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "__all__":
         return __dir__()
+    if name == "testing":
+        return import_module("kstest.testing")
     if name in FUNCTIONS:
         module, _, function_name = FUNCTIONS[name].partition(":")
         return getattr(import_module(module), function_name)

@@ -35,7 +35,15 @@ ELSEWHERE = {
     "BashOperator": "a line of a file of Airflow, see test_recipes.py",
 }
 
-SLOW: set[tuple[str, str]] = set()
+SLOW = {
+    ("batches.md", "kstest dqm explain"),
+    ("batches.md", "kstest.dqm_calibrate"),
+    ("batches.md", "hits"),
+    ("formats.md", "kstest dqm calibrate"),
+    ("goodness-of-fit.md", "module10_waits.csv"),
+    ("two-samples.md", "kstest plan"),
+    ("independence.md", "--all-pairs --given"),
+}
 
 
 def blocks(page):
@@ -78,8 +86,10 @@ def shell(line):
         if not shutil.which("jq"):
             line = re.sub(r"\| jq '.*?'", "", line)
         tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        done = subprocess.run(["bash", "-o", "pipefail", "-c", line], timeout=60,
-                              env={**os.environ, "PATH": tools}, capture_output=True, text=True)  # fmt: skip
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line], timeout=60,
+            env={**os.environ, "PATH": tools}, capture_output=True, text=True,
+        )  # fmt: skip
         sys.stderr.write(done.stderr)
         got = done.returncode
     assert got in ((int(code),) if code else (0, 1, 3)), f"exit {got}: {line}"

@@ -8,10 +8,10 @@ import numpy as np
 
 SUMMARY = "Hits of a tracker with four layers, one of which becomes noisy."
 ROWS = 400
-CHANGE = "hits_new.csv: layer 3 has noise in one event of three"
+CHANGE = "hits_new.csv: layer 3 has noise in every second event"
 
 LAYERS = 4
-NOISE = 1 / 3
+NOISE = 1 / 2
 
 
 def tables(rows: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
@@ -32,11 +32,10 @@ def tables(rows: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     dict of str to dict of str to ndarray
         By name of the file; times in ns.
     """
-    made = {
-        name: _hits(factor * rows, rng, NOISE if "new" in name else 0.0)
-        for name, factor in (("hits_ref.csv", 4), ("hits_pool.csv", 10), ("hits_ok.csv", 1),
-                             ("hits_new.csv", 1))
-    }  # fmt: skip
+    made, last = {}, 0
+    for name, factor in (("hits_ref", 4), ("hits_pool", 10), ("hits_ok", 1), ("hits_new", 1)):
+        made[f"{name}.csv"] = _hits(factor * rows, rng, NOISE if "new" in name else 0.0, last)
+        last += factor * rows
     made["events_data.csv"] = _events(2 * rows, rng, simulated=False)
     made["events_simulated.csv"] = _events(4 * rows, rng, simulated=True)
     for name, gain in (("spectrum_ref.csv", 1.0), ("spectrum_new.csv", 1.05)):
@@ -45,19 +44,19 @@ def tables(rows: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     return made
 
 
-def _hits(events: int, rng: np.random.Generator, noise: float) -> dict[str, Any]:
-    """Rows of one event are neighbours, in order of the layers."""
+def _hits(events: int, rng: np.random.Generator, noise: float, last: int) -> dict[str, Any]:
+    """Rows of one event are neighbours, in order of the layers; numbers go on after `last`."""
     start = rng.normal(0, 2, (events, 1))
     t = start + np.arange(1, LAYERS + 1) + rng.normal(0, 0.3, (events, LAYERS))
     charge = rng.gamma(5.0, 0.2, (events, LAYERS))
     noisy = rng.random(events) < noise
-    t[noisy, 2] = rng.uniform(-8, 12, noisy.sum())
+    t[noisy, 2] = rng.uniform(-12, 18, noisy.sum())
     charge[noisy, 2] = rng.exponential(0.3, noisy.sum())
     seen = rng.random((events, LAYERS)) < 0.9
     seen[~seen.any(axis=1), 0] = True
     event, layer = np.nonzero(seen)
     return {
-        "event": event + 1,
+        "event": last + event + 1,
         "layer": layer + 1,
         "t": np.round(t[seen], 2),
         "charge": np.round(charge[seen], 3),
