@@ -52,7 +52,7 @@ def test_the_list_has_every_file_and_a_licence(capsys):
     assert max(map(len, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [2, 3])
 def test_changes_are_found_and_nothing_else(seed):
     """Level 0.001, so that a true null hypothesis hardly ever fails here."""
     orders, weather = frames("orders", seed), frames("weather", seed)
