@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 GUIDES = "Guides"
+SHIM = "https://unpkg.com/iframe-worker/shim"  # what the theme loads, in place of `worker.js`
 
 
 def on_config(config: Any) -> Any:
@@ -36,6 +37,11 @@ def on_files(files: Any, config: Any) -> Any:
     for name, text in (("commands.md", commands()), ("api.md", api())):
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Load nothing from elsewhere."""
+    return output.replace(SHIM, "worker.js")
 
 
 def commands() -> str:

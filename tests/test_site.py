@@ -9,15 +9,24 @@ import os
 import re
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-from .chromium import BROWSER, tab
+from chromium import BROWSER, tab
 
 ROOT = Path(__file__).parent.parent
+
+SEARCH = """
+    document.querySelector("#__search").click();
+    const field = document.querySelector("[data-md-component=search-query]");
+    field.focus();
+    field.value = "permutation";
+    field.dispatchEvent(new Event("keyup"));
+"""
+FOUND = "document.querySelectorAll('.md-search-result__link').length"
 
 pytestmark = pytest.mark.skipif(find_spec("material") is None, reason="no mkdocs-material here")
 
@@ -27,7 +36,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
-        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -98,5 +107,10 @@ def test_pages_fit_a_phone_and_say_nothing_to_the_console(site):
             width = browser.evaluate("document.documentElement.scrollWidth")
             assert width <= 380, f"{name}: {width} px"
         browser.open(site / "index.html", scheme="dark")
+        browser.evaluate(SEARCH)
+        until = time.monotonic() + 30
+        while not (found := browser.evaluate(FOUND)) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert found
         assert browser.evaluate("document.body.dataset.mdColorScheme") == "slate"
         assert not browser.said
