@@ -72,9 +72,9 @@ def _command(
     sections: dict[str, list[tuple[str, str]]] = {}
     for option in command.get_params(context):
         record = option.get_help_record(context)
-        if record is not None:
+        if record is not None and isinstance(option, click.Option):
             sections.setdefault(getattr(option, "section", "Options"), []).append(record)
-    for section, records in sections.items():
+    for section, records in sorted(sections.items(), key=lambda found: found[0] == "Options"):
         yield from ("", f"**{section}**", "")
         for words, said in records:
             yield from (f"`{words}`", f":   {_escaped(said)}", "")
@@ -98,8 +98,8 @@ def api() -> str:
         if callable(found):
             lines += _object(f"kstest.{name}", found, 2)
             if inspect.isclass(found):
-                for method, function in inspect.getmembers(found, inspect.isfunction):
-                    if not method.startswith("_") and function.__doc__:
+                for method, function in vars(found).items():
+                    if inspect.isfunction(function) and method[0] != "_" and function.__doc__:
                         lines += _object(f"{name}.{method}", function, 3)
     import kstest.testing
 
