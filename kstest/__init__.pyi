@@ -109,6 +109,7 @@ def ks(
     sample_values: str | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -392,6 +393,7 @@ def pksd(
     null_values: Text | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -414,4 +416,5 @@ def seqksd(
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...

@@ -185,6 +185,13 @@ class Sample:
         used = [source.rows_used for source in self.inputs]
         return np.repeat(np.arange(len(used), dtype=np.int64), used)
 
+    def where(self, i: int) -> str:
+        """Say which row of which file a row is."""
+        number = f"row {int(self.row_numbers[i]):,}"
+        if len(self.inputs) < 2:
+            return number
+        return f"{number} of {self.inputs[int(self.row_inputs[i])].path}"
+
     def part(self, first: int, last: int) -> Sample:
         """The rows from `first` to before `last`, of the same columns; their numbers are lost."""
         rows = slice(first, last)

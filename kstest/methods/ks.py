@@ -48,6 +48,7 @@ from .two_samples.counted import refused_for_counts
 from .two_samples.massed import ks as mass_ks
 from .two_samples.massed import prepared
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
+from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
     bins,
@@ -333,4 +334,5 @@ TEST = Test(
     ),
     references=REFERENCES,
     run=run,
+    picture=partial(picture, by_shares=True),
 )
