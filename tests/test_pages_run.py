@@ -44,7 +44,7 @@ SLOW = {
     ("batches.md", "kstest dqm explain"),
     ("batches.md", "kstest.dqm_calibrate"),
     ("batches.md", "hits"),
-    ("scores.md", "import numpyro"),
+    ("scores.md", "numpyro.infer"),
     ("scores.md", "import pymc"),
     ("formats.md", "kstest dqm calibrate"),
     ("goodness-of-fit.md", "module10_waits.csv"),
