@@ -39,6 +39,11 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Name files of the source that are no pages, without a link."""
+    return re.sub(r"\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", markdown)
+
+
 def on_post_page(output: str, page: Any, config: Any) -> str:
     """Load nothing from elsewhere."""
     return output.replace(SHIM, "worker.js")

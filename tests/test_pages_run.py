@@ -28,7 +28,6 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 # Lines by how they begin (in Python: a word of the block), and who answers for them.
 ELSEWHERE = {
-    "python3 -m p": "the script of CI has these lines, see test_cli.py",
     "0 6 * * *": "a line of a crontab, see test_checks_history.py",
     "5 * * * *": "a line of a crontab, see test_recipes.py",
     "* * * * *": "a line of a crontab, see test_recipes.py",
@@ -36,6 +35,9 @@ ELSEWHERE = {
     "BashOperator": "a line of a file of Airflow, see test_recipes.py",
     "bridgestan": "takes the sources of Stan and a compiler of C++",
 }
+
+# Installers, which want a network.
+INSTALLERS = re.compile(r"(uv|pipx|docker|conda|cyclonedx-py|python3 -m (pip|venv)) ")
 
 # Libraries that no extra brings: their blocks run where they are.
 GUESTS = ("jax", "numpyro", "pymc")
@@ -74,6 +76,8 @@ def steps(page):
 def elsewhere(kind, text):
     imports = re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE) if kind == "python" else []
     if any(name in GUESTS and find_spec(name) is None for name in imports):
+        return True
+    if kind == "sh" and INSTALLERS.match(text):
         return True
     begins = [b for b in ELSEWHERE if (b in text if kind == "python" else text.startswith(b))]
     return bool(begins)

@@ -94,7 +94,7 @@ def test_reference_has_every_command_option_and_function(site):
         for option in cli.get_command(context, name).params:
             assert isinstance(option, click.Argument) or option.hidden or option.opts[0] in text
     text = (site / "api.html").read_text()
-    for name in set(kstest.__all__) - {"__version__"}:
+    for name in filter(lambda name: callable(getattr(kstest, name)), kstest.__all__):
         assert f'id="kstest{name.lower()}"' in text, name
 
 

@@ -1,8 +1,8 @@
 """Data sets for examples, tests and benchmarks: those that a formula makes, and those in files.
 
-Those of `MADE` are modules: one file has `make(events, rng, **options) -> dict of column to array`
-and `OPTIONS`, several have `tables(rows, rng) -> dict of file name to such columns`, `ROWS` and
-`CHANGE`, the change that a test should find; all have `SUMMARY`. The command
+Those of `MADE` are modules with a `SUMMARY`. One of a single file has `make(events, rng, **options)
+-> dict of column to array` and `OPTIONS`; those of `SETS` have `tables(rows, rng) -> dict of file
+name to such columns`, `ROWS` and `CHANGE`, the change that a test should find. The command
 `kstest datasets make NAME` writes them. Those of `SHIPPED` lie in the folder `datasets` beside the
 source, whose README.md says where they come from.
 """
@@ -19,6 +19,9 @@ MADE: dict[str, str] = {
     "hits": "kstest.datasets.hits",
     "drift-tubes": "kstest.datasets.drift_tubes",
 }
+
+# Those of several files.
+SETS = ("orders", "weather", "stream", "hits")
 
 # Files, what they hold, licence.
 SHIPPED: tuple[tuple[str, str, str], ...] = (

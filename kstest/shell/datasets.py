@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..datasets import MADE, SHIPPED, load
+from ..datasets import MADE, SETS, SHIPPED, load
 from ..errors import UsageError
 from ..files import destinations, tables
 from ..files.output import write
@@ -50,7 +50,7 @@ def _list(context: click.Context) -> int:
 
 def _command(name: str) -> click.Command:
     module = load(name)
-    return _of_several(name, module) if hasattr(module, "tables") else _of_one(name, module)
+    return _of_several(name, module) if name in SETS else _of_one(name, module)
 
 
 def _of_several(name: str, module: Any) -> click.Command:
