@@ -41,6 +41,7 @@ __all__ = [
     'skit',
     'sksd',
     'smmd',
+    'testing',
     'thin',
 ]
 
