@@ -41,6 +41,7 @@ __all__ = [
     'skit',
     'sksd',
     'smmd',
+    'testing',
     'thin',
 ]
 
@@ -61,6 +62,7 @@ def mmd(
     block_length: Text | None = ...,
     tolerance: float = ...,
     min_effect: Text = ...,
+    by: Text | None = ...,
     explain: Text = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     columns: Text | None = ...,
@@ -92,6 +94,7 @@ def ks(
     statistic: Literal['ks', 'cvm', 'ad', 'energy'] = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     min_effect: Text = ...,
+    by: Text | None = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,
     block_length: Text | None = ...,
@@ -110,6 +113,7 @@ def ks(
     sample_values: str | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -393,6 +397,7 @@ def pksd(
     null_values: Text | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -415,4 +420,5 @@ def seqksd(
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
