@@ -121,7 +121,7 @@ def _require_versions(client: Any, name: str) -> None:
 
 def found_files(paths: list[str]) -> dict[str, tuple[int, int] | None]:
     """Size and time of files, where this process sees them."""
-    from ..sources.remote import stamp
+    from ..sources.stores import stamp
 
     return {path: stamp(path) for path in paths}
 

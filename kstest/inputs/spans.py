@@ -10,7 +10,6 @@ from ..contract import Test
 from ..errors import KstestError, UsageError
 from ..sources import ReadOptions
 from ..sources.paths import expand
-from ..sources.remote import is_remote
 from . import choose
 
 if TYPE_CHECKING:
@@ -49,25 +48,22 @@ def spans_of(
 def spans_if_large(
     test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
 ) -> Survey | None:
-    """The same where rows would take more than half of the memory, or are in a store; else None.
+    """The same where the rows of local files would take more than half of the memory; else None.
 
     Options that need all rows at once keep them in memory.
     """
     if test.by_spans is None or test.check_spans is None:
         return None
     paths = [path for some in sides.values() for path in some]
-    remote = any(map(is_remote, paths))
     limit = SHARE * memory()
-    if not remote and COMPRESSED * _size(paths) < limit:
+    if COMPRESSED * _size(paths) < limit:
         return None
     try:
         test.check_spans(params)
         found = spans_of(test, params, given, sides)
-    except KstestError:
-        if remote:
-            raise
+    except KstestError:  # told, or not, where they are read at once
         return None
-    return found if remote or found.megabytes * 1e6 > limit else None
+    return found if found.megabytes * 1e6 > limit else None
 
 
 def _size(paths: Sequence[str]) -> int:

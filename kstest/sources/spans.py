@@ -38,7 +38,7 @@ from kstest.sources.paths import expand
 from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.reading import opener_of
-from kstest.sources.remote import absolute, expand_remote, is_remote, open_file, stamp
+from kstest.sources.stores import absolute, expand_remote, is_remote, open_file, stamp
 from kstest.sources.stream import converting
 from kstest.sources.table import Table
 from kstest.wording import label
