@@ -28,6 +28,8 @@ FUNCTIONS = {
     "dqm_explain": "kstest.api.dqm:explain",
     "dqm_load": "kstest.api.dqm:load",
 }
+# Modules for users, the same.
+MODULES = ("testing",)
 
 
 def __getattr__(name: str) -> Any:
@@ -38,6 +40,8 @@ def __getattr__(name: str) -> Any:
     if name in FUNCTIONS:
         module, _, function_name = FUNCTIONS[name].partition(":")
         return getattr(import_module(module), function_name)
+    if name in MODULES:
+        return import_module(f"kstest.{name}")
     if name not in METHODS:
         raise AttributeError(f"module 'kstest' has no attribute {name!r}")
     from .api import function
@@ -48,4 +52,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from .registry import METHODS
 
-    return [*METHODS, *FUNCTIONS, "__version__"]
+    return [*METHODS, *FUNCTIONS, *MODULES, "__version__"]

@@ -72,3 +72,11 @@ def test_every_test_is_in_the_readme():
     text = (Path(kstest.__file__).parent.parent / "README.md").read_text()
     named = set(re.findall(r"`(?:kstest )?([a-z]+)\b", text))
     assert not {*METHODS, *COMMANDS} - {"datasets", "state"} - named
+
+
+def test_modules_for_users_come_with_the_package():
+    import subprocess
+    import sys
+
+    code = "import kstest; kstest.testing.assert_same; assert 'testing' in dir(kstest)"
+    subprocess.run([sys.executable, "-c", code], check=True)
