@@ -41,6 +41,7 @@ __all__ = [
     'skit',
     'sksd',
     'smmd',
+    'testing',
     'thin',
 ]
 
@@ -89,6 +90,7 @@ def ks(
     permutations: int = ...,
     seed: int | Generator | None = ...,
     statistic: Literal['ks', 'cvm', 'ad', 'energy'] = ...,
+    explain: Literal['columns', 'all'] = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     min_effect: Text = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,

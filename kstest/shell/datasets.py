@@ -9,17 +9,18 @@ import numpy as np
 
 from ..datasets import MADE, load
 from ..files import destinations, output, tables
+from .group import Group
 
 
 def build(summary: str) -> click.Group:
     """Return the group."""
-    make = click.Group(
+    make = Group(
         "make",
         commands=[_command(name) for name in MADE],
         help="Make a data set by its formula and write it to a file.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    return click.Group(
+    return Group(
         "datasets",
         commands=[make],
         help=summary,

@@ -30,6 +30,7 @@ from .call import (
 )
 from .command import EPILOG as TEST_EPILOG
 from .command import LOCK_TIMEOUT, OUTPUT_OPTIONS, command, option_of, options_of
+from .group import Group
 from .help import Command, Option
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -53,7 +54,7 @@ Exit codes:
   1  alarm                3  no verdict, for example too few events"""
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Imports a command's room when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -19,7 +19,7 @@ from kstest.errors import DataError, UsageError
 from kstest.sources.compression import compressed
 from kstest.sources.growing import Flowing, Growing, Waiting
 from kstest.sources.paths import parted
-from kstest.wording import label, one_line
+from kstest.wording import label, meant_file, one_line
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
@@ -154,7 +154,9 @@ def open_path(
         try:
             raw = open(file, "rb", buffering=0)  # noqa: SIM115  (closed through Table.close)
         except FileNotFoundError:
-            raise DataError(f"{name}: no such file. Check the folder and the spelling.") from None
+            raise DataError(
+                f"{name}: no such file{meant_file(file)} Check the folder and the spelling."
+            ) from None
         except IsADirectoryError:
             raise DataError(
                 f"{name}: is a directory; a file is accepted. Its files are {name.rstrip('/')}/*."
