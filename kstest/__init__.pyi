@@ -63,6 +63,7 @@ def mmd(
     block_length: Text | None = ...,
     tolerance: float = ...,
     min_effect: Text = ...,
+    by: Text | None = ...,
     explain: Text = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     columns: Text | None = ...,
@@ -94,6 +95,7 @@ def ks(
     explain: Literal['columns', 'all'] = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     min_effect: Text = ...,
+    by: Text | None = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,
     block_length: Text | None = ...,
@@ -112,6 +114,7 @@ def ks(
     sample_values: str | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def hsic(
@@ -395,6 +398,7 @@ def pksd(
     null_values: Text | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -417,4 +421,5 @@ def seqksd(
     empty: Literal['error', 'keep', 'drop'] = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
 ) -> Result: ...

@@ -78,6 +78,9 @@ class Inputs(Generic[P]):
     with_blocks : callable or None
         Options and the columns of each block that was given as an object -> options; together with
         `blocks`.
+    parts : callable or None
+        Options -> columns that are read as categories and have another part to play than to be
+        tested, by the option that names them.
     check_given : callable or None
         Options and the names of those that were written -> refuses some that exclude each other,
         even at their default.
@@ -95,6 +98,7 @@ class Inputs(Generic[P]):
     with_blocks: Callable[[P, Sequence[str]], P] | None = None
     needed: int | None = None
     check_given: Callable[[P, Set[str]], None] | None = None
+    parts: Callable[[P], Mapping[str, str]] | None = None
 
     @property
     def least(self) -> int:

@@ -2,8 +2,9 @@
 
 Importing `scipy.linalg`, `scipy.special` and `scipy.optimize` takes as much CPU time as all the
 rest of a small run, for a factor, a tail and a root that are compiled functions in modules of their
-own. In a process that runs nothing but kstest, these modules are loaded alone; elsewhere, or where
-SciPy keeps them otherwise, by their packages. They are the same functions, so are the numbers.
+own. In a process that runs nothing but kstest, and as long as it has one thread, these modules are
+loaded alone; elsewhere, or where SciPy keeps them otherwise, by their packages. They are the same
+functions, so are the numbers.
 """
 
 from __future__ import annotations
@@ -72,15 +73,18 @@ def _function(package: str, module: str, name: str) -> Any:
 
 
 def _alone(package: str, module: str) -> Any:
-    """Import a module of a package; without running the package, if this process is ours alone."""
+    """Import a module of a package; without running the package, if this process is ours alone.
+
+    With a second thread the package is imported: that thread could ask for it while it is away.
+    """
     full = f"{package}.{module}"
     if full in sys.modules:
         return sys.modules[full]
-    if package in sys.modules or not about.own_process:
-        return import_module(full)
+    if package in sys.modules or not about.own_process or threading.active_count() > 1:
+        return _packaged(package, full)
     spec = find_spec(package)
     if spec is None or spec.submodule_search_locations is None:
-        return import_module(full)
+        return _packaged(package, full)
     stand_in = ModuleType(package)
     stand_in.__path__ = list(spec.submodule_search_locations)
     sys.modules[package] = stand_in
@@ -91,4 +95,10 @@ def _alone(package: str, module: str) -> Any:
     finally:
         del sys.modules[package]
         vars(import_module("scipy")).pop(package.rpartition(".")[2], None)
+    return _packaged(package, full)
+
+
+def _packaged(package: str, full: str) -> ModuleType:
+    """Import the package, then its module: at once, two threads could wait for each other."""
+    import_module(package)
     return import_module(full)

@@ -133,6 +133,8 @@ class Band:
         Names of the vertical and of the horizontal axis.
     labels : tuple of str
         Names of the k places, where they are levels without a line between them.
+    logarithmic : bool
+        Whether the horizontal axis is; `x` is then positive.
     """
 
     x: Array
@@ -143,6 +145,7 @@ class Band:
     label: str
     across: str
     labels: tuple[str, ...] = ()
+    logarithmic: bool = False
 
 
 Drawing = Histogram | Bars | Curve | HeatMap | Band

@@ -185,6 +185,13 @@ class Sample:
         used = [source.rows_used for source in self.inputs]
         return np.repeat(np.arange(len(used), dtype=np.int64), used)
 
+    def where(self, i: int) -> str:
+        """Say which row of which file a row is."""
+        number = f"row {int(self.row_numbers[i]):,}"
+        if len(self.inputs) < 2:
+            return number
+        return f"{number} of {self.inputs[int(self.row_inputs[i])].path}"
+
     def part(self, first: int, last: int) -> Sample:
         """The rows from `first` to before `last`, of the same columns; their numbers are lost."""
         rows = slice(first, last)
@@ -196,6 +203,34 @@ class Sample:
             groups=None if self.groups is None else self.groups[rows],
             weights=None if self.weights is None else self.weights[rows],
             kept=(),
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> Sample:
+        """Some rows, given by their places in increasing order; they keep their numbers."""
+        numbers, of = self.row_numbers[rows], self.row_inputs[rows]
+        kept = tuple(numbers[of == place] for place in range(len(self.inputs)))
+        return replace(
+            self.part(0, 0),
+            values=self.values[rows],
+            missing=None if self.missing is None else self.missing[rows],
+            codes=self.codes[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            inputs=tuple(
+                replace(source, rows_used=len(some))
+                for source, some in zip(self.inputs, kept, strict=True)
+            ),
+            kept=kept,
+        )
+
+    def without(self, column: int) -> Sample:
+        """All rows without categorical column `column`."""
+        others = [c for c in range(len(self.categorical)) if c != column]
+        return replace(
+            self,
+            categorical=tuple(self.categorical[c] for c in others),
+            codes=np.ascontiguousarray(self.codes[:, others]),
+            levels=tuple(self.levels[c] for c in others),
         )
 
     def level_name(self, column: int, code: int) -> str:

@@ -491,6 +491,22 @@ def test_a_check_per_level_of_a_column(folder, capsys):
     assert "knd" in answer["outcomes"][0]["message"]
 
 
+def test_levels_that_are_missing_rare_dates_or_on_one_side(folder, capsys):
+    days = np.array(["2024-01-05", "2024-01-06", "", "2024-01-07", "2024-01-08"])
+    old = days[np.repeat([0, 1, 2, 3], [50, 50, 30, 3])]
+    new = days[np.repeat([0, 1, 2, 3, 4], [50, 40, 30, 5, 8])]
+    for name, day in (("ref.csv", old), ("new.csv", new)):
+        table(folder / name, len(name), len(day), day=day)
+    write(check("g", "new.csv", 'by = "day"', 'schema = "off"', test="ks"))
+    code, answer = report(capsys)
+    found = {o["unit"]: o["result"]["n"]["sample"] for o in answer["outcomes"]}
+    assert found == {"2024-01-05": 50, "2024-01-06": 40, "missing": 30}
+    said = {w["code"]: w["message"] for w in answer["outcomes"][0]["result"]["warnings"]}
+    assert "2024-01-08 (reference 0, sample 8): on one side only" in said["levels-on-one-side"]
+    assert "2024-01-07 (reference 3, sample 5): fewer than 8" in said["levels-not-tested"]
+    assert code in (0, 1)
+
+
 def test_permutations_grow_with_the_family_so_that_holm_can_reject(folder, capsys):
     checks = [check(f"c{k}", "like.csv", 'schema = "off"', f"seed = {k}") for k in range(4)]
     write("".join(checks) + check("bad", "unlike.csv", 'schema = "off"'))

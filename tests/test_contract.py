@@ -52,7 +52,7 @@ ROOMS = {
     "nulls params picture result sample targets wording",
     "run": "about contract engine errors registry result sample",
     "power": "columns contract diagnostics engine errors findings kernels methods nulls params "
-    "registry result run sample",
+    "picture registry result run sample",
     "dqm": "archive columns contract diagnostics engine errors files findings kernels lean "
     "likelihood_ratio methods nulls params picture result run sample wording",
     "inputs": "columns contract dqm engine errors result sample sources wording",

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -417,14 +415,6 @@ def test_columns_of_scores_are_no_data_unless_named(rng):
     assert both.verdict == "rejected"
     with pytest.raises(UsageError, match="columns"):
         kstest.ksd(table[["score_x"]], target="normal()")
-
-
-def test_the_example_of_calibration_in_the_manual_runs(capsys):
-    text = (Path(__file__).parent.parent / "docs" / "goodness-of-fit.md").read_text()
-    example = re.search(r"```python\n(import kstest, numpy\n.*?)```", text, re.DOTALL)
-    assert example is not None
-    exec(example[1], {})
-    assert capsys.readouterr().out == "not rejected\n"
 
 
 def test_the_picture_shows_cells(tmp_path, rng):

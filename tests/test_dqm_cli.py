@@ -253,26 +253,6 @@ def test_data_are_the_same_for_a_seed_and_refused_beyond_the_nominal(tmp_path, c
     assert "--cathode 2" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
-    text = (DATA.parent / "docs" / "batches.md").read_text()
-    lines = [
-        line for line in text.splitlines() if line.startswith(("kstest dqm", "kstest datasets"))
-    ]
-    monkeypatch.chdir(tmp_path)
-    codes = {}
-    for line in lines:
-        for command in line.split("#")[0].split("&&"):
-            codes[command.strip()] = run(command.split()[1:])
-    bad = {command for command, code in codes.items() if code}
-    assert bad == {
-        "kstest dqm check drift.cal run_0816.parquet",
-        "kstest dqm explain drift.cal run_0816.parquet --plot why.html",
-    }
-    assert all(codes[command] == 1 for command in bad)
-    assert (tmp_path / "why.html").exists()
-
-
 def test_several_batches_are_one_json_document(folder, capsys):
     assert check(folder, "good", "weak", "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)

@@ -266,21 +266,6 @@ def test_verdicts_on_local_data(file, code):
     assert run(LOCAL / file, "--score-prefix", "score_").returncode == code
 
 
-def test_readme_commands_run():
-    import shlex
-
-    lines = [
-        line
-        for line in (DATA.parent / "docs" / "goodness-of-fit.md").read_text().splitlines()
-        if line.startswith("kstest ksd datasets/")
-    ]
-    assert len(lines) == 3
-    for line in lines:
-        _, _, file, *options = shlex.split(line)
-        done = run(DATA.parent / file, *options)
-        assert done.returncode == int("inflated" in file), done.stderr
-
-
 def test_explanation_names_the_column_that_is_wrong(rng):
     X = rng.normal(size=(500, 4)) * [1, 1, 1.5, 1]
     found = kstest.ksd(pd.DataFrame(X, columns=list("abcd")), target=NORMAL)

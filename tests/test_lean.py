@@ -92,3 +92,38 @@ def test_alone_no_package_of_scipy_is_imported_and_later_they_can_be():
         others, [scipy.special.log_ndtr(-3.3), scipy.special.ndtri_exp(-5.0), 2 ** (1 / 3)]
     )
     np.testing.assert_allclose(scipys, [2 ** (1 / 3), 0.5])
+
+
+THREADS = """
+import sys, threading
+from kstest import about, lean
+about.own_process = True
+import numpy as np
+start, faults = threading.Barrier(6), []
+def use(k):
+    start.wait()
+    try:
+        if k % 3 == 0:
+            lean.cholesky(np.eye(3))
+        elif k % 3 == 1:
+            lean.log_ndtr(-1.0), lean.brentq(lambda x: x, -1, 1, 1e-9, 1e-9)
+        else:
+            import scipy.linalg
+            scipy.linalg.cho_factor(np.eye(3))
+    except BaseException as fault:
+        faults.append(repr(fault))
+threads = [threading.Thread(target=use, args=(k,)) for k in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+sys.exit("; ".join(faults) or 0)
+"""
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_threads_that_begin_at_once_find_them(turn):
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

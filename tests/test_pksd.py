@@ -510,12 +510,15 @@ def test_readme_commands_run_and_only_the_perturbed_test_sees_the_weights():
     ]
     assert len(lines) == 2
     for line in lines:
-        arguments = shlex.split(line)[1:]
+        arguments = shlex.split(line, comments=True)[1:]
         done = run(*arguments)
         assert done.returncode == int("stuck" in line), done.stdout + done.stderr
         assert max(map(len, done.stdout.splitlines())) <= 80
         assert run("ksd", *arguments[1:]).returncode == 0
-    assert "holds" in run(*shlex.split(lines[-1])[1:]).stdout or "stuck" not in lines[-1]
+    assert (
+        "holds" in run(*shlex.split(lines[-1], comments=True)[1:]).stdout
+        or "stuck" not in lines[-1]
+    )
 
 
 def test_shipped_target_is_the_generator_s(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import kstest
+from kstest.cli import run as shell
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.kernels.scaling import robust_spread, scale_columns
@@ -246,3 +247,27 @@ def test_references_that_cannot_be_used(rng):
         plan(sample(np.ones(50)), ask)
     with pytest.raises(UsageError, match="--weights"):
         plan(sample(rng.normal(size=50), weights=np.ones(50)), ask)
+
+
+@pytest.mark.parametrize("ending", [".svg", ".png", ".html"])
+def test_the_power_curve_is_drawn(ending, rng, tmp_path, capsys):
+    path, drawn = tmp_path / "a.csv", tmp_path / f"p{ending}"
+    np.savetxt(path, rng.normal(size=(200, 1)), header="x", comments="")
+    words = ["plan", str(path), "--shift", "1.5", "--draws", "20", "--permutations", "99"]
+    assert shell([*words, "--plot", str(drawn)]) == 0
+    if ending != ".png":
+        for text in (b"ROWS A SIDE", b"broken line", b"rows a side"):
+            assert text in drawn.read_bytes()
+    assert shell([*words, "--plot", "p.gif"]) == 2
+    assert ".svg, .png or .html" in capsys.readouterr().err
+
+
+def test_the_picture_has_the_numbers_of_the_table(rng):
+    from kstest.power.picture import picture
+
+    plan = kstest.plan(rng.normal(size=(200, 1)), shift=1.5, draws=20, permutations=99)
+    band = picture(plan).panels[0].drawings[0]
+    assert [*band.x] == [s.rows for s in plan.sizes]
+    assert [*band.y] == [s.power for s in plan.sizes]
+    assert (band.low <= band.y).all()
+    assert band.high.max() <= 1

@@ -573,3 +573,34 @@ def test_only_the_reason_of_no_verdict_is_called_why(code, label):
     )
     assert result.verdict == "no verdict"
     assert f"{label}: something" in [line.text for line in headings.heading(result, 500.0)]
+
+
+def test_the_curve_of_ks_is_the_difference_of_distribution_functions(rng):
+    from kstest.methods import ks
+
+    frames = [
+        {"x": rng.normal(size=300), "w": rng.random(300), "k": rng.integers(0, 4, 300)},
+        {"x": rng.normal(0.7, 1, size=200), "w": rng.random(200), "k": rng.integers(0, 4, 200)},
+    ]
+    sides = dict(zip(("reference", "sample"), map(pd.DataFrame, frames), strict=True))
+    for weights in (None, "w"):
+        samples, notices = samples_from_objects(sides, ReadOptions(weights=weights))
+        params = ks.Params(permutations=199)
+        found = ks.TEST.picture(samples, params, execute("ks", samples, params, notices))
+        curve = panel(found, "x").drawings[1]
+        (x, v), (y, w) = ((f["x"], f["w"] if weights else np.ones(len(f["x"]))) for f in frames)
+        apart = [w[y <= t].sum() / w.sum() - v[x <= t].sum() / v.sum() for t in curve.x]
+        np.testing.assert_allclose(curve.y, apart, atol=1e-12)
+        every = np.unique([*x, *y])
+        far = [w[y <= t].sum() / w.sum() - v[x <= t].sum() / v.sum() for t in every]
+        assert curve.marks == every[np.argmax(np.abs(far))]
+        assert panel(found, "x").strong
+        bars = panel(found, "k").drawings[1]
+        assert list(bars.x) == [0, 1, 2, 3]
+        assert bars.y[-1] == pytest.approx(0)
+        assert bars.marks is None  # chance is not pointed at
+        assert any("differ most" in note for note in found.notes)
+    same = dict.fromkeys(("reference", "sample"), pd.DataFrame(frames[0]))
+    samples, notices = samples_from_objects(same, ReadOptions())
+    found = ks.TEST.picture(samples, params, execute("ks", samples, params, notices))
+    assert not any(isinstance(d, Curve) for p in found.panels for d in p.drawings)

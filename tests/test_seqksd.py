@@ -250,19 +250,6 @@ def test_names(tmp_path):
     assert {"ell", "ann"} <= {"".join(row["symbols"]) for row in strongest}
 
 
-def test_commands_of_the_readme():
-    text = (DATA.parent / "docs" / "goodness-of-fit.md").read_text()
-    lines = [line for line in text.splitlines() if line.startswith("kstest seqksd datasets/")]
-    assert len(lines) == 3
-    for line, code in zip(lines, (0, 1, 1), strict=True):
-        done = subprocess.run(
-            [sys.executable, "-m", *line.split()],
-            cwd=DATA.parent, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= 80
-
-
 def test_too_few_doubled_letters_are_named(rng):
     """Data with 'nn' more often than the model says so."""
     names = (DATA / "female_markov1_sample.txt").read_text().split()

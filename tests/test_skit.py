@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -304,26 +301,3 @@ def test_mean_rows_to_stop_on_a_weak_line():
         found = kstest.skit(x, y, seed=seed)
         rows.append(found.explanation["evidence"]["decided_after_row"] or 1024)
     assert np.mean(rows) <= 420
-
-
-README = Path(__file__).parent.parent / "docs" / "streams.md"
-LINES = re.findall(
-    r"^kstest (?:skit|smmd|sksd) datasets/.*", README.read_text(), flags=re.MULTILINE
-)
-
-
-@pytest.mark.parametrize("line", LINES)
-def test_commands_of_the_readme(line):
-    arguments = shlex.split(line, comments=True)[1:]
-    done = subprocess.run(
-        [sys.executable, "-m", "kstest", *arguments],
-        capture_output=True,
-        cwd=README.parent.parent,
-        check=False,
-    )
-    # The draws of the two modes are what their target says.
-    assert done.returncode == (0 if "modes_even" in line else 1), done.stderr
-
-
-def test_the_readme_has_commands_of_every_test():
-    assert {line.split()[1] for line in LINES} == {"skit", "smmd", "sksd"}

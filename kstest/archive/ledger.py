@@ -69,11 +69,6 @@ class Ledger:
         """Batches of which nothing is known but that they were."""
         return self.count - len(self.records)
 
-    @property
-    def open_rows(self) -> int:
-        """Rows, already counted, of batches that have not ended."""
-        return sum(batch.rows for batch in self.open)
-
 
 def _consistent(ledger: Ledger) -> bool:
     return len(ledger.records) <= ledger.count

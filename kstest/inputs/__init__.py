@@ -8,7 +8,7 @@ for calibrations of `dqm` and the batches that they judge. Nothing is computed h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, BinaryIO, TypeVar
 
 from ..contract import Inputs
@@ -38,7 +38,10 @@ def params_of(inputs: Inputs[P], given: Mapping[str, Any], written: Set[str]) ->
 def choose(inputs: Inputs[P], params: P, given: Mapping[str, Any]) -> Any:
     """Check the options of reading, and let the command say which columns it wants."""
     wanted = None if inputs.columns is None else inputs.columns(params)
-    return reader(inputs.reads).choose(inputs.roles, given, wanted)
+    options = reader(inputs.reads).choose(inputs.roles, given, wanted)
+    if inputs.parts is None:
+        return options
+    return replace(options, parts=inputs.parts(params))
 
 
 def of_files(

@@ -28,6 +28,7 @@ from ..result import Result
 from ..sample import Sample
 from .by_column import columns_found
 from .two_samples.arranged import arrange
+from .two_samples.by_level import by, by_level, check_by, parts
 from .two_samples.cell_statistics import (
     anderson_darling,
     cramer_von_mises,
@@ -48,6 +49,7 @@ from .two_samples.counted import refused_for_counts
 from .two_samples.massed import ks as mass_ks
 from .two_samples.massed import prepared
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
+from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
     bins,
@@ -163,6 +165,7 @@ class Params:
     )
     correction: str = correction()
     min_effect: str = min_effect()
+    by: str | None = by()
     permute: str = permute()
     bins: int = bins()
     block_length: str | None = block_length()
@@ -171,6 +174,7 @@ class Params:
         check_common(self)
         check_design(self)
         check_min_effect(self)
+        check_by(self)
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -225,6 +229,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
     that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
 
+    With `by` the rows of every level of a column are tested by themselves, corrected by Holm: see
+    `kstest.methods.two_samples.by_level`. ``explanation["levels"]`` has all, `p_value` is the
+    smallest adjusted one.
+
     References
     ----------
     Smirnov (1948), Ann. Math. Statist. 19; Anderson (1962), Ann. Math. Statist. 33; Scholz and
@@ -241,6 +249,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> result.verdict, result.explanation["columns"][0].column
     ('rejected', '2')
     """
+    return by_level(_of_all, samples, params, rng, work)
+
+
+def _of_all(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test all rows together."""
     return thresholded(_tested(samples, params, rng, work), samples, params)
 
 
@@ -334,9 +349,11 @@ TEST = Test(
         roles=("reference", "sample"),
         accepts=frozenset({"categorical", "missing", "groups", "weights", "counts"}),
         params=Params,
+        parts=parts,
         example="kstest ks reference.parquet batch.csv --columns temp --statistic ad",
         description=DESCRIPTION,
     ),
     references=REFERENCES,
     run=run,
+    picture=partial(picture, by_shares=True),
 )

@@ -34,6 +34,7 @@ from ..sample import Sample
 from .by_column import columns_found
 from .common import bandwidth_numbers, grids, kernel_names
 from .two_samples import geometries
+from .two_samples.by_level import by, by_level, check_by, parts
 from .two_samples.columns import Labelled, column_tests, correction, labels, try_pairs
 from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (
@@ -146,6 +147,7 @@ class Params:
         brief="Share of the rows that may be corrupt.",
     )
     min_effect: str = min_effect()
+    by: str | None = by()
     explain: str = option(
         "columns",
         "What to explain a rejection by: columns that differ; all, a table of all columns with "
@@ -164,6 +166,7 @@ class Params:
         check_design(self)
         check_tolerance(self.tolerance, names)
         check_min_effect(self)
+        check_by(self)
         check_features(self.features)
         explanations(self.explain)
         check_scale(self)
@@ -239,6 +242,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With `min_effect` the null hypothesis is that no column differs by more; p is the larger one of
     that of no change and that of the columns' effects (`kstest.methods.two_samples.min_effect`).
 
+    With `by` the rows of every level of a column are tested by themselves, corrected by Holm: see
+    `kstest.methods.two_samples.by_level`. ``explanation["levels"]`` has all, `p_value` is the
+    smallest adjusted one.
+
     Rows are sorted by value, and columns by name, before rows are shuffled with the seed, so the
     answer does not depend on their order in the file, nor on which sample is called the
     reference, nor (up to rounding, and unless bandwidths are given as numbers in unscaled units)
@@ -257,6 +264,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.mmd(X, Y).verdict
     'rejected'
     """
+    return by_level(_of_all, samples, params, rng, work)
+
+
+def _of_all(
+    samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
+) -> Result:
+    """Test all rows together."""
     return thresholded(_tested(samples, params, rng, work), samples, params)
 
 
@@ -449,6 +463,7 @@ TEST = Test(
         roles=("reference", "sample"),
         accepts=frozenset({"categorical", "missing", "groups", "weights", "counts"}),
         params=Params,
+        parts=parts,
         example="kstest mmd reference.parquet batch.csv --columns 'temp,rate'",
     ),
     references=REFERENCES,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ from .stein.perturbed import (
     simulated,
     steps_of,
 )
+from .stein.picture import picture
 from .stein.result import (
     UNVARYING,
     combined,
@@ -381,4 +383,5 @@ TEST = Test(
     ),
     references=REFERENCES,
     run=run,
+    picture=partial(picture, perturbed=True),
 )

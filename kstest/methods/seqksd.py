@@ -28,6 +28,7 @@ from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .sequence.data import Given, given_sequences, impossible
 from .sequence.explanation import explain, explaining_kernel, sentence, subsequences
+from .sequence.picture import picture
 from .sequence.statistic import Evidence, Setup, parametric, sequence_hashes, wild
 from .stein.result import impossible as off_support
 
@@ -400,4 +401,5 @@ TEST = Test(
     ),
     references=REFERENCES,
     run=run,
+    picture=picture,
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..findings import Headline
 from ..picture import Picture
 from ..report.outline import facts, notice_label
 from ..report.outline import sentence as said
-from ..result import Result
+from ..result import Answer, Result
 from .lettering import cut, wrapped
 from .panels import DARK
 
@@ -31,13 +32,20 @@ class Line(NamedTuple):
     bold: bool = False
 
 
-def heading(result: Result, width: float) -> Iterator[Line]:
+def heading(result: Result | Answer, width: float) -> Iterator[Line]:
     """Verdict, the numbers that carry it, and warnings; `width` in points."""
-    verdict = f"{result.verdict.upper()} (kstest {result.method})"
-    yield Line(verdict, LARGE, COLORS[result.verdict], bold=True)
-    for line in wrapped(sentence(result), width, MEDIUM, 3):
+    if isinstance(result, Result):
+        verdict = f"{result.verdict.upper()} (kstest {result.method})"
+        first = Line(verdict, LARGE, COLORS[result.verdict], bold=True)
+        told, numbers = sentence(result), facts(result)
+    else:
+        head = result.headline or Headline("kstest")
+        first = Line(head.title, LARGE, COLORS.get(head.verdict or "", DARK), bold=True)
+        told, numbers = ended(head.sentence), iter(())
+    yield first
+    for line in wrapped(told, width, MEDIUM, 3):
         yield Line(line, MEDIUM)
-    for label, text in facts(result):
+    for label, text in numbers:
         if label in ("p-value", "null", "tolerance", "effect"):
             yield Line(cut(f"{label}: {text}", width, NORMAL), NORMAL)
     for notice in result.warnings[:MOST_WARNINGS]:
@@ -67,5 +75,9 @@ def explained(picture: Picture) -> list[str]:
 
 def sentence(result: Result) -> str:
     """The summary as a sentence."""
-    summary = said(result.findings)
-    return summary[:1].upper() + summary[1:] + "." * bool(summary)
+    return ended(said(result.findings))
+
+
+def ended(text: str) -> str:
+    """A text without capital and full stop, with them."""
+    return text[:1].upper() + text[1:] + "." * bool(text)

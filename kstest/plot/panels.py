@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from ..picture import LOG_RATIO, Band, Bars, Curve, Drawing, HeatMap, Histogram
 from .lettering import cut
@@ -52,6 +52,8 @@ def _band(ax: Axes, drawing: Band) -> None:
     ends = ax.get_xlim() if drawing.labels or len(x) == 1 else x
     ax.plot(ends, np.resize(drawing.expected, len(ends)), color=DARK, linewidth=0.9,
             linestyle=(0, (3, 2)))  # fmt: skip
+    if drawing.logarithmic:
+        ax.set_xscale("log")
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.grid(axis="y", color=LIGHT, linewidth=0.6)
     ax.text(0.0, 1.02, drawing.label, transform=ax.transAxes, size=SMALL, color=GREY,
@@ -97,6 +99,12 @@ def name_values(axes: Iterable[Axes], drawing: Drawing, width: float) -> None:
         step = -(-len(drawing.labels) // room)
         for ax in axes:
             ax.set_xticks(range(0, len(drawing.labels), step), drawing.labels[::step])
+        return
+    if isinstance(drawing, Band) and drawing.logarithmic:
+        for ax in axes:
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+            ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            ax.xaxis.set_minor_locator(NullLocator())
         return
     for ax in axes:
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))

@@ -7,14 +7,17 @@ from typing import Any
 import click
 
 from .. import power
-from ..files import destinations
+from ..files import destinations, output
+from ..plot import check as check_plot
+from ..plot import draw
 from ..power.answer import answer
+from ..power.picture import picture
 from ..report import render
 from .call import arguments, deliver, files_of, read, working
 from .command import OUTPUT_OPTIONS, command
 
-# What has no meaning without a verdict, a picture or a paper of its own.
-LEFT_OUT = ("plot", "quiet", "exit_zero", "cite")
+# What has no meaning without a verdict or a paper of its own.
+LEFT_OUT = ("quiet", "exit_zero", "cite")
 
 EPILOG = """\b
 Exit codes:
@@ -31,8 +34,14 @@ def build(summary: str) -> click.Command:
 def _run(**given: Any) -> int:
     sides, params = arguments(power.search.INPUTS, given)
     destinations.require(given, files_of(sides), params)
+    plot = given["plot"]
+    if plot is not None:
+        check_plot(plot)
     samples, notices = read(power.search.INPUTS, sides, params, given)
     with working(given, "simulating tests") as work:
         found = power.plan(samples[0], params, notices, work)
-    deliver(lambda color: render(answer(found), given["form"], color), given)
+    told = answer(found)
+    if plot is not None:
+        output.write(draw(told, picture(found), plot), plot, "--plot")
+    deliver(lambda color: render(told, given["form"], color), given)
     return 0

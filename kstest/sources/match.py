@@ -70,11 +70,18 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     elif options.choose is not None:
         chosen = options.choose(first.names)
         chosen = tested(first) if chosen is first.names else chosen
+    explicit = options.columns is not None or chosen is not every
     given = {"--group": options.group, "--weights": options.weights}
     given["--counts"] = options.counts
     given["--sample-column"] = options.sample_column
     roles = {o: _one(text, tables, o) for o, text in given.items() if text is not None}
     apart = frozenset(roles.values())
+    parts = {o: _one(text, tables, o) for o, text in options.parts.items()}
+    for option, name in parts.items():
+        if not excluded.keeps(name) or name in apart:
+            other = next((o for o in roles if roles[o] == name), "--exclude")
+            raise UsageError(f"{option}: column {shown(name)} is named by {other}, too.")
+    chosen = tuple(dict.fromkeys((*chosen, *parts.values())))
     names = tuple(name for name in chosen if excluded.keeps(name) and name not in apart)
     if not names:
         raise UsageError(
@@ -97,9 +104,9 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     return Selection(
         names,
         excluded,
-        options.columns is not None or chosen is not every,
+        explicit,
         first,
-        frozenset(categorical),
+        frozenset((*categorical, *parts.values())),
         roles,
         None if options.where is None else parse(options.where),
     )

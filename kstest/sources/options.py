@@ -163,6 +163,9 @@ class ReadOptions:
     # From all columns of the first table to those that are used where `columns` is None; the
     # others then need no mention.
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
+    # Columns with another part to play than to be tested, by the option that names them: read
+    # whatever `columns` says, as categories.
+    parts: Mapping[str, str] = field(default_factory=dict)
     # With --missing indicator: accept columns without any value, where others know their kind.
     empty_columns: bool = False
     # What the columns hold was settled by others: text is not asked whether it is an identifier.

@@ -151,9 +151,3 @@ def _require_end(steps: int, name: str) -> None:
             f"--target {name}: draws sequences of more than {LONGEST:,} symbols; its stop "
             "probability is too small for --null parametric. Use --null wild"
         )
-
-
-def normal_lengths(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log weights of lengths; -inf where the weight is 0."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(weights))

@@ -12,6 +12,7 @@ only (Robins, Rotnitzky, Zhao 1994; Chernozhukov et al. 2018, arXiv 1608.00060).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,19 @@ def draws_of_folds(n: int) -> int:
     return FOLD_DRAWS if n < MANY_ROWS else 1
 
 
+def _splits(
+    treated: Labels, rng: np.random.Generator, groups: Index | None, work: Work | None = None
+) -> Iterator[tuple[Index, Index]]:
+    """Rows to predict, and rows to learn from, for every fold of every draw of the folds."""
+    times = draws_of_folds(len(treated))
+    for turn in range(times):
+        fold = folds_of(treated, rng, groups=groups)
+        for k in range(FOLDS):
+            if work is not None:
+                work.progress((turn * FOLDS + k) / (times * FOLDS))
+            yield np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+
+
 def doubly_robust(
     X: Array,
     Z: Array,
@@ -143,33 +157,28 @@ def doubly_robust(
     predicted = np.zeros_like(psi if keep else psi[:, :0])
     strength = _inverse_penalty(Z, treated, rng)
     limits = clip_limits(treated)
-    for turn in range(times):
-        fold = folds_of(treated, rng, groups=groups)
-        for k in range(FOLDS):
-            if work is not None:
-                work.progress((turn * FOLDS + k) / (times * FOLDS))
-            at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
-            raw = _probabilities(Z, treated, train, at, strength)
-            clipped += float(((raw <= limits[0]) | (raw >= limits[1])).sum()) / (n * times)
-            pi = raw if weighted else np.clip(raw, *limits)
-            total[at] += pi / times
-            if weighted:
-                left = treated[at] - pi
-                m = ridge(X, psi, train, PENALTIES * len(train), at)
-                phi[at] += left[:, None] * (psi[at] - m) / times
-                size[at] += left**2 / times
-                continue
-            size[at] += 1 / times
-            for arm, sign in ((True, 1.0), (False, -1.0)):
-                learned = train[treated[train] == arm]
-                b = ridge(X, psi, learned, PENALTIES * len(learned), at)
-                weight = np.where(treated[at] == arm, 1 / (pi if arm else 1 - pi), 0.0)
-                part = (weight[:, None] * (psi[at] - b) + b) / times
-                phi[at] += sign * part
-                if keep:
-                    predicted[at] += sign * b / times
-                if arm:
-                    first[at] += part[:, apart]
+    for at, train in _splits(treated, rng, groups, work):
+        raw = _probabilities(Z, treated, train, at, strength)
+        clipped += float(((raw <= limits[0]) | (raw >= limits[1])).sum()) / (n * times)
+        pi = raw if weighted else np.clip(raw, *limits)
+        total[at] += pi / times
+        if weighted:
+            left = treated[at] - pi
+            m = ridge(X, psi, train, PENALTIES * len(train), at)
+            phi[at] += left[:, None] * (psi[at] - m) / times
+            size[at] += left**2 / times
+            continue
+        size[at] += 1 / times
+        for arm, sign in ((True, 1.0), (False, -1.0)):
+            learned = train[treated[train] == arm]
+            b = ridge(X, psi, learned, PENALTIES * len(learned), at)
+            weight = np.where(treated[at] == arm, 1 / (pi if arm else 1 - pi), 0.0)
+            part = (weight[:, None] * (psi[at] - b) + b) / times
+            phi[at] += sign * part
+            if keep:
+                predicted[at] += sign * b / times
+            if arm:
+                first[at] += part[:, apart]
     return Robust(phi, first, predicted, size, total, clipped)
 
 
@@ -191,20 +200,15 @@ def one_arm(
     phi, total, clipped = np.zeros_like(xi), np.zeros(n), 0.0
     strength = _inverse_penalty(Z, treated, rng)
     low = clip_limits(treated)[0]
-    for turn in range(times):
-        fold = folds_of(treated, rng, groups=groups)
-        for k in range(FOLDS):
-            if work is not None:
-                work.progress((turn * FOLDS + k) / (times * FOLDS))
-            at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
-            raw = _probabilities(Z, treated, train, at, strength)
-            clipped += float((raw <= low).sum()) / (n * times)
-            pi = np.maximum(raw, low)
-            total[at] += pi / times
-            learned = train[treated[train]]
-            b = ridge(X, xi, learned, PENALTIES * len(learned), at)
-            weight = np.where(treated[at], 1 / pi, 0.0)
-            phi[at] += (weight[:, None] * (xi[at] - b) + b) / times
+    for at, train in _splits(treated, rng, groups, work):
+        raw = _probabilities(Z, treated, train, at, strength)
+        clipped += float((raw <= low).sum()) / (n * times)
+        pi = np.maximum(raw, low)
+        total[at] += pi / times
+        learned = train[treated[train]]
+        b = ridge(X, xi, learned, PENALTIES * len(learned), at)
+        weight = np.where(treated[at], 1 / pi, 0.0)
+        phi[at] += (weight[:, None] * (xi[at] - b) + b) / times
     return Robust(phi, phi[:, :0], phi[:, :0], np.ones(n), np.minimum(total, 1 - 1e-12), clipped)
 
 
@@ -214,11 +218,8 @@ def leftover(X: Array, psi: Array, rng: np.random.Generator, groups: Index | Non
         return np.asarray(psi - psi.mean(axis=0))
     times = draws_of_folds(len(X))
     predicted = np.zeros_like(psi)
-    for _ in range(times):
-        fold = folds_of(np.zeros(len(X), bool), rng, groups=groups)
-        for k in range(FOLDS):
-            at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
-            predicted[at] += ridge(X, psi, train, PENALTIES * len(train), at) / times
+    for at, train in _splits(np.zeros(len(X), bool), rng, groups):
+        predicted[at] += ridge(X, psi, train, PENALTIES * len(train), at) / times
     left = psi - predicted
     return np.asarray(left - left.mean(axis=0))
 

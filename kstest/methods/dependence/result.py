@@ -111,11 +111,7 @@ def all_pairs(rows: list[dict[str, Any]]) -> Pairs:
         "all_pairs",
         rows,
         "Holm's correction",
-        tuple(
-            f"{row['kind']} {row['strength']:+.2f}"
-            + (f" at lag {row['lag']}" if "lag" in row else "")
-            for row in rows
-        ),
+        tuple(f"{row['kind']} {row['strength']:+.2f}{_at_lag(row)}" for row in rows),
         tuple(-float(row["z"] or 0) for row in rows),
     )
 

@@ -183,9 +183,7 @@ def _impossible(
     target: DiscreteTarget,
 ) -> Result:
     row = int(np.argmax(place < 0))
-    number, count = int(sample.row_numbers[row]), int((place < 0).sum())
-    path = sample.inputs[int(sample.row_inputs[row])].path if len(sample.inputs) > 1 else ""
-    file = f" of {path}" if path else ""
+    count = int((place < 0).sum())
     if name in sample.categorical:
         c = sample.categorical.index(name)
         value = repr(sample.level_name(c, int(sample.codes[row, c])))
@@ -194,7 +192,7 @@ def _impossible(
     more = f"; {count:,} rows have such values" if count > 1 else ""
     return base.told(
         summary(
-            f"the data do not fit the target: row {number}{file} has {printable(name)} "
+            f"the data do not fit the target: {sample.where(row)} has {printable(name)} "
             f"= {value}, whose probability is 0{more}"
         ),
         named(target.name),

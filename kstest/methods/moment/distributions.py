@@ -120,7 +120,8 @@ def _counted(question: Question, kind: str) -> Drawn:
         if bad.any():
             i = int(np.argmax(bad))
             raise DataError(
-                f"--null {kind}: {what} is {values[i]:.6g} at {question.row(i)}; accepted: "
+                f"--null {kind}: {what} is {values[i]:.6g} at {question.sample.where(i)}; "
+                "accepted: "
                 f"{accepted}. Take --null signs for other outcomes and predictions"
             )
     return Drawn(kind, mean)
@@ -137,7 +138,7 @@ def _spread(question: Question) -> Array:
     if bad.any():
         i = int(np.argmax(bad))
         raise DataError(
-            f"--null normal: the standard deviation is {found[i]:g} at {question.row(i)}; "
+            f"--null normal: the standard deviation is {found[i]:g} at {question.sample.where(i)}; "
             "accepted: numbers of at least 0"
         )
     return found
@@ -156,9 +157,11 @@ def impossible(drawn: Drawn, question: Question, r: Array) -> str:
     i = int(np.argmax(never))
     more = f" (and {int(never.sum()) - 1:,} more rows)" if never.sum() > 1 else ""
     if drawn.kind == "normal":
-        return f"{question.row(i)} has a residual of {r[i]:.6g} where none is possible{more}"
-    y = question.observed()[i]
-    return f"{question.row(i)} has {question.outcome} = {y:g} where {p[i]:g} was predicted{more}"
+        return (
+            f"{question.sample.where(i)} has a residual of {r[i]:.6g} where none is possible{more}"
+        )
+    y, where = question.observed()[i], question.sample.where(i)
+    return f"{where} has {question.outcome} = {y:g} where {p[i]:g} was predicted{more}"
 
 
 @dataclass(frozen=True)

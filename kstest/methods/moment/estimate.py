@@ -79,6 +79,11 @@ class Fit:
         """Influence (n, P) of the rows on the parameters."""
         return np.asarray(-len(self.residual) * self.pull * self.residual[:, None])
 
+    @property
+    def leverage(self) -> Array:
+        """The share of every row in its own fitted value (n,), 0 to 1."""
+        return _leverage(self.gradient, self.pull)
+
 
 def fitted(question: Question, units: Index | None) -> Fit:
     """Estimate the parameters.
@@ -193,6 +198,10 @@ def _errors(pull: Array, r: Array, units: Index | None) -> Array:
     return np.asarray(np.sqrt((by_unit(pull * r[:, None], units) ** 2).sum(axis=0)))
 
 
+def _leverage(G: Array, pull: Array) -> Array:
+    return np.asarray(np.einsum("ip,ip->i", G, pull))
+
+
 def _left_out(r: Array, G: Array, pull: Array, units: Index | None) -> Array:
     """Residuals of every row, group or block of time, from a fit to the others; (n,).
 
@@ -201,8 +210,7 @@ def _left_out(r: Array, G: Array, pull: Array, units: Index | None) -> Array:
     signs Davidson and Flachaire 2008, Journal of Econometrics 146).
     """
     if units is None:
-        leverage = np.einsum("ip,ip->i", G, pull)
-        return np.asarray(r / (1 - np.minimum(leverage, MOST_LEVERAGE)))
+        return np.asarray(r / (1 - np.minimum(_leverage(G, pull), MOST_LEVERAGE)))
     n, count = G.shape
     outer = by_unit((pull[:, :, None] * G[:, None, :]).reshape(n, -1), units)
     inverse = np.linalg.pinv(np.eye(count) - MOST_LEVERAGE * outer.reshape(-1, count, count))

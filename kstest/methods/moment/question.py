@@ -126,7 +126,8 @@ def require(wanted: Sequence[str], names: Sequence[str], option: str) -> None:
     """Refuse names that are no columns."""
     for name in wanted:
         if name not in names:
-            parameter = f", nor in --fit; fit it (--fit {shown(name)[1:-1]}), or"
+            # A parameter is a word; other names stand in backquotes and can be columns only.
+            parameter = ", nor in --fit;" + f" fit it (--fit {name}), or" * name.isidentifier()
             raise UsageError(
                 f"{option}: {shown(name)} is no column of the data"
                 f"{parameter if option == '--residual' else ';'} choose from "
@@ -201,13 +202,6 @@ class Question:
     def n(self) -> int:
         return self.sample.n
 
-    def row(self, i: int) -> str:
-        """Say which row of which file a row of the sample is."""
-        number = f"row {int(self.sample.row_numbers[i]):,}"
-        if len(self.sample.inputs) < 2:
-            return number
-        return f"{number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
-
     def residual(self, theta: Array) -> tuple[Array, Array]:
         """Return the residuals (n,) at parameters (P,) and their gradients (n, P)."""
         value, slopes = self._evaluated(self.X, theta)
@@ -246,7 +240,8 @@ class Question:
                 f"{shown(n)[1:-1]} = {x:.6g}" for n, x in zip(self.names, self.X[i], strict=True)
             )
             raise DataError(
-                f"--residual: {what} is {values[i]:g} at {self.row(i)} ({at}), and no usable "
+                f"--residual: {what} is {values[i]:g} at {self.sample.where(i)} ({at}), and no "
+                "usable "
                 f"number at {int(bad.sum()):,} rows in all; choose rows with --where{hint}"
             )
 

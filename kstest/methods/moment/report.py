@@ -16,7 +16,7 @@ from ...wording import listed
 from ..regions import Region, regions
 from .classical import Classical, hansen, hosmer_lemeshow, mean_residual, reset
 from .distributions import Drawn, Units
-from .estimate import TINY, WEAK, Fit
+from .estimate import WEAK, Fit
 from .question import Question
 
 Array = NDArray[np.float64]
@@ -132,7 +132,8 @@ def notices(
         found.append(
             Notice(
                 "one-row",
-                f"{question.row(i)} has {100 * share:.0f} % of the sum of squared residuals "
+                f"{question.sample.where(i)} has {100 * share:.0f} % of the sum of squared "
+                "residuals "
                 f"({number(float(r[i]))}) and owns the statistic, whatever the others say: look at "
                 "it first, and leave it out with --where if it is an error",
             )
@@ -154,16 +155,16 @@ def _of_fit(question: Question, fit: Fit | None) -> list[Notice]:
     found: list[Notice] = []
     if fit is None:
         return found
-    leverage = leverages(fit.gradient)
+    leverage = fit.leverage
     if leverage.max() > DECIDES:
         i = int(np.argmax(leverage))
         found.append(
             Notice(
                 "few-rows-decide",
-                f"{question.row(i)} has {100 * leverage[i]:.0f} % of the say on a fitted value: "
-                "where few rows decide and the noise grows with the columns the level is only "
-                "roughly kept (.10 in place of .05 in a simulation with 60 rows); take more rows, "
-                "or a transform of the column",
+                f"{question.sample.where(i)} has {100 * leverage[i]:.0f} % of the say on a "
+                "fitted value: where few rows decide and the noise grows with the columns the "
+                "level is only roughly kept (.10 in place of .05 in a simulation with 60 rows); "
+                "take more rows, or a transform of the column",
             )
         )
     if fit.first_stage is not None and fit.first_stage.min() < WEAK:
@@ -191,12 +192,6 @@ def _of_fit(question: Question, fit: Fit | None) -> list[Notice]:
             )
         )
     return found
-
-
-def leverages(G: Array) -> Array:
-    """The share of every row in its own fitted value (n,), 0 to 1."""
-    Q = np.linalg.qr(G / np.maximum(np.abs(G).max(axis=0), TINY))[0]
-    return np.asarray((Q**2).sum(axis=1))
 
 
 def _of_drawn(question: Question, drawn: Drawn | None) -> list[Notice]:

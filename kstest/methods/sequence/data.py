@@ -37,10 +37,7 @@ class Given:
         """Say which sequence of which file one is."""
         if self.sequences.labels:
             return f"sequence {shown(self.sequences.labels[i])}"
-        number = f"row {int(self.sample.row_numbers[i]):,}"
-        if len(self.sample.inputs) < 2:
-            return number
-        return f"{number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
+        return self.sample.where(i)
 
     def spelled(self, i: int) -> str:
         assert self.sample.sequences is not None

@@ -38,13 +38,6 @@ class Given:
     sample: Sample
     scores: Array | None = None
 
-    def row(self, i: int) -> str:
-        """Say which row of which file a row of the sample is."""
-        number = int(self.sample.row_numbers[i])
-        if len(self.sample.inputs) < 2:
-            return f"row {number}"
-        return f"row {number} of {self.sample.inputs[int(self.sample.row_inputs[i])].path}"
-
     @property
     def transforms(self) -> tuple[Transform, ...]:
         return self.target.transforms if self.target else (Transform(),) * len(self.columns)
@@ -120,16 +113,17 @@ def outside_support(given: Given) -> str:
     if found:
         row, c = found
         return (
-            f"{given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, outside the "
-            f"target's support {given.transforms[c]}"
+            f"{given.sample.where(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, outside "
+            f"the target's support {given.transforms[c]}"
         )
     edge = given.target.find(given.X, edge=True)
     if edge:
         row, c = edge
         raise DataError(
-            f"data: {given.row(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, on the edge "
-            f"of the target's support {given.transforms[c]}, where its coordinate is infinite. If "
-            "values are rounded, add random digits below the rounding, or leave such rows out"
+            f"data: {given.sample.where(row)} has {given.columns[c]} = {given.X[row, c]:.6g}, "
+            f"on the edge of the target's support {given.transforms[c]}, where its coordinate "
+            "is infinite. If values are rounded, add random digits below the "
+            "rounding, or leave such rows out"
         )
     return ""
 
@@ -147,9 +141,9 @@ def coordinates(given: Given) -> tuple[Array, Array]:
         row = int(np.argmax(bad))
         c = int(np.argmax(~np.isfinite(S[row]) | (np.abs(S[row]) > LARGEST_SCORE)))
         raise DataError(
-            f"data: the score of {given.row(row)} is {S[row, c]:g} in column {given.columns[c]} "
-            f"(value {given.X[row, c]:.6g}); {int(bad.sum()):,} rows have no finite score. The "
-            "target's density vanishes or has no derivative there"
+            f"data: the score of {given.sample.where(row)} is {S[row, c]:g} in column "
+            f"{given.columns[c]} (value {given.X[row, c]:.6g}); {int(bad.sum()):,} rows have "
+            "no finite score. The target's density vanishes or has no derivative there"
         )
     return Y, S
 
@@ -244,7 +238,7 @@ def require_density(target: Target, Y: Array, given: Given) -> None:
             f"{c} = {x:.6g}" for c, x in zip(given.columns, given.X[row], strict=True)
         )
         raise DataError(
-            f"data: the log density of {given.row(row)} ({place}) is not a finite number; "
+            f"data: the log density of {given.sample.where(row)} ({place}) is not a finite number; "
             f"{int(bad.sum()):,} rows have none. The target's density vanishes there"
         )
 
@@ -271,6 +265,7 @@ def require_agreement(target: Target, Y: Array, S: Array, given: Given) -> None:
         row = int(np.argmax(wrong))
         raise UsageError(
             f"target: log density and score of {target.name} disagree: at "
-            f"{given.row(int(rows[row]))} the density's slope is {change[row] / expected[row]:.3g} "
-            "times the score's; the score must be the gradient of the log density"
+            f"{given.sample.where(int(rows[row]))} the density's slope is "
+            f"{change[row] / expected[row]:.3g} times the score's; the score must be "
+            "the gradient of the log density"
         )

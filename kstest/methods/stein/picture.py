@@ -16,18 +16,22 @@ from ...sample import Sample
 from ..distribution import numeric
 from .data import Given, coordinates, given_data
 from .explanation import MOST_ROWS, witness_at_rows
+from .shares import most_different, place_of
 from .statistic import setup, shuffled
 
 Array = NDArray[np.float64]
 
 MOST_PANELS = 12
+MOST_MODES = 12
 # Draws that stand for the target.
 TARGET_ROWS = 10_000
 # Intervals of a column with about as many rows each, over which the witness is averaged.
 INTERVALS, FEWEST = 40, 8
 
 
-def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
+def picture(
+    samples: Sequence[Sample], params: Any, result: Result, perturbed: bool = False
+) -> Picture:
     """Return what there is to draw about a goodness-of-fit test.
 
     Parameters
@@ -36,6 +40,9 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     params : Params of the test
     result : Result
         Of this sample and params.
+    perturbed : bool
+        Whether modes come first, and no witness: that of the rows as they are does not say what
+        their jumps showed.
 
     Returns
     -------
@@ -62,19 +69,34 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     others = None
     if given.target is not None and given.target.sample is not None:
         others = given.target.sample(TARGET_ROWS, rng)
+    modes = _modes(result) if perturbed else []
+    if others is not None or modes:
         series.append(f"target: {given.name}")
-    strongest = result.explanation.get("strongest") if result.reject else None
+    strongest = result.explanation.get("strongest") if result.reject and not perturbed else None
     found = _witness(given, params, strongest["bandwidth"]) if strongest else None
     shares = {d["column"]: d["share"] for d in result.explanation.get("drivers", ())}
     order = sorted(given.columns, key=lambda name: -shares.get(name, 0.0))
     places = result.explanation.get("places", ())
-    panels = [
+    panels = modes + [
         _panel(given, name, others, found, shares, [p for p in places if p["column"] == name])
         for name in order[:MOST_PANELS]
     ]
     curves = any(isinstance(d, Curve) for p in panels for d in p.drawings)
     notes = tuple(_notes(result, curves, others is None))
     return Picture(tuple(series), tuple(panels), tuple(order[MOST_PANELS:]), notes)
+
+
+def _modes(result: Result) -> list[Panel]:
+    """Shares of the modes, of rows and of the target; none without modes."""
+    modes = result.explanation.get("modes", ())
+    if not modes:
+        return []
+    some = sorted(modes[:MOST_MODES], key=lambda m: int(m["mode"]))
+    labels = tuple(f"{m['mode']} at {place_of(m['place'])}" for m in some)
+    shares = tuple(np.array([m[key] for m in some]) for key in ("share", "target_share"))
+    words = [f"and {len(modes) - len(some)} more modes"] * (len(modes) > len(some))
+    strong = most_different(list(modes)) is not None and bool(result.reject)
+    return [Panel("modes", tuple(words), (Bars(labels, shares, upright=False),), strong)]
 
 
 def _witness(given: Given, params: Any, bandwidth: float) -> tuple[Array, Array]:

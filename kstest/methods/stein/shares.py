@@ -123,7 +123,7 @@ def jumps(how: Perturbation, found: Perturbed) -> dict[str, object]:
 def modes_found(table: list[dict[str, Any]], source: str) -> tuple[Table, Facts]:
     """The findings ``modes`` and ``target_shares``: modes with their shares, and whence these."""
     texts = [
-        f"{mode['mode']} at {_place(mode['place'])}: {100 * mode['share']:.1f} % of the rows, "
+        f"{mode['mode']} at {place_of(mode['place'])}: {100 * mode['share']:.1f} % of the rows, "
         f"{100 * mode['target_share']:.1f} % of the target"
         for mode in table[:MOST_MODES]
     ]
@@ -144,7 +144,8 @@ def modes_found(table: list[dict[str, Any]], source: str) -> tuple[Table, Facts]
     )
 
 
-def _place(place: dict[str, float]) -> str:
+def place_of(place: dict[str, float]) -> str:
+    """Say where a mode is, by its first coordinates."""
     # The search ends near a mode, not on it: 3e-08 stands for 0.
     some = [
         f"{printable(c)} = {number(round(x, 6) + 0.0)}"

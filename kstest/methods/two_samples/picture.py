@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ...result import Result
 from ...sample import Sample
 from ..describe import percent
 from ..distribution import categorical, largest_difference, missing_share, numeric, present
+from .by_level import divided
 from .columns import ColumnTest, labels
 from .explanation import COMPARED
 
@@ -24,6 +26,8 @@ Array = NDArray[np.float64]
 
 MOST_PANELS = 12
 GRID = 201
+# What is drawn below the distribution of a numeric column.
+Below = Callable[[str, Histogram | Bars], Curve | None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class _Column:
     missing: ColumnTest | None = None
 
 
-def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
+def picture(
+    samples: Sequence[Sample], params: Any, result: Result, by_shares: bool = False
+) -> Picture:
     """Return what there is to draw about a two-sample test.
 
     Parameters
@@ -45,6 +51,8 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     result : Result
         Of these samples and params. Columns come in the order of its explanation; if it has no
         tests of columns, in the order of the largest difference of their shares.
+    by_shares : bool
+        Whether the curve below a numeric column is the difference of the distribution functions.
 
     Returns
     -------
@@ -56,11 +64,15 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
     The curve below a numeric column is the witness function of that column alone,
     mean_j k(z, y_j) - mean_i k(z, x_i), y the sample and x the reference, with the strongest
     kernel of a rejecting result at its bandwidth (Gretton et al. 2012, JMLR 13): exact up to
-    4,096 rows, and of more rows as many quantiles stand for all.
+    4,096 rows, and of more rows as many quantiles stand for all. With `by_shares` it is
+    F_sample - F_reference of all rows, marked where it is farthest from 0: the Kolmogorov-Smirnov
+    statistic.
     """
     series = tuple(map(_series, samples))
     if result.verdict == "no verdict":
         return Picture(series)
+    if params.by is not None:
+        return _of_levels(samples, series, params.by, result)
     tests = result.explanation.get("columns")
     if tests is not None:
         columns = _tested(samples, tests)
@@ -69,9 +81,13 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
         columns, drawings = _untested(samples)
     # Drawn to scale chance looks like evidence: a witness needs a rejection.
     strongest = result.explanation.get("strongest") if result.reject else None
+    below: Below | None = None
+    if by_shares and result.reject:
+        below = partial(_shares_below, samples)
+    elif strongest:
+        below = partial(_witness, samples, params, strongest)
     panels = [
-        _panel(samples, params, c, drawings[c.name], strongest, result.alpha)
-        for c in columns[:MOST_PANELS]
+        _panel(samples, c, drawings[c.name], below, result.alpha) for c in columns[:MOST_PANELS]
     ]
     curves = any(isinstance(d, Curve) for p in panels for d in p.drawings)
     if result.explanation.get("pairs"):
@@ -80,8 +96,34 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
         series,
         tuple(panels),
         tuple(c.name for c in columns[MOST_PANELS:]),
-        tuple(_notes(samples, params, result, strongest if curves else None)),
+        (
+            *_notes(samples, params, result),
+            *([_explained(samples, None if by_shares else strongest)] if curves else []),
+        ),
     )
+
+
+def _of_levels(
+    samples: Sequence[Sample], series: tuple[str, ...], by: str, result: Result
+) -> Picture:
+    """Of every level that differs, the column that differs most."""
+    split, name = divided(samples, by)
+    rows = [r for r in result.explanation["levels"] if r["column"]]
+    panels = []
+    for row in rows[:MOST_PANELS]:
+        drawing = _distribution(split[row["level"]], row["column"])
+        p = f"p {row['adjusted_p_value']:.3g}, {row['reference']:,} and {row['sample']:,} rows"
+        words = (p, *([row["words"]] if row["words"] else []))
+        title = f"{row['level']}: {row['column']}"
+        panels.append(Panel(title, words, () if drawing is None else (drawing,), True))
+    note = (
+        f"Levels of {name} that differ, each with the column that does so most; p-values are "
+        "corrected for the number of levels."
+        if rows
+        else f"No level of {name} differs."
+    )
+    left = tuple(f"{r['level']}: {r['column']}" for r in rows[MOST_PANELS:])
+    return Picture(series, tuple(panels), left, (note,))
 
 
 def _series(sample: Sample) -> str:
@@ -139,12 +181,13 @@ def _distribution(samples: Sequence[Sample], name: str) -> Histogram | Bars | No
 
 def _panel(
     samples: Sequence[Sample],
-    params: Any,
     column: _Column,
     drawing: Histogram | Bars | None,
-    strongest: dict[str, Any] | None,
+    below: Below | None,
     alpha: float,
 ) -> Panel:
+    found = [t for t in (column.values, column.missing) if t]
+    strong = any(t.adjusted_p_value <= alpha for t in found)
     words = []
     if column.values:
         words.append(_p(column.values) + (f", {column.values.words}" * bool(column.values.words)))
@@ -159,11 +202,10 @@ def _panel(
         beyond = [max(0.0, 1 - float(s.sum())) * bool(s.any()) for s in drawing.shares]
         if max(beyond) > 1e-9:
             words.append(f"beyond the axis: {percent(*beyond)}")
-    if strongest and drawing and (isinstance(drawing, Histogram) or drawing.upright):
-        curve = _witness(samples, params, column.name, drawing, strongest)
-        drawings += [curve] if curve else []
-    found = [t for t in (column.values, column.missing) if t]
-    strong = any(t.adjusted_p_value <= alpha for t in found)
+    if below and drawing and (isinstance(drawing, Histogram) or drawing.upright):
+        curve = below(column.name, drawing)
+        if curve:
+            drawings.append(curve if strong else replace(curve, marks=None))
     return Panel(column.name, tuple(words), tuple(drawings), strong)
 
 
@@ -171,12 +213,36 @@ def _p(test: ColumnTest) -> str:
     return f"p {test.adjusted_p_value:.3g}"
 
 
+def _shares_below(samples: Sequence[Sample], name: str, drawing: Histogram | Bars) -> Curve | None:
+    """Difference of the distribution functions of a numeric column; None without values."""
+    place = samples[0].columns.index(name)
+    parts = [present(s, place) for s in samples]
+    if not all(len(values) for values, _ in parts):
+        return None
+    distinct, at = np.unique(np.concatenate([v for v, _ in parts]), return_inverse=True)
+    first, second = (
+        np.cumsum(np.bincount(cells, weights, len(distinct)))
+        for cells, (_, weights) in zip(np.split(at, [len(parts[0][0])]), parts, strict=True)
+    )
+    apart = second / second[-1] - first / first[-1]
+    farthest = int(np.abs(apart).argmax())
+    if isinstance(drawing, Bars):
+        places = np.arange(len(distinct), dtype=np.float64)
+        return Curve(places, apart, "shares", places[[farthest]])
+    x = np.linspace(drawing.edges[0], drawing.edges[-1], GRID)
+    x = np.union1d(x, np.clip(distinct[[farthest]], x[0], x[-1]))
+    before = np.searchsorted(distinct, x, side="right") - 1
+    y = np.where(before < 0, 0.0, apart[np.maximum(before, 0)])
+    inside = drawing.edges[0] <= distinct[farthest] <= drawing.edges[-1]
+    return Curve(x, y, "shares", distinct[[farthest]] if inside else None)
+
+
 def _witness(
     samples: Sequence[Sample],
     params: Any,
+    strongest: dict[str, Any],
     name: str,
     drawing: Histogram | Bars,
-    strongest: dict[str, Any],
 ) -> Curve | None:
     """Witness function of a numeric column on a grid; None if one side has no values."""
     place = samples[0].columns.index(name)
@@ -228,9 +294,7 @@ def _pairs(result: Result) -> Panel:
     return Panel("pairs of columns", words, (table,), bool(np.nanmin(values) <= result.alpha))
 
 
-def _notes(
-    samples: Sequence[Sample], params: Any, result: Result, strongest: dict[str, Any] | None
-) -> list[str]:
+def _notes(samples: Sequence[Sample], params: Any, result: Result) -> list[str]:
     notes = []
     tests = result.explanation.get("columns")
     if tests is not None:
@@ -253,12 +317,21 @@ def _notes(
         notes.append("Shares are those of entries.")
     elif any(s.weights is not None for s in samples):
         notes.append("Shares are weighted.")
-    if strongest:
-        width = strongest["bandwidth"]
-        bandwidth = "" if width is None else f", bandwidth {width:.4g} in units of its scale"
-        notes.append(
-            f"Below a distribution: witness function of that column alone ({strongest['kernel']} "
-            f"kernel{bandwidth}). Above the line the {samples[1].name} has more rows, below it "
-            f"the {samples[0].name}."
-        )
     return notes
+
+
+def _explained(samples: Sequence[Sample], strongest: dict[str, Any] | None) -> str:
+    """What the curve below a distribution is: the witness, or the difference of shares."""
+    if strongest is None:
+        return (
+            "Below a distribution: the share of rows up to a value, that of the "
+            f"{samples[1].name} minus that of the {samples[0].name}; vertical mark: where they "
+            "differ most."
+        )
+    width = strongest["bandwidth"]
+    bandwidth = "" if width is None else f", bandwidth {width:.4g} in units of its scale"
+    return (
+        f"Below a distribution: witness function of that column alone ({strongest['kernel']} "
+        f"kernel{bandwidth}). Above the line the {samples[1].name} has more rows, below it "
+        f"the {samples[0].name}."
+    )
