@@ -216,7 +216,7 @@ def test_parquet_types(read):
         (pa.array([None, ["te\x1bxt"]]), r"lists \(row 2: .*te\\\\x1bxt"),
         (pa.array([b"a", b"b"]).dictionary_encode(), "categories of raw bytes"),
         (pa.array([[1], [2]]), "lists"),
-        (pa.array([{"a": 1}, None]), "records"),
+        (pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())), "maps"),
         (pa.array([b"a", b"b"]), "raw bytes"),
     ],
 )
