@@ -190,6 +190,7 @@ def option_of(f: Any, section: str = "") -> Option:
         "help": about["help"],
         "section": about["section"] or section or TEST,
         "brief": about["brief"],
+        "hidden": about["hidden"],
     }
     if f.default is False:
         return Option([option_name(f.name), f.name], is_flag=True, **common)
@@ -204,6 +205,5 @@ def option_of(f: Any, section: str = "") -> Option:
         multiple=several,
         show_default=f.default not in (None, "", ()),
         metavar=about["metavar"] or None,
-        hidden=about["hidden"],
         **common,
     )
