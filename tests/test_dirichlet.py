@@ -77,7 +77,8 @@ def test_rounded_parts(rng):
 
 
 def _zeroed(X):
-    Z = X * (X > X.min())
+    low = X.min()
+    Z = np.where(X > low, X, 0)
     return Z / Z.sum(axis=1, keepdims=True)
 
 
