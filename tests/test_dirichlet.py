@@ -78,7 +78,7 @@ def test_rounded_parts(rng):
 
 def _zeroed(X):
     low = X.min()
-    Z = np.where(X > low, X, 0)
+    Z = np.where(low < X, X, 0)
     return Z / Z.sum(axis=1, keepdims=True)
 
 
