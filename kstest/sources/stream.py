@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 from kstest.errors import DataError, UsageError
 from kstest.sources.compression import compressed
 from kstest.sources.growing import Flowing, Growing, Waiting
-from kstest.sources.paths import parted
+from kstest.sources.paths import is_address, parted
 from kstest.wording import label, meant_file, one_line
 
 CHUNK_BYTES = 1 << 20
@@ -150,6 +150,8 @@ def open_path(
             flowing = waiting is not None and _flows(source)
             pipe = Flowing(source, waiting) if waiting is not None and flowing else source
             return _decompressed(path, name, pipe, lambda: None, None, flowing)
+        if is_address(path):
+            return _from_address(path, follow)
         file, part = parted(path)
         try:
             raw = open(file, "rb", buffering=0)  # noqa: SIM115  (closed through Table.close)
@@ -178,6 +180,20 @@ def open_path(
         except BaseException:
             raw.close()
             raise
+
+
+def _from_address(path: str, follow: bool) -> Opened:
+    from kstest.sources.remote import open_address, shown_address
+
+    plain = shown_address(path)
+    if follow:
+        raise UsageError(f"--follow: {label(plain)} does not grow; a file on this machine can.")
+    raw, close = open_address(path)
+    try:
+        return _decompressed(plain, label(plain), raw, close, None)
+    except BaseException:
+        close()
+        raise
 
 
 def _checked_stdin(stdin: BinaryIO | None) -> BinaryIO:
