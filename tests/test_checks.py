@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -628,3 +629,28 @@ def test_errors_of_paths_and_options_are_errors_of_the_check(folder, capsys):
     assert [o["status"] for o in answer["outcomes"]] == ["error", "error"]
     with pytest.raises(KstestError):
         load("absent.toml", {})
+
+
+def test_options_of_one_side(folder, capsys):
+    """What --reference-decimal says in the shell, reference-decimal says in the file."""
+    pd.read_csv("ref.csv").to_csv("comma.csv", index=False, sep="|", decimal=",")
+    keys = ['reference-delimiter = "|"', 'reference-decimal = ","', "reference-skip-rows = 0"]
+    write(check("one", "like.csv", *keys, reference="comma.csv"))
+    code, found = report(capsys)
+    assert code == 0
+    write(check("one", "like.csv"))
+    plain = report(capsys)[1]
+    texts = [json.dumps(answer) for answer in (found, plain)]
+    values = [re.findall(r'"p_value": [0-9.]+', text) for text in texts]
+    assert values[0] == values[1] != []
+    for key, words in [
+        ('sample-decimal = "x"', "--decimal"),
+        ("sample-no-header = 1", "true or false"),
+        ('other-decimal = ","', "other-decimal"),
+        ('table-decimal = ","', "table-decimal"),
+        ("sample-skip-rows = 500", "like.csv"),
+    ]:
+        write(check("one", "like.csv", key))
+        capsys.readouterr()
+        assert kstest(["run"]) == 2, key
+        assert words in "".join(capsys.readouterr())

@@ -252,6 +252,9 @@ def test_arrays_and_standard_input_are_refused(rng, files):
         kstest.mmd(rng.normal(size=(9, 2)), files[1], scheduler="local")
     with pytest.raises(UsageError, match="standard input can be read only once"):
         kstest.mmd("-", files[1], scheduler="local")
+    for address in ("https://host/a.parquet", "duckdb:select 1"):
+        with pytest.raises(UsageError, match="reads files twice and in parts"):
+            kstest.mmd(address, files[1], scheduler="local")
     with pytest.raises(UsageError, match="scheduler: found int"):
         kstest.mmd(*files, scheduler=3)
 

@@ -34,7 +34,7 @@ from kstest.sources.match import named_like, require_columns
 from kstest.sources.nulls import Nulls
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
-from kstest.sources.paths import expand
+from kstest.sources.paths import expand, is_query
 from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.reading import opener_of
@@ -319,6 +319,12 @@ def _require_rowwise(sides: Mapping[str, Sequence[str]], options: ReadOptions) -
             "--missing indicator: not with files that are read in two passes (--scheduler); use "
             "--missing drop"
         )
+    for path in (path for paths in sides.values() for path in paths):
+        if is_query(path) or path.startswith(("http://", "https://")):
+            raise UsageError(
+                f"{label(path)}: not with --scheduler, which reads files twice and in parts; "
+                "accepted: local files, s3://, gs:// and abfs://"
+            )
     if any(path == "-" for paths in sides.values() for path in paths):
         raise UsageError(
             "-: standard input can be read only once, and --scheduler reads twice; name a file"
