@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -225,6 +224,7 @@ REFUSED = [
     (["--explain", "region"], "--explain region: not with files"),
     (["--tolerance", "0.1"], "--tolerance 0.1: not with files"),
     (["--min-effect", "0.1sd"], "--min-effect 0.1sd: not with files"),
+    (["--by", "c1"], "--by c1: not with files"),
     (["--group", "c1"], "--group: not with files"),
     (["--weights", "c1"], "--weights: not with files"),
     (["--missing", "indicator"], "--missing indicator: not with files"),
@@ -301,7 +301,8 @@ def test_missing_cells_name_the_row_of_the_file(files, tmp_path, rng):
 def test_spent_rows_are_a_uniform_sample_that_sees_no_value(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(sketch, "KEPT", 100)
     x = np.sort(rng.normal(size=(4000, 1)), axis=0)
-    options = replace(inputs_room.choose(METHODS["mmd"].load().inputs, None, {}))
+    test = METHODS["mmd"].load()
+    options = inputs_room.choose(test.inputs, test.inputs.params(), {})
     sides = {"reference": parts(tmp_path, "a", x, 4), "sample": parts(tmp_path, "b", x[::-1], 3)}
     found = spans_room.survey(sides, options)
     for key in (1, 2):
@@ -319,7 +320,7 @@ def test_spent_rows_are_left_out_of_the_sums(tmp_path, rng):
     x = rng.normal(size=(1000, 2))
     sides = {"reference": parts(tmp_path, "a", x, 2), "sample": parts(tmp_path, "b", x, 2)}
     test = METHODS["mmd"].load()
-    found = spans_room.survey(sides, inputs_room.choose(test.inputs, None, {}))
+    found = spans_room.survey(sides, inputs_room.choose(test.inputs, test.inputs.params(), {}))
     prepared = streamed._first_pass(found, 1, Work(1))
     how, _, cut = streamed._setting(prepared, test.inputs.params(), np.random.default_rng(1))
     sums = streamed._second_pass(found, prepared, how, Work(1))

@@ -15,7 +15,7 @@ files over all bins (`kstest.nulls.places`; measured on such files by ``benchmar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -59,9 +59,10 @@ Array = NDArray[np.float64]
 LANDMARK_SHARE = 2 / 3
 # Rows of a side below which there is nothing to spend.
 LEAST_ROWS = 400
-# Options that look at rows one by one, or at another null, and their values that are accepted.
-ACCEPTED: dict[str, Any] = {
-    "permute": "auto", "block_length": None, "tolerance": 0.0, "min_effect": "",
+# Options that work as in memory; others have to be at their defaults.
+SERVED = {
+    "alpha", "permutations", "seed", "kernel", "bandwidth", "aggregate", "scale", "features",
+    "bins", "explain", "correction", "permute",
 }  # fmt: skip
 
 
@@ -72,7 +73,9 @@ def check_streamed(params: Any) -> None:
     ------
     UsageError
     """
-    refusals = [name for name, value in ACCEPTED.items() if getattr(params, name) != value]
+    others = [f for f in fields(params) if f.name not in SERVED]
+    refusals = [f.name for f in others if getattr(params, f.name) != f.default]
+    refusals += ["permute"] * (params.permute not in ("auto", "bins"))
     refusals += ["scale"] * (params.scale == "auto")
     refusals += ["features"] * (params.features == "none")
     refusals += ["explain"] * (not set(params.explain.split(",")) <= {"columns", "none"})
