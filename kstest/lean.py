@@ -9,6 +9,7 @@ SciPy keeps them otherwise, by their packages. They are the same functions, so a
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -22,6 +23,9 @@ from numpy.typing import NDArray
 from . import about
 
 Array = NDArray[np.float64]
+
+# Threads that need their first function at once must not take each other's stand-in away.
+_LOADING = threading.RLock()
 
 
 def log_ndtr(x: float) -> float:
@@ -64,7 +68,8 @@ def solve(factor: Array, right: Array) -> Array:
 @cache
 def _function(package: str, module: str, name: str) -> Any:
     """A function of a compiled module of SciPy; of the package, where there is none of the kind."""
-    found = vars(_alone(f"scipy.{package}", module)).get(name)
+    with _LOADING:
+        found = vars(_alone(f"scipy.{package}", module)).get(name)
     return found if found is not None else vars(import_module(f"scipy.{package}"))[name]
 
 

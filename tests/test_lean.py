@@ -72,3 +72,27 @@ def test_alone_no_package_of_scipy_is_imported_and_later_they_can_be():
         others, [scipy.special.log_ndtr(-3.3), scipy.special.ndtri_exp(-5.0), 2 ** (1 / 3)]
     )
     np.testing.assert_allclose(scipys, [2 ** (1 / 3), 0.5])
+
+
+THREADS = """
+import sys, threading
+from kstest import about, lean
+about.own_process = True
+import numpy as np
+start, done = threading.Barrier(8), []
+def use():
+    start.wait()
+    lean.cholesky(np.eye(2)), lean.log_ndtr(-1.0), lean.brentq(lambda x: x - 1, 0, 3, 1e-9, 1e-9)
+    done.append(1)
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=use) for _ in range(8)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+print(len(done))
+"""
+
+
+def test_threads_that_begin_together_do_not_disturb_each_other():
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.strip(), done.stderr) == ("8", "")
