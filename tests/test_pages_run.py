@@ -102,7 +102,7 @@ def shell(line):
             line = re.sub(r"\| jq '.*?'", "", line)
         tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", line], timeout=60,
+            ["bash", "-o", "pipefail", "-c", line], timeout=300,
             env={**os.environ, "PATH": tools}, capture_output=True, text=True,
         )  # fmt: skip
         sys.stderr.write(done.stderr)
