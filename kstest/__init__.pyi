@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from numpy.random import Generator
 
+from . import testing as testing
 from .api import plan as plan
 from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate
@@ -91,6 +92,7 @@ def ks(
     permutations: int = ...,
     seed: int | Generator | None = ...,
     statistic: Literal['ks', 'cvm', 'ad', 'energy'] = ...,
+    explain: Literal['columns', 'all'] = ...,
     correction: Literal['westfall-young', 'holm'] = ...,
     min_effect: Text = ...,
     by: Text | None = ...,

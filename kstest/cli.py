@@ -23,6 +23,7 @@ from . import about
 from .about import __version__
 from .errors import KstestError
 from .registry import COMMANDS, METHODS
+from .shell.group import Group
 
 BUG = 70
 INTERRUPTED = 130
@@ -34,7 +35,7 @@ UTILITIES = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose help needs no command to be imported."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from kstest.errors import UsageError
-from kstest.wording import LISTED_NAMES, listed, nearest, shown
+from kstest.wording import LISTED_NAMES, listed, meant, nearest, shown
 
 # A quote means something at the start of an item only, so that it's stays a name.
 # Commas in brackets are part of a name: b[1,1].
@@ -144,7 +144,7 @@ def no_match(item: str, names: Sequence[str], option: str) -> UsageError:
     hint = "the closest" if len(nearby) > LISTED_NAMES else "available"
     return UsageError(
         f"{option}: no {what} {shown(item)} among the {len(names):,} columns; "
-        f"{hint}: {listed(nearby)}."
+        f"{hint}: {listed(nearby)}{meant(item, names, '.')}"
     )
 
 

@@ -270,7 +270,7 @@ def shown(value: Any, form: str = "") -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         if form == "share":
-            return f"{100 * value:.3g} %"
+            return f"{100 * value + 0.0:.3g} %"  # never -0
         form = form or ("," if isinstance(value, int) else ".4g")
         return format(value, form)
     if isinstance(value, Mapping):

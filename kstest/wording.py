@@ -10,7 +10,9 @@ Dates are read as seconds since 1970 (UTC), times of day as seconds since midnig
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
+import os
 import re
 from collections.abc import Collection, Sequence
 
@@ -22,6 +24,8 @@ __all__ = [
     "TIME",
     "label",
     "listed",
+    "meant",
+    "meant_file",
     "nearest",
     "one_line",
     "option_value",
@@ -33,6 +37,7 @@ __all__ = [
 
 CELL_CHARACTERS = 40
 LISTED_NAMES = 10
+MOST_FILES = 2000  # of a folder, that are compared with a name
 _SIMPLE_NAME = re.compile(r"[\w.][\w.-]*")
 _INDEXED_NAME = re.compile(r"[\w.][\w.-]*(?:\[\d+(?:,\d+)*\])?")  # theta[1], b[1,1]
 # What a numeric column may hold that is no plain number.
@@ -81,6 +86,30 @@ def nearest(name: str, names: Sequence[str]) -> list[str]:
     candidates = [n for n in names[:2000] if len(n) <= 100]
     close = difflib.get_close_matches(name[:100], candidates, LISTED_NAMES, 0.5)
     return [*close, *(n for n in names if n not in close)]
+
+
+def meant(name: str, names: Sequence[str], otherwise: str = "") -> str:
+    """The name that was perhaps meant, as the end of a message; else `otherwise`."""
+    found = _meant(name, names)
+    return f"; did you mean {shown(found)}?" if found else otherwise
+
+
+def meant_file(path: str) -> str:
+    """The file of that folder that was perhaps meant, as the end of a message; else a full stop."""
+    folder, slash, name = path.rpartition("/")
+    try:
+        with os.scandir(folder or slash or ".") as entries:
+            names = sorted(e.name for e in itertools.islice(entries, MOST_FILES) if e.is_file())
+    except (OSError, ValueError):
+        return "."
+    found = _meant(name, names, 0.81)  # half of a short name is its extension
+    return f"; did you mean {label(folder + slash + found)}?" if found else "."
+
+
+def _meant(name: str, names: Sequence[str], alike: float = 0.65) -> str | None:
+    folded = {n.casefold(): n for n in reversed(names[:MOST_FILES]) if 0 < len(n) <= 100}
+    close = difflib.get_close_matches(name[:100].casefold(), list(folded), 1, alike)
+    return folded[close[0]] if close else None
 
 
 def option_value(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -491,6 +492,22 @@ def test_a_check_per_level_of_a_column(folder, capsys):
     assert "knd" in answer["outcomes"][0]["message"]
 
 
+def test_levels_that_are_missing_rare_dates_or_on_one_side(folder, capsys):
+    days = np.array(["2024-01-05", "2024-01-06", "", "2024-01-07", "2024-01-08"])
+    old = days[np.repeat([0, 1, 2, 3], [50, 50, 30, 3])]
+    new = days[np.repeat([0, 1, 2, 3, 4], [50, 40, 30, 5, 8])]
+    for name, day in (("ref.csv", old), ("new.csv", new)):
+        table(folder / name, len(name), len(day), day=day)
+    write(check("g", "new.csv", 'by = "day"', 'schema = "off"', test="ks"))
+    code, answer = report(capsys)
+    found = {o["unit"]: o["result"]["n"]["sample"] for o in answer["outcomes"]}
+    assert found == {"2024-01-05": 50, "2024-01-06": 40, "missing": 30}
+    said = {w["code"]: w["message"] for w in answer["outcomes"][0]["result"]["warnings"]}
+    assert "2024-01-08 (reference 0, sample 8): on one side only" in said["levels-on-one-side"]
+    assert "2024-01-07 (reference 3, sample 5): fewer than 8" in said["levels-not-tested"]
+    assert code in (0, 1)
+
+
 def test_permutations_grow_with_the_family_so_that_holm_can_reject(folder, capsys):
     checks = [check(f"c{k}", "like.csv", 'schema = "off"', f"seed = {k}") for k in range(4)]
     write("".join(checks) + check("bad", "unlike.csv", 'schema = "off"'))
@@ -612,3 +629,28 @@ def test_errors_of_paths_and_options_are_errors_of_the_check(folder, capsys):
     assert [o["status"] for o in answer["outcomes"]] == ["error", "error"]
     with pytest.raises(KstestError):
         load("absent.toml", {})
+
+
+def test_options_of_one_side(folder, capsys):
+    """What --reference-decimal says in the shell, reference-decimal says in the file."""
+    pd.read_csv("ref.csv").to_csv("comma.csv", index=False, sep="|", decimal=",")
+    keys = ['reference-delimiter = "|"', 'reference-decimal = ","', "reference-skip-rows = 0"]
+    write(check("one", "like.csv", *keys, reference="comma.csv"))
+    code, found = report(capsys)
+    assert code == 0
+    write(check("one", "like.csv"))
+    plain = report(capsys)[1]
+    texts = [json.dumps(answer) for answer in (found, plain)]
+    values = [re.findall(r'"p_value": [0-9.]+', text) for text in texts]
+    assert values[0] == values[1] != []
+    for key, words in [
+        ('sample-decimal = "x"', "--decimal"),
+        ("sample-no-header = 1", "true or false"),
+        ('other-decimal = ","', "other-decimal"),
+        ('table-decimal = ","', "table-decimal"),
+        ("sample-skip-rows = 500", "like.csv"),
+    ]:
+        write(check("one", "like.csv", key))
+        capsys.readouterr()
+        assert kstest(["run"]) == 2, key
+        assert words in "".join(capsys.readouterr())

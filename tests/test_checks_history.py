@@ -84,6 +84,9 @@ def test_history_show_ack_and_reset(folder, capsys):
     assert whole["digest"] == answer["digest"]
     assert kstest(["show", "1"]) == 0
     assert "ref.csv, 120 rows" in capsys.readouterr().out
+    last = max(o["run"] for o in found["outcomes"])
+    assert kstest(["show"]) == 0
+    assert capsys.readouterr().out.startswith(f"run {last},")
     for wrong in (["show", "99"], ["history", "zz"], ["show", "1", "--history", "no.db"]):
         assert kstest(wrong) == 2
 

@@ -306,3 +306,50 @@ def test_json_records_the_options_of_reading_that_were_given(good):
     params = json.loads(done.stdout)["params"]
     assert (params["where"], params["missing"]) == ("a < 9", "drop")
     assert "delimiter" not in params
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["mmm"], "'mmd'"),
+        (["dqm", "chek"], "'check'"),
+        (["datasets", "make", "drift-tube"], "'drift-tubes'"),
+        (["state", "shwo"], "'show'"),
+        (["config", "shwo"], "'show'"),
+        (["mmd", "good.csv", "god.csv"], "good.csv"),
+        (["mmd", "good.csv", "GOOD.CSV"], "good.csv"),
+        (["mmd", "./goood.csv", "good.csv"], "./good.csv"),
+        (["dqm", "check", "good.cvs", "good.csv"], "good.csv"),
+        (["ksd", "good.csv", "--target", "godd.toml"], "good.toml"),
+        (["ksd", "good.csv", "--target", "nromal(0, 1)"], "normal"),
+        (["mmd", "good.csv", "good.csv", "--columns", "sped"], "'speed'"),
+        (["hsic", "good.csv", "--x", "Speed", "--y", "mass"], "'speed'"),
+        (["ks", "good.csv", "good.csv", "--where", "sped > 0"], "'speed'"),
+        (["mmd", "good.csv", "good.csv", "--colums", "speed"], "'--columns'"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_right_one(words, meant, tmp_path, rng, monkeypatch,
+                                                        capsys):  # fmt: skip
+    from kstest.cli import run
+
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "good.csv", rng.normal(size=(20, 2)), header="speed,mass")
+    (tmp_path / "good.toml").touch()
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert re.search(rf"[Dd]id you mean (one of: )?.*{re.escape(meant)}", said), said
+
+
+def test_nothing_is_meant_by_a_name_like_no_other(tmp_path, monkeypatch, capsys):
+    from kstest.cli import run
+
+    monkeypatch.chdir(tmp_path)
+    for words in (["zzzz"], ["mmd", "no/folder/a.csv", "b.csv"], ["mmd", "\x00", "b"], [""]):
+        assert run(words) == 2
+        assert "did you mean" not in capsys.readouterr().err
+    (tmp_path / "other.csv").touch()
+    assert run(["mmd", "nowhere.csv", "b"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+    (tmp_path / "evil\x1b[2J.csv").touch()
+    assert run(["mmd", "evil[2J.csv", "b"]) == 2
+    assert "\x1b" not in capsys.readouterr().err

@@ -39,7 +39,7 @@ ROOMS = {
     "jit": "about caches",
     "lean": "about",
     "kernels": "jit",
-    "targets": "errors sample syntax",
+    "targets": "errors sample syntax wording",
     "engine": "errors jit kernels targets",
     "nulls": "errors",
     "contract": "archive engine picture result sample",

@@ -280,6 +280,22 @@ def test_outcomes_with_atoms_tails_and_categories(design):
     assert codes(effect_of(data, outcome="same", design=design)) >= {"constant-statistic"}
 
 
+@pytest.mark.parametrize(
+    ("arms", "control"),
+    [
+        (("b", "a"), "a"),
+        (("active", "Control "), "Control "),
+        (("drug", "none", "placebo"), "placebo"),
+        (("controlled", "a"), "a"),
+    ],
+)
+def test_a_text_that_says_so_is_the_control(arms, control, rng):
+    data = study(rng, 60 * len(arms))
+    data["arm"] = np.resize(arms, len(data))
+    result = effect_of(data, draws=19, design="randomised")
+    assert next(iter(result.n)) == f"arm = {control}"
+
+
 def test_the_control_is_chosen_and_the_treated_printed(rng, tmp_path, capsys):
     data = study(rng, 120)
     data["arm"] = np.where(data["arm"] == 1, "drug", "placebo")
@@ -287,9 +303,9 @@ def test_the_control_is_chosen_and_the_treated_printed(rng, tmp_path, capsys):
     data.to_csv(path, index=False)
     command = ["effect", str(path), "--treatment", "arm", "--outcome", "y", "--covariates", "x*"]
     run(command)
-    assert "treated     arm = placebo" in capsys.readouterr().out
-    run([*command, "--control", "placebo"])
     assert "treated     arm = drug" in capsys.readouterr().out
+    run([*command, "--control", "drug"])
+    assert "treated     arm = placebo" in capsys.readouterr().out
     numbers = data.assign(arm=(data["arm"] == "drug") * 1)
     up, down = (
         effect_of(numbers, control=t).explanation["mean_difference"][0] for t in ("0.0", "1")

@@ -432,3 +432,16 @@ def test_independent_rows_are_not_called_a_series(distribution, rng):
 def test_unusable_options_are_named(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         kstest.ks(np.zeros((5, 1)), np.ones((5, 1)), **options)
+
+
+@pytest.mark.parametrize("test", ["ks", "mmd"])
+@pytest.mark.parametrize("same", [True, False])
+def test_explain_all_shows_every_column_whatever_the_verdict(test, same, rng):
+    X, Y = rng.normal(size=(2, 60, 3))
+    Y[:, 1] += 0 if same else 2
+    result = getattr(kstest, test)(X, Y, explain="all")
+    rows = str(result).partition("All columns\n")[2].splitlines()
+    assert len(rows) == 4
+    assert rows[0].split()[:3] == ["column", "p,", "corrected"]
+    assert len(result.explanation["columns"]) == 3
+    assert "All columns" not in str(getattr(kstest, test)(X, Y))

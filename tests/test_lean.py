@@ -30,6 +30,26 @@ assert scipy.special.log_ndtr is lean._function("special", "_ufuncs", "log_ndtr"
 print(scipy.optimize.brentq(lambda x: x**3 - 2, 0, 5), scipy.stats.norm.cdf(0.0))
 """
 
+# Loading waits a moment in the middle, as on a machine that is busy.
+THREADS = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from kstest import about, lean
+about.own_process = True
+found = lean.import_module
+def slow(name):
+    time.sleep(0.05)
+    return found(name)
+lean.import_module = slow
+import numpy as np
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(lean.cholesky, [np.eye(3)] * 8))
+"""
+
+
+def test_threads_that_load_a_function_at_once_do_not_meet_the_stand_in():
+    subprocess.run([sys.executable, "-c", THREADS], check=True)
+
 
 def test_factors_and_solutions_are_scipys_to_the_bit(rng):
     matrix = np.cov(rng.normal(size=(30, 90)))

@@ -207,7 +207,6 @@ def test_nothing_is_unpickled(tmp_path):
         ("a.json", b'[{"x": 1}, 5]', "after 1 records: found '5]'"),
         ("a.json", b'[{"x": 1}] {"x": 2}', "found '{"),
         ("a.json", b'[{"x": 1}, {"x": }]', "after 1 records: Expecting value"),
-        ("a.json", b'{"x": {"y": 1}}', "holds records (struct)"),
         ("a.csv:b", b"x\n1\n", "no such file"),
     ],
 )

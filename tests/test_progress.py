@@ -61,3 +61,12 @@ def test_what_is_done_once_before_the_sums_says_nothing_of_their_length(clock, c
         clock[0] = 15 + share / 10
         words.show(share / 100)
     assert capsys.readouterr().err.startswith("kstest: summing: 2% done, about 10 s to go")
+
+
+def test_a_compilation_after_the_first_report_says_nothing_of_the_rest(clock, capsys):
+    words = progress.Words("fitting", "", True)
+    words.show(0.0)
+    for step in range(1, 1000):
+        clock[0] = 8 + step / 100
+        words.show(step / 1000)
+    assert capsys.readouterr().err == ""  # 18 s in all

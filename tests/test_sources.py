@@ -216,7 +216,7 @@ def test_parquet_types(read):
         (pa.array([None, ["te\x1bxt"]]), r"lists \(row 2: .*te\\\\x1bxt"),
         (pa.array([b"a", b"b"]).dictionary_encode(), "categories of raw bytes"),
         (pa.array([[1], [2]]), "lists"),
-        (pa.array([{"a": 1}, None]), "records"),
+        (pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())), "maps"),
         (pa.array([b"a", b"b"]), "raw bytes"),
     ],
 )
@@ -326,7 +326,6 @@ def test_notices(read, write):
     path = write("ok.csv", OK)
     assert read(path)[1] == ["same-file"]
     assert read(OK)[1] == ["same-content"]
-    assert read(b"x,y\n9007199254740993,1\n")[1] == ["rounded"]
     assert read(b"x,y\n1e300,-1e300\n")[0].values.tolist() == [[1e300, -1e300]]
 
 

@@ -120,6 +120,7 @@ from typing import Any, Literal
 
 from numpy.random import Generator
 
+from . import testing as testing
 from .api import plan as plan
 from .api import thin as thin
 from .api.dqm import calibrate as dqm_calibrate

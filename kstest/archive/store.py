@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 
 from ..errors import DataError, OutputError
 from ..files import replace
+from ..wording import meant_file
 from .schema import require_header
 
 HEADER = "header.json"
@@ -109,7 +110,8 @@ def load(
             _require(path, header, kind, versions)
             arrays = {name.removesuffix(".npy"): _array(data) for name, data in members.items()}
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        hint = meant_file(str(path)) if isinstance(error, FileNotFoundError) else ""
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}{hint}") from error
     except DataError:
         raise
     except Exception as error:  # zipfile, json and numpy raise a dozen kinds over foreign bytes

@@ -17,6 +17,7 @@ from ..files import output
 from ..params import INPUT, NULL, OUTPUT, option_name
 from ..shell.call import command_line, wants_color
 from ..shell.command import OUTPUT_OPTIONS, available
+from ..shell.group import Group
 from ..shell.help import Command, Option
 from .config import Config, find, load
 from .forms import FORMS
@@ -234,7 +235,7 @@ def config(summary: str) -> click.Command:
         "Example: kstest config show",
         short_help="Print the settings of a run, and where each value came from.",
     )
-    group = click.Group(
+    group = Group(
         "config",
         help=summary,
         short_help=summary,

@@ -22,7 +22,7 @@ from ..picture import Picture
 from ..registry import METHODS
 from ..result import Result
 from ..run import execute
-from ..sources import OPTIONS, ReadOptions, given_options, reader
+from ..sources import OPTIONS, ReadOptions, given_options, reader, side_options
 from ..sources.paths import expand
 from ..wording import shown
 
@@ -92,6 +92,8 @@ def kind_of(test: str) -> Kind:
     inputs = found.inputs
     own = [f for f in fields(inputs.params) if not f.metadata.get("hidden")]
     reading = [f for f in reader(inputs.reads).options if offered(f.name, inputs)]
+    if len(inputs.roles) > 1 and inputs.reads == "tables":
+        reading += [f for role in inputs.roles for f in side_options(role)]
     return Kind(test, inputs, inputs.roles, _by_key([*own, *reading]), found)
 
 

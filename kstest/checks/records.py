@@ -151,19 +151,22 @@ def _event(event: Mapping[str, Any]) -> str:
 def show(summary: str) -> click.Command:
     """Return `kstest show`."""
     params = [
-        click.Argument(["run"], type=click.IntRange(1)),
+        click.Argument(["run"], type=click.IntRange(1), required=False),
         form_option("text", "json"),
         *output_options("output"),
     ]
-    return _command("show", summary, "\b\nExample: kstest show 12", _show, params)
+    more = "Without a number that is the last.\n\n\b\nExample: kstest show 12"
+    return _command("show", summary, more, _show, params)
 
 
-def _show(run: int, **given: Any) -> int:
+def _show(run: int | None, **given: Any) -> int:
     with _history(given, new=False) as (_, history):
-        found = history.rows("runs", "WHERE id = ?", run)
+        which = ("ORDER BY id DESC LIMIT 1",) if run is None else ("WHERE id = ?", run)
+        found = history.rows("runs", *which)
         if not found:
-            raise DataError(f"history {history.path}: has no run {run}; see kstest history.")
-        outcomes = history.rows("outcomes", "WHERE run = ? ORDER BY id", run)
+            missing = "any run" if run is None else f"run {run}"
+            raise DataError(f"history {history.path}: has not {missing}; see kstest history.")
+        outcomes = history.rows("outcomes", "WHERE run = ? ORDER BY id", found[0]["id"])
         results = [history.result(o) for o in outcomes]
     whole = {
         **found[0],
@@ -191,12 +194,23 @@ def _whole(run: Mapping[str, Any]) -> Iterator[str]:
         for key in ("test", "p_value", "adjusted", "level", "over_time", "acknowledged", "message"):
             if o[key] is not None and o[key] != "":
                 yield f"  {key:<12}{printable(str(o[key]))}"
+        yield from _columns(o["result"] or {})
         for change in o["changes"]:
             yield f"  {'columns':<12}{printable(change['message'])}"
         for notice in (o["result"] or {}).get("warnings", ()):
             yield f"  {'warning':<12}{printable(notice['message'])}"
         for used in (o["result"] or {}).get("inputs", ()):
             yield f"  {used['sample']:<12}{printable(used['path'])}, {used['rows_used']:,} rows"
+
+
+def _columns(result: Mapping[str, Any]) -> Iterator[str]:
+    """The columns that differ, of a rejection of a test that looked at them one by one."""
+    found = result.get("explanation", {}).get("columns", ())
+    for row in found if result.get("verdict") == "rejected" and isinstance(found, list) else ():
+        p_value = row.get("adjusted_p_value") if isinstance(row, Mapping) else None
+        if p_value is not None and p_value <= result["alpha"]:
+            words = f", {row['words']}" if row.get("words") else ""
+            yield f"  {'differ in':<12}{printable(row['column'])} (p {number(p_value)}){words}"
 
 
 def ack(summary: str) -> click.Command:

@@ -164,8 +164,9 @@ def _planned(this: Run, check: Check) -> list[Unit]:
         if check.by is None:
             return [unit]
         some = groups(replace(check, options=unit.options), inputs)
-        units = [replace(unit, label=label, options=o) for label, o in some.items()]
-        return [units[0], *(replace(u, changes=()) for u in units[1:])]
+        units = [replace(unit, label=label, options=o) for label, o in some.options.items()]
+        first = replace(units[0], told=some.told)
+        return [first, *(replace(u, changes=()) for u in units[1:])]
 
     return _attempt(bare, work)
 
@@ -217,6 +218,9 @@ def _executed(this: Run, unit: Unit, threads: int) -> list[Unit]:
             replace(unit, label=a.label or unit.label, result=a.result, picture=a.picture)
             for a in found
         ]
+        if unit.told and first.result is not None:
+            said = (*first.result.warnings, *unit.told)
+            first = replace(first, result=replace(first.result, warnings=said))
         return [first, *(replace(u, changes=()) for u in rest)]
 
     return _attempt(unit, work)

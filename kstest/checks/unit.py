@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..picture import Picture
-from ..result import Result
+from ..result import Notice, Result
 from .config import Check
 from .execute import DQM
 from .history import History
@@ -27,6 +27,8 @@ class Unit:
     inputs : mapping of str to list of str
     changes : tuple of Change
         Of the columns; with the first unit of a check.
+    told : tuple of Notice
+        Of levels that are not tested; with the first unit, whose result will say it.
     result : Result or None
     error : str
     bug : bool
@@ -40,6 +42,7 @@ class Unit:
     options: dict[str, Any]
     inputs: dict[str, list[str]]
     changes: tuple[Change, ...] = ()
+    told: tuple[Notice, ...] = ()
     result: Result | None = None
     error: str = ""
     bug: bool = False

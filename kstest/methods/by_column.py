@@ -10,17 +10,19 @@ from ..findings import Column, Line, Table, listed, number, plain
 
 LISTED = 10
 COLUMNS = (
-    Column("column", "column"),
-    Column("adjusted_p_value", "p, corrected"),
+    Column("column", "column", "<", 20),
+    Column("adjusted_p_value", "p, corrected", width=13),
     Column("p_value", "p alone"),
     Column("distance", "distance", "share"),
-    Column("words", "what differs"),
+    Column("words", "what differs", "last"),
 )
 NOTE = "Bold: differs, with p-values corrected for the number of columns."
 DISTANCE = "Distance: the share of rows that would have to change, at least."
 
 
-def columns_found(tests: Sequence[Any], alpha: float, rejected: bool, advice: str = "") -> Table:
+def columns_found(
+    tests: Sequence[Any], alpha: float, rejected: bool, advice: str = "", all_of_them: bool = False
+) -> Table:
     """Return the finding ``columns``.
 
     Parameters
@@ -33,6 +35,8 @@ def columns_found(tests: Sequence[Any], alpha: float, rejected: bool, advice: st
         Whether the test as a whole rejects, so that it is worth a word if no column does.
     advice : str
         What to try then.
+    all_of_them : bool
+        Whether a text report shows the table, too.
     """
     rows: list[Mapping[str, Any]] = [plain(test) for test in tests]
     differ = [row for row in rows if row["adjusted_p_value"] <= alpha]
@@ -54,6 +58,7 @@ def columns_found(tests: Sequence[Any], alpha: float, rejected: bool, advice: st
         tuple(listed("differ in", texts)),
         f"{NOTE} {DISTANCE}" if measured else NOTE,
         tuple(row["adjusted_p_value"] <= alpha for row in rows),
+        printed="last" if all_of_them else "no",
     )
 
 

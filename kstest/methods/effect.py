@@ -322,9 +322,9 @@ def _base(made: Study, params: Params, draws: int) -> Result:
 
 def _too_few(made: Study, params: Params) -> Notice | None:
     """Why there is no verdict, where rows are too few."""
-    unit = "rows" if made.groups is None else "groups"
+    unit = "row" if made.groups is None else "group"
     pairs = zip(made.units, made.arms, strict=True)
-    sizes = " and ".join(f"{n:,} {unit} with {a}" for n, a in pairs)
+    sizes = " and ".join(f"{n:,} {unit}{'s' * (n != 1)} with {a}" for n, a in pairs)
     if params.design == RANDOMISED:
         _, treated, strata = lot(made, np.empty((len(made.treated), 0)))
         if permutations_of(treated, strata) >= math.log(1 / params.alpha) - 1e-9:

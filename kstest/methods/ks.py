@@ -157,6 +157,12 @@ class Params:
         choices=tuple(STATISTICS),
         brief="Which classical test.",
     )
+    explain: str = option(
+        "columns",
+        "What is said of columns: of those that differ (columns), or of all, in a table with "
+        "p-values and distances.",
+        choices=("columns", "all"),
+    )
     correction: str = correction()
     min_effect: str = min_effect()
     by: str | None = by()
@@ -311,7 +317,7 @@ def _tested(
     return base.told(
         summary(SENTENCES[rejected]),
         statistic_named(title, columns[0].column),
-        columns_found(columns, params.alpha, rejected),
+        columns_found(columns, params.alpha, rejected, all_of_them=params.explain == "all"),
         verdict="rejected" if rejected else "not rejected",
         statistic=columns[0].statistic,
         p_value=p,

@@ -150,10 +150,11 @@ class Params:
     by: str | None = by()
     explain: str = option(
         "columns",
-        "What to explain a rejection by: columns; rows=K, the K rows of the sample least like the "
-        "reference; pairs of columns; region, where the samples' shares of the rows differ most, "
-        "by one or two columns; or none.",
-        metavar="columns,pairs,region,rows=K|none",
+        "What to explain a rejection by: columns that differ; all, a table of all columns with "
+        "p-value and distance, whatever the verdict; rows=K, the K rows of the sample least "
+        "like the reference; pairs of columns; region, where the samples' shares of the rows "
+        "differ most, by one or two columns; or none.",
+        metavar="columns,all,pairs,region,rows=K|none",
         brief="What to explain a rejection by.",
     )
     correction: str = correction()
@@ -409,11 +410,11 @@ def _findings(
         effect_found(interval),
         *by_bandwidth(table, strongest, "mmd2"),
     ]
-    if "columns" in asked and rejected:
+    if ("columns" in asked and rejected) or "all" in asked:
         more = Labelled.of(cut, sums.signs, pooled.width, correction, alpha, rng)
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
-        findings.append(columns_found(tests, alpha, rejected, advice))
+        findings.append(columns_found(tests, alpha, rejected, advice, "all" in asked))
     if "region" in asked and rejected:
         places = segments(samples, pooled, cut, alpha, rng)
         findings.append(segments_found(places, alpha))

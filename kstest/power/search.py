@@ -304,7 +304,7 @@ def _simulation(
         "permutations": params.permutations,
         "seed": params.seed,
     }
-    if any(f.name == "explain" for f in fields(test.inputs.params)):
+    if any(f.name == "explain" and not f.metadata["choices"] for f in fields(test.inputs.params)):
         given["explain"] = "none"
     options = test.inputs.params(**given)
     quiet = replace(work, progress=lambda share: None)

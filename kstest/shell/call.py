@@ -25,6 +25,7 @@ from ..result import Result
 from ..run import execute
 from ..sources import given_options, reader
 from ..wording import shown
+from .advice import next_step
 from .help import Option
 from .progress import progress
 
@@ -55,7 +56,8 @@ def run(
 
 def answer(result: Result, given: Mapping[str, Any]) -> int:
     """Deliver a Result and return its exit code."""
-    deliver(lambda color: render(result, given["form"], color), given)
+    last = next_step(result, given, written()) if given["form"] == "text" else ""
+    deliver(lambda color: render(result, given["form"], color) + last, given)
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from ..contract import Inputs, StreamTest
-from ..params import DIALECT, INPUT, STREAM, TEST, option_name
+from ..params import INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
 from ..report import FORMATS, pages
-from ..sources import DIALECTS, for_side, reader
+from ..sources import reader, side_options
 from . import call
 from .help import Command, Option
 
@@ -142,7 +142,7 @@ def command(
     after = 1 + next((k for k, o in enumerate(reading) if o.name == "sample_column"), 0)
     reading[after:after] = values
     if len(roles) > 1 and inputs.reads == "tables":
-        reading += [_of_side(f, role) for role in roles for f in DIALECTS]
+        reading += [option_of(f) for role in roles for f in side_options(role)]
     words = [summary, inputs.description, f"\b\nExample: {inputs.example}"]
     return Command(
         name,
@@ -151,21 +151,6 @@ def command(
         help="\n\n".join(filter(None, words)),
         short_help=summary,
         epilog=epilog,
-    )
-
-
-def _of_side(f: Any, role: str) -> Option:
-    """The option of the dialect that holds for one side only: not shown, since there are many."""
-    name = for_side(role, f.name)
-    flag = f.default is False
-    return Option(
-        [option_name(name), name],
-        type=None if flag else type(f.default) if f.default is not None else str,
-        default=False if flag else None,
-        is_flag=flag,
-        hidden=True,
-        section=DIALECT,
-        help=f"{option_name(f.name)} for the {role} only.",
     )
 
 
@@ -205,6 +190,7 @@ def option_of(f: Any, section: str = "") -> Option:
         "help": about["help"],
         "section": about["section"] or section or TEST,
         "brief": about["brief"],
+        "hidden": about["hidden"],
     }
     if f.default is False:
         return Option([option_name(f.name), f.name], is_flag=True, **common)
@@ -219,6 +205,5 @@ def option_of(f: Any, section: str = "") -> Option:
         multiple=several,
         show_default=f.default not in (None, "", ()),
         metavar=about["metavar"] or None,
-        hidden=about["hidden"],
         **common,
     )

@@ -12,19 +12,20 @@ from ..datasets import MADE, SETS, SHIPPED, load
 from ..errors import UsageError
 from ..files import destinations, tables
 from ..files.output import write
+from .group import Group
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def build(summary: str) -> click.Group:
     """Return the group."""
-    make = click.Group(
+    make = Group(
         "make",
         commands=[_command(name) for name in MADE],
         help="Make a data set by its formula and write it to files.",
         context_settings=HELP,
     )
-    return click.Group(
+    return Group(
         "datasets",
         commands=[make],
         help=f"{summary} Without a command: which data there are, and their licences.",

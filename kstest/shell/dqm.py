@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..files import destinations, output
 from ..inputs import params_of
 from ..params import INPUT, STREAM
 from ..report import render
+from ..report.layout import entry
 from ..sources import DIALECTS, OPTIONS, ReadOptions, read_options
 from ..sources.paths import expand
 from . import call
@@ -30,6 +32,7 @@ from .call import (
 )
 from .command import EPILOG as TEST_EPILOG
 from .command import LOCK_TIMEOUT, OUTPUT_OPTIONS, command, option_of, options_of
+from .group import Group
 from .help import Command, Option
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -53,7 +56,7 @@ Exit codes:
   1  alarm                3  no verdict, for example too few events"""
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Imports a command's room when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -247,8 +250,11 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
         parts, results = module.judge_all(known, found, params, work)
     with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
         results = module.remember(known, parts, results, params, history)
-    deliver(lambda color: render(together(results), given["form"], color), given)
     code = module.exit_code(results)
+    tell = given["form"] == "text" and code == 1 and len(batches) == 1
+    line = shlex.join(["kstest", "dqm", "explain", calibration, *batches])
+    last = "".join(f"{li}\n" for li in entry("next", line)) if tell else ""
+    deliver(lambda color: render(together(results), given["form"], color) + last, given)
     return 0 if given["exit_zero"] and code == 1 else code
 
 

@@ -24,7 +24,8 @@ PATIENCE = 1.0
 LONG, FIRST_LOOK, EVERY = 20.0, 2.0, 60.0
 # A share of the work that is enough for an estimate.
 TELLING = 0.005
-# A first report up to here comes after what is done once, whose time says nothing of the rest.
+# Up to here a report after a wait that is most of the time comes after what is done once, such as a
+# compilation, whose time says nothing of the rest.
 BEGUN = 0.02
 
 
@@ -42,13 +43,14 @@ class Words:
     def __init__(self, label: str, hint: str, again: bool) -> None:
         self._label, self._hint, self._again = label, hint, again
         self._started, self._next, self._said = time.monotonic(), FIRST_LOOK, False
-        self._before: tuple[float, float] | None = None
+        self._before, self._last = (0.0, 0.0), 0.0
 
     def show(self, share: float) -> None:
         """Look at the share done."""
         passed = time.monotonic() - self._started
-        if self._before is None:
-            self._before = (passed, share) if share <= BEGUN else (0.0, 0.0)
+        if share <= BEGUN and passed - self._last > passed / 2:
+            self._before = (passed, share)
+        self._last = passed
         before, done = self._before
         if passed < self._next or not TELLING <= share - done < 1 - done:
             return

@@ -12,11 +12,12 @@ from ..findings import Facts, Line
 from ..report import FORMATS, render
 from ..streams import state_file
 from .call import deliver
+from .group import Group
 
 
 def build(summary: str) -> click.Group:
     """Return the click group."""
-    return click.Group(
+    return Group(
         "state",
         commands=[_show()],
         help=summary,

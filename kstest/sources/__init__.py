@@ -42,9 +42,9 @@ from kstest.sources.options import (
     FILES_ONLY,
     OPTIONS,
     ReadOptions,
-    for_side,
     given_options,
     read_options,
+    side_options,
 )
 from kstest.sources.pivot import pivot_of
 from kstest.sources.reading import read_feeds, read_samples, samples_from_objects
@@ -70,7 +70,6 @@ __all__ = [
     "SequenceOptions",
     "Waiting",
     "common_notices",
-    "for_side",
     "given_options",
     "join_objects",
     "pivot_of",
@@ -81,6 +80,7 @@ __all__ = [
     "reader",
     "samples_from_objects",
     "sequences_from_objects",
+    "side_options",
 ]
 
 

@@ -73,7 +73,9 @@ def parquet_batches(
     groups = [parquet.metadata.row_group(g) for g in range(parquet.metadata.num_row_groups)]
     columns = [(j, parquet.schema.column(j)) for j in range(len(parquet.schema))]
     # A list has as many values as its elements, which says nothing about rows.
-    places = [j for j, c in columns if c.path in names and not c.max_repetition_level]
+    places = [
+        j for j, c in columns if c.path.partition(".")[0] in names and not c.max_repetition_level
+    ]
     counts = {(group.num_rows, group.column(j).num_values) for group in groups for j in places}
     if seen != stated or any(of_group != of_column for of_group, of_column in counts):
         raise DataError(
@@ -178,7 +180,7 @@ def table_of(
 
     `hint` ends messages about what cannot be read.
     """
-    nested = any(base_name(kind) == "fixed_size_list" for kind in file.schema.types)
+    nested = any(base_name(kind) in ("fixed_size_list", "struct") for kind in file.schema.types)
     if nested or explode:  # imported for them only
         from kstest.sources.nested import exploded, spread
 
@@ -217,6 +219,11 @@ def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str
     found = f" (row {row:,}: {shown(value)})" if row else ""
     more = f" So do {len(refused) - 1:,} other columns." if len(refused) > 1 else ""
     out = ""
+    if base_name(schema.field(name).type) == "map":
+        out = (
+            " Or give every key that counts a column of its own first, for example by DuckDB: "
+            f"select {name}['key'] as key."
+        )
     if lists:
         out = (
             f" Or give every element a row of its own with --explode {option_value(lists)}, where "

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.sources.inexact import Inexact, beyond_exact, of_decimals, of_integers
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Block, Coded
 from kstest.wording import DATE, DURATION, TIME
 
 BLOCK_ROWS = 1 << 16
-_EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64
 
 # type name without parameters -> storage; divisors of times are found from the unit
 _STORAGE = {
@@ -133,17 +133,24 @@ def to_block(numbers: Sequence[Any], texts: Sequence[Any] = ()) -> Block:
     """Convert Arrow arrays of one length, columns of a batch, to a block."""
     rows = len((*numbers, *texts)[0])
     values = empty_values(rows, len(numbers))
-    rounded = []
+    rounded = {}
     for j, array in enumerate(numbers):
-        to_float64(array, values[:, j])
-        if base_name(array.type) in ("int64", "uint64") and beyond_exact(values[:, j]):
-            rounded.append(j)
-    return Block(values, tuple(rounded), tuple(to_coded(array) for array in texts))
+        found = _inexact(array, to_float64(array, values[:, j]))
+        if found is not None:
+            rounded[j] = found
+    return Block(values, rounded, tuple(to_coded(array) for array in texts))
 
 
-def beyond_exact(column: NDArray[np.float64]) -> bool:
-    """Tell whether whole numbers in `column` may have been rounded by float64."""
-    return bool(((column >= _EXACT) | (column <= -_EXACT)).any())
+def _inexact(array: Any, numbers: NDArray[np.float64]) -> Inexact | None:
+    base = base_name(array.type)
+    if base.startswith("decimal"):
+        return of_decimals(array, numbers)
+    if base not in ("int64", "uint64") or not beyond_exact(numbers):
+        return None
+    dtype = np.dtype("<" + _STORAGE[base])
+    start = array.offset * dtype.itemsize
+    raw = np.frombuffer(array.buffers()[1], dtype, count=len(array), offset=start)
+    return of_integers(raw, numbers)
 
 
 def base_name(kind: Any) -> str:

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kstest.errors import DataError
-from kstest.sources.convert import beyond_exact, empty_values, recoded, to_coded, to_float64
+from kstest.sources.convert import empty_values, recoded, to_coded, to_float64
 from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_grouped import ungrouped
 from kstest.sources.csv_header import Header, read_header, rows_of
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
+from kstest.sources.inexact import EXACT, Inexact, near, of_text
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
 from kstest.sources.table import Block, Coded, Table, Wanted, require_few
-from kstest.wording import shown
+from kstest.wording import option_value, shown
 
 if TYPE_CHECKING:
     import pyarrow.csv as pc
@@ -113,7 +114,8 @@ class _Rows:
         self.names = [str(j) for j in range(len(header.names))]
         words, texts = pa.dictionary(pa.int32(), pa.string()), frozenset(wanted.texts)
         kinds = {str(j): words if j in texts else types.declared[j] for j in self._picked}
-        kinds |= {str(j): pa.string() for j in types.grouped if j not in texts}
+        as_text = types.grouped | types.long
+        kinds |= {str(j): pa.string() for j in as_text if j not in texts}
         # Columns without a name and a value are watched: they must not begin to hold some.
         kinds |= {str(j): pa.null() for j in header.empty if j not in self._picked}
         self.parse: pc.ParseOptions = parse_options(header.delimiter, self._ragged)
@@ -143,23 +145,34 @@ class _Rows:
         columns, wanted = dict(zip(self._picked, arrays, strict=False)), self._wanted
         words = {j: to_coded(columns[j]) for j in wanted.texts}
         values = empty_values(len(arrays[0]), len(wanted.numbers))
-        rounded = []
+        rounded: dict[int, Inexact] = {}
         for k, j in enumerate(wanted.numbers):
             both = words.get(j)
             if both is not None:
                 values[:, k] = self._of_words(j, both)
-            elif j in self._types.grouped:
+            elif j in self._types.grouped or j in self._types.long:
                 values[:, k] = self._ungrouped(j, columns[j])
             else:
                 to_float64(columns[j], values[:, k])
-            if j in self._types.whole and beyond_exact(values[:, k]):
-                rounded.append(k)
+            found = self._inexact(j, values[:, k], words.get(j), columns[j])
+            if found is not None:
+                rounded[k] = found
         texts = (
             recoded(words[j], self._decimal) if j in wanted.by_value else words[j]
             for j in wanted.texts
         )
         self._taken += len(arrays[0])
-        return Block(values, tuple(rounded), tuple(texts))
+        return Block(values, rounded, tuple(texts))
+
+    def _inexact(self, j: int, numbers: Any, words: Coded | None, cells: Any) -> Inexact | None:
+        """Whole numbers that are rounded, by their text where it is known."""
+        if words is not None:
+            cut = np.array([*map(of_text, words.levels), False])[words.codes]
+            return Inexact(np.flatnonzero(cut), lambda row: words.levels[words.codes[row]])
+        if j in self._types.long:
+            rows = [r for r in np.flatnonzero(abs(numbers) >= EXACT) if of_text(cells[r].as_py())]
+            return Inexact(np.array(rows, np.int64), lambda row: str(cells[row]))
+        return near(numbers) if j in self._types.whole else None
 
     def _of_words(self, j: int, words: Coded) -> Any:
         """Read words as numbers: the column is wanted as both."""
@@ -174,14 +187,20 @@ class _Rows:
 
     def _ungrouped(self, j: int, cells: Any, row: bool = True) -> Any:
         """Read numbers that may have separators of thousands."""
-        found, bad = ungrouped(cells, self._thousands or ",", self._decimal)
+        found, bad = ungrouped(cells, self._thousands or "", self._decimal)
         if bad is not None:
             at = f", row {self._taken + bad + 1:,}" if row else ""
+            accepted = (
+                f"numbers in which {shown(self._thousands)} separates thousands and "
+                f"{shown(self._decimal)} fractions. Mend the cell, or say --thousands and "
+                "--decimal as they are."
+                if self._thousands
+                else "numbers, as in the rows above. Mend the cell, or say --categorical "
+                f"{option_value([self._header.names[j]])}."
+            )
             raise DataError(
                 f"{self._where}: column {shown(self._header.names[j])}{at}: found "
-                f"{shown(cells[bad].as_py())}; accepted: numbers in which "
-                f"{shown(self._thousands)} separates thousands and {shown(self._decimal)} "
-                "fractions. Mend the cell, or say --thousands and --decimal as they are."
+                f"{shown(cells[bad].as_py())}; accepted: {accepted}"
             )
         return found
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kstest.sources.convert import base_name, kind_of, to_coded
+from kstest.sources.convert import base_name, kind_of, to_coded, to_float64
 from kstest.sources.csv_numbers import pattern
 from kstest.sources.dialect import Dialect, convert_options, parse_options
+from kstest.sources.inexact import beyond_exact, is_long
 from kstest.sources.spellings import DECIMAL_COMMA
 from kstest.sources.spellings import PLAIN as _NUMBER
 from kstest.sources.table import EMPTY, NUMBER, TEXT
@@ -42,11 +43,13 @@ class Types:
     declared : dict of int to pyarrow.DataType
         What to tell pyarrow where the column is read as numbers.
     whole : frozenset of int
-        Columns of whole numbers, which float64 may round.
+        Columns of whole numbers, which float64 may round further on.
     bad : frozenset of int
         Columns meant as numbers or times in which some of the first cells are neither.
     grouped : frozenset of int
         Columns of numbers that may have separators of thousands: pyarrow reads them as text.
+    long : frozenset of int
+        Columns with whole numbers that float64 may round: read as text, to see which it does.
     """
 
     kinds: dict[int, str]
@@ -54,6 +57,7 @@ class Types:
     whole: frozenset[int] = frozenset()
     bad: frozenset[int] = frozenset()
     grouped: frozenset[int] = frozenset()
+    long: frozenset[int] = frozenset()
 
 
 def infer(head: bytes, delimiter: str, columns: int, how: Dialect, picked: Sequence[int]) -> Types:
@@ -88,7 +92,27 @@ def infer(head: bytes, delimiter: str, columns: int, how: Dialect, picked: Seque
         frozenset(j for j in picked if base_name(types[j]) == "int64"),
         frozenset(j for j in meant if j not in numbers),
         frozenset(numbers),
+        frozenset(j for j in _large(seen, types) if _shows_long(j, head, delimiter, columns, how)),
     )
+
+
+def _large(seen: dict[int, Any], types: dict[int, pa.DataType]) -> list[int]:
+    """Columns of numbers of which some are beyond 2^53."""
+    numbers = [j for j in seen if base_name(seen[j].type) in ("int64", "double")]
+    return [
+        j
+        for j in numbers
+        if base_name(types[j]) in _NUMBERS
+        and any(beyond_exact(to_float64(chunk)) for chunk in seen[j].chunks)
+    ]
+
+
+def _shows_long(j: int, head: bytes, delimiter: str, columns: int, how: Dialect) -> bool:
+    import pyarrow as pa
+
+    kind = pa.dictionary(pa.int32(), pa.string())
+    cells = _read(head, delimiter, columns, how, [j], kind)[j]
+    return any(is_long(word) for chunk in cells.chunks for word in to_coded(chunk).levels)
 
 
 def _all(picked: Sequence[int], kind: str) -> Types:

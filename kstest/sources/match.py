@@ -17,7 +17,7 @@ from kstest.sources.table import Table, duplicates
 from kstest.sources.where_parse import parse
 from kstest.sources.where_tree import Condition
 from kstest.sources.where_tree import names as names_in
-from kstest.wording import listed, nearest, option_value, shown
+from kstest.wording import listed, meant, nearest, option_value, shown
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _without(table: Table, name: str, option: str) -> DataError:
     ones = " Data without weights take a column of ones under that name." * (option == "--weights")
     return DataError(
         f"{table.label}: has no column {shown(name)}, which {option} names; it has "
-        f"{listed(nearest(name, table.names))}.{ones}"
+        f"{listed(nearest(name, table.names))}{meant(name, table.names, '.')}{ones}"
     )
 
 

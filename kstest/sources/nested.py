@@ -1,5 +1,6 @@
-"""Columns of lists. Those of a fixed length are columns side by side, ``e[0]``, ``e[1]``, ...; of
-others --explode makes a row per element.
+"""Columns of lists and of records. Lists of a fixed length are columns side by side, ``e[0]``,
+``e[1]``, ..., and so are records, ``s.a``, ``s.b``; of other lists --explode makes a row per
+element.
 
 Elements of one list belong together: the exploded rows get a column `FILE_ROW` that says which row
 of which file they come from, to be permuted, or gathered by --pivot, as a whole.
@@ -7,7 +8,6 @@ of which file they come from, to be permuted, or gathered by --pivot, as a whole
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,24 +30,20 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def spread(file: ArrowFile) -> ArrowFile:
-    """Set the places of lists of a fixed length side by side; lists of lists, too."""
-    fields: dict[str, pa.Field] = {}
+    """Set places of lists of a fixed length and fields of records side by side, at any depth."""
+    fields: list[pa.Field] = []
     bases: dict[str, str] = {}
     for field in file.schema:
-        inner, shape = field.type, []
-        while base_name(inner) == "fixed_size_list":
-            shape.append(inner.list_size)
-            inner = inner.value_type
-        count = int(np.prod(shape, dtype=float))
-        if not shape or not 0 < count <= MOST_COLUMNS or len(fields) + count > 2 * MOST_COLUMNS:
-            places, inner = [""], field.type
-        else:
-            every = itertools.product(*map(range, shape))
-            places = ["".join(f"[{k}]" for k in at) for at in every]
-        for place in places:
-            fields[field.name + place] = pa.field(field.name + place, inner)
-            bases[field.name + place] = field.name
-    if len(fields) == len(file.schema) or len(bases) != len(fields):
+        places: list[pa.Field] = []
+        for place in _leaves(field):
+            places.append(place)
+            if len(places) > MOST_COLUMNS or len(fields) + len(places) > 2 * MOST_COLUMNS:
+                places = []
+                break
+        places = places or [field]
+        fields += places
+        bases |= {place.name: field.name for place in places}
+    if [f.name for f in fields] == file.schema.names or len(bases) != len(fields):
         return file
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -57,13 +53,32 @@ def spread(file: ArrowFile) -> ArrowFile:
                 found |= _places(base, checked(batch.column(base)))
             yield pa.RecordBatch.from_arrays([found[name] for name in names], list(names))
 
-    schema = pa.schema(list(fields.values()), metadata=file.schema.metadata)
+    schema = pa.schema(fields, metadata=file.schema.metadata)
     return replace(file, schema=schema, batches=batches)
 
 
+def _leaves(field: pa.Field) -> Iterator[pa.Field]:
+    """The columns that a field stands for."""
+    base = base_name(field.type)
+    if base == "fixed_size_list" and field.type.list_size:
+        for k in range(field.type.list_size):
+            yield from _leaves(pa.field(f"{field.name}[{k}]", field.type.value_type))
+    elif base == "struct" and field.type.num_fields:
+        for inner in field.type:
+            yield from _leaves(pa.field(f"{field.name}.{inner.name}", inner.type))
+    else:
+        yield field
+
+
 def _places(name: str, array: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the columns that a list of a fixed length stands for, by name."""
-    if base_name(array.type) != "fixed_size_list":
+    """Yield the columns that a list of a fixed length or a record stands for, by name."""
+    base = base_name(array.type)
+    if base == "struct" and array.type.num_fields:
+        # `flatten` marks a field missing where its record is.
+        for inner, part in zip(array.type, array.flatten(), strict=True):
+            yield from _places(f"{name}.{inner.name}", part)
+        return
+    if base != "fixed_size_list" or not array.type.list_size:
         yield name, array
         return
     import pyarrow.compute as pc

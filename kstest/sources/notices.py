@@ -184,10 +184,14 @@ def _unassigned(parts: Mapping[str, Sequence[Part]]) -> Iterator[Notice]:
 
 
 def _rounded(parts: Mapping[str, Sequence[Part]]) -> Iterator[Notice]:
-    names = dict.fromkeys(n for some in parts.values() for p in some for n in sorted(p.rounded))
-    if names:
+    cells: dict[str, str] = {}
+    for part in (part for some in parts.values() for part in some):
+        cells = dict(part.rounded) | cells
+    if cells:
+        name, cell = next(iter(cells.items()))
         yield Notice(
             "rounded",
-            f"Columns with whole numbers beyond 2^53, which are rounded: {listed(names)}. "
-            "Identifiers are better left out with --exclude.",
+            "Columns of decimals with more digits than the 15 to 17 of a number, whose last digits "
+            f"are rounded: {listed(cells)} ({name}, {cell}). Identifiers are better left out with "
+            "--exclude, or made categories with --categorical.",
         )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from kstest.columns import quoted
 from kstest.errors import DataError
-from kstest.sources.convert import beyond_exact, coded, concatenated, level_text
+from kstest.sources.convert import coded, concatenated, level_text
+from kstest.sources.inexact import Inexact, of_integers
 from kstest.sources.other_objects import converted
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
@@ -69,11 +70,15 @@ def _array(obj: object, side: str) -> Table:
         values = _numbers(matrix if every else matrix[:, picked])
         if hidden is not None:
             values = np.where(hidden[:, picked], np.nan, values)
-        rounded = [k for k in range(len(picked)) if whole and beyond_exact(values[:, k])]
+        rounded = {}
+        for k, j in enumerate(picked if whole else ()):
+            found = of_integers(matrix[:, j], values[:, k])
+            if found is not None:
+                rounded[k] = found
         texts = [
             _coded(matrix[:, j], None if hidden is None else hidden[:, j]) for j in wanted.texts
         ]
-        yield Block(values, tuple(rounded), tuple(texts))
+        yield Block(values, rounded, tuple(texts))
 
     names = tuple(str(j + 1) for j in range(matrix.shape[1]))
     return Table(PATH, side, names, kinds, blocks, named=False)
@@ -159,7 +164,7 @@ def _arrow_stream(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
 
 # Rows of a table, and its wanted columns by their position in the whole: numbers, texts, and
 # those of the numbers that were rounded.
-Part = tuple[int, dict[int, NDArray[np.float64]], dict[int, Coded], set[int]]
+Part = tuple[int, dict[int, NDArray[np.float64]], dict[int, Coded], dict[int, Inexact]]
 
 
 def join_objects(objects: Mapping[str, object]) -> tuple[Table, tuple[str, ...]]:
@@ -232,10 +237,15 @@ def _part(table: Table, span: range, wanted: Wanted) -> Part | None:
         )
     )
     if not read:
-        return 0, {}, {}, set()
+        return 0, {}, {}, {}
     values = np.concatenate([block.values for block in read])
     codes = {j: concatenated([block.texts[k] for block in read]) for k, j in enumerate(texts)}
-    rounded = {numbers[k] for block in read for k in block.rounded}
+    rounded: dict[int, Inexact] = {}
+    start = 0
+    for block in read:
+        for k, cells in block.rounded.items():
+            rounded.setdefault(numbers[k], cells.later(start))
+        start += block.rows
     return len(values), {j: values[:, k] for k, j in enumerate(numbers)}, codes, rounded
 
 
@@ -246,7 +256,7 @@ def _beside(parts: Mapping[str, Part], wanted: Wanted) -> Block:
         raise DataError(f"Row i of every block belongs together, but {found} rows.")
     rows = next(iter(lengths.values()), 0)
     values = np.empty((rows, len(wanted.numbers)))
-    rounded: set[int] = set()
+    rounded: dict[int, Inexact] = {}
     texts = dict.fromkeys(wanted.texts, Coded(np.empty(0, np.int32), ()))
     for _, numbers, own_texts, own_rounded in parts.values():
         texts |= own_texts
@@ -256,6 +266,6 @@ def _beside(parts: Mapping[str, Part], wanted: Wanted) -> Block:
                 values[:, k] = numbers[j]
     return Block(
         values,
-        tuple(k for k, j in enumerate(wanted.numbers) if j in rounded),
+        {k: rounded[j] for k, j in enumerate(wanted.numbers) if j in rounded},
         tuple(texts[j] for j in wanted.texts),
     )

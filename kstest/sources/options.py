@@ -7,7 +7,7 @@ of a test.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
 from kstest.columns import Pivot, parse_items
@@ -212,6 +212,26 @@ FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
 def for_side(role: str, name: str) -> str:
     """The option of the dialect `name` that holds for one role only, by its Python name."""
     return f"{role}_{name}"
+
+
+def side_options(role: str) -> tuple[Any, ...]:
+    """The options of the dialect as fields that hold for one role only; not shown in help."""
+    found = [
+        (
+            for_side(role, f.name),
+            f.type,
+            field(
+                default=f.default,
+                metadata={
+                    **f.metadata,
+                    "help": f"{option_name(f.name)} for the {role} only.",
+                    "hidden": True,
+                },
+            ),
+        )
+        for f in DIALECTS
+    ]
+    return fields(make_dataclass("Side", found))
 
 
 def name_side(side: str, error: KstestError) -> None:

@@ -1,4 +1,4 @@
-"""What a path may be besides the name of a file: a pattern, a part of a file, or a query."""
+"""What a path may be besides the name of a file: a pattern, a part, an address, a query."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ import os
 from kstest.errors import DataError
 from kstest.wording import label
 
+ADDRESSES = ("http://", "https://", "s3://", "gs://")
 QUERIES = ("duckdb:", "postgres://", "postgresql://")
 
 
 def is_query(path: str) -> bool:
     """Whether a path stands for a query of a database."""
     return path.startswith(QUERIES) and not os.path.lexists(path)
+
+
+def is_address(path: str) -> bool:
+    """Whether a path stands for a file that is not on this machine."""
+    return path.startswith(ADDRESSES) and not os.path.lexists(path)
 
 
 def parted(path: str) -> tuple[str, str | None]:
@@ -26,7 +32,12 @@ def parted(path: str) -> tuple[str, str | None]:
 
 def expand(pattern: str, option: str) -> list[str]:
     """Expand a glob, sorted. An existing file whose name holds glob characters wins."""
-    if not glob.has_magic(pattern) or is_query(pattern) or os.path.lexists(pattern):
+    if (
+        not glob.has_magic(pattern)
+        or is_query(pattern)
+        or is_address(pattern)
+        or os.path.lexists(pattern)
+    ):
         return [pattern]
     found = sorted(glob.glob(pattern, recursive=True))
     if not found and ":" in pattern:  # a part of every file

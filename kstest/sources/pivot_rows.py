@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources.convert import concatenated
+from kstest.sources.inexact import refusal
 from kstest.sources.table import Block, Coded, Wanted
 from kstest.wording import shown
 
@@ -94,6 +95,7 @@ def gathered(
     for block in read(below):
         if not block.rows:
             continue
+        _require_exact(block, source, below, row + (0 if waiting is None else waiting.rows))
         whole = block if waiting is None else _joined(waiting, block)
         starts = _starts(whole, source, met, row)
         if source.strict:
@@ -119,8 +121,7 @@ def _below(source: Source, cells: Sequence[Cells], wanted: Wanted) -> Wanted:
 
 def _joined(a: Block, b: Block) -> Block:
     texts = tuple(concatenated(pair) for pair in zip(a.texts, b.texts, strict=True))
-    rounded = tuple(sorted({*a.rounded, *b.rounded}))
-    return Block(np.concatenate([a.values, b.values]), rounded, texts)
+    return Block(np.concatenate([a.values, b.values]), texts=texts)
 
 
 def _starts(block: Block, source: Source, met: set[str], row: int) -> Index:
@@ -144,6 +145,15 @@ def _starts(block: Block, source: Source, met: set[str], row: int) -> Index:
         if k < len(events) - 1:
             met.add(event)
     return np.asarray(starts)
+
+
+def _require_exact(block: Block, source: Source, below: Wanted, row: int) -> None:
+    """Refuse whole numbers that float64 does not hold."""
+    for k, cells in block.rounded.items():
+        if cells.whole:
+            at = int(cells.rows[0])
+            name = source.names[below.numbers[k]]
+            raise refusal(source.label, name, row + at + 1, cells.cell(at))
 
 
 def _require_values(block: Block, source: Source, below: Wanted, row: int) -> None:
@@ -174,15 +184,12 @@ def _events(
     hits = _sorted(block, starts, np.repeat(np.arange(len(starts)), lengths), source)
     place = {j: k for k, j in enumerate(below.numbers)}
     values = np.empty((len(starts), len(wanted.numbers)))
-    rounded = []
     for k, j in enumerate(wanted.numbers):
         if j >= len(cells):
             values[:, k] = lengths
             continue
         column = place[cells[j].column]
         values[:, k] = _cell(hits, hits.block.values[:, column], cells[j], np.nan, source)
-        if column in block.rounded:
-            rounded.append(k)
     place = {j: k for k, j in enumerate(below.texts)}
     texts = []
     for j in wanted.texts:
@@ -194,7 +201,7 @@ def _events(
         text = hits.block.texts[place[cells[j].column]]
         codes = _cell(hits, text.codes, cells[j], np.int32(-1), source)
         texts.append(Coded(codes, text.levels))
-    return Block(values, tuple(rounded), tuple(texts))
+    return Block(values, texts=tuple(texts))
 
 
 def _sorted(block: Block, starts: Index, event: Index, source: Source) -> _Hits:

@@ -152,7 +152,7 @@ def _unified(known: pa.Schema, more: pa.Schema, where: str) -> pa.Schema:
     for field in more:
         one, other = fields.get(field.name, field.type), field.type
         if one != other:
-            one = _wider(one, other)
+            one = _wider(one, other, where)
             if one is None:
                 raise DataError(
                     f"{where}: {shown(field.name)} is {fields[field.name]} in some records and "
@@ -162,7 +162,7 @@ def _unified(known: pa.Schema, more: pa.Schema, where: str) -> pa.Schema:
     return pa.schema(list(fields.items()))
 
 
-def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+def _wider(one: pa.DataType, other: pa.DataType, where: str) -> pa.DataType | None:
     kinds = {str(one).partition("[")[0], str(other).partition("[")[0]}
     if "null" in kinds:
         return other if str(one) == "null" else one
@@ -170,4 +170,6 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         return pa.float64()
     if kinds <= {"timestamp", "string"}:
         return pa.string()
+    if pa.types.is_struct(one) and pa.types.is_struct(other):
+        return pa.struct(_unified(pa.schema([*one]), pa.schema([*other]), where))
     return None

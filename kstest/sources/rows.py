@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.sample import Input
 from kstest.sources.convert import Levels
+from kstest.sources.inexact import refusal
 from kstest.sources.plan import Plan
 from kstest.sources.table import Block, Table
 from kstest.wording import shown
@@ -52,6 +53,8 @@ class Part:
         Rows with a missing cell.
     refused : int
         Those of them that end the run.
+    rounded : mapping of str to str
+        Columns of decimals with more digits than float64 has, and such a cell of each.
     kept : ndarray of int64, or None
         Numbers of the used rows, None where all are used.
     total : int
@@ -63,7 +66,7 @@ class Part:
     missing: NDArray[np.int64]
     bad_rows: int
     refused: int
-    rounded: frozenset[str]
+    rounded: Mapping[str, str]
     identity: tuple[int, int] | None
     kept: NDArray[np.int64] | None
     total: int
@@ -81,7 +84,7 @@ class Rows:
         self._table, self._plan, self._levels, self._policy = table, plan, levels, policy
         roles = sum(role is not None for role in (plan.weights, plan.group))
         self._missing = np.zeros(len(plan.names) + roles, np.int64)
-        self._rounded: set[str] = set()
+        self._rounded: dict[str, str] = {}
         self._chunks: list[Chunk] = []
         self._kept: list[tuple[int, int, NDArray[np.int64] | None]] = []
         self._read = self._filtered = self._bad = self._refused = self._used = 0
@@ -95,6 +98,7 @@ class Rows:
         """
         self._read += filtered + (block.rows if index is None else index.size)
         self._filtered += filtered
+        self._look_at_rounding(block, start, index)
         if index is not None:
             if not index.size:
                 self._kept.append((start, 0, index))
@@ -104,7 +108,6 @@ class Rows:
         chunk = self._chunk(block)
         if chunk.weights is not None:
             self._check_weights(chunk.weights, start, index)
-        self._rounded.update(plan.columns[k] for k in block.rounded if k < len(plan.columns))
         holes = self._holes(chunk)
         if holes is not None:
             tested = len(plan.names)
@@ -146,12 +149,23 @@ class Rows:
             self._missing,
             self._bad,
             self._refused,
-            frozenset(self._rounded),
+            self._rounded,
             table.identity,
             self._numbers(),
             total,
         )
         return part, self._chunks
+
+    def _look_at_rounding(self, block: Block, start: int, index: NDArray[np.int64] | None) -> None:
+        """Refuse whole numbers that float64 does not hold, in columns that are tested."""
+        for k, cells in block.rounded.items():
+            rows = cells.among(index)
+            if k >= len(self._plan.columns) or not rows.size:
+                continue
+            name, at = self._plan.columns[k], int(rows[0])
+            if cells.whole:
+                raise refusal(self._table.label, name, start + at + 1, cells.cell(at))
+            self._rounded.setdefault(name, f"row {start + at + 1:,}: {cells.cell(at)}")
 
     def _chunk(self, block: Block) -> Chunk:
         plan = self._plan

@@ -18,7 +18,7 @@ from kstest.sources.convert import BLOCK_ROWS
 from kstest.sources.formats import lacking
 from kstest.sources.stream import converting
 from kstest.sources.table import Table
-from kstest.wording import label, one_line
+from kstest.wording import label, meant_file, one_line
 
 _QUERY = re.compile(r"\?\s*(?=(?:select|with|from|values|table)\b)", re.IGNORECASE)
 _NAME = re.compile(r"\?\s*([A-Za-z_][\w.]*)\s*$")
@@ -68,7 +68,10 @@ def _duckdb(file: str, query: str, where: str) -> ArrowFile:
     except ModuleNotFoundError:
         raise lacking(where, "duckdb", "sql") from None
     if file and not os.path.isfile(file):
-        raise DataError(f"{where}: no such file: {label(file)}. Check the folder and the spelling.")
+        raise DataError(
+            f"{where}: no such file: {label(file)}{meant_file(file)} Check the folder and the "
+            "spelling."
+        )
     settings: dict[str, Any] = {"autoinstall_known_extensions": "false", "threads": "1"}
     try:
         base = duckdb.connect(file or ":memory:", read_only=bool(file), config=settings)

@@ -18,8 +18,8 @@ from typing import BinaryIO, Protocol
 from kstest.errors import DataError, UsageError
 from kstest.sources.compression import compressed
 from kstest.sources.growing import Flowing, Growing, Waiting
-from kstest.sources.paths import parted
-from kstest.wording import label, one_line
+from kstest.sources.paths import is_address, parted
+from kstest.wording import label, meant_file, one_line
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
@@ -150,11 +150,15 @@ def open_path(
             flowing = waiting is not None and _flows(source)
             pipe = Flowing(source, waiting) if waiting is not None and flowing else source
             return _decompressed(path, name, pipe, lambda: None, None, flowing)
+        if is_address(path):
+            return _from_address(path, follow)
         file, part = parted(path)
         try:
             raw = open(file, "rb", buffering=0)  # noqa: SIM115  (closed through Table.close)
         except FileNotFoundError:
-            raise DataError(f"{name}: no such file. Check the folder and the spelling.") from None
+            raise DataError(
+                f"{name}: no such file{meant_file(file)} Check the folder and the spelling."
+            ) from None
         except IsADirectoryError:
             raise DataError(
                 f"{name}: is a directory; a file is accepted. Its files are {name.rstrip('/')}/*."
@@ -176,6 +180,20 @@ def open_path(
         except BaseException:
             raw.close()
             raise
+
+
+def _from_address(path: str, follow: bool) -> Opened:
+    from kstest.sources.remote import open_address, shown_address
+
+    plain = shown_address(path)
+    if follow:
+        raise UsageError(f"--follow: {label(plain)} does not grow; a file on this machine can.")
+    raw, close = open_address(path)
+    try:
+        return _decompressed(plain, label(plain), raw, close, None)
+    except BaseException:
+        close()
+        raise
 
 
 def _checked_stdin(stdin: BinaryIO | None) -> BinaryIO:

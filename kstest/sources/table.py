@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.result import Notice
+from kstest.sources.inexact import Inexact
 from kstest.wording import listed
 
 # What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
@@ -68,14 +69,14 @@ class Block:
     ----------
     values : ndarray of float64, shape (rows, k)
         The numbers; NaN where a cell is missing.
-    rounded : tuple of int
-        Columns of `values` with whole numbers too large for float64.
+    rounded : mapping of int to Inexact
+        Cells that float64 does not hold, by column of `values`.
     texts : tuple of Coded
         The texts.
     """
 
     values: NDArray[np.float64]
-    rounded: tuple[int, ...] = ()
+    rounded: Mapping[int, Inexact] = field(default_factory=dict)
     texts: tuple[Coded, ...] = ()
 
     @property
@@ -83,9 +84,9 @@ class Block:
         return int(self.values.shape[0])
 
     def take(self, rows: NDArray[np.int64]) -> Block:
-        """Keep some rows, by position."""
+        """Keep some rows, by position; nothing is said of rounding any more."""
         texts = tuple(Coded(text.codes[rows], text.levels) for text in self.texts)
-        return Block(self.values.T[:, rows].T, self.rounded, texts)  # still column by column
+        return Block(self.values.T[:, rows].T, texts=texts)  # still column by column
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .discrete import DISCRETE, DISCRETE_NAMES
 from .families import FAMILIES
 from .language import Spec
 
-JOINT_NAMES = ("multivariate_normal", "gaussian_mixture", "product")
+JOINT_NAMES = ("multivariate_normal", "gaussian_mixture", "dirichlet", "product")
 # Without blanks, underscores and capitals.
 _FAMILIES = {
     "norm": "normal", "gaussian": "normal", "gauss": "normal",
@@ -59,6 +59,7 @@ _PARAMETERS: dict[str, dict[str, str]] = {
         "lower": "low", "upper": "high",
     },
     "multivariate_normal": {"mu": "mean", "loc": "mean", "cov": "covariance"},
+    "dirichlet": {"alpha": "concentration", "a": "concentration"},
     "poisson": {"mu": "rate", "lam": "rate", "lambda": "rate"},
 }  # fmt: skip
 # What means something else elsewhere: SciPy's scale of these is no parameter here.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from .certificate import of_family, of_product
+from .dirichlet import dirichlet
 from .discrete import DISCRETE_NAMES
 from .families import FAMILIES
 from .family import Family
@@ -28,6 +29,7 @@ LARGEST = 1e100
 JOINT: dict[str, Callable[[Spec, tuple[str, ...]], Target]] = {
     "multivariate_normal": multivariate_normal,
     "gaussian_mixture": mixture,
+    "dirichlet": dirichlet,
 }
 
 

@@ -29,6 +29,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..syntax import shorten
+from ..wording import meant_file
 from .language import Spec
 from .transforms import ANGLE, Transform
 
@@ -67,7 +68,8 @@ def read_file(path: str) -> Spec | Expression:
             raise DataError(f"--target {path}: larger than {most:,} bytes{other}")
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise DataError(f"--target {path}: cannot be read: {error.strerror}") from None
+        hint = meant_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise DataError(f"--target {path}: cannot be read: {error.strerror}{hint}") from None
     except UnicodeDecodeError:
         raise DataError(f"--target {path}: is not UTF-8 text") from None
     try:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..wording import meant_file
 from .markov import (
     SMOOTHING,
     STOP,
@@ -204,6 +205,7 @@ def read_text(path: str) -> str:
             raise DataError(f"--target {path}: larger than {MOST_BYTES:,} bytes")
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"--target {path}: cannot be read: {error.strerror}") from None
+        hint = meant_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise DataError(f"--target {path}: cannot be read: {error.strerror}{hint}") from None
     except ValueError:
         raise DataError(f"--target {path}: is not UTF-8 text") from None

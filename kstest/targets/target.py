@@ -51,6 +51,9 @@ class Target:
     cdf : callable or None
         Set where columns are independent and theirs are known: (n, d) values to the probability of
         values up to these, column by column, (n, d).
+    composed : callable or None
+        Set where rows lie on the simplex, which has no density over d columns: (X, row) to d - 1
+        coordinates of the rows (n, d) and the Target of these, where `row` names a row in errors.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Target:
     simulate: Callable[[int, np.random.Generator], tuple[Array, Target]] | None = None
     certificate: Certificate | str = "nothing is proved of its score"
     cdf: Function | None = None
+    composed: Callable[[Array, Callable[[int], str]], tuple[Array, Target]] | None = None
 
     @property
     def d(self) -> int:

@@ -12,7 +12,7 @@ from ...errors import DataError, UsageError
 from ...sample import Sample
 from ...wording import listed, shown
 from ..dependence.column_blocks import Block
-from .options import Named, Params
+from .options import UNTREATED, Named, Params
 
 Index = NDArray[np.int64]
 
@@ -218,9 +218,15 @@ def _arms(data: Sample, name: str, control: str | None) -> tuple[Index, tuple[st
             f"accepted: a column with 2 to {MOST_ARMS} values, one for each arm. Choose the rows "
             "of some arms with --where"
         )
-    first = 0 if control is None else _place(control, texts, "--control")
+    first = _untreated(texts) if control is None else _place(control, texts, "--control")
     order = [first, *(k for k in range(len(texts)) if k != first)]
     return np.argsort(order)[place], tuple(f"{name} = {texts[k]}" for k in order)
+
+
+def _untreated(texts: Sequence[str]) -> int:
+    """Which of the values is the control: one that says so, else the first."""
+    words = [text.strip().lower() for text in texts]
+    return next((words.index(word) for word in UNTREATED if word in words), 0)
 
 
 def _place(wanted: str, texts: Sequence[str], option: str) -> int:

@@ -13,6 +13,7 @@ from ...wording import shown
 
 OBSERVATIONAL, RANDOMISED = "observational", "randomised"
 MULTIPLIERS, CROSS = "multipliers", "cross"
+UNTREATED = ("control", "placebo", "untreated", "sham", "none", "no")
 FITS = ("normal", "gamma", "lognormal", "quartic")
 
 
@@ -43,8 +44,8 @@ class Params:
     )
     control: str | None = option(
         None,
-        "Value of --treatment that counts as untreated; the smallest number, or the first text, by "
-        "default.",
+        "Value of --treatment that counts as untreated; by default the smallest number, or a text "
+        f"among {', '.join(UNTREATED)}, else the first text.",
         metavar="VALUE",
     )
     design: str = option(

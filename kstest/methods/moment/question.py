@@ -126,7 +126,8 @@ def require(wanted: Sequence[str], names: Sequence[str], option: str) -> None:
     """Refuse names that are no columns."""
     for name in wanted:
         if name not in names:
-            parameter = f", nor in --fit; fit it (--fit {shown(name)[1:-1]}), or"
+            # A parameter is a word; other names stand in backquotes and can be columns only.
+            parameter = ", nor in --fit;" + f" fit it (--fit {name}), or" * name.isidentifier()
             raise UsageError(
                 f"{option}: {shown(name)} is no column of the data"
                 f"{parameter if option == '--residual' else ';'} choose from "

@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 
 # Share of rows with an equal row before them from which on a warning is given.
 TIES = 0.01
+# How far from 1 the parts of a row may sum up to without a word.
+CLOSED = 1e-6
 # A score beyond this overflows when its square is added n^2 times.
 LARGEST_SCORE = 1e100
 # Rows at which density and score are compared, and how far they may differ.
@@ -29,7 +31,10 @@ CHECKED_ROWS, SLOPE_TOLERANCE = 20, 0.05
 
 @dataclass(frozen=True)
 class Given:
-    """The tested columns in the data's units, with the target or the scores that came along."""
+    """The tested columns in the data's units, with the target or the scores that came along.
+
+    Of a composition `columns` and `X` are coordinates, and `parts` (n, d) the parts.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -37,6 +42,8 @@ class Given:
     target: Target | None
     sample: Sample
     scores: Array | None = None
+    parts: Array | None = None
+    part_names: tuple[str, ...] = ()
 
     @property
     def transforms(self) -> tuple[Transform, ...]:
@@ -58,6 +65,11 @@ def given_data(samples: Sequence[Sample], params: Any) -> Given:
     X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
         target = replace(target.refit(X), name=target.name)
+    if target.composed is not None:
+        whole = Given(target.name, target.columns, X, target, sample)
+        Y, inner = target.composed(X, whole.row)
+        inner = replace(inner, name=target.name)
+        return Given(target.name, inner.columns, Y, inner, sample, None, X, target.columns)
     return Given(target.name, target.columns, X, target, sample)
 
 
@@ -188,6 +200,16 @@ def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notic
                 "density: repeated or rounded values can cause a rejection by themselves",
             )
         )
+    if given.parts is not None:
+        off = float(np.abs(given.parts.sum(axis=1) - 1).max())
+        if off > CLOSED:
+            out.append(
+                Notice(
+                    "not-closed",
+                    f"rows do not quite sum to 1 (by up to {off:.2g}); only the ratios of parts "
+                    "are tested",
+                )
+            )
     whole = [c for c in range(Y.shape[1]) if len(Y) >= 20 and (given.X[:, c] % 1 == 0).all()]
     if whole and ties <= TIES:
         out.append(

@@ -13,8 +13,8 @@ def target(more: str) -> Any:
     return option(
         "",
         f"The density: a family ({', '.join(FAMILIES)}, multivariate_normal, gaussian_mixture, "
-        "product) such as 'gamma(shape=2, scale=3)'; a YAML, TOML or JSON file; 'logp: EXPRESSION' "
-        f"in column names{more}.",
+        "dirichlet, product) such as 'gamma(shape=2, scale=3)'; a YAML, TOML or JSON file; 'logp: "
+        f"EXPRESSION' in column names{more}.",
         metavar="TARGET",
         brief="The density, such as 'gamma(shape=2, scale=3)'.",
     )

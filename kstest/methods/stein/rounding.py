@@ -64,12 +64,14 @@ class Grid:
 def grids(given: Given) -> tuple[Grid, ...]:
     """Return the columns whose values lie on a grid and are not all different."""
     n, found = len(given.X), []
-    for c in range(len(given.columns) if n >= FEWEST_ROWS else 0):
-        distinct = np.unique(given.X[:, c])
+    X = given.X if given.parts is None else given.parts
+    rough = _roughness if given.parts is None else _roughness_of_part
+    for c in range(X.shape[1] if n >= FEWEST_ROWS else 0):
+        distinct = np.unique(X[:, c])
         grid = grid_of(distinct) if 1 < len(distinct) < n else None
         if grid is not None:
             step, origin = grid
-            found.append(Grid(c, step, origin, len(distinct), step * _roughness(given, c)))
+            found.append(Grid(c, step, origin, len(distinct), step * rough(given, c)))
     return tuple(found)
 
 
@@ -158,10 +160,18 @@ def _roughness(given: Given, c: int) -> float:
     return math.sqrt(float((slope[within] ** 2).mean())) / width
 
 
+def _roughness_of_part(given: Given, c: int) -> float:
+    """As `_roughness`, of a part x of a composition, which is tested by its logarithm."""
+    assert given.parts is not None
+    x = given.parts[:, c]
+    spread = float(np.log(x).std())
+    return math.sqrt(float((x**-2.0).mean())) / spread if spread > 0 else 0.0
+
+
 def advice(given: Given, coarse: tuple[Grid, ...], tests_cells: bool) -> str:
     """Say what is wrong with a column for a density, and what to try."""
     first = coarse[0]
-    name = given.columns[first.place]
+    name = (given.part_names or given.columns)[first.place]
     kind = "whole numbers" if first.step % 1 == 0 and first.origin % 1 == 0 else "values"
     more = f", and {len(coarse) - 1} more columns alike" if len(coarse) > 1 else ""
     what = (

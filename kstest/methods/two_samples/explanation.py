@@ -20,7 +20,7 @@ from .columns import Evidence, Labelled, corrected
 from .effect import Pairs, unbiased_mmd
 from .pooled import Pooled
 
-EXPLANATIONS = ("columns", "pairs", "rows", "region")
+EXPLANATIONS = ("columns", "all", "pairs", "rows", "region")
 # Rows of each side that a row of the sample is compared with.
 COMPARED = 4096
 # Pairs of columns cost a kernel sum each.
@@ -37,8 +37,8 @@ def explanations(text: str) -> dict[str, int]:
         count = number if number else "10"
         if word not in EXPLANATIONS or (number and word != "rows") or not count.isdecimal():
             raise UsageError(
-                f"--explain {text!r}: give columns, pairs, region, rows=K with a whole number K, "
-                "several of them separated by commas, or none"
+                f"--explain {text!r}: give columns, all, pairs, region, rows=K with a whole number "
+                "K, several of them separated by commas, or none"
             )
         asked[word] = int(count)
     return asked

@@ -23,6 +23,7 @@ from ..common import grids
 from . import counted, weighted
 from .columns import ColumnTest, statistic_named, try_pairs
 from .differences import Masses, column_tests, kernel_statistics
+from .explanation import explanations
 from .pooled import SENTENCES, Pooled, constant, refused
 
 Array = NDArray[np.float64]
@@ -140,9 +141,11 @@ def mmd(found: Prepared, params: Any, rng: np.random.Generator, work: Work) -> R
     p = p_value(one)
     rejected = p <= params.alpha
     findings: list[Finding] = [summary(SENTENCES[rejected]), found.said]
-    if rejected and "columns" in params.explain:
+    asked = explanations(params.explain)
+    if (rejected and "columns" in asked) or "all" in asked:
         tests = _columns(found, "cvm", params)
-        findings.append(columns_found(tests, params.alpha, True, try_pairs(tests)))
+        advice = try_pairs(tests)
+        findings.append(columns_found(tests, params.alpha, rejected, advice, "all" in asked))
     return base.told(
         *findings,
         verdict="rejected" if rejected else "not rejected",
@@ -164,7 +167,7 @@ def ks(found: Prepared, params: Any, title: str) -> Result:
         summary(SENTENCES[rejected]),
         found.said,
         statistic_named(title if numeric else "chi-squared", columns[0].column),
-        columns_found(columns, params.alpha, rejected, try_pairs(columns)),
+        columns_found(columns, params.alpha, rejected, try_pairs(columns), params.explain == "all"),
         verdict="rejected" if rejected else "not rejected",
         statistic=columns[0].statistic,
         p_value=p,
@@ -209,7 +212,7 @@ def _refuse_options(params: Any, what: str) -> None:
         "permute": params.permute != "auto",
         "features": getattr(params, "features", "auto") not in ("auto", "none"),
         "scale": getattr(params, "scale", "") == "auto",
-        "explain": not asked <= {"columns", "none"},
+        "explain": not asked <= {"columns", "all", "none"},
     }
     for name, used in other.items():
         if used:

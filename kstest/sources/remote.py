@@ -1,0 +1,105 @@
+"""Files behind an address: ``https://`` and ``http://`` by the standard library, ``s3://`` and
+``gs://`` by pyarrow, with the credentials that their own tools use.
+
+Nothing but the address that was given is asked: one that sends on to another host is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from kstest.errors import DataError
+from kstest.sources.stream import Readable
+from kstest.wording import label, one_line
+
+WEB = ("http://", "https://")
+SECONDS = 60  # without a byte
+
+
+def shown_address(path: str) -> str:
+    """An address without what may be a secret: user, password, query and fragment."""
+    return urllib.parse.urlsplit(path)._replace(query="", fragment="").geturl()
+
+
+def open_address(path: str) -> tuple[Readable, Callable[[], None]]:
+    """Return the content as a stream, and a function that closes it.
+
+    Raises
+    ------
+    DataError
+        With the address: for a host that does not answer, what is not there, or may not be read.
+    """
+    where = label(shown_address(path))
+    if "@" in urllib.parse.urlsplit(path).netloc:
+        raise DataError("an address with a user or a password is not taken; keep them elsewhere.")
+    try:
+        return _web(path, where) if path.startswith(WEB) else _bucket(path)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DataError(f"{where}: the server answers {error.code} ({error.reason}).") from None
+    except urllib.error.URLError as error:
+        raise DataError(f"{where}: cannot be reached: {one_line(error.reason)}.") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise DataError(f"{where}: cannot be read: {one_line(error).rstrip('.')}.") from None
+
+
+class _SameHost(urllib.request.HTTPRedirectHandler):
+    """Follows an answer that sends on within the host only."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+        if new.hostname != old.hostname or (old.scheme, new.scheme) == ("https", "http"):
+            fp.close()
+            raise DataError(
+                f"{label(shown_address(req.full_url))}: sends on to {label(shown_address(newurl))}"
+                ", another host; give that address if it is meant."
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Counted:
+    """A body that has to be as long as its head says: `read` alone does not tell a broken line."""
+
+    def __init__(self, answer: Any, where: str) -> None:
+        self._answer, self._where, self._read = answer, where, 0
+        stated = answer.headers.get("Content-Length", "")
+        self._stated = int(stated) if stated.isdigit() else None
+
+    def read(self, size: int, /) -> bytes:
+        part: bytes = self._answer.read(size)
+        self._read += len(part)
+        if not part and size and self._stated is not None and self._read < self._stated:
+            raise DataError(
+                f"{self._where}: the connection ended after {self._read:,} of {self._stated:,} "
+                "bytes. Try again."
+            )
+        return part
+
+
+def _web(path: str, where: str) -> tuple[Readable, Callable[[], None]]:
+    address = urllib.parse.urlsplit(path)._replace(fragment="").geturl()
+    head = {"User-Agent": "kstest", "Accept-Encoding": "identity"}
+    opener = urllib.request.build_opener(_SameHost)
+    answer = opener.open(urllib.request.Request(address, headers=head), timeout=SECONDS)
+    return _Counted(answer, where), answer.close
+
+
+def _bucket(path: str) -> tuple[Readable, Callable[[], None]]:
+    from pyarrow import fs
+
+    system, inside = fs.FileSystem.from_uri(path)
+    stream = system.open_input_stream(inside, compression=None)
+
+    def close() -> None:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+    return stream, close
