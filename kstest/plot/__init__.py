@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..picture import Picture
-from ..result import Result
+from ..result import Answer, Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ def as_figure(result: Result, picture: Picture) -> Figure:
     return sheet(result, picture)
 
 
-def draw(result: Result, picture: Picture, path: str) -> bytes:
+def draw(result: Result | Answer, picture: Picture, path: str) -> bytes:
     """Return the content of the file `path`, in the form that its ending names."""
     from .figure import drawings, figure
     from .page import page

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..picture import Band, Bars, Curve, HeatMap, Panel, Picture
-from ..result import Result
+from ..result import Answer, Result
 from . import panels
 from .headings import NORMAL, SMALL, Line, heading, notes
 from .lettering import cut, wrapped
@@ -61,12 +61,12 @@ NO_METADATA = {
 }
 
 
-def figure(result: Result, picture: Picture, form: str) -> bytes:
+def figure(result: Result | Answer, picture: Picture, form: str) -> bytes:
     """Draw everything, verdict, numbers and warnings too.
 
     Parameters
     ----------
-    result : Result
+    result : Result or Answer
     picture : Picture
     form : {'svg', 'png'}
     """
@@ -74,7 +74,7 @@ def figure(result: Result, picture: Picture, form: str) -> bytes:
         return _saved(sheet(result, picture), form)
 
 
-def sheet(result: Result, picture: Picture) -> Figure:
+def sheet(result: Result | Answer, picture: Picture) -> Figure:
     """The drawing of `figure`, before it is saved."""
     with _styled():
         return _Sheet(picture, list(heading(result, WHOLE * panels.POINTS))).figure

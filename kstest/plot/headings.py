@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..picture import Picture
 from ..report.outline import facts, notice_label
 from ..report.outline import sentence as said
-from ..result import Result
+from ..result import Answer, Result
 from .lettering import cut, wrapped
 from .panels import DARK
 
@@ -31,8 +31,14 @@ class Line(NamedTuple):
     bold: bool = False
 
 
-def heading(result: Result, width: float) -> Iterator[Line]:
+def heading(result: Result | Answer, width: float) -> Iterator[Line]:
     """Verdict, the numbers that carry it, and warnings; `width` in points."""
+    if isinstance(result, Answer):
+        if result.headline is not None:
+            yield Line(result.headline.title, LARGE, bold=True)
+            for line in wrapped(result.headline.sentence, width, MEDIUM, 3):
+                yield Line(line, MEDIUM)
+        return
     verdict = f"{result.verdict.upper()} (kstest {result.method})"
     yield Line(verdict, LARGE, COLORS[result.verdict], bold=True)
     for line in wrapped(sentence(result), width, MEDIUM, 3):

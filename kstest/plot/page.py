@@ -11,7 +11,7 @@ from typing import Any
 from ..picture import Panel, Picture
 from ..report.html import page as answer_page
 from ..report.pages import LONGEST, cut, markup
-from ..result import Result
+from ..result import Answer, Result
 from ..wording import printable
 from .headings import explained
 from .panels import ALPHAS, COLORS
@@ -19,12 +19,12 @@ from .panels import ALPHAS, COLORS
 Drawn = Sequence[tuple[Panel, str, bool]]
 
 
-def page(result: Result, picture: Picture, drawn: Drawn) -> str:
+def page(result: Result | Answer, picture: Picture, drawn: Drawn) -> str:
     """Return the page as text.
 
     Parameters
     ----------
-    result : Result
+    result : Result or Answer
     picture : Picture
     drawn : sequence of (Panel, str, bool)
         Each panel, an SVG document of it, and whether it takes the whole width.
