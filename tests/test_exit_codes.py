@@ -93,9 +93,10 @@ TABLE: dict[str, list[tuple[int, str]]] = {
              (2, "ref.csv absent.csv -o made.toml")],
     "validate": [(0, ""), (2, "--config bad.toml"), (2, "--config absent.toml")],
     "config show": [(0, ""), (2, "--config bad.toml"), (2, "--keep 0")],
-    "history": [(0, ""), (0, "like --format csv"), (2, "no-such"), (2, "--history absent.db"),
+    "history": [(0, ""), (0, "like --format csv"), (0, "like --plot made.svg"),
+                (2, "like --plot made.txt"), (2, "no-such"), (2, "--history absent.db"),
                 (2, "--history broken.db")],
-    "show": [(0, "1"), (2, "99"), (2, "x"), (2, "1 --history broken.db")],
+    "show": [(0, "1"), (0, "1 --format html"), (2, "99"), (2, "x"), (2, "1 --history broken.db")],
     "ack": [(0, "like --until 2999-01-01 --why known"), (2, "like --until 2999-01-01"),
             (2, "no-such --until 2999-01-01 --why known"), (2, "like --until soon --why known")],
     "reset": [(0, "like --why moved"), (2, "no-such --why moved")],
@@ -145,7 +146,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def folder(made, monkeypatch):
-    for name in ("made.kst", "made.toml", "made.parquet", "made.csv"):
+    for name in ("made.kst", "made.toml", "made.parquet", "made.csv", "made.svg"):
         (made / name).unlink(missing_ok=True)
     monkeypatch.chdir(made)
     return made

@@ -47,6 +47,8 @@ TABLES = {"runs": RUN, "outcomes": OUTCOME, "events": EVENT, "batches": BATCH}
 SINCE = {"batches": 2}
 # Words of SQLite for a file that holds something else than it should.
 DAMAGE = ("malformed", "no such", "not a database", "decode", "file format")
+# Whole results that are still there: what is forgotten is found without a look at all that was.
+KEPT = "CREATE INDEX IF NOT EXISTS by_kept ON outcomes (run) WHERE result IS NOT NULL"
 ENCODER = json.JSONEncoder(default=repr)
 D = TypeVar("D", bound="Database")
 
@@ -196,9 +198,12 @@ def opened(path: str, seconds: float = 10.0, *, new: bool = True, kind: type[D])
         base = _connected(path, seconds, new)
     try:
         with _guarded(where):
-            if _version(base, where) < VERSION and new:
+            version = _version(base, where)
+            if new and version < VERSION:
                 _upgrade(base)
             _require_whole(base, where)
+            if new:
+                base.execute(KEPT)
         yield kind(base, where)
     finally:
         base.close()
@@ -270,6 +275,7 @@ def _fill(path: str) -> None:
         base.execute("CREATE INDEX by_name ON outcomes (name, series, id)")
         base.execute("CREATE INDEX by_identity ON outcomes (identity)")
         base.execute("CREATE INDEX by_run ON outcomes (run)")
+        base.execute(KEPT)
         base.execute("PRAGMA journal_mode = WAL")
     finally:
         base.close()

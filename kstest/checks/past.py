@@ -10,8 +10,8 @@ from typing import Any
 
 from ..findings import Note
 from ..result import Notice, Result
-from .history import History
 from .config import Check
+from .history import History
 from .outcome import Change, Outcome, Past, Report
 
 # Runs before this one that are shown.

@@ -25,9 +25,10 @@ MOST = 300.0
 MOST_DOTS = 100
 NOTES = (
     "p-values are drawn after the correction over the checks of their run, where there is one; of "
-    "p-values and e-values the logarithm (base 10), the farther up the more evidence. What reaches "
-    "the dotted line rejects. Broken vertical lines: the check began anew. Runs without a verdict "
-    "have no dot, and are counted.",
+    "p-values and e-values the logarithm (base 10), the farther up the more evidence. A "
+    "p-value that reaches the dotted line rejects; a stream rejects for good once its evidence got "
+    "there at any row, also between two runs. Broken vertical lines: the check began anew. Runs "
+    "without a verdict are not drawn.",
     "Effects are those of results that the history has kept whole, in the unit of the test.",
 )
 
@@ -58,21 +59,23 @@ def picture(
     every = list(zip(rows, results, strict=True))
     for row, result in every:
         series[row["name"], row["series"]].append((row, result))
-    panels = []
+    panels, silent = [], []
     for (name, part), found in series.items():
         resets = [e["after"] for e in events if e["name"] == name and e["kind"] == "reset"]
         about = Panel(f"{name} {part}".rstrip(), (_words(found, runs),), (), _rejected(found) > 0)
+        curves = list(_curves(found, resets, alphas.get(name)))
         panels += [
             Panel(f"{about.title}: {kind}", about.words, (curve,), about.strong)
-            for kind, curve in _curves(found, resets, alphas.get(name))
+            for kind, curve in curves
         ]
+        silent += [f"{about.title} ({about.words[0]})"] * (not curves)
     panels.sort(key=lambda panel: not panel.strong)
+    kept, more = panels[:MOST_PANELS], panels[MOST_PANELS:]
     checks = len({row["name"] for row in rows})
     spans = f"{len(runs):,} run{'s' * (len(runs) != 1)}"
     words = f"{checks} check{'s' * (checks != 1)} in {spans}, {_rejected(every)} "
     words += f"of {len(rows):,} outcomes rejected"
-    kept, more = panels[:MOST_PANELS], panels[MOST_PANELS:]
-    left_out = tuple(panel.title for panel in more)
+    left_out = (*silent, *(panel.title for panel in more))
     return Answer((), Headline("HISTORY", words)), Picture((), tuple(kept), left_out, NOTES)
 
 
@@ -82,20 +85,25 @@ def _rejected(found: Sequence[tuple[Row, Any]]) -> int:
 
 def _words(found: Sequence[tuple[Row, Any]], runs: Mapping[int, Row]) -> str:
     """How many outcomes of which kind, and when."""
-    ends = [str(runs[found[k][0]["run"]]["started"])[:16].replace("T", " ") for k in (0, -1)]
-    counts = [
-        f"{sum(row['status'] == status for row, _ in found):,} {status}"
-        for status in ("rejected", "error", "no verdict")
-        if status == "rejected" or any(row["status"] == status for row, _ in found)
+    first, last = (str(runs[found[k][0]["run"]]["started"]) for k in (0, -1))
+    begun, ended = first[:10], last[:10]
+    if begun == ended:
+        begun, ended = f"{begun} {first[11:16]}", last[11:16]
+    others = [
+        f", {sum(row['status'] == status for row, _ in found):,} {status}"
+        for status in ("error", "no verdict")
+        if any(row["status"] == status for row, _ in found)
     ]
-    return f"{len(found):,} outcomes, {', '.join(counts)}; {ends[0]} to {ends[1]}"
+    return f"{_rejected(found):,} of {len(found):,} rejected{''.join(others)}; {begun} to {ended}"
 
 
 def _curves(
     found: Sequence[tuple[Row, Any]], resets: Sequence[int], alpha: float | None
 ) -> Iterator[tuple[str, Curve]]:
     """Curves with their kinds; only those of which there is a number."""
-    judged = [(row, result) for row, result in found if row["status"] not in ("error", "no verdict")]
+    judged = [
+        (row, result) for row, result in found if row["status"] not in ("error", "no verdict")
+    ]
     # The first run after each reset that is drawn.
     marks = {next((row["run"] for row, _ in judged if row["id"] > after), None) for after in resets}
     if judged:

@@ -90,10 +90,12 @@ def history(summary: str) -> click.Command:
 
 
 def _print(check: str | None, **given: Any) -> int:
-    plot = given["plot"]
+    plot, target = given["plot"], given["output"]
     if plot is not None:
-        plot = os.path.abspath(plot)  # before the folder of the checks is entered
-        check_plot(given["plot"])
+        check_plot(plot)
+        # Before the folder of the checks is entered.
+        plot = os.path.abspath(plot)
+        target = target if target in (None, "-") else os.path.abspath(target)
     with _history(given, new=False) as (config, history):
         chosen, words = ("WHERE name = ? ", (check,)) if check else ("", ())
         found = history.rows(
@@ -106,8 +108,8 @@ def _print(check: str | None, **given: Any) -> int:
             for r in history.rows("runs", "WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
         }
         if plot is not None:
-            files = {**given, "plot": plot, "output": _absolute(given["output"]), "history": None}
-            destinations.require(files, [config.settings.history])
+            written = {"plot": plot, "output": target}
+            destinations.require(written, [config.settings.history])
             results = [history.result(o) for o in found]
             alphas = {name: c.alpha for name, c in config.checks.items()}
     if check and not found and not events:
