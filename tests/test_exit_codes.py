@@ -62,6 +62,7 @@ TABLE: dict[str, list[tuple[int, str]]] = {
     "dqm show": [(0, "k.cal"), (2, "ref.csv")],
     "dqm status": [(0, "good.log"), (1, "bad.log"), (2, "absent.log"), (2, "ref.csv")],
     "dqm ack": [(0, "bad.log --until 2999-01-01 --why known"), (2, "bad.log --until 2999-01-01"),
+                (2, "bad.log --until 2999-01-01 --why known --calibration nosuch"),
                 (2, "absent.log --until 2999-01-01 --why known")],
     "effect": [(0, "ref.csv like.csv --outcome b --design randomised"),
                (1, "ref.csv far.csv --outcome a --design randomised"),

@@ -99,16 +99,16 @@ class Database:
                 raise self._damaged(f"row {number} of its {table} was altered")
         return [{"id": number, **dict(zip(names, row, strict=True))} for number, _, *row in found]
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Acknowledgements and resets of a check.
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Acknowledgements and resets of a check, which may have several names.
 
         All are read, since one with an altered name would not be found by it.
         """
-        return [e for e in self.rows("events", "ORDER BY id") if e["name"] == name]
+        return [e for e in self.rows("events", "ORDER BY id") if e["name"] in names]
 
-    def acknowledged(self, name: str, day: str) -> str | None:
+    def acknowledged(self, day: str, *names: str) -> str | None:
         """Until when and why an alarm of a check is known, on some day; None where it is not."""
-        found = self.events(name)
+        found = self.events(*names)
         if not found or found[-1]["kind"] != "ack" or found[-1]["until"] < day:
             return None
         return f"until {found[-1]['until']}: {found[-1]['why']}"
