@@ -142,15 +142,15 @@ def soak(kind, runs, checks, keep):
     tenth = max(1, runs // 10)
     first, last = (1e3 * np.median(part) for part in (spent[1 : tenth + 1], spent[-tenth:]))
     sizes = [f"{os.path.getsize('soak.db') / 1e6:.2f} MB of history"]
-    sizes += [
-        f"{sum(f.stat().st_size for f in Path('.kstest').rglob('*.kst')) / 1e3:.0f} kB of states"
-    ] * (kind == "anytime")
+    if kind == "anytime":
+        states = sum(path.stat().st_size for path in Path(".kstest").rglob("*.kst"))
+        sizes.append(f"{states / 1e3:.0f} kB of states")
     delay = "not found" if found is None else f"found after {found}"
     print(
-        f"{kind}: {runs} runs of {checks} checks, {alarms} with a false alarm of {len(ever)} checks "
-        f"({promised}); shift {delay} runs; {time.perf_counter() - clock:.0f} s; a run {first:.1f} ms "
-        f"CPU in the first tenth, {last:.1f} in the last; {len(results)} whole results, "
-        f"{', '.join(sizes)}",
+        f"{kind}: {runs} runs of {checks} checks, {alarms} with a false alarm, of {len(ever)} "
+        f"checks ({promised}); shift {delay} runs; {time.perf_counter() - clock:.0f} s; a run "
+        f"{first:.1f} ms CPU in the first tenth, {last:.1f} in the last; {len(results)} whole "
+        f"results, {', '.join(sizes)}",
         flush=True,
     )
 
