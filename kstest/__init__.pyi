@@ -82,6 +82,7 @@ def mmd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def ks(

@@ -7,7 +7,7 @@ field that is missing, misspelt or of another type. Nothing here computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .archive.packing import Declared
     from .engine import Work
     from .picture import Picture
-    from .result import Result
-    from .sample import Columns, Sample
+    from .result import Notice, Result
+    from .sample import Columns, Input, Sample
 
 P = TypeVar("P")
 S = TypeVar("S", bound="State")
@@ -106,6 +106,50 @@ class Inputs(Generic[P]):
         return len(self.roles) if self.needed is None else self.needed
 
 
+class SpanReader(Protocol):
+    """Reads spans of rows; can be pickled, so that another process may."""
+
+    def samples(
+        self, span: Any, counts: dict[int, tuple[int, ...]] | None = None
+    ) -> Iterator[tuple[Any, Sample]]:
+        """Yield the used rows of a span block by block, each with the piece of a file it is of.
+
+        `counts`, by number of the file, are added to: rows read, used, dropped and filtered.
+        """
+
+
+class Spans(Protocol):
+    """Files of two sides, cut into spans of rows; no row was read. See `kstest.sources.spans`."""
+
+    @property
+    def files(self) -> SpanReader: ...
+    @property
+    def spans(self) -> Sequence[Any]:
+        """With `side`, `rows` (for progress) and `words` (for messages)."""
+
+    @property
+    def paths(self) -> Mapping[str, Sequence[str]]:
+        """By side."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Numeric ones."""
+
+    @property
+    def categorical(self) -> Sequence[str]: ...
+    @property
+    def kinds(self) -> Mapping[str, str]: ...
+    def inputs(self, side: str, counts: Sequence[tuple[int, ...]]) -> tuple[Input, ...]:
+        """Files of a side, from the rows read, used, dropped and filtered of each."""
+
+    def notices(
+        self,
+        levels: Sequence[Mapping[str, Mapping[str, int]]],
+        ranges: Mapping[str, tuple[Any, Any, Any]],
+    ) -> tuple[Notice, ...]:
+        """What there is to say of the columns once all rows were seen."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Test(Generic[P]):
     """A test of samples.
@@ -120,6 +164,11 @@ class Test(Generic[P]):
         function.
     picture : callable or None
         Samples, options and the Result -> what there is to draw.
+    by_spans : callable or None
+        The test of rows that nobody keeps: spans of files, options, random numbers, threads ->
+        Result, and a few rows of each side whose inputs tell of all.
+    check_spans : callable or None
+        Options -> refuses some that need all rows at once; together with `by_spans`.
     """
 
     __test__ = False  # no test of ours, whatever pytest makes of the name
@@ -128,6 +177,10 @@ class Test(Generic[P]):
     references: str
     run: Callable[[Sequence[Sample], P, np.random.Generator, Work], Result]
     picture: Callable[[Sequence[Sample], P, Result], Picture] | None = None
+    by_spans: (
+        Callable[[Spans, P, np.random.Generator, Work], tuple[Result, Sequence[Sample]]] | None
+    ) = None
+    check_spans: Callable[[P], None] | None = None
 
 
 class Core(Protocol):

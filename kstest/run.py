@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .about import __version__
-from .contract import Test
+from .contract import Spans, Test
 from .engine import Work
 from .errors import UsageError
 from .registry import METHODS
@@ -95,6 +95,28 @@ def record(
         warnings=(*notices, *result.warnings),
         **origin(samples, params, started, time.perf_counter() - clock, work, reading),
     )
+
+
+def execute_spans(
+    spans: Spans,
+    params: Any,
+    test: Test[Any],
+    work: Work,
+    reading: Mapping[str, Any] | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> tuple[Result, Sequence[Sample]]:
+    """Run a test in passes over files of which no row is kept; like `execute` otherwise.
+
+    `where` says on how many workers, for the provenance. Returned too are a few rows of each side.
+    """
+    if test.by_spans is None:
+        raise TypeError("a test of spans is needed")
+    started, clock = datetime.now(UTC), time.perf_counter()
+    result, samples = test.by_spans(spans, params, np.random.default_rng(params.seed), work)
+    seconds = time.perf_counter() - clock
+    about = origin(samples, params, started, seconds, work, reading)
+    about["provenance"] |= {"spans": len(spans.spans), **(where or {}), **result.provenance}
+    return replace(result, **about), samples
 
 
 def origin(

@@ -34,6 +34,7 @@ QUICK = {
     "test_sequence_models.py",  # targets
     "test_sources_options.py",
     "test_stein.py",
+    "test_two_passes.py::test_the_answer_depends_on_neither_threads_nor_spans",  # clusters
 }
 
 

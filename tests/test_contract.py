@@ -56,18 +56,19 @@ ROOMS = {
     "dqm": "archive columns contract diagnostics engine errors files findings kernels lean "
     "likelihood_ratio methods nulls params picture result run sample wording",
     "inputs": "columns contract dqm engine errors result sample sources wording",
+    "clusters": "about engine errors sources wording",
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
     "thinning": "contract engine errors findings jit kernels methods params result run sample "
     "wording",
-    "api": "contract dqm engine errors files findings inputs params picture plot power registry "
-    "report result run sample sources thinning",
+    "api": "clusters contract dqm engine errors files findings inputs params picture plot "
+    "power registry report result run sample sources thinning",
     "testing": "api",
     "pytest_plugin": "api testing",
-    "shell": "about archive betting caches contract datasets dqm engine errors files findings "
-    "inputs jit kernels params plot power registry report result run sample sources streams "
-    "thinning wording",
+    "shell": "about archive betting caches clusters contract datasets dqm engine errors "
+    "files findings inputs jit kernels params plot power registry report result run sample "
+    "sources streams thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
     "params picture plot registry report result run shell sources streams wording",
     "cli": "about errors files registry shell",

@@ -201,7 +201,7 @@ def test_random_signs_can_be_sent_away(rng, monkeypatch):
     monkeypatch.setattr(
         engine_work,
         "_results",
-        lambda f, some, work: run(f, some, Work(work.threads, executor=executor)),
+        lambda f, some, work, ahead: run(f, some, Work(work.threads, executor=executor), ahead),
     )
     there = kstest.hsic(data, threads=1, **options)
     assert (there.p_value, there.statistic) == (here.p_value, here.statistic)

@@ -33,6 +33,9 @@ ELSEWHERE = {
     "* * * * *": "a line of a crontab, see test_recipes.py",
     "kstest mmd 'postgres:": "there is no server; test_library_formats.py has one where it can",
     "BashOperator": "a line of a file of Airflow, see test_recipes.py",
+    "kstest mmd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
+    "dask ": "the programs of a cluster; test_cluster.py has one",
+    "scheduler=c": "a cluster of Kubernetes or Slurm, or one at an address; see test_cluster.py",
     "bridgestan": "takes the sources of Stan and a compiler of C++",
 }
 

@@ -11,6 +11,7 @@ from ..registry import METHODS
 from ..run import execute
 from .binding import MACHINE, bind, plot_path, plotted
 from .language import speaking
+from .passes import by_spans
 from .shown import Result, shown
 from .signatures import document, options, signature
 
@@ -24,8 +25,12 @@ def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     found = METHODS[name].load()
     others = MACHINE if found.picture is None else (*MACHINE, "plot")
+    if found.by_spans is not None:
+        others = (*others, "scheduler")
 
     def test(*data: Any, **given: Any) -> Result:
+        if given.get("scheduler") is not None:
+            return by_spans(name, found, data, given, set(others))
         path = None if found.picture is None else plot_path(given.get("plot"))
         call = bind(name, found.inputs, data, given, set(others))
         result = execute(name, call.samples, call.params, call.notices, call.work, call.reading)

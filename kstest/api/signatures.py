@@ -28,6 +28,12 @@ OTHERS = {
         None,
         "Runs the sums in place of threads: a process pool, or a cluster.",
     ),
+    "scheduler": (
+        "Any",
+        None,
+        "Samples are then files or globs, read twice and not kept: 'local', or the address or the "
+        "Client of a dask scheduler.",
+    ),
     "plot": ("str | PathLike[str] | None", None, "File to draw: .svg, .png or .html."),
 }
 

@@ -79,7 +79,7 @@ def quadratic_forms(
     """
     if landmarks is not None and not series_serves(rows, len(starts) - 1, grids):
         table, size = landmark_sums(Rows.of(rows), starts, landmarks, grids, work, weights)
-        return _of_blocks(table, size, signs, len(landmarks))
+        return of_blocks(table, size, signs, len(landmarks))
     if len(starts) - 1 > MOST_STORED:
         if len(starts) - 1 != len(rows):
             raise ValueError(f"at most {MOST_STORED} blocks, or blocks of one row")
@@ -94,15 +94,16 @@ def quadratic_forms(
     sums = block_sums(rows, starts, grids, work, several, weights)
     total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
     size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
-    return _of_blocks(sums.blocks, size, signs)
+    return of_blocks(sums.blocks, size, signs)
 
 
-def _of_blocks(
+def of_blocks(
     blocks: NDArray[np.float64],
     size: NDArray[np.float64],
     signs: NDArray[np.int8],
     landmarks: int = 0,
 ) -> Forms:
+    """Forms of all permutations from block sums (L, G, G); `landmarks` made these, or 0."""
     v = signs.astype(np.float64)
     with single_blas():
         linear = blocks.sum(axis=1) @ v

@@ -34,6 +34,8 @@ AnyArray = NDArray[np.floating[Any]]
 RIDGE = 1e-6
 # Rows that say how large kernel values are; any number that sees no labels serves.
 SIZED = 500
+# The sum over a batch is rounded to multiples of this; single precision is no finer.
+GRAIN = 2.0**-18
 # Rows whose weights are drawn at a time: 32 MB for a thousand draws.
 DRAWN_ROWS = 4096
 
@@ -86,19 +88,96 @@ def landmark_sums(
     tables, sizes, share = [], [], 1.0 / len(grids)
     for number, grid in enumerate(grids):
         sums = _row_sums(rows, starts, landmarks, grid, weights, stage(work, number * share, 1.0))
-        values = _values(_joined(landmarks, few), len(landmarks), grid)
-        own, own_few, shift = _corrections(rows, few, starts, landmarks, grid, weights)
-        for l in range(len(grid)):
-            inner, outer = values[l][: len(landmarks)], values[l][len(landmarks) :]
-            with single_blas():
-                root = np.linalg.cholesky(inner + RIDGE * len(inner) * np.eye(len(inner)))
-                features = _whitened(root, sums[l])
-                table = features @ features.T
-                at_few = float((_whitened(root, outer) ** 2).sum())
-            table[np.diag_indices(len(table))] -= own * (at_few / own_few)
-            tables.append(table - shift)
+        corrections = _corrections(rows, few, starts, landmarks, grid, weights)
+        tables += _tables(sums, landmarks, few, grid, corrections)
         sizes.append(_sizes(few, grid))
         work.progress((number + 1) * share)
+    return np.array(tables), np.concatenate(sizes)
+
+
+def _tables(
+    sums: Array,
+    landmarks: Rows,
+    few: Rows,
+    grid: BandwidthGrid,
+    corrections: tuple[Array, float, Array],
+) -> list[Array]:
+    """Tables of block sums, (G, G) each, from sums at landmarks, (L, G, r): see `_corrections`."""
+    own, own_few, shift = corrections
+    values, r, tables = _values(_joined(landmarks, few), len(landmarks), grid), len(landmarks), []
+    for l in range(len(grid)):
+        inner, outer = values[l][:r], values[l][r:]
+        with single_blas():
+            root = np.linalg.cholesky(inner + RIDGE * r * np.eye(r))
+            features = _whitened(root, sums[l])
+            table = features @ features.T
+            at_few = float((_whitened(root, outer) ** 2).sum())
+        table[np.diag_indices(len(table))] -= own * (at_few / own_few)
+        tables.append(table - shift)
+    return tables
+
+
+def batch_sums(
+    rows: Rows,
+    block: NDArray[np.int64],
+    landmarks: Rows,
+    grids: Sequence[BandwidthGrid],
+    out: Array,
+) -> None:
+    """Add the kernel values of a batch of rows at landmarks to the sums of their blocks.
+
+    Parameters
+    ----------
+    rows : Rows
+        n rows, in any order.
+    block : ndarray of int (n,)
+        Block of every row, below G.
+    landmarks : Rows
+        r rows.
+    grids : sequence of BandwidthGrid
+        L kernels in all, with a bandwidth.
+    out : ndarray (L, G, r)
+        Is added to, multiples of GRAIN: they add up exactly, so that the sums over many batches are
+        the same in any order, up to 10^10 rows.
+    """
+    order = np.argsort(block, kind="stable")
+    present, starts = np.unique(block[order], return_index=True)
+    starts = np.append(starts, len(order)).astype(np.int64)
+    rows, l = rows.take(order), 0
+    for grid in grids:
+        sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1))
+        for values in sums:
+            out[l, present] += np.rint(values / GRAIN) * GRAIN
+            l += 1
+
+
+def tables_of_sums(
+    sums: Array,
+    counts: NDArray[np.int64],
+    landmarks: Rows,
+    few: Rows,
+    grids: Sequence[BandwidthGrid],
+) -> tuple[Array, Array]:
+    """What `landmark_sums` returns, from sums over rows that are gone: see `batch_sums`.
+
+    Parameters
+    ----------
+    sums : ndarray (L, G, r)
+    counts : ndarray of int (G,)
+        Rows of every block.
+    landmarks, few : Rows
+        `few` are rows that are no landmarks.
+    grids : sequence of BandwidthGrid
+    """
+    import scipy.linalg  # noqa: F401  (before its BLAS is kept on one thread)
+
+    tables, sizes, first = [], [], 0
+    corrections = counts.astype(np.float64), float(len(few)), np.zeros((len(counts),) * 2)
+    for grid in grids:
+        part = sums[first : first + len(grid)]
+        tables += _tables(part, landmarks, few, grid, corrections)
+        sizes.append(_sizes(few, grid))
+        first += len(grid)
     return np.array(tables), np.concatenate(sizes)
 
 

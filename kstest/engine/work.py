@@ -84,6 +84,7 @@ def run_tasks(
     arguments: Sequence[tuple[Any, ...]],
     work: Work,
     costs: Sequence[float] | None = None,
+    ahead: int = AHEAD,
 ) -> Iterator[T]:
     """Call a function with every tuple of arguments; yield what it returns, in their order.
 
@@ -98,6 +99,8 @@ def run_tasks(
     work : Work
     costs : sequence of float, optional
         For the progress that is reported; by default all are equal.
+    ahead : int
+        Tasks that are handed over at a time, per thread: 1 where results are large.
 
     Notes
     -----
@@ -106,18 +109,21 @@ def run_tasks(
     """
     total = (float(len(arguments)) if costs is None else float(sum(costs))) or 1.0
     done, shares = 0.0, repeat(1.0, len(arguments)) if costs is None else costs
-    for result, cost in zip(_results(function, arguments, work), shares, strict=True):
+    for result, cost in zip(_results(function, arguments, work, ahead), shares, strict=True):
         done += cost
         work.progress(done / total)
         yield result
 
 
 def _results(
-    function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], work: Work
+    function: Callable[..., T],
+    arguments: Sequence[tuple[Any, ...]],
+    work: Work,
+    ahead: int = AHEAD,
 ) -> Iterator[T]:
     if work.executor is not None:
         tasks = ((_elsewhere, function, *some) for some in arguments)
-        yield from _in_order(work.executor, tasks, work.threads)
+        yield from _in_order(work.executor, tasks, ahead * work.threads)
     elif work.threads <= 1 or len(arguments) == 1:
         for some in arguments:
             with flushed_denormals():
@@ -125,12 +131,13 @@ def _results(
             yield result
     else:
         with ThreadPoolExecutor(work.threads, initializer=flush_denormals) as pool:
-            yield from _in_order(pool, ((function, *some) for some in arguments), work.threads)
+            tasks = ((function, *some) for some in arguments)
+            yield from _in_order(pool, tasks, ahead * work.threads)
 
 
-def _in_order(pool: Executor, tasks: Iterator[tuple[Any, ...]], threads: int) -> Iterator[Any]:
-    """Submit tasks a few ahead, and yield their results in order."""
-    running = deque(pool.submit(*task) for task in islice(tasks, AHEAD * threads))
+def _in_order(pool: Executor, tasks: Iterator[tuple[Any, ...]], most: int) -> Iterator[Any]:
+    """Submit tasks, `most` ahead, and yield their results in order."""
+    running = deque(pool.submit(*task) for task in islice(tasks, most))
     try:
         while running:
             result = running.popleft().result()

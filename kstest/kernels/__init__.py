@@ -20,7 +20,7 @@ from .bandwidths import (
 )
 from .radial import KERNELS, NEEDS, Kernel, lacking, missing, serving
 from .rows import MISMATCH, Rows
-from .scaling import SCALES, robust_spread, scale_columns
+from .scaling import SCALES, Units, robust_spread, scale_columns
 from .whitening import Whitening, whitening
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "BandwidthGrid",
     "Kernel",
     "Rows",
+    "Units",
     "Whitening",
     "bandwidth_grid",
     "choose",

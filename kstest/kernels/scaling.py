@@ -7,6 +7,7 @@ belongs to which sample and a permutation test stays exact.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def scale_columns(
     """
     far = FAR
     if how == "none":
-        spreads = (_centred(block, how)[1:] for _, block in _present(pooled, missing))
+        spreads = (_centred(block, how)[1:3] for _, block in _present(pooled, missing))
         widest = max((float((s * m).max()) for s, m in spreads), default=0.0)
         far = FAR * min(widest or 1.0, WIDEST)
     if out is None:
@@ -64,6 +65,40 @@ def scale_columns(
     for place, block in _present(pooled, missing):
         out[place] = _scale(block, how, far).T
     return out
+
+
+@dataclass(frozen=True)
+class Units:
+    """Centre and unit of every column, from some rows, for others that are not there yet.
+
+    Attributes
+    ----------
+    magnitude, centre, unit : ndarray (d,)
+        A value x becomes (x / magnitude - centre) / unit. A column that is constant in the rows
+        that gave the unit has that of its magnitude: other values are not the same as it.
+    far : float
+        Beyond it values are compressed, see `FAR`.
+    """
+
+    magnitude: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    far: float
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64], how: str) -> Units:
+        """Units of rows (N, d), N > 0, in a scale of `SCALES`, as in `scale_columns`."""
+        _, spread, magnitude, centre = _centred(np.ascontiguousarray(rows.T), how)
+        if how == "none":
+            widest = float((spread * magnitude).max(initial=0.0))
+            return cls(magnitude, centre, 1 / magnitude, FAR * min(widest or 1.0, WIDEST))
+        return cls(magnitude, centre, np.where(spread == 0, 1.0, spread), FAR)
+
+    def scaled(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows (n, d) in these units; a new array."""
+        with np.errstate(over="ignore"):
+            x = (rows / self.magnitude - self.centre) / self.unit
+        return _compressed(np.ascontiguousarray(x), self.far)
 
 
 def medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,7 +117,7 @@ def robust_spread(column: NDArray[np.float64]) -> float:
     """The unit of a column, shape (n,), under ``robust``; 0 if it is constant or empty."""
     if not len(column):
         return 0.0
-    _, spread, magnitude = _centred(column[None, :], "robust")
+    _, spread, magnitude, _ = _centred(column[None, :], "robust")
     return float(spread[0] * magnitude[0])
 
 
@@ -110,14 +145,19 @@ def _present(
 
 def _scale(columns: NDArray[np.float64], how: str, far: float) -> NDArray[np.float64]:
     """Scale columns that are given as rows (k, n); n > 0."""
-    x, spread, magnitude = _centred(columns, how)
+    x, spread, magnitude, _ = _centred(columns, how)
     constant = spread == 0
     unit = 1 / magnitude if how == "none" else np.where(constant, 1, spread)
     with np.errstate(over="ignore"):
         x /= unit[:, None]
     x[constant] = 0
+    return _compressed(x, far)
+
+
+def _compressed(x: NDArray[np.float64], far: float) -> NDArray[np.float64]:
+    """The same array, with values beyond `far` on a logarithmic scale."""
     size = np.abs(x)
-    if size.max() > far:
+    if size.max(initial=0.0) > far:
         beyond = size > far
         bounded = np.minimum(size[beyond], np.finfo(float).max)
         x[beyond] = np.sign(x[beyond]) * far * (1 + np.log(bounded / far))
@@ -126,8 +166,8 @@ def _scale(columns: NDArray[np.float64], how: str, far: float) -> NDArray[np.flo
 
 def _centred(
     columns: NDArray[np.float64], how: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Centred columns in units of their magnitude, their spread in that unit, the magnitude.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Centred columns in units of their magnitude, their spread in that unit, it, and the centre.
 
     The magnitude is the power of two at the largest value, so dividing by it rounds nothing;
     without it sums of squares of 1e300 would overflow. The spread of a constant column is 0.
@@ -141,4 +181,4 @@ def _centred(
     spread[spread == 0] = x[spread == 0].std(axis=1)
     # Rounding of the centre leaves noise of this size in a constant column.
     spread[spread <= 4 * np.finfo(float).eps * np.abs(centre)] = 0
-    return x, spread, magnitude
+    return x, spread, magnitude, centre

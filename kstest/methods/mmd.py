@@ -74,6 +74,8 @@ from .two_samples.pooled import (
     undecided,
 )
 from .two_samples.segments import segments, segments_found
+from .two_samples.streamed import check_streamed
+from .two_samples.streamed import run as run_streamed
 from .two_samples.weighted import evened, multiplied
 
 REFERENCES = """\
@@ -233,6 +235,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     sides anew (multivariate hypergeometric given the pooled counts), which is exact for independent
     entries, at a cost that does not grow with them. A kernel that tells bins apart however near
     (chi-squared) joins the others. A difference of the totals is not tested.
+
+    Files larger than memory, or on a cluster, are read in two passes and no row is kept: see
+    `kstest.methods.two_samples.streamed` for what exactness rests on there. That answer depends on
+    the order of the files and of the rows in them, and on the units of the columns, by the random
+    bins; not on threads, workers or how the files are cut.
 
     With `tolerance` R the statistic is max_k MMD_k (biased, so bounded), and p counts the
     permutations with T_b + 2 sqrt(2) R >= T_0: no more than the share R of min(m, n) altered rows
@@ -469,4 +476,6 @@ TEST = Test(
     references=REFERENCES,
     run=run,
     picture=picture,
+    by_spans=run_streamed,
+    check_spans=check_streamed,
 )

@@ -98,6 +98,16 @@ def bin_size(smaller: int, bins: int = BINS) -> int:
     return size
 
 
+def bin_counts(m: int, n: int, size: int, most: int | None) -> tuple[int, int]:
+    """Bins of `size` rows that move, of m rows of one side and n of another; `most` in all."""
+    count_x, count_y = m // size, n // size
+    if most is None:
+        return count_x, count_y
+    smaller = min(count_x, count_y)
+    larger = max(most - smaller, smaller)
+    return min(count_x, larger), min(count_y, larger)
+
+
 def partition(
     m: int,
     n: int,
@@ -122,11 +132,7 @@ def partition(
         Rows of each sample, at least, that keep their label. What is computed from them alone may
         use their labels: given them, the other rows are exchangeable.
     """
-    count_x, count_y = (m - fixed[0]) // size, (n - fixed[1]) // size
-    if most is not None:
-        smaller = min(count_x, count_y)
-        larger = max(most - smaller, smaller)
-        count_x, count_y = min(count_x, larger), min(count_y, larger)
+    count_x, count_y = bin_counts(m - fixed[0], n - fixed[1], size, most)
     x, y = rng.permutation(m), m + rng.permutation(n)
     moving = np.concatenate([x[: count_x * size], y[: count_y * size]]).reshape(-1, size)
     labels = np.repeat(np.array([1, -1], np.int8), [count_x, count_y])

@@ -12,17 +12,20 @@ from typing import Any, TypeVar
 
 import click
 
+from ..clusters import LOCAL, check_scheduler, working_at
 from ..contract import Inputs, Test
 from ..engine.work import Work, available_threads
 from ..errors import UsageError
 from ..files import destinations, output
 from ..files.messages import say
 from ..inputs import Taken, of_files, params_of
+from ..inputs.spans import require_spans, spans_if_large, spans_of
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
 from ..result import Result
-from ..run import execute
+from ..run import execute, execute_spans
+from ..sample import Sample
 from ..sources import given_options, reader
 from ..wording import shown
 from .advice import next_step
@@ -44,14 +47,39 @@ def run(
     if plot is not None:
         check_plot(plot)
     destinations.require(given, files_of(sides), params)
-    samples, notices = read(test.inputs, sides, params, given)
-    with working(given, label) as work:
-        reading = given_options(given, reader(test.inputs.reads).options)
-        result = execute(name, samples, params, notices, work, reading, test)
+    result, samples = _executed(name, test, sides, params, given, label)
     if plot is not None and test.picture is not None:
         content = draw(result, test.picture(samples, params, result), plot)
         output.write(content, plot, "--plot")
     return answer(result, given)
+
+
+def _executed(
+    name: str, test: Test[Any], sides: Mapping[str, Sequence[str]], params: Any,
+    given: Mapping[str, Any], label: str,
+) -> tuple[Result, Sequence[Sample]]:  # fmt: skip
+    """Read the files at once or, if they are large or lie elsewhere, in passes."""
+    reading = given_options(given, reader(test.inputs.reads).options)
+    scheduler = given.get("scheduler")
+    if scheduler is not None:
+        check_scheduler(scheduler)
+        require_spans(name, test, params)
+        spans = spans_of(test, params, given, sides)
+    else:
+        large = spans_if_large(test, params, given, sides)
+        if large is None:
+            samples, notices = read(test.inputs, sides, params, given)
+            with working(given, label) as work:
+                found = execute(name, samples, params, notices, work, reading, test)
+            return found, samples
+        spans, scheduler = large, LOCAL
+    with working(given, "reading twice") as work:
+        if given.get("scheduler") is None:
+            work.notify(
+                f"the rows take {spans.megabytes:,.0f} MB: the files are read in two passes"
+            )
+        with working_at(scheduler, spans.stamps, work) as (inside, where):
+            return execute_spans(spans, params, test, inside, reading, where)
 
 
 def answer(result: Result, given: Mapping[str, Any]) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ..contract import Inputs, StreamTest
+from ..contract import Inputs, StreamTest, Test
+from ..inputs.spans import require_spans
 from ..params import INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
 from ..report import FORMATS, pages
@@ -63,6 +64,28 @@ OUTPUT_OPTIONS = [
     Option(["--debug"], is_flag=True, help="Show the traceback of an internal error."),
 ]
 
+SCHEDULER = Option(
+    ["--scheduler"],
+    metavar="local|ADDRESS",
+    help="Read the files twice and keep no row: on this machine (local), as is done anyway where "
+    "the rows would take more than half of the memory; or by the workers of a dask scheduler, such "
+    "as tcp://host:8786 (pip install 'kstest[dask]').",
+    brief="Read in two passes: local, or tcp://host:8786.",
+)
+
+
+def _no_scheduler(name: str, test: Test[Any]) -> Option:
+    """The option where it is only refused, with the reason."""
+
+    def refuse(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            require_spans(name, test)
+
+    return Option(
+        ["--scheduler"], hidden=True, expose_value=False, callback=refuse, help="Not here."
+    )
+
+
 LOCK_TIMEOUT = Option(
     ["--lock-timeout"],
     type=click.FloatRange(0, 1e9),
@@ -83,6 +106,8 @@ def build(name: str) -> click.Command:
     """Return the click command of the test `name`."""
     test = METHODS[name].load()
     results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or test.picture is not None]
+    scheduler = SCHEDULER if test.by_spans is not None else _no_scheduler(name, test)
+    results.insert([o.name for o in results].index("threads") + 1, scheduler)
     if isinstance(test, StreamTest):
         from . import sequential
 

@@ -118,7 +118,7 @@ class Run:
         from ..run import origin, unvarying_rows
 
         found = self.test.result(state, self.since)
-        if not (self.feed.watch.vary() or self.given["state"]):
+        if not (self.feed.varies or self.given["state"]):
             found = unvarying_rows(found)
         sides = [
             Sample(side, state.columns.sample().values, (), tuple(feed.inputs))

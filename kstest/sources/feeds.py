@@ -43,8 +43,8 @@ class Feed:
     side : str
     plan : Plan
         Which columns.
-    watch : Watch
-        What all feeds of the run have shown.
+    watch : Watch or None
+        What all feeds of the run have shown, if anybody asks.
     nulls : Nulls or None
         What --null-values names, of all feeds.
     inputs : list of Input
@@ -57,7 +57,7 @@ class Feed:
     policy: str
     first: Table
     openers: Sequence[Opener]
-    watch: Watch
+    watch: Watch | None
     nulls: Nulls | None = None
     inputs: list[Input] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
@@ -67,8 +67,14 @@ class Feed:
     def samples(self) -> Iterator[Sample]:
         """Yield the used rows block by block; the codes of categories hold within a block only."""
         for table in self._tables():
-            yield from self._of(table)
-        self.watch.notices()
+            yield from self.of(table)
+        if self.watch is not None:
+            self.watch.notices()
+
+    @property
+    def varies(self) -> bool:
+        """Whether some row of the sides differs from another, as far as anybody looked."""
+        return self.watch is None or self.watch.vary()
 
     def notices(self) -> tuple[Notice, ...]:
         """What is to be said about the rows of this side so far."""
@@ -92,8 +98,9 @@ class Feed:
             finally:
                 table.close()
 
-    def _of(self, table: Table) -> Iterator[Sample]:
-        plan, start, place = self.plan, 0, len(self.inputs)
+    def of(self, table: Table, start: int = 0) -> Iterator[Sample]:
+        """Yield the used rows of a table whose first row is row `start` (from 0) of its file."""
+        plan, place = self.plan, len(self.inputs)
         self.inputs.append(Input(table.path, 0, 0, 0))
         self.remarks += [(table.label, notice) for notice in table.notices]
         for block in table.blocks(plan.wanted(table)):
@@ -114,7 +121,8 @@ class Feed:
                     self.missing[name] = self.missing.get(name, 0) + count
             if part.input.rows_used:
                 sample = join({self.side: chunks}, {self.side: [part]}, plan, levels)[0]
-                self.watch.add(self.side, sample)
+                if self.watch is not None:
+                    self.watch.add(self.side, sample)
                 yield sample
         if not start:
             raise DataError(f"{table.label}: has columns but no rows. At least one row is needed.")
@@ -152,7 +160,7 @@ def common_notices(feeds: Mapping[str, Feed]) -> tuple[Notice, ...]:
     feed = next(iter(feeds.values()))
     unmet = feed.nulls.notices() if feed.nulls is not None and feed.inputs else ()
     remarks = merged([remark for feed in feeds.values() for remark in feed.remarks])
-    return (*remarks, *unmet, *feed.watch.notices())
+    return (*remarks, *unmet, *(feed.watch.notices() if feed.watch is not None else ()))
 
 
 # Cells of a column after which it is asked whether they are categories, and again at the end. In

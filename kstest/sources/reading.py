@@ -52,12 +52,12 @@ def read_samples(
     UsageError, DataError
         With a message for the user. No other exception comes from bad input.
     """
-    files = _files(sides)
+    files = files_of(sides)
     how, nulls = {side: dialect(options, side) for side in files}, Nulls.of(options)
     samples, notices = collect(
         {
             side: [
-                _opener(
+                opener_of(
                     partial(
                         open_table,
                         path,
@@ -107,7 +107,7 @@ def read_feeds(
     UsageError, DataError
         Also while a feed is read.
     """
-    files = _files(sides)
+    files = files_of(sides)
     how, nulls = {side: dialect(options, side) for side in files}, Nulls.of(options)
     if follow and files[follow] == ["-"]:
         raise UsageError(
@@ -117,7 +117,7 @@ def read_feeds(
         raise UsageError(f"--follow: found {len(files[follow])} files; one can be followed.")
     openers = {
         side: [
-            _opener(
+            opener_of(
                 partial(
                     open_table,
                     path,
@@ -139,7 +139,7 @@ def read_feeds(
         yield feeds
 
 
-def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def files_of(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Expand globs; standard input is for one."""
     files = {
         side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
@@ -149,7 +149,7 @@ def _files(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return files
 
 
-def _opener(
+def opener_of(
     opener: Callable[[], Table], options: ReadOptions, nulls: Nulls | None
 ) -> Callable[[], Table]:
     """Open a table whose cells may be `nulls`; one of hits as that of its events."""
@@ -196,7 +196,7 @@ def samples_from_objects(
     nulls = Nulls.of(options)
     samples, notices = collect(
         {
-            side: [_opener(partial(open_object, obj, side, options.exploded), options, nulls)]
+            side: [opener_of(partial(open_object, obj, side, options.exploded), options, nulls)]
             for side, obj in objects.items()
         },
         options,

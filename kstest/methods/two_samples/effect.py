@@ -46,8 +46,12 @@ class Pairs:
 
     @classmethod
     def of(cls, starts: NDArray[np.int64], signs: NDArray[np.int8], weights: Array | None) -> Pairs:
-        w = np.ones(starts[-1]) if weights is None else weights
-        blocks, squares = (np.add.reduceat(v, starts[:-1]) for v in (w, w * w))
+        if weights is None:  # each row counts 1, and there may be too many for an array of ones
+            blocks = squares = np.diff(starts).astype(np.float64)
+        else:
+            blocks, squares = (
+                np.add.reduceat(v, starts[:-1]) for v in (weights, weights * weights)
+            )
         first = signs > 0
         x, xx = (v @ first.astype(np.float64) for v in (blocks, squares))
         y, yy = blocks.sum() - x, squares.sum() - xx

@@ -1,0 +1,161 @@
+"""Two passes over files: level on sorted files, and time, memory and equal sums on workers.
+
+    python3 benchmarks/two_passes.py level --sets 500
+    python3 benchmarks/two_passes.py workers FOLDER --rows 10000000 --features 128
+    python3 benchmarks/two_passes.py memory FOLDER --rows 100000000
+
+FOLDER takes the files, 32 bytes a row, and keeps them for the next call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import stats
+
+import kstest
+
+PARTS, COLUMNS, GROUP = 20, 4, 125_000
+
+
+def write(path: Path, values: np.ndarray, group: int) -> str:
+    columns = {f"c{j}": values[:, j] for j in range(values.shape[1])}
+    pq.write_table(pa.table(columns), path, row_group_size=group)
+    return str(path)
+
+
+def normal(rng: np.random.Generator, n: int) -> np.ndarray:
+    x = rng.normal(size=(n, 2))
+    return x[np.argsort(x[:, 0])]
+
+
+def cauchy(rng: np.random.Generator, n: int) -> np.ndarray:
+    x = rng.standard_cauchy(size=(n, 2))
+    return x[np.argsort(x[:, 0])]
+
+
+def counts(rng: np.random.Generator, n: int) -> np.ndarray:
+    x = rng.poisson(3, size=(n, 2)).astype(float)
+    return x[np.lexsort(x.T)]
+
+
+def level(sets: int) -> None:
+    """Share of p <= .01, .05, .10 on sorted files in 20 and 4 parts, without a difference."""
+    for law in (normal, cauchy, counts):
+        for m, n in ((3200, 3200), (50_000, 500)):
+            p = []
+            with tempfile.TemporaryDirectory() as folder:
+                for seed in range(sets):
+                    rng, files = np.random.default_rng([7, seed]), []
+                    for name, rows, parts in (("a", m, PARTS), ("b", n, 4)):
+                        some = np.array_split(law(rng, rows), parts)
+                        files.append([
+                            write(Path(folder) / f"{name}-{k:02d}.parquet", x, 500)
+                            for k, x in enumerate(some)
+                        ])  # fmt: skip
+                    found = kstest.mmd(
+                        *files, scheduler="local", permutations=99, explain="none", threads=1
+                    )
+                    p.append(found.p_value)
+            cells = []
+            for alpha in (0.01, 0.05, 0.1):
+                low, high = stats.binom.ppf([5e-4, 1 - 5e-4], sets, alpha)
+                cells.append(f"{np.sum(np.array(p) <= alpha)} ({low:.0f}-{high:.0f}) at {alpha}")
+            print(f"{law.__name__} {m}:{n}, {sets} sets: {', '.join(cells)}", flush=True)
+
+
+def files_of(folder: str, rows: int) -> tuple[str, str]:
+    """Four fifths of the rows on one side; the mean of a column differs by .0015."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    each = rows // PARTS
+    for part in range(PARTS):
+        name = "a" if part < PARTS * 4 // 5 else "b"
+        path = Path(folder) / f"{name}-{rows}-{part:02d}.parquet"
+        if not path.exists():
+            x = np.random.default_rng([11, part]).normal(size=(each, COLUMNS))
+            x[:, 0] += 0.0015 * (name == "b")
+            write(path, x, GROUP)
+    return str(Path(folder) / f"a-{rows}-*.parquet"), str(Path(folder) / f"b-{rows}-*.parquet")
+
+
+def used() -> tuple[float, float]:
+    """CPU seconds and peak MB of this process."""
+    return sum(os.times()[:2]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def local(folder: str, rows: int, features: str, threads: int) -> None:
+    start, clock = used()[0], time.perf_counter()
+    found = kstest.mmd(
+        *files_of(folder, rows), scheduler="local", features=features, threads=threads
+    )
+    print(
+        f"one process: p {found.p_value}, sums {found.provenance['sums'][:16]}, CPU "
+        f"{used()[0] - start:.1f} s, wall {time.perf_counter() - clock:.1f} s, peak "
+        f"{used()[1]:.0f} MB",
+        flush=True,
+    )
+
+
+def workers(folder: str, rows: int, features: str) -> None:
+    """The same files by one process, by workers, and while one of them is killed."""
+    from distributed import Client, LocalCluster
+
+    files = files_of(folder, rows)
+    local(folder, rows, features, 1)
+    for count, killed in ((1, False), (2, False), (2, True)):
+        with (
+            LocalCluster(
+                count, threads_per_worker=1, dashboard_address=None, memory_limit=0
+            ) as own,
+            Client(own) as client,
+        ):
+            victim = next(iter(client.run(os.getpid).values()))
+            if killed:
+                threading.Thread(target=kill, args=(client, victim)).start()
+            found = kstest.mmd(*files, scheduler=client, features=features)
+            there = [f"{cpu:.1f} s {peak:.0f} MB" for cpu, peak in client.run(used).values()]
+        print(
+            f"{count} workers{', one killed' * killed}: p {found.p_value}, sums "
+            f"{found.provenance['sums'][:16]}, workers (imports included) {', '.join(there)}",
+            flush=True,
+        )
+
+
+def kill(client: object, pid: int) -> None:
+    """Kill a worker in the second pass."""
+    while not any("summed" in key for key in client.run_on_scheduler(keys)):
+        time.sleep(0.2)
+    time.sleep(1)
+    os.kill(pid, signal.SIGKILL)
+
+
+def keys(dask_scheduler: object) -> list[str]:
+    return [str(key) for key in dask_scheduler.tasks]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("level", "workers", "memory"))
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--sets", type=int, default=500)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--features", default="auto")
+    given = parser.parse_args()
+    if given.what == "level":
+        level(given.sets)
+    elif given.folder is None:
+        parser.error("name a FOLDER for the files")
+    elif given.what == "workers":
+        workers(given.folder, given.rows, given.features)
+    else:
+        local(given.folder, given.rows, given.features, os.cpu_count() or 1)

@@ -1,0 +1,87 @@
+"""Whether files are read in two passes, and what they are then."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..contract import Test
+from ..errors import KstestError, UsageError
+from ..sources import ReadOptions
+from ..sources.paths import expand
+from . import choose
+
+if TYPE_CHECKING:
+    from ..sources.spans import Survey
+
+# Share of the memory that the rows of a run may take, and how much smaller files may be than rows.
+SHARE, COMPRESSED = 0.5, 16
+
+
+def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
+    """Refuse --scheduler for a test, or its options, that need all rows at once.
+
+    Raises
+    ------
+    UsageError
+    """
+    if test.by_spans is None or test.check_spans is None:
+        why = "its rows come one after the other" if hasattr(test, "step") else (
+            "it needs all rows at once"
+        )  # fmt: skip
+        raise UsageError(f"--scheduler: not for {name}: {why}. kstest mmd takes it.")
+    if params is not None:
+        test.check_spans(params)
+
+
+def spans_of(
+    test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
+) -> Survey:
+    """Look at the files of a test that reads them in two passes."""
+    from ..sources.spans import survey
+
+    options: ReadOptions = choose(test.inputs, params, given)
+    return survey(sides, options)
+
+
+def spans_if_large(
+    test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
+) -> Survey | None:
+    """The same where the rows of local files would take more than half of the memory; else None.
+
+    Options that need all rows at once keep them in memory.
+    """
+    if test.by_spans is None or test.check_spans is None:
+        return None
+    paths = [path for some in sides.values() for path in some]
+    limit = SHARE * memory()
+    if COMPRESSED * _size(paths) < limit:
+        return None
+    try:
+        test.check_spans(params)
+        found = spans_of(test, params, given, sides)
+    except KstestError:  # told, or not, where they are read at once
+        return None
+    return found if found.megabytes * 1e6 > limit else None
+
+
+def _size(paths: Sequence[str]) -> int:
+    """Bytes of all files, without a word about those that are not there."""
+    total = 0
+    for path in paths:
+        try:
+            total += sum(os.path.getsize(one) for one in expand(path, ""))
+        except (OSError, ValueError, KstestError):
+            continue
+    return total
+
+
+def memory() -> float:
+    """Bytes of memory that this process may use."""
+    found = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    try:
+        with open("/sys/fs/cgroup/memory.max") as file:
+            return min(found, float(file.read()))
+    except (OSError, ValueError):
+        return found

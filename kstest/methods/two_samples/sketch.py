@@ -1,0 +1,171 @@
+"""The first pass over rows that nobody keeps: counts, levels, and a few rows drawn uniformly.
+
+Every row gets a rank, a keyed hash of its side, file and number; the rows of smallest rank are a
+uniform sample of a side, whatever is read by whom and in which order (bottom-k). No rank knows a
+value. Sketches of several spans are merged by keeping the smallest ranks again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...contract import SpanReader
+from ...diagnostics.digests import row_hashes
+from ...errors import DataError
+from ...nulls.places import mixed
+
+# Rows of a side that are kept, and the share of it that they are at most.
+KEPT, SHARE = 8192, 1 / 20
+# Levels of a column that are counted.
+MOST_LEVELS = 1 << 17
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Sketch:
+    """What the first pass knows of the rows of one side, in one span or several.
+
+    Attributes
+    ----------
+    rows : int
+        That were used.
+    ranks : ndarray of uint64 (k,)
+        In increasing order.
+    numbers : ndarray of int (k,)
+        Of the kept rows among the used rows, from 0.
+    values : ndarray (k, d)
+    texts : list of list of str
+        Cells of the kept rows, by categorical column.
+    levels : list of Counter
+        How often each level occurs, by categorical column.
+    low, high : ndarray (d,)
+    files : dict of int to tuple of int
+        Rows read, used, dropped and filtered, by number of the file.
+    mark : int
+        Sum of the hashes of all rows, modulo 2^64.
+    """
+
+    rows: int
+    ranks: NDArray[np.uint64]
+    numbers: NDArray[np.int64]
+    values: Array
+    texts: list[list[str]]
+    levels: list[Counter[str]]
+    low: Array
+    high: Array
+    files: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    mark: int = 0
+
+    @classmethod
+    def empty(cls, d: int, c: int) -> Sketch:
+        return cls(
+            0, np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros((0, d)),
+            [[] for _ in range(c)], [Counter() for _ in range(c)],
+            np.full(d, np.inf), np.full(d, -np.inf),
+        )  # fmt: skip
+
+    def add(self, more: Sketch) -> None:
+        """Take the rows that come after those that were seen."""
+        ranks = np.concatenate([self.ranks, more.ranks])
+        order = np.argsort(ranks, kind="stable")[:KEPT]
+        self.numbers = np.concatenate([self.numbers, more.numbers + self.rows])[order]
+        self.values = np.concatenate([self.values, more.values])[order]
+        both = [[*a, *b] for a, b in zip(self.texts, more.texts, strict=True)]
+        self.texts = [[some[i] for i in order] for some in both]
+        self.ranks = ranks[order]
+        self.rows += more.rows
+        self.low, self.high = np.minimum(self.low, more.low), np.maximum(self.high, more.high)
+        for known, new in zip(self.levels, more.levels, strict=True):
+            known.update(new)
+        for number, found in more.files.items():
+            before = self.files.get(number, (0,) * len(found))
+            self.files[number] = tuple(a + b for a, b in zip(before, found, strict=True))
+        self.mark = (self.mark + more.mark) % 2**64
+
+    def limited(self) -> Sketch:
+        """The same with at most a share of the rows among those that were drawn."""
+        few = min(KEPT, int(SHARE * self.rows))
+        self.ranks, self.numbers = self.ranks[:few], self.numbers[:few]
+        self.values = self.values[:few]
+        self.texts = [some[:few] for some in self.texts]
+        return self
+
+
+def sketched(reader: SpanReader, span: Any, side: int, key: int, shape: tuple[int, int]) -> Sketch:
+    """Read a span for the first time: a task.
+
+    Parameters
+    ----------
+    reader : SpanReader
+    span
+        One of its spans.
+    side : int
+        0 or 1.
+    key : int
+        Of the ranks.
+    shape : (int, int)
+        Numeric and categorical columns.
+    """
+    out = Sketch.empty(*shape)
+    used: Counter[tuple[int, int]] = Counter()
+    for piece, sample in reader.samples(span, out.files):
+        block = Sketch.empty(*shape)
+        place = piece.number, piece.first
+        number = piece.first + used[place] + np.arange(sample.n, dtype=np.int64)
+        used[place] += sample.n
+        ranks = _ranks(key, side, piece.number, number)
+        few = np.flatnonzero(ranks < out.ranks[-1]) if len(out.ranks) == KEPT else slice(None)
+        few = np.arange(sample.n)[few]
+        few = few[np.argsort(ranks[few], kind="stable")[:KEPT]]
+        block.rows, block.ranks, block.numbers = sample.n, ranks[few], few
+        block.values = sample.values[few]
+        block.low, block.high = sample.values.min(axis=0), sample.values.max(axis=0)
+        hashes = row_hashes(sample.values) if shape[0] else np.zeros(sample.n, np.uint64)
+        for c, texts in enumerate(sample.levels):
+            codes = sample.codes[:, c]
+            counts = np.bincount(codes, minlength=len(texts))
+            block.levels[c] = Counter(dict(zip(texts, counts.tolist(), strict=True)))
+            block.texts[c] = [texts[k] for k in codes[few]]
+            words = np.array([_word(text, c) for text in texts], np.uint64)
+            hashes = mixed(hashes ^ words[codes])
+            if len(out.levels[c]) > MOST_LEVELS:
+                raise DataError(
+                    f"column {sample.categorical[c]!r} has more than {MOST_LEVELS:,} different "
+                    "values: it is no category. Leave it out with --exclude."
+                )
+        block.mark = int(np.add.reduce(hashes))
+        out.add(block)
+    return out
+
+
+def _ranks(key: int, side: int, file: int, number: NDArray[np.int64]) -> NDArray[np.uint64]:
+    start = mixed(np.array([(key + side) % 2**64], np.uint64))
+    start = mixed(start ^ np.uint64(file))
+    return mixed(mixed(number.astype(np.uint64) ^ start) + start)
+
+
+def _word(text: str, column: int) -> int:
+    from hashlib import blake2b
+
+    digest = blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=8, salt=bytes([column % 256])
+    )
+    return int.from_bytes(digest.digest(), "little")
+
+
+def merged(sketches: Iterable[tuple[int, Sketch]], shape: tuple[int, int]) -> tuple[
+    Sketch, Sketch, list[int]
+]:  # fmt: skip
+    """Both sides, from sketches with their side in the order of the spans; and the rows of each."""
+    sides, rows = (Sketch.empty(*shape), Sketch.empty(*shape)), []
+    for side, sketch in sketches:
+        rows.append(sketch.rows)
+        sides[side].add(sketch)
+    return sides[0].limited(), sides[1].limited(), rows

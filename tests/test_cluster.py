@@ -1,0 +1,245 @@
+"""The two passes on workers of dask.distributed: the same sums, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import kstest
+from kstest.cli import run
+from kstest.clusters import dask as cluster_room
+from kstest.errors import DataError, UsageError
+from kstest.methods.two_samples import passes
+
+distributed = pytest.importorskip("distributed")
+pytestmark = [
+    pytest.mark.cluster,
+    # What the library says of its own sockets and loops when a worker is killed.
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=50,
+    ) as found:
+        yield found
+
+
+@pytest.fixture
+def address(cluster):
+    return cluster.scheduler_address
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    rng = np.random.default_rng(5)
+    for name, count, shift in (("a", 4, 0.0), ("b", 3, 0.2)):
+        for k in range(count):
+            x = rng.normal([0, shift], size=(2000, 2))
+            table = pa.table({"c0": x[:, 0], "c1": x[:, 1]})
+            pq.write_table(table, tmp_path / f"{name}-{k}.parquet", row_group_size=500)
+    monkeypatch.setattr("kstest.sources.spans.SPAN_ROWS", 1000)
+    return str(tmp_path / "a-*.parquet"), str(tmp_path / "b-*.parquet")
+
+
+@pytest.fixture
+def here(files):
+    return kstest.mmd(*files, scheduler="local", threads=1)
+
+
+def same(one, other):
+    assert one.provenance["sums"] == other.provenance["sums"]
+    assert (one.p_value, one.statistic) == (other.p_value, other.statistic)
+
+
+def test_an_address_or_a_client_give_the_sums_of_one_process(address, files, here, capsys):
+    there = kstest.mmd(*files, scheduler=address)
+    same(there, here)
+    assert (there.provenance["workers"], there.provenance["spans"]) == (2, 14)
+    with distributed.Client(address, set_as_default=False) as client:
+        same(kstest.mmd(*files, scheduler=client), here)
+        assert client.status == "running"  # somebody else's stays open
+    assert run(["mmd", *files, "--scheduler", address, "--format", "json"]) == 1
+    assert here.provenance["sums"] in capsys.readouterr().out
+
+
+def test_a_killed_worker_is_survived(cluster, address, files, here):
+    with distributed.Client(address, set_as_default=False) as client:
+        pids = client.run(os.getpid)
+    victim, killed = next(iter(pids.values())), threading.Event()
+
+    def kill():
+        time.sleep(0.3)
+        os.kill(victim, signal.SIGKILL)
+        killed.set()
+
+    threading.Thread(target=kill).start()
+    found = [kstest.mmd(*files, scheduler=address)]
+    killed.wait(10)
+    found.append(kstest.mmd(*files, scheduler=address))
+    for there in found:
+        same(there, here)
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=30)
+
+
+def test_a_task_that_always_kills_its_worker_is_named(files, monkeypatch):
+    """With a cluster of its own, whose scheduler gives up after the first death."""
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as own,
+        distributed.Client(own, set_as_default=False) as client,
+    ):
+        client.run_on_scheduler(
+            lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
+        )
+        monkeypatch.setattr("kstest.methods.two_samples.streamed.summed", dies)
+        with pytest.raises(DataError, match=r"a-0.parquet.* rows from row 1: its worker died"):
+            kstest.mmd(*files, scheduler=client)
+
+
+def dies(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_nobody_there(files, monkeypatch, capsys):
+    monkeypatch.setattr(cluster_room, "ANSWER", 1)
+    assert run(["mmd", *files, "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    words = " ".join(capsys.readouterr().err.split())
+    assert "--scheduler tcp://127.0.0.1:9: no answer within 1 s; is a dask scheduler" in words
+    with pytest.raises(UsageError, match="no answer within"):
+        kstest.mmd(*files, scheduler="tcp://")
+
+
+def test_the_extra_is_named(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'kstest\[dask\]'"):
+        kstest.mmd(*files, scheduler="tcp://127.0.0.1:9")
+
+
+def test_no_worker(files, monkeypatch):
+    monkeypatch.setattr(cluster_room, "WORKERS", 1)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50) as empty,
+        pytest.raises(UsageError, match="has no worker after 1 s"),
+    ):
+        kstest.mmd(*files, scheduler=empty.scheduler_address)
+
+
+def test_other_versions(address, files, monkeypatch):
+    there = cluster_room.versions()
+    monkeypatch.setattr(cluster_room, "__version__", "9.9")
+    with pytest.raises(
+        UsageError, match=rf"versions differ: tcp.*: kstest {there['kstest']}, here 9.9"
+    ):
+        kstest.mmd(*files, scheduler=address)
+
+
+def test_a_part_that_a_worker_does_not_see(address, files, tmp_path, monkeypatch):
+    asked = cluster_room._require_files
+
+    def without(client, stamps):
+        os.rename(tmp_path / "a-2.parquet", tmp_path / "gone")
+        asked(client, stamps)
+
+    monkeypatch.setattr(cluster_room, "_require_files", without)
+    words = r"a-2.parquet is not on 2 of 2 workers \(tcp.*\): put the files where all workers see"
+    with pytest.raises(DataError, match=words):
+        kstest.mmd(*files, scheduler=address)
+
+
+def test_a_part_that_changes_between_the_passes(address, files, tmp_path, monkeypatch):
+    from kstest.methods.two_samples import streamed
+
+    first = streamed._first_pass
+
+    def then_changed(*given):
+        found = first(*given)
+        os.utime(tmp_path / "a-1.parquet", (1, 1))
+        return found
+
+    monkeypatch.setattr(streamed, "_first_pass", then_changed)
+    with pytest.raises(DataError, match=r"a-1.parquet: has changed while it was read"):
+        kstest.mmd(*files, scheduler=address)
+
+
+def test_a_missing_cell_is_told_as_in_one_process(address, files, tmp_path):
+    table = pa.table({"c0": [1.0, None], "c1": [1.0, 2.0]})
+    pq.write_table(table, tmp_path / "a-9.parquet")
+    said = []
+    for scheduler in ("local", address):
+        with pytest.raises(DataError, match=r"a-9\.parquet") as error:
+            kstest.mmd(*files, scheduler=scheduler)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+def test_errors_travel():
+    for error in (DataError("a", ["--x"]), UsageError("b")):
+        back = pickle.loads(pickle.dumps(error))
+        assert (str(back), back.more) == (str(error), error.more)
+
+
+def test_an_interrupt_cancels_the_tasks(address, files):
+    code = (
+        "import sys, time\n"
+        "from kstest.methods.two_samples import streamed\n"
+        "from tests.test_cluster import slow\n"
+        "streamed.summed = slow\n"
+        "from kstest.cli import main\n"
+        "sys.argv[1:] = ['mmd', *sys.argv[1:]]\n"
+        "sys.exit(main())\n"
+    )
+    command = [sys.executable, "-c", code, *files, "--scheduler", address]
+    started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with distributed.Client(address, set_as_default=False) as client:
+        wait(lambda: any("slow" in key for key in tasks(client)))
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=30)
+        assert started.returncode == 130, err
+        assert "Traceback" not in err
+        wait(lambda: not tasks(client))
+
+
+def slow(*given):
+    time.sleep(2)
+    return passes.summed(*given)
+
+
+def tasks(client):
+    return client.run_on_scheduler(lambda dask_scheduler: [*map(str, dask_scheduler.tasks)])
+
+
+def wait(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_nothing_of_dask_is_imported_without_an_address():
+    code = (
+        "import sys\n"
+        "from kstest.cli import run\n"
+        "run(['mmd', '--help'])\n"
+        "assert not {'dask', 'distributed', 'tornado', 'pyarrow'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
