@@ -83,12 +83,12 @@ def _outcome(
 def _result(found: Mapping[str, Any]) -> Result:
     """Numbers, warnings and files of a result; of its findings the sentence."""
     kept = {f.name: found[f.name] for f in fields(Result) if f.name in found}
-    kept |= {name: tuple(kept[name]) for name in ("columns", "inputs")}
+    kept |= {name: tuple(kept.get(name, ())) for name in ("columns", "inputs")}
     kept["warnings"] = tuple(
         Notice(**{f.name: one[f.name] for f in fields(Notice) if f.name in one})
-        for one in found["warnings"]
+        for one in found.get("warnings", ())
     )
-    summary = found["explanation"].get("summary")
+    summary = found.get("explanation", {}).get("summary")
     notes = () if summary is None else (Note("summary", summary),)
     return Result(**{**kept, "findings": notes})
 
