@@ -105,8 +105,8 @@ def many_checks(checks, files, rows):
     )
 
 
-def soak(kind, runs, checks):
-    """A stable process for many runs, then a shift."""
+def soak(kind, runs, checks, keep):
+    """A stable process for many runs, then a shift; whole results of the last `keep` runs stay."""
     rng = np.random.default_rng([2, runs])
     more = "schema = 'off'\n" + KINDS[kind].format(runs=2 * runs)
     test = "smmd" if kind == "anytime" else "mmd"
@@ -115,12 +115,12 @@ def soak(kind, runs, checks):
         write(f"{name}.parquet", rng, 200 if kind == "anytime" else 40, 1)
     paths = [(n, f"{n}.parquet", f"{n}-now.parquet") for n in names]
     Path("kstest.toml").write_text(
-        "[run]\nkeep = 1\n" + "".join(check(n, test, a, b, more) for n, a, b in paths)
+        f"[run]\nkeep = {keep}\n" + "".join(check(n, test, a, b, more) for n, a, b in paths)
     )
     config = load("kstest.toml", {})
-    alarms, begun, found = 0, datetime(2026, 1, 1), None
-    clock = time.perf_counter()
-    with opened("soak.db") as history, contextlib.suppress(StopIteration):
+    alarms, ever, begun, found = 0, set(), datetime(2026, 1, 1), None
+    clock, spent = time.perf_counter(), []
+    with opened("soak.db") as history:
         for k in range(2 * runs):
             for name, reference, now in paths:
                 changed = k >= runs and name == "c0"
@@ -128,17 +128,29 @@ def soak(kind, runs, checks):
                     write(reference, rng, 40, 1)
                 write(now, rng, 40, 1, float(changed))
             when = begun + timedelta(hours=k)
+            before = time.process_time()
             report = run(config, [*config.checks.values()], when, 1, history)
+            spent.append(time.process_time() - before)
             rejected = {o.name for o in report.outcomes if o.status == "rejected"}
             alarms += k < runs and bool(rejected)
+            ever |= rejected if k < runs else set()
             if k >= runs and "c0" in rejected:
                 found = k - runs + 1
                 break
+        results = history.rows("outcomes", "WHERE result IS NOT NULL")
     promised = f"at most {0.05 * runs:.0f} expected" if kind == "per-run" else "one with p <= 0.05"
+    tenth = max(1, runs // 10)
+    first, last = (1e3 * np.median(part) for part in (spent[1 : tenth + 1], spent[-tenth:]))
+    sizes = [f"{os.path.getsize('soak.db') / 1e6:.2f} MB of history"]
+    if kind == "anytime":
+        states = sum(path.stat().st_size for path in Path(".kstest").rglob("*.kst"))
+        sizes.append(f"{states / 1e3:.0f} kB of states")
     delay = "not found" if found is None else f"found after {found}"
     print(
-        f"{kind}: {runs} runs of {checks} checks, {alarms} with a false alarm ({promised}); shift "
-        f"{delay} runs; {time.perf_counter() - clock:.0f} s",
+        f"{kind}: {runs} runs of {checks} checks, {alarms} with a false alarm, of {len(ever)} "
+        f"checks ({promised}); shift {delay} runs; {time.perf_counter() - clock:.0f} s; a run "
+        f"{first:.1f} ms CPU in the first tenth, {last:.1f} in the last; {len(results)} whole "
+        f"results, {', '.join(sizes)}",
         flush=True,
     )
 
@@ -191,6 +203,8 @@ def main():
     parser.add_argument("--files", type=int, default=50)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--soak-checks", type=int, default=20)
+    parser.add_argument("--keep", type=int, default=1, help="runs whose whole results stay")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--toys", type=int, default=0, help="runs with p-values that are drawn")
     parser.add_argument("--toy-kinds", default="per-run,spending,online-fdr")
@@ -203,7 +217,7 @@ def main():
         for kind in filter(None, given.kinds.split(",")):
             os.mkdir(kind)
             with contextlib.chdir(kind):
-                soak(kind, given.runs, 20)
+                soak(kind, given.runs, given.soak_checks, given.keep)
         for kind in filter(None, given.toy_kinds.split(",") if given.toys else ()):
             os.mkdir(f"{kind}-toys")
             with contextlib.chdir(f"{kind}-toys"):

@@ -63,13 +63,17 @@ def _numba() -> Any:
     """Import numba.
 
     When first used it imports SciPy's BLAS, a seventh of the CPU time of a small run, for code that
-    calls `np.dot`. No loop does, so the command line hides it; in a process that is not ours other
-    compiled code may need it.
+    calls `np.dot`; and it looks through all installed packages for extensions of its types and
+    imports them (with Awkward Array half of a small run). No loop uses either, so the command line
+    hides both; in a process that is not ours other compiled code may need them.
     """
     import numba
 
     from . import about
 
+    extensions: Any = sys.modules.get("numba.core.entrypoints")
+    if about.own_process and extensions is not None:
+        extensions._already_initialized = True
     blas = "scipy.linalg.cython_blas"
     if about.own_process and blas not in sys.modules:
         sys.modules[blas] = None  # type: ignore[assignment]

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from . import about
 
 Array = NDArray[np.float64]
-_ONE_AT_A_TIME = threading.RLock()
 
 
 def log_ndtr(x: float) -> float:
@@ -67,8 +66,7 @@ def solve(factor: Array, right: Array) -> Array:
 @cache
 def _function(package: str, module: str, name: str) -> Any:
     """A function of a compiled module of SciPy; of the package, where there is none of the kind."""
-    with _ONE_AT_A_TIME:  # a second thread would take the stand-in for the package
-        found = vars(_alone(f"scipy.{package}", module)).get(name)
+    found = vars(_alone(f"scipy.{package}", module)).get(name)
     return found if found is not None else vars(import_module(f"scipy.{package}"))[name]
 
 

@@ -71,6 +71,8 @@ class Curve:
     level : float or None
         A height that gets a horizontal line, and `level_words` at it; this and `across`, the name
         of the horizontal axis, only of curves that are a panel by themselves.
+    dots : bool
+        Whether such a curve has a dot at every point.
     """
 
     x: Array
@@ -81,6 +83,7 @@ class Curve:
     level: float | None = None
     level_words: str = ""
     across: str = ""
+    dots: bool = False
 
     @property
     def common(self) -> str:

@@ -60,7 +60,7 @@ def label(path: str) -> str:
     return path if path and path.isprintable() else repr(path)
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     """Reduce the message of a foreign exception to one printable line."""
     return shown(" ".join(str(error).split()) or type(error).__name__, 200)[1:-1]
 

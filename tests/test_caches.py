@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -15,10 +16,13 @@ from kstest.engine.warm import warm
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners are told apart by number")
 
+CANNOT_WRITE = """
+from kstest import jit
+jit.is_own = lambda directory: False  # as for a user who cannot write there
+"""
 READS = """
 import os, sys
 from kstest import caches, jit
-jit.is_own = lambda directory: False  # as for a user who cannot write there
 from kstest.engine import loops, sweep
 print(jit._cache() == (jit.Path(sys.argv[1]), True), jit.is_compiled())
 sweep.warm()
@@ -45,7 +49,7 @@ def everything(place):
 def test_code_is_read_from_a_shared_directory_and_nothing_is_written(shared):
     before = everything(shared)
     done = subprocess.run(
-        [sys.executable, "-B", "-c", READS, str(shared)],
+        [sys.executable, "-B", "-c", CANNOT_WRITE + READS, str(shared)],
         env=os.environ | {"KSTEST_CACHE_DIR": str(shared)},
         capture_output=True,
         text=True,
@@ -53,6 +57,37 @@ def test_code_is_read_from_a_shared_directory_and_nothing_is_written(shared):
     )
     assert done.stdout.split() == ["True"] * 4, done.stderr
     assert everything(shared) == before
+
+
+def as_nobody(code, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-B", "-c", code, *arguments],
+        env=os.environ | environment,
+        cwd="/",
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root is others")
+def test_another_user_reads_what_root_has_compiled(shared):
+    try:
+        if as_nobody("import numba, kstest.engine").returncode:
+            pytest.skip("other users cannot read this installation")
+    except PermissionError:
+        pytest.skip("other users cannot run this Python")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # others cannot enter pytest's own
+        os.chmod(folder, 0o755)
+        place = shutil.copytree(shared, os.path.join(folder, "shared"))
+        caches.share(jit.Path(place))
+        before = everything(jit.Path(place))
+        done = as_nobody(READS, place, KSTEST_CACHE_DIR=place, HOME="/nonexistent")
+        assert done.stdout.split() == ["True"] * 4, done.stderr
+        assert everything(jit.Path(place)) == before
 
 
 def test_a_directory_without_the_code_of_this_processor_is_passed_over(tmp_path, monkeypatch):
@@ -127,3 +162,25 @@ def test_nothing_is_compiled_where_nobody_would_load_it(tmp_path):
     assert "others than its owner may write" in done.stderr
     assert "Choose a directory" in done.stderr
     assert not any(place.iterdir())
+
+
+EXTENSIONS = """
+import sys
+from importlib import metadata
+from kstest import about, jit
+about.own_process = sys.argv[1] == "ours"
+looked = []
+entry_points = metadata.entry_points
+metadata.entry_points = lambda *what, **which: looked.append(1) or entry_points(group="none")
+numba = jit._numba()
+assert numba.njit(lambda x: x + 1)(1) == 2
+print(len(looked))
+"""
+
+
+@pytest.mark.parametrize(("whose", "times"), [("ours", "0"), ("another's", "1")])
+def test_only_the_command_line_leaves_extensions_of_numba_unread(whose, times):
+    done = subprocess.run(
+        [sys.executable, "-c", EXTENSIONS, whose], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == times, done.stderr

@@ -91,6 +91,36 @@ def test_history_show_ack_and_reset(folder, capsys):
         assert kstest(wrong) == 2
 
 
+def test_a_history_is_drawn_and_a_run_is_a_page(folder, capsys, monkeypatch):
+    """Also from another folder, by a name relative to it; p-values of several checks in a run."""
+    kept = EVERY + check("a", "unlike.csv") + check("b", "like.csv") + check("gone", "absent.csv")
+    write(kept.replace("[checks.a]", "[checks.'a <b>']"))
+    for _ in range(3):
+        assert report(capsys)[0] == 1
+    assert kstest(["reset", "b"]) == 0
+    report(capsys)
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    for name in ("h.svg", "h.html", "h.png"):
+        assert kstest(["history", "--plot", name, "--last", "9"]) == 0
+    drawn = Path("h.svg").read_text()
+    said = ("a &lt;b&gt;: p-value", "b: effect", "-log10 p", "3 checks in 3 runs", "level 0.05")
+    for words in (*said, "gone (0 of 3 rejected, 3 error"):
+        assert words in drawn
+    assert "3 checks in 3 runs, 3 of 9 outcomes rejected" in Path("h.html").read_text()
+    before = (folder / HISTORY).read_bytes()
+    for wrong in (["--plot", "h.db"], ["--plot", "h.svg", "-o", "h.svg"], ["--plot", "no/h.svg"]):
+        assert kstest(["history", *wrong]) == 2
+    assert (folder / HISTORY).read_bytes() == before
+    assert kstest(["show", "4", "--format", "html", "-o", "page.html"]) == 0
+    page = Path("page.html").read_text()
+    assert "ALARM" in page
+    assert "a &lt;b&gt;" in page
+    assert "begun anew" in page
+    assert "<b>" not in page
+    assert page.count("All numbers") == 1
+
+
 def test_whole_results_of_old_runs_are_dropped_and_lines_stay(folder, capsys):
     write("[run]\nkeep = 2\n" + check("a", "like.csv"))
     for _ in range(4):

@@ -21,6 +21,7 @@ from kstest.cli import run
 from kstest.dqm.check import Params
 from kstest.dqm.history import History, Identity, read, remembered
 from kstest.dqm.over_time import with_alarms
+from kstest.dqm.status import courses
 from kstest.errors import DataError
 from kstest.findings import Facts
 from kstest.result import Result
@@ -401,6 +402,31 @@ def test_an_acknowledged_alarm_is_shown_and_leaves_the_exit_code(folder, tmp_pat
         wrong = ["dqm", "ack", str(tmp_path / name), "--until", "2999-01-01", "--why", "x"]
         assert run(wrong) == 2
     assert "of an earlier version" in capsys.readouterr().err
+
+
+def test_an_acknowledgement_of_one_calibration_leaves_alarms_of_others(folder, tmp_path, capsys):
+    history = tmp_path / "h.db"
+    assert check(folder, history, "bad1") == 1
+    with remembered(str(history), "0123456789abcdef") as other:
+        for k in range(4):
+            other.add(f"b{k}", Identity(f"b{k}", str(k)), f"2030-01-0{k + 1}", 0.5)
+    with opened(str(history), new=False, kind=Database) as base:
+        digest = base.rows("batches", "ORDER BY id")[0]["calibration"]
+    words = ["dqm", "ack", str(history), "--until", "2999-01-01", "--why", "a tube"]
+    for wrong in ("x" * 12, digest[:5], "", digest + "0"):
+        assert run([*words, "--calibration", wrong]) == 2
+        assert "0123456789ab" in capsys.readouterr().err
+    assert run([*words, "--calibration", "0123456"]) == 0
+    said = "until 2999-01-01: of calibration 0123456789ab, which has judged 4 batches"
+    assert said in capsys.readouterr().out
+    assert check(folder, history, "bad2") == 1
+    assert run([*words, "--calibration", digest[:8].upper()]) == 0
+    assert check(folder, history, "bad2") == 0
+    capsys.readouterr()
+    assert run([*words[:-1], "all"]) == 0
+    assert "until 2999-01-01: of every calibration" in capsys.readouterr().out
+    known = {course.name[-12:]: course.acknowledged for course in courses(str(history))}
+    assert known[digest[:12]] == "until 2999-01-01: all"
 
 
 def test_a_check_that_fails_leaves_the_history(folder, tmp_path):

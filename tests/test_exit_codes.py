@@ -62,6 +62,7 @@ TABLE: dict[str, list[tuple[int, str]]] = {
     "dqm show": [(0, "k.cal"), (2, "ref.csv")],
     "dqm status": [(0, "good.log"), (1, "bad.log"), (2, "absent.log"), (2, "ref.csv")],
     "dqm ack": [(0, "bad.log --until 2999-01-01 --why known"), (2, "bad.log --until 2999-01-01"),
+                (2, "bad.log --until 2999-01-01 --why known --calibration nosuch"),
                 (2, "absent.log --until 2999-01-01 --why known")],
     "effect": [(0, "ref.csv like.csv --outcome b --design randomised"),
                (1, "ref.csv far.csv --outcome a --design randomised"),
@@ -93,9 +94,10 @@ TABLE: dict[str, list[tuple[int, str]]] = {
              (2, "ref.csv absent.csv -o made.toml")],
     "validate": [(0, ""), (2, "--config bad.toml"), (2, "--config absent.toml")],
     "config show": [(0, ""), (2, "--config bad.toml"), (2, "--keep 0")],
-    "history": [(0, ""), (0, "like --format csv"), (2, "no-such"), (2, "--history absent.db"),
+    "history": [(0, ""), (0, "like --format csv"), (0, "like --plot made.svg"),
+                (2, "like --plot made.txt"), (2, "no-such"), (2, "--history absent.db"),
                 (2, "--history broken.db")],
-    "show": [(0, "1"), (2, "99"), (2, "x"), (2, "1 --history broken.db")],
+    "show": [(0, "1"), (0, "1 --format html"), (2, "99"), (2, "x"), (2, "1 --history broken.db")],
     "ack": [(0, "like --until 2999-01-01 --why known"), (2, "like --until 2999-01-01"),
             (2, "no-such --until 2999-01-01 --why known"), (2, "like --until soon --why known")],
     "reset": [(0, "like --why moved"), (2, "no-such --why moved")],
@@ -145,7 +147,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def folder(made, monkeypatch):
-    for name in ("made.kst", "made.toml", "made.parquet", "made.csv"):
+    for name in ("made.kst", "made.toml", "made.parquet", "made.csv", "made.svg"):
         (made / name).unlink(missing_ok=True)
     monkeypatch.chdir(made)
     return made

@@ -39,8 +39,11 @@ ELSEWHERE = {
     "bridgestan": "takes the sources of Stan and a compiler of C++",
 }
 
-# Installers, which want a network.
-INSTALLERS = re.compile(r"(uv|pipx|docker|conda|cyclonedx-py|python3 -m (pip|venv)) ")
+# Installers, which want a network, and clusters.
+OUTSIDE = re.compile(
+    r"(uv|pipx|docker|conda|cyclonedx-py|dask|python3 -m (pip|venv)) |kstest .*tcp://|"
+    r"(?s:.*)\b(dask_kubernetes|dask_jobqueue|tcp://)"
+)
 
 # Libraries that no extra brings: their blocks run where they are.
 GUESTS = ("jax", "numpyro", "pymc")
@@ -80,7 +83,7 @@ def elsewhere(kind, text):
     imports = re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE) if kind == "python" else []
     if any(name in GUESTS and find_spec(name) is None for name in imports):
         return True
-    if kind == "sh" and INSTALLERS.match(text):
+    if OUTSIDE.match(text):
         return True
     begins = [b for b in ELSEWHERE if (b in text if kind == "python" else text.startswith(b))]
     return bool(begins)
@@ -105,7 +108,7 @@ def shell(line):
             line = re.sub(r"\| jq '.*?'", "", line)
         tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", line], timeout=60,
+            ["bash", "-o", "pipefail", "-c", line], timeout=300,
             env={**os.environ, "PATH": tools}, capture_output=True, text=True,
         )  # fmt: skip
         sys.stderr.write(done.stderr)

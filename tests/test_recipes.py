@@ -7,7 +7,9 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from configparser import RawConfigParser
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -172,7 +174,7 @@ def test_the_action_is_one():
     assert set(given) <= set(ACTION["inputs"])
 
 
-@pytest.mark.skipif(shutil.which("check-jsonschema") is None, reason="no check-jsonschema here")
+@pytest.mark.skipif(find_spec("check_jsonschema") is None, reason="no check-jsonschema here")
 def test_github_and_gitlab_accept_what_stands_there(tmp_path):
     root = Path(__file__).parent.parent
     files = {"vendor.github-actions": [root / "action.yml"], "vendor.github-workflows": [],
@@ -186,7 +188,7 @@ def test_github_and_gitlab_accept_what_stands_there(tmp_path):
             files["vendor.gitlab-ci"].append(path)
     for schema, paths in files.items():
         assert paths
-        command = ["check-jsonschema", "--builtin-schema", schema, *paths]
+        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *paths]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
 

@@ -47,6 +47,8 @@ TABLES = {"runs": RUN, "outcomes": OUTCOME, "events": EVENT, "batches": BATCH}
 SINCE = {"batches": 2}
 # Words of SQLite for a file that holds something else than it should.
 DAMAGE = ("malformed", "no such", "not a database", "decode", "file format")
+# Whole results that are still there: what is forgotten is found without a look at all that was.
+KEPT = "CREATE INDEX IF NOT EXISTS by_kept ON outcomes (run) WHERE result IS NOT NULL"
 ENCODER = json.JSONEncoder(default=repr)
 D = TypeVar("D", bound="Database")
 
@@ -97,16 +99,16 @@ class Database:
                 raise self._damaged(f"row {number} of its {table} was altered")
         return [{"id": number, **dict(zip(names, row, strict=True))} for number, _, *row in found]
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Acknowledgements and resets of a check.
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Acknowledgements and resets of a check, which may have several names.
 
         All are read, since one with an altered name would not be found by it.
         """
-        return [e for e in self.rows("events", "ORDER BY id") if e["name"] == name]
+        return [e for e in self.rows("events", "ORDER BY id") if e["name"] in names]
 
-    def acknowledged(self, name: str, day: str) -> str | None:
+    def acknowledged(self, day: str, *names: str) -> str | None:
         """Until when and why an alarm of a check is known, on some day; None where it is not."""
-        found = self.events(name)
+        found = self.events(*names)
         if not found or found[-1]["kind"] != "ack" or found[-1]["until"] < day:
             return None
         return f"until {found[-1]['until']}: {found[-1]['why']}"
@@ -196,9 +198,12 @@ def opened(path: str, seconds: float = 10.0, *, new: bool = True, kind: type[D])
         base = _connected(path, seconds, new)
     try:
         with _guarded(where):
-            if _version(base, where) < VERSION and new:
+            version = _version(base, where)
+            if new and version < VERSION:
                 _upgrade(base)
             _require_whole(base, where)
+            if new:
+                base.execute(KEPT)
         yield kind(base, where)
     finally:
         base.close()
@@ -270,6 +275,7 @@ def _fill(path: str) -> None:
         base.execute("CREATE INDEX by_name ON outcomes (name, series, id)")
         base.execute("CREATE INDEX by_identity ON outcomes (identity)")
         base.execute("CREATE INDEX by_run ON outcomes (run)")
+        base.execute(KEPT)
         base.execute("PRAGMA journal_mode = WAL")
     finally:
         base.close()

@@ -52,7 +52,7 @@ def decided(
         repeated = before is not None
         found = replace(found, p_value=before) if repeated else found
         changes = _changes(unit, None if two is None else p[two])
-        said = None if history is None else history.acknowledged(unit.check.name, day)
+        said = None if history is None else history.acknowledged(day, unit.check.name)
         out.append(replace(found, changes=changes, repeated=repeated, acknowledged=said))
     return out
 

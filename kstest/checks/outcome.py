@@ -161,6 +161,8 @@ class Report:
         By which it was made.
     past : Past
         What the history knows of earlier runs, where a page is to show it.
+    code : int or None
+        Exit code that the history has of it; None where it is to be found out.
     """
 
     config: str
@@ -175,6 +177,7 @@ class Report:
     command: str = ""
     past: Past = field(default_factory=Past)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    code: int | None = None
 
     @property
     def exit_code(self) -> int:
@@ -193,6 +196,8 @@ class Report:
         0    otherwise
         ==== ==========================================================================
         """
+        if self.code is not None:
+            return self.code
         if any(o.alarm(str(self.settings["fail_on"])) for o in self.outcomes):
             return REJECTED
         if any(o.bug for o in self.outcomes):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
+from ..findings import Note
+from ..result import Notice, Result
+from .config import Check
 from .history import History
-from .outcome import Outcome, Past, Report
+from .outcome import Change, Outcome, Past, Report
 
 # Runs before this one that are shown.
 RECENT = 60
@@ -28,6 +31,66 @@ def with_past(report: Report, history: History | None) -> Report:
     for row in rows:
         found[row["name"], row["series"]].append(row)
     return replace(report, past=Past(dict(found), {r["id"]: r for r in runs}, events))
+
+
+def restored(
+    run: Mapping[str, Any],
+    outcomes: Sequence[Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any] | None],
+    checks: Mapping[str, Check],
+) -> Report:
+    """A run as a report again, from its rows.
+
+    Parameters
+    ----------
+    run : mapping
+        Row of the run.
+    outcomes, results : sequence
+        Rows of its outcomes, and the whole result of each, None where it was dropped.
+    checks : mapping of str to Check
+        Those of the file of now, for what a history does not have: level and severity of changes.
+    """
+    found = [
+        _outcome(row, result, checks.get(row["name"]))
+        for row, result in zip(outcomes, results, strict=True)
+    ]
+    keys = ("config", "digest", "started", "date", "seconds")
+    return Report(
+        **{key: run[key] for key in keys},
+        settings=json.loads(run["settings"]),
+        outcomes=tuple(found),
+        run=run["id"],
+        provenance={"kstest": run["version"]},
+        code=run["exit_code"],
+    )
+
+
+def _outcome(
+    row: Mapping[str, Any], result: Mapping[str, Any] | None, check: Check | None
+) -> Outcome:
+    same = ("name", "unit", "test", "severity", "over_time", "status", "level", "p_value",
+            "adjusted", "message", "acknowledged", "seconds")  # fmt: skip
+    level = row["level"] if row["level"] is not None else (result or {}).get("alpha", 0.05)
+    return Outcome(
+        **{name: row[name] for name in same},
+        alpha=level if check is None else check.alpha,
+        changes=tuple(Change(**change) for change in json.loads(row["changes"])),
+        schema="warn" if check is None else check.schema,
+        result=None if result is None else _result(result),
+    )
+
+
+def _result(found: Mapping[str, Any]) -> Result:
+    """Numbers, warnings and files of a result; of its findings the sentence."""
+    kept = {f.name: found[f.name] for f in fields(Result) if f.name in found}
+    kept |= {name: tuple(kept.get(name, ())) for name in ("columns", "inputs")}
+    kept["warnings"] = tuple(
+        Notice(**{f.name: one[f.name] for f in fields(Notice) if f.name in one})
+        for one in found.get("warnings", ())
+    )
+    summary = found.get("explanation", {}).get("summary")
+    notes = () if summary is None else (Note("summary", summary),)
+    return Result(**{**kept, "findings": notes})
 
 
 def evidence(row: Mapping[str, Any]) -> float | None:

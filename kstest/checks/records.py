@@ -6,20 +6,24 @@ import contextlib
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from ..errors import DataError, UsageError
-from ..files import output
+from ..files import destinations, output
 from ..findings import number
+from ..plot import check as check_plot
+from ..plot import draw
 from ..shell.call import ACKNOWLEDGEMENT, acknowledged
 from ..shell.help import Command, Option
 from ..wording import printable, shown
 from .commands import CONFIG, configured, form_option, output_options
 from .history import History, opened
 from .outcome import counting
+from .picture import picture
 from .settings import unknown
 
 HISTORY = Option(
@@ -72,6 +76,13 @@ def history(summary: str) -> click.Command:
             help="Outcomes to print, the latest.",
         ),
         form_option("text", "csv", "json"),
+        Option(
+            ["--plot"],
+            metavar="FILE",
+            brief="Draw the outcomes over time: .svg, .png or .html",
+            help="Draw p-values, e-values and effects of these outcomes over time: .svg or .png, "
+            "or .html for a page.",
+        ),
         *output_options("output"),
     ]
     more = "Acknowledgements and resets are printed among the runs.\n\n\b\nExample: kstest history"
@@ -79,7 +90,13 @@ def history(summary: str) -> click.Command:
 
 
 def _print(check: str | None, **given: Any) -> int:
-    with _history(given, new=False) as (_, history):
+    plot, target = given["plot"], given["output"]
+    if plot is not None:
+        check_plot(plot)
+        # Before the folder of the checks is entered.
+        plot = os.path.abspath(plot)
+        target = target if target in (None, "-") else os.path.abspath(target)
+    with _history(given, new=False) as (config, history):
         chosen, words = ("WHERE name = ? ", (check,)) if check else ("", ())
         found = history.rows(
             "outcomes", f"{chosen}ORDER BY id DESC LIMIT ?", *words, given["last"]
@@ -90,6 +107,11 @@ def _print(check: str | None, **given: Any) -> int:
             r["id"]: r
             for r in history.rows("runs", "WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
         }
+        if plot is not None:
+            written = {"plot": plot, "output": target}
+            destinations.require(written, [config.settings.history])
+            results = [history.result(o) for o in found]
+            alphas = {name: c.alpha for name, c in config.checks.items()}
     if check and not found and not events:
         raise DataError(f"history {history.path}: has nothing of a check {shown(check)}.")
     lost = [o["run"] for o in found if o["run"] not in runs]
@@ -102,6 +124,10 @@ def _print(check: str | None, **given: Any) -> int:
         text = json.dumps(answer, indent=2, allow_nan=False) + "\n"
     else:
         text = _csv(rows) if form == "csv" else _table(rows, found, events)
+    if plot is not None:
+        used = {number: run for number, run in runs.items() if number in {o["run"] for o in found}}
+        drawn = draw(*picture(found, used, results, events, alphas), plot)
+        output.write(drawn, plot, "--plot")
     output.write(text, given["output"])
     return 0
 
@@ -152,7 +178,7 @@ def show(summary: str) -> click.Command:
     """Return `kstest show`."""
     params = [
         click.Argument(["run"], type=click.IntRange(1), required=False),
-        form_option("text", "json"),
+        form_option("text", "json", "html"),
         *output_options("output"),
     ]
     more = "Without a number that is the last.\n\n\b\nExample: kstest show 12"
@@ -160,7 +186,7 @@ def show(summary: str) -> click.Command:
 
 
 def _show(run: int | None, **given: Any) -> int:
-    with _history(given, new=False) as (_, history):
+    with _history(given, new=False) as (config, history):
         which = ("ORDER BY id DESC LIMIT 1",) if run is None else ("WHERE id = ?", run)
         found = history.rows("runs", *which)
         if not found:
@@ -168,6 +194,16 @@ def _show(run: int | None, **given: Any) -> int:
             raise DataError(f"history {history.path}: has not {missing}; see kstest history.")
         outcomes = history.rows("outcomes", "WHERE run = ? ORDER BY id", found[0]["id"])
         results = [history.result(o) for o in outcomes]
+        page = ""
+        if given["form"] == "html":
+            from .formats.page import render
+            from .past import restored, with_past
+
+            report = restored(found[0], outcomes, results, config.checks)
+            page = render(with_past(report, history))
+    if page:
+        output.write(page, given["output"])
+        return 0
     whole = {
         **found[0],
         "settings": json.loads(found[0]["settings"]),

@@ -16,6 +16,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,12 +26,15 @@ from typing import Any
 
 from ..archive import locked
 from ..archive.database import Database, begin, damaged, is_one, opened
-from ..errors import DataError, OutputError
+from ..errors import DataError, OutputError, UsageError
 from ..wording import label, printable, shown
 from . import lines as older
 
-# The name under which acknowledgements are entered.
+# The name under which acknowledgements are entered, of all calibrations and of one.
 CHECK = "kstest dqm check"
+OF_ONE = "kstest dqm check, calibration "
+# Digits of a digest that are shown, and the fewest that name one.
+DIGITS, FEWEST = 12, 6
 TEXTS = ("batch", "name", "content", "calibration", "started")
 KEYS = (*TEXTS, "p_value", "alarm", "verdict", "events", "judged", "level", "rule")
 
@@ -153,7 +157,7 @@ def remembered(
         yield None
         return
     with locked(path, seconds):
-        lines, known = read(path, seconds, new=True) if os.path.exists(path) else ([], None)
+        lines, known = read(path, seconds, calibration) if os.path.exists(path) else ([], None)
         before = len(lines)
         history = History(calibration, lines, path, known)
         yield history
@@ -180,11 +184,11 @@ def _unwritable(path: str, error: OSError) -> OutputError:
 
 
 def read(
-    path: str, seconds: float = 10.0, *, new: bool = False
+    path: str, seconds: float = 10.0, calibration: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The batches of a file, and until when and why alarms are acknowledged.
+    """The batches of a file, and until when and why alarms of a calibration are acknowledged.
 
-    `new` says whether it is going to be written.
+    With `calibration` it is going to be written.
 
     Raises
     ------
@@ -195,10 +199,13 @@ def read(
             raise DataError(f"--history {path}: is no regular file; give the name of a file")
     if os.path.exists(path) and not is_one(path):
         return older.read(path), None
-    with opened(path, seconds, new=new, kind=Database) as base:
-        rows = base.rows("batches", "ORDER BY id")
+    with opened(path, seconds, new=calibration is not None, kind=Database) as base:
         day = f"{datetime.now().astimezone():%Y-%m-%d}"
-        return [_line(row, k, path) for k, row in enumerate(rows)], base.acknowledged(CHECK, day)
+        return _lines(base, path), base.acknowledged(day, CHECK, f"{OF_ONE}{calibration}")
+
+
+def _lines(base: Database, path: str) -> list[dict[str, Any]]:
+    return [_line(row, k, path) for k, row in enumerate(base.rows("batches", "ORDER BY id"))]
 
 
 def _line(row: Mapping[str, Any], place: int, path: str) -> dict[str, Any]:
@@ -256,13 +263,25 @@ def _convert(path: str, lines: Sequence[Mapping[str, Any]]) -> None:
         raise _unwritable(path, error) from error
 
 
-def acknowledge(path: str, until: str, why: str, seconds: float = 10.0) -> None:
-    """Enter that alarms are known, up to some day.
+def acknowledge(
+    path: str, until: str, why: str, seconds: float = 10.0, calibration: str | None = None
+) -> str:
+    """Enter that alarms are known, up to some day, and return in words which.
+
+    Parameters
+    ----------
+    path, until, why : str
+    seconds : float
+        How long to wait for another process.
+    calibration : str or None
+        First digits of the digest of the one whose alarms are known; None for all.
 
     Raises
     ------
     DataError
         If there is no history, or one of an earlier version, which has no place for it.
+    UsageError
+        If the digits are of no calibration in it, or of several.
     """
     if not os.path.exists(path):
         raise DataError(
@@ -275,4 +294,22 @@ def acknowledge(path: str, until: str, why: str, seconds: float = 10.0) -> None:
             "batch that kstest dqm check --history adds"
         )
     with locked(path, seconds), opened(path, seconds, kind=Database) as base:
-        base.event("ack", CHECK, until, why, "batches")
+        if calibration is None:
+            base.event("ack", CHECK, until, why, "batches")
+            return "of every calibration"
+        counts = Counter(line["calibration"] for line in _lines(base, path))
+        digest = _named(calibration, counts, path)
+        base.event("ack", f"{OF_ONE}{digest}", until, why, "batches")
+        return f"of calibration {digest[:DIGITS]}, which has judged {counts[digest]:,} batches"
+
+
+def _named(digits: str, counts: Mapping[str, int], path: str) -> str:
+    """The one digest that begins with some digits."""
+    found = [digest for digest in counts if digest and digest.startswith(digits.lower())]
+    if len(digits) >= FEWEST and len(found) == 1:
+        return found[0]
+    known = ", ".join(printable(digest[:DIGITS]) for digest in counts if digest)
+    raise UsageError(
+        f"--calibration {shown(digits)}: give the first digits, {FEWEST} or more, of one "
+        f"calibration in {label(path)}, as kstest dqm status shows them; it has {known or 'none'}"
+    )

@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..findings import Column, Facts, Finding, Headline, Line, Table, listed, number
 from ..result import Answer
 from ..wording import label, printable
-from .history import CHECK, read
+from .history import CHECK, DIGITS, OF_ONE, read
 
 TEST = "dqm check"
 # A calibration is replaced if so many batches came since its last, of one that began later.
@@ -123,11 +123,10 @@ def courses(path: str, now: datetime | None = None) -> list[Course]:
     found = []
     if is_one(path):
         with opened(path, new=False, kind=Database) as base:
-            known, events = base.acknowledged(CHECK, day), base.events(CHECK)
             found = list(_checks(base, day))
-        found += _calibrations(lines, known, events)
+            found += _calibrations(lines, base, day)
     else:
-        found = list(_calibrations(lines, None, []))
+        found = list(_calibrations(lines, None, day))
     if not found:
         raise DataError(f"history {label(path)}: has no batch of kstest dqm check yet")
     order = {(True, False): 0, (True, True): 1, (False, False): 2, (False, True): 3}
@@ -136,8 +135,9 @@ def courses(path: str, now: datetime | None = None) -> list[Course]:
 
 
 def _calibrations(
-    lines: Sequence[Mapping[str, Any]], known: str | None, events: Sequence[Mapping[str, Any]]
+    lines: Sequence[Mapping[str, Any]], base: Database | None, day: str
 ) -> Iterator[Course]:
+    """What there is of each, with acknowledgements of it and of all."""
     places: dict[str, list[int]] = {}
     for place, line in enumerate(lines):
         places.setdefault(line["calibration"], []).append(place)
@@ -145,10 +145,13 @@ def _calibrations(
         later = [other for other in places.values() if other[0] > mine[-1]]
         replaced = not digest or any(len(other) >= REPLACED for other in later)
         last = lines[mine[-1]]
-        # Acknowledgements are of the whole history; rows have numbers from 1 on.
+        names = (CHECK, f"{OF_ONE}{digest}")
+        events = [] if base is None else base.events(*names)
+        known = None if base is None else base.acknowledged(day, *names)
+        # Rows have numbers from 1 on.
         marks = [{**e, "place": sum(p < e["after"] for p in mine)} for e in events]
         yield Course(
-            name=f"calibration {digest[:12]}" if digest else UNKNOWN,
+            name=f"calibration {digest[:DIGITS]}" if digest else UNKNOWN,
             entries=tuple(map(_entry, (lines[p] for p in mine))),
             level=last.get("level"),
             rule=str(last.get("rule") or ""),
@@ -199,7 +202,7 @@ def _checks(base: Database, day: str) -> Iterator[Course]:
             if mine[-1]["over_time"] == "per-run"
             else mine[-1]["over_time"],
             events=tuple(e for e in events if e["place"]),
-            acknowledged=base.acknowledged(name, day),
+            acknowledged=base.acknowledged(day, name),
         )
 
 

@@ -107,7 +107,9 @@ def name_values(axes: Iterable[Axes], drawing: Drawing, width: float) -> None:
             ax.xaxis.set_minor_locator(NullLocator())
         return
     for ax in axes:
-        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        # The numbers below a curve are printed without decimals.
+        whole = isinstance(drawing, Curve)
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole))
         ax.xaxis.get_offset_text().set_fontsize(SMALL)
 
 
@@ -136,6 +138,8 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
 def path(ax: Axes, drawing: Curve) -> None:
     """A signed function that is a panel by itself: with numbers at its axis."""
     curve(ax, drawing, float(np.abs(drawing.y).max()) or 1.0, separate=False)
+    if drawing.dots:
+        ax.plot(drawing.x, drawing.y, "o", color=DARK, markersize=2.5, linewidth=0)
     heights = [*drawing.y, 0.0]
     if drawing.level is not None:
         heights.append(drawing.level)

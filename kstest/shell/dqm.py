@@ -352,6 +352,13 @@ def _ack() -> click.Command:
         params=[
             click.Argument(["history"]),
             *ACKNOWLEDGEMENT,
+            Option(
+                ["--calibration"],
+                metavar="DIGEST",
+                brief="Calibration whose alarms are known",
+                help="Calibration whose alarms are known: the first digits of its digest, as "
+                "kstest dqm status shows them. Default: all of the history.",
+            ),
             LOCK_TIMEOUT,
             *_results("debug"),
         ],
@@ -365,8 +372,8 @@ def _run_ack(history: str, until: str, why: str, **given: Any) -> int:
     from ..dqm.history import acknowledge
 
     day, why = acknowledged(until, why)
-    acknowledge(history, day, why, given["lock_timeout"])
-    output.write(f"alarms are acknowledged until {day}\n", None)
+    which = acknowledge(history, day, why, given["lock_timeout"], given["calibration"])
+    output.write(f"alarms are acknowledged until {day}: {which}\n", None)
     return 0
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 BLANKS = "whitespace"  # the delimiter of aligned columns: any run of blanks and tabs
 # Missing unless --null-values says otherwise: what R, pandas, SQL and spreadsheets write.
@@ -39,8 +40,8 @@ class Unreadable(Exception):
     """A line that a delimiter does not cut into cells."""
 
 
-def records(lines: Sequence[str], delimiter: str) -> list[Record]:
-    """Cut lines into rows; blank lines are none, a quoted cell may span several.
+def records(lines: Sequence[str], delimiter: str, most: int | None = None) -> list[Record]:
+    """Cut lines into rows, at most so many; blank lines are none, a quoted cell may span several.
 
     Parameters
     ----------
@@ -54,29 +55,49 @@ def records(lines: Sequence[str], delimiter: str) -> list[Record]:
     Unreadable
         Where text follows a quote, in the first row; a later one ends the list.
     """
-    found: list[Record] = []
+    return list(islice(_records(lines, delimiter), most))
+
+
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[Record]:
     if delimiter == BLANKS:
         for at, line in enumerate(lines):
             if line.strip():
-                found.append(Record(blank_cells(line), line, at))
-        return found
+                yield Record(blank_cells(line), line, at)
+        return
+    plain = _plain(lines)
+    if plain is not None:
+        for at, line in enumerate(plain):
+            if line:
+                yield Record(tuple(line.split(delimiter)), lines[at], at)
+        return
     taken: list[str] = []
     at = 0
     # Strict: in "a;b";"c,d" the comma must not split, since text would follow a quote.
     rows = csv.reader(_recorded(lines, taken), delimiter=delimiter, strict=True)
+    found = False
     while True:
         try:
             cells = next(rows, None)
         except csv.Error as error:
             if not found:
                 raise Unreadable(str(error)) from None
-            return found
+            return
         if cells is None:
-            return found
+            return
         if cells:
-            found.append(Record(tuple(cells), "".join(taken), at, len(taken)))
+            found = True
+            yield Record(tuple(cells), "".join(taken), at, len(taken))
         at += len(taken)
         taken.clear()
+
+
+def _plain(lines: Sequence[str]) -> list[str] | None:
+    """Lines without their ends; None where not every delimiter cuts them: quotes, odd ends."""
+    longest = csv.field_size_limit()
+    if any('"' in line or len(line) > longest for line in lines):
+        return None
+    bare = [line.removesuffix("\n").removesuffix("\r") for line in lines]
+    return None if any("\r" in line or "\n" in line for line in bare) else bare
 
 
 def blank_cells(line: str) -> tuple[str, ...]:

@@ -55,12 +55,13 @@ def cut(lines: Sequence[str], given: str | None, named: bool, titled: bool) -> C
     trouble = ""
     for delimiter in (given,) if given else DELIMITERS:
         try:
-            rows = records(lines, delimiter)
+            rows = records(lines, delimiter, most=1)
         except Unreadable as error:
             trouble = str(error)
             continue
         if rows and (best is None or len(rows[0].cells) > len(best.rows[0].cells)):
             best = Cut(delimiter, rows)
+    best = best and Cut(best.delimiter, records(lines, best.delimiter))
     if best is not None and _agree(best.rows) and (given or len(best.rows[0].cells) > 1):
         odd = _short(best.rows) or _filled(best.rows[0]) < max(map(_filled, best.rows))
         return (_below_titles(lines, given) if titled and odd else None) or best
@@ -82,7 +83,7 @@ def cut(lines: Sequence[str], given: str | None, named: bool, titled: bool) -> C
 
 def _filled(row: Record) -> int:
     """Cells up to the last that holds something."""
-    return max((j for j, cell in enumerate(row.cells, 1) if cell.strip()), default=0)
+    return next((j for j in range(len(row.cells), 0, -1) if row.cells[j - 1].strip()), 0)
 
 
 def _short(rows: Sequence[Record]) -> bool:

@@ -44,7 +44,8 @@ def open_address(path: str) -> tuple[Readable, Callable[[], None]]:
         error.close()
         raise DataError(f"{where}: the server answers {error.code} ({error.reason}).") from None
     except urllib.error.URLError as error:
-        raise DataError(f"{where}: cannot be reached: {one_line(error.reason)}.") from None
+        why = error.reason if isinstance(error.reason, BaseException) else error
+        raise DataError(f"{where}: cannot be reached: {one_line(why)}.") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise DataError(f"{where}: cannot be read: {one_line(error).rstrip('.')}.") from None
 

@@ -67,7 +67,7 @@ def given_data(samples: Sequence[Sample], params: Any) -> Given:
         target = replace(target.refit(X), name=target.name)
     if target.composed is not None:
         whole = Given(target.name, target.columns, X, target, sample)
-        Y, inner = target.composed(X, whole.row)
+        Y, inner = target.composed(X, whole.sample.where)
         inner = replace(inner, name=target.name)
         return Given(target.name, inner.columns, Y, inner, sample, None, X, target.columns)
     return Given(target.name, target.columns, X, target, sample)
