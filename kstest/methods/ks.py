@@ -249,7 +249,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> result.verdict, result.explanation["columns"][0].column
     ('rejected', '2')
     """
-    return by_level(_of_all, samples, params, rng, work)
+    return by_level(_of_all, samples, params, rng, work, columnwise=True)
 
 
 def _of_all(

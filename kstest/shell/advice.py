@@ -38,7 +38,8 @@ def next_step(result: Result, given: Mapping[str, Any], written: Collection[str]
     elif result.verdict == "not rejected":
         text = KEPT_BY.get(result.method, KEPT)
     else:
+        alone = result.params.get("by") is not None
         lot = result.params.get("design") == "randomised"
-        some = (DRAWN,) if lot else MORE.get(result.method, (DRAWN,))
+        some = (DRAWN,) if lot or alone else MORE.get(result.method, (DRAWN,))
         text = next((t for name, t in some if name in given and name not in written), "")
     return "\n".join([*entry("next", text), ""]) if text else ""

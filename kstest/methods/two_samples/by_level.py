@@ -13,7 +13,7 @@ elsewhere: {p <= u} lies in {p_2 <= u} for u <= alpha and in {p_1 <= u} above, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from .pooled import undecided
 
 Run = Callable[[Sequence[Sample], Any, np.random.Generator, Work], Result]
 
+NOTHING: Mapping[str, Any] = {}
 # Rows that a side of a level needs: fewer cannot reach a corrected level.
 FEWEST = 8
 MOST = 1000
@@ -103,7 +104,7 @@ def check_by(params: Any) -> None:
     name = params.by if isinstance(params.by, str) else str(params.by)
     if len(parse_items(name, "--by")) != 1:
         raise UsageError(f"--by {params.by}: give one column")
-    explain = getattr(params, "explain", "columns")
+    explain = params.explain
     if explain not in ("columns", "none"):
         raise UsageError(
             f"--explain {explain} with --by: explains one test; take --explain columns or none, "
@@ -112,7 +113,13 @@ def check_by(params: Any) -> None:
 
 
 def by_level(
-    run: Run, samples: Sequence[Sample], params: Any, rng: np.random.Generator, work: Work
+    run: Run,
+    samples: Sequence[Sample],
+    params: Any,
+    rng: np.random.Generator,
+    work: Work,
+    quick: Mapping[str, Any] = NOTHING,
+    columnwise: bool = False,
 ) -> Result:
     """Test the levels of `params.by` one by one; without it, all rows together.
 
@@ -124,6 +131,10 @@ def by_level(
     params : Params of the test
     rng : numpy.random.Generator
     work : Work
+    quick : mapping
+        Options that make a first test of a level cheaper and leave its p-value.
+    columnwise : bool
+        Whether the test corrects its p-value for the number of columns.
 
     Raises
     ------
@@ -140,7 +151,9 @@ def by_level(
     results: dict[str, Result] = {}
     for place, (level, pair) in enumerate(some.items()):
         part = stage(work, place / len(some), (place + 1) / len(some))
-        results[level] = _tested(run, pair, inner, len(some), seeds[place], part)
+        width = len(pair[0].columns) + len(pair[0].categorical) if columnwise else 1
+        tests = len(some) * width
+        results[level] = _tested(run, pair, inner, quick, tests, seeds[place], part)
     return _together(samples, params, name, split, results)
 
 
@@ -172,18 +185,15 @@ def _tested(
     run: Run,
     pair: Sequence[Sample],
     params: Any,
-    count: int,
+    quick: Mapping[str, Any],
+    tests: int,
     seeds: NDArray[np.int64],
     work: Work,
 ) -> Result:
     """The test of one level; a second time, with more permutations, if its p-value counts."""
-    quick = replace(params, explain="none") if hasattr(params, "explain") else params
-    first = run(pair, quick, np.random.default_rng(seeds[0]), work)
+    first = run(pair, replace(params, **quick), np.random.default_rng(seeds[0]), work)
     if first.p_value is None or first.p_value > params.alpha:
         return first
-    # A test column by column corrects for these, too.
-    width = len(pair[0].columns) + len(pair[0].categorical)
-    tests = count * (1 if hasattr(params, "explain") else width)
     enough = replicates(tests, params.alpha, params.permutations)
     more = replace(params, permutations=enough)
     return run(pair, more, np.random.default_rng(seeds[1]), work)
