@@ -8,13 +8,13 @@ for calibrations of `dqm` and the batches that they judge. Nothing is computed h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, BinaryIO, TypeVar
 
 from ..contract import Inputs
 from ..result import Notice
 from ..sample import Sample
-from ..sources import reader
+from ..sources import UNIT_OPTIONS, reader
 
 P = TypeVar("P")
 Taken = tuple[tuple[Sample, ...], tuple[Notice, ...]]
@@ -38,7 +38,12 @@ def params_of(inputs: Inputs[P], given: Mapping[str, Any], written: Set[str]) ->
 def choose(inputs: Inputs[P], params: P, given: Mapping[str, Any]) -> Any:
     """Check the options of reading, and let the command say which columns it wants."""
     wanted = None if inputs.columns is None else inputs.columns(params)
-    return reader(inputs.reads).choose(inputs.roles, given, wanted)
+    options = reader(inputs.reads).choose(inputs.roles, given, wanted)
+    if inputs.reads == "tables" and options.unit is not None:
+        first = "streamed records" in inputs.accepts
+        seed = getattr(params, "seed", 0)
+        options = replace(options, unit_seed=seed, unit_by_first=first)
+    return options
 
 
 def of_files(
@@ -67,6 +72,8 @@ def reading_of(inputs: Inputs[Any]) -> set[str]:
     """Names of the options of reading that mean something for objects."""
     how = reader(inputs.reads)
     names = {f.name for f in how.options} - how.files_only
+    if not inputs.accepts & {"records", "streamed records"}:
+        names -= set(UNIT_OPTIONS)
     if len(inputs.roles) > 1:
         return names | {f"{role}_values" for role in inputs.roles}
     return names - {"sample_column"}

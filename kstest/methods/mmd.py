@@ -54,6 +54,7 @@ from .two_samples.explanation import (
     strange_rows,
 )
 from .two_samples.geometries import check_scale
+from .two_samples.kinds import kinds_found, records_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
@@ -256,7 +257,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     >>> kstest.mmd(X, Y).verdict
     'rejected'
     """
-    return thresholded(_tested(samples, params, rng, work), samples, params)
+    result = thresholded(_tested(samples, params, rng, work), samples, params)
+    found = records_found(samples)
+    if result.verdict == "rejected":
+        found += kinds_found(samples, params.alpha, rng)
+    return result.told(*found) if found else result
 
 
 def _tested(
@@ -446,7 +451,7 @@ def _strongest(
 TEST = Test(
     inputs=Inputs(
         roles=("reference", "sample"),
-        accepts=frozenset({"categorical", "missing", "groups", "weights", "counts"}),
+        accepts=frozenset({"categorical", "missing", "groups", "weights", "counts", "records"}),
         params=Params,
         example="kstest mmd reference.parquet batch.csv --columns 'temp,rate'",
     ),

@@ -34,6 +34,7 @@ from .common import one_bandwidth
 from .stream import course, detection, kept, smmd_wings
 from .stream.detection import check_given
 from .stream.picture import E_VALUE, WEIGHTED
+from .two_samples.kinds import records_found
 from .stream.smmd_wings import Winged
 
 DESCRIPTION = (
@@ -295,7 +296,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     reference, stream = samples
     missing = reference.missing is not None or stream.missing is not None
     state = init(params, Columns.of(stream, missing), [reference])
-    return result(step(state, stream))
+    found = result(step(state, stream))
+    records = records_found(samples)
+    return found.told(*records) if records else found
 
 
 def result(state: State, since: int = 0) -> Result:
@@ -448,7 +451,7 @@ def _notices(state: State) -> list[Notice]:
 TEST = StreamTest(
     inputs=Inputs(
         roles=("reference", "sample"),
-        accepts=frozenset({"categorical", "missing"}),
+        accepts=frozenset({"categorical", "missing", "streamed records"}),
         params=Params,
         check_given=check_given,
         example="kstest smmd reference.parquet today.csv --state drift.kst",

@@ -12,7 +12,7 @@ from ..contract import Inputs, StreamTest
 from ..params import DIALECT, INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
 from ..report import FORMATS, pages
-from ..sources import DIALECTS, for_side, reader
+from ..sources import DIALECTS, UNIT_OPTIONS, for_side, reader
 from . import call
 from .help import Command, Option
 
@@ -182,6 +182,8 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
         "explode": "groups",
     }  # fmt: skip
+    if name in UNIT_OPTIONS:
+        return bool(inputs.accepts & {"records", "streamed records"})
     if name == "sample_column":
         return len(inputs.roles) > 1
     return name not in needs or needs[name] in inputs.accepts

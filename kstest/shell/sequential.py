@@ -17,6 +17,7 @@ from ..contract import StreamTest
 from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import choose
+from ..methods.two_samples.kinds import records_found
 from ..params import STREAM
 from ..plot import check as check_plot
 from ..plot import draw
@@ -110,6 +111,8 @@ class Run:
 
     def columns(self) -> Columns:
         plan = self.feed.plan
+        if self.feed.stream is not None:
+            return Columns(self.feed.stream.names, (), self.feed.stream.names)
         missing = self.feed.policy == "indicator"
         return Columns(plan.columns, plan.categorical, plan.first.names, missing)
 
@@ -124,6 +127,8 @@ class Run:
             Sample(side, state.columns.sample().values, (), tuple(feed.inputs))
             for side, feed in self.feeds.items()
         ]
+        if self.feed.stream is not None:
+            found = found.told(*records_found(self.feed.stream.samples()))
         seconds = time.perf_counter() - self.clock
         notes = [note for feed in self.feeds.values() for note in feed.notices()]
         notes += common_notices(self.feeds)

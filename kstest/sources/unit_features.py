@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Rows that a record needs: the shortest convolution.
-LEAST_ROWS = 7
 # Random convolutions of a record, shared out among its columns.
 CONVOLUTIONS, LEAST_CONVOLUTIONS = 32, 4
 # Pairs of columns; of more pairs so many are drawn.
@@ -35,17 +33,6 @@ _WORDS = {
 }  # fmt: skip
 # A record of which the spread is this share of its largest value is constant but for rounding.
 _ROUNDING = 1e-13
-
-
-def kind_of(feature: str) -> str:
-    """The kind of a feature: its name without the column and the number, such as ``shape``."""
-    words = feature.rpartition(": ")[2].split()
-    return " ".join(words[:-1] if words[-1].isdecimal() else words)
-
-
-def names(columns: tuple[str, ...], seed: int, rows: int) -> tuple[str, ...]:
-    """Names of the features, in the order of `features`, such as ``temp: level``."""
-    return features(np.zeros((0, rows, len(columns))), columns, seed)[1]
 
 
 def features(
