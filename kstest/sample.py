@@ -55,6 +55,8 @@ class Records:
         Rows of each that were looked at, the first ones.
     used, short, holed : int
         Records that are there, and those left out: shorter, or with missing cells.
+    columns : tuple of str
+        Of the rows.
     """
 
     unit: str
@@ -63,6 +65,7 @@ class Records:
     used: int
     short: int = 0
     holed: int = 0
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,13 @@ def records(found: Gathered, how: Units, rows: int) -> Sample:
         kept=kept,
         file_columns=names,
         records=Records(
-            how.unit, how.order, rows, len(mine), int((~long).sum()), int((~whole).sum())
+            how.unit,
+            how.order,
+            rows,
+            len(mine),
+            int((~long).sum()),
+            int((~whole).sum()),
+            tuple(columns),
         ),
     )
 

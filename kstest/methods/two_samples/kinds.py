@@ -63,7 +63,7 @@ def kinds_found(
     text = ", ".join(told) or "no kind of feature by itself"
     columns = (Column("kind", "kind of feature", width=28),
                Column("adjusted_p_value", "p, corrected"), Column("reject", "differs"))  # fmt: skip
-    line = Line("records differ in", text)
+    line = Line("kinds", text)
     return [Table("record_kinds", rows, columns, "Kinds of features of records", (line,))]
 
 
