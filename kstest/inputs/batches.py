@@ -90,7 +90,8 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
 
     def choose(names: Sequence[str]) -> Sequence[str]:
         tested = layout.names if units is None else layout.unit_columns
-        needed = (*tested, *([units.unit] if units else []), *([layout.weights] if layout.weights else []))
+        needed = [*tested, *([units.unit] if units else [])]
+        needed += [layout.weights] if layout.weights else []
         absent = [name for name in needed if name not in names]
         if absent:
             raise DataError(
@@ -99,7 +100,7 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
             )
         return tested
 
-    given = {} if units is None else {
+    given: dict[str, Any] = {} if units is None else {
         "unit": units.unit, "order": units.order, "unit_rows": str(units.rows),
         "unit_length": units.length, "unit_seed": units.seed,
     }  # fmt: skip

@@ -34,8 +34,8 @@ from .common import one_bandwidth
 from .stream import course, detection, kept, smmd_wings
 from .stream.detection import check_given
 from .stream.picture import E_VALUE, WEIGHTED
-from .two_samples.kinds import records_found
 from .stream.smmd_wings import Winged
+from .two_samples.kinds import records_found
 
 DESCRIPTION = (
     "The rows of the sample are taken in the order of the file, as a stream: the test may be "

@@ -90,8 +90,8 @@ def collect(
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
     if units is not None:
-        samples, found = recorded(samples, units)
-        return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *found)
+        samples, more = recorded(samples, units)
+        return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)
     said = (*notices(samples, parts, split=bool(plan.split)), *said)
     return samples, (*merged(remarks), *said)
 

@@ -35,9 +35,7 @@ _WORDS = {
 _ROUNDING = 1e-13
 
 
-def features(
-    records: Array, columns: tuple[str, ...], seed: int
-) -> tuple[Array, tuple[str, ...]]:
+def features(records: Array, columns: tuple[str, ...], seed: int) -> tuple[Array, tuple[str, ...]]:
     """Return the features of records of equal length.
 
     Parameters
@@ -92,9 +90,7 @@ def features(
     return values, tuple(said)
 
 
-def _features(
-    records: Array, kernels: list[list[_Kernel]], pairs: list[tuple[int, int]]
-) -> Array:
+def _features(records: Array, kernels: list[list[_Kernel]], pairs: list[tuple[int, int]]) -> Array:
     level = records.mean(axis=1)
     centred = records - level[:, None]
     spread = np.sqrt((centred**2).mean(axis=1))

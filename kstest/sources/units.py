@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kstest.columns import Units
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
-from kstest.sample import Records, Sample
+from kstest.sample import Input, Records, Sample
 from kstest.sources.options import LEAST_ROWS
 from kstest.sources.unit_features import features
 from kstest.wording import listed, shown
@@ -186,15 +186,19 @@ def records(found: Gathered, how: Units, rows: int) -> Sample:
     )
 
 
-def _inputs(sample: Sample, every: Index, mine: Index) -> tuple[tuple, tuple]:  # type: ignore[type-arg]
+def _inputs(
+    sample: Sample, every: Index, mine: Index
+) -> tuple[tuple[Input, ...], tuple[Index, ...]]:
     """Files whose rows are records, and where the used ones begin."""
     source, number = sample.row_inputs[every], sample.row_numbers[every]
     inputs, kept = [], []
     for k, one in enumerate(sample.inputs):
         used = mine[source[mine] == k]
         total = int((source == k).sum())
-        counts = {"rows_read": total, "rows_used": len(used), "rows_dropped": total - len(used)}
-        inputs.append(replace(one, **counts, rows_filtered=0))
+        left = total - len(used)
+        inputs.append(
+            replace(one, rows_read=total, rows_used=len(used), rows_dropped=left, rows_filtered=0)
+        )
         kept.append(number[used])
     return tuple(inputs), tuple(kept)
 
@@ -238,7 +242,10 @@ def _shared(samples: Sequence[Sample], how: Units) -> tuple[Notice, ...]:
     """Say which names of records occur on both sides."""
     if len(samples) < 2:
         return ()
-    both = np.intersect1d(*(np.unique(s.groups) for s in samples[:2]))  # type: ignore[arg-type]
+    one, other = samples[0].groups, samples[1].groups
+    assert one is not None
+    assert other is not None
+    both = np.intersect1d(one, other)
     if not len(both):
         return ()
     names = [samples[0].group_names[int(code)] for code in both]

@@ -29,9 +29,7 @@ def records_found(samples: Sequence[Sample]) -> list[Finding]:
     return [Facts("records", value, (Line("records", text, "data"),))]
 
 
-def kinds_found(
-    samples: Sequence[Sample], alpha: float, rng: np.random.Generator
-) -> list[Finding]:
+def kinds_found(samples: Sequence[Sample], alpha: float, rng: np.random.Generator) -> list[Finding]:
     """Name the kinds of features whose means differ, for a test of records that rejected.
 
     For each kind, such as ``x: shape``, the largest |z| of its features over the labels' random
