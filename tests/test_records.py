@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import kstest
-from kstest.cli import main
 from kstest.errors import DataError, UsageError
 from kstest.sources.unit_features import features
 
@@ -131,7 +132,7 @@ def test_records_of_one_row_each_are_refused():
         ({"group": "run"}, "permuted as wholes already"),
         ({"missing": "indicator"}, "a record with a hole"),
         ({"unit_rows": "3"}, "whole number from 7"),
-        ({"unit": None}, "needs --unit"),
+        ({"unit": None}, "needs unit, the column"),
         ({"order": "run"}, "tells records apart already"),
     ],
 )
@@ -161,15 +162,16 @@ def test_a_stream_of_records_is_cut_at_records(tmp_path, capsys):
     def run(*files):
         sides = [f"--sample={tmp_path / f}" for f in files]
         words = ["smmd", str(tmp_path / "a.csv"), *sides, "--unit", "run", "--order", "t"]
-        with pytest.raises(SystemExit):
-            main([*words, "--format", "json", "--threads", "1"])
-        return json.loads(capsys.readouterr().out)
+        words += ["--format", "json", "--threads", "1"]
+        return subprocess.run(
+            [sys.executable, "-m", "kstest", *words], capture_output=True, text=True, check=False
+        )
 
-    whole, parts = run("b.csv"), run("b1.csv", "b2.csv")
-    assert whole["n"] == parts["n"] == {"reference": 60, "sample": 40}
+    whole, parts = (json.loads(run(*f).stdout) for f in (("b.csv",), ("b1.csv", "b2.csv")))
+    assert whole["n"] == parts["n"]
     assert whole["p_value"] == parts["p_value"]
+    assert whole["explanation"]["records"]["sample"]["used"] == 40
     b.sample(frac=1, random_state=2).to_csv(tmp_path / "c.csv", index=False)
-    words = ["smmd", str(tmp_path / "a.csv"), str(tmp_path / "c.csv"), "--unit", "run"]
-    with pytest.raises(SystemExit, match="2"):
-        main([*words, "--order", "t", "--threads", "1"])
-    assert "are neighbours" in capsys.readouterr().err
+    refused = run("c.csv")
+    assert refused.returncode == 2
+    assert "are neighbours" in refused.stderr
