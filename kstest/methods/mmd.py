@@ -54,7 +54,7 @@ from .two_samples.explanation import (
     strange_rows,
 )
 from .two_samples.geometries import check_scale
-from .two_samples.kinds import kinds_found, records_found
+from .two_samples.kinds import kinds_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
@@ -258,10 +258,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     'rejected'
     """
     result = thresholded(_tested(samples, params, rng, work), samples, params)
-    found = records_found(samples)
-    if result.verdict == "rejected":
-        found += kinds_found(samples, params.alpha, rng)
-    return result.told(*found) if found else result
+    if result.verdict != "rejected" or samples[0].records is None:
+        return result
+    return result.told(*kinds_found(samples, params.alpha, rng))
 
 
 def _tested(

@@ -35,7 +35,6 @@ from .stream import course, detection, kept, smmd_wings
 from .stream.detection import check_given
 from .stream.picture import E_VALUE, WEIGHTED
 from .stream.smmd_wings import Winged
-from .two_samples.kinds import records_found
 
 DESCRIPTION = (
     "The rows of the sample are taken in the order of the file, as a stream: the test may be "
@@ -296,9 +295,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     reference, stream = samples
     missing = reference.missing is not None or stream.missing is not None
     state = init(params, Columns.of(stream, missing), [reference])
-    found = result(step(state, stream))
-    records = records_found(samples)
-    return found.told(*records) if records else found
+    return result(step(state, stream))
 
 
 def result(state: State, since: int = 0) -> Result:

@@ -17,7 +17,6 @@ from ..contract import StreamTest
 from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import choose
-from ..methods.two_samples.kinds import records_found
 from ..params import STREAM
 from ..plot import check as check_plot
 from ..plot import draw
@@ -118,7 +117,7 @@ class Run:
 
     def result(self, state: Any, notices: tuple[Notice, ...] = ()) -> Result:
         """What is known, with inputs, options and provenance."""
-        from ..run import origin, unvarying_rows
+        from ..run import origin, records_found, unvarying_rows
 
         found = self.test.result(state, self.since)
         if not (self.feed.watch.vary() or self.given["state"]):

@@ -96,7 +96,7 @@ class ReadOptions:
         "Column whose values tell records apart, such as runs or waveforms: the test then compares "
         "records, by features of the first rows of each, and not rows.",
         metavar="COLUMN",
-        brief="Compare records, told apart by this column, not rows.",
+        brief="Compare records by this column, not rows.",
     )
     order: str | None = option(
         None,

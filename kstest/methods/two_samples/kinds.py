@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 
-from ...findings import Column, Facts, Finding, Line, Table
+from ...findings import Column, Finding, Line, Table
 from ...sample import Sample
 
 PERMUTATIONS = 499
-_BLOCK = 100
-
-
-def records_found(samples: Sequence[Sample]) -> list[Finding]:
-    """Say that records are the unit, if they are."""
-    known = [s.records for s in samples if s.records is not None]
-    if not known:
-        return []
-    order = f"in the order of {known[0].order}" if known[0].order else "in the order of the file"
-    counts = " and ".join(f"{s.n:,} {s.name}" for s in samples if s.records is not None)
-    text = (
-        f"{counts} records of {known[0].rows:,} rows each, told apart by {known[0].unit}, {order}; "
-        "features of records are compared, not rows"
-    )
-    value = {s.name: asdict(s.records) for s in samples if s.records is not None}
-    return [Facts("records", value, (Line("records", text, "data"),))]
 
 
 def kinds_found(samples: Sequence[Sample], alpha: float, rng: np.random.Generator) -> list[Finding]:
@@ -36,8 +19,6 @@ def kinds_found(samples: Sequence[Sample], alpha: float, rng: np.random.Generato
     permutations; the smallest p-value of all kinds corrects for their number (Westfall and Young,
     1993). Records count alike, whatever their weights.
     """
-    if samples[0].records is None:
-        return []
     both = np.concatenate([s.values for s in samples])
     labels = np.repeat([1.0, 0.0], [samples[0].n, samples[1].n])
     spread = both.std(axis=0)
