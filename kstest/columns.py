@@ -178,6 +178,35 @@ def _positions(item: str, names: Sequence[str], option: str) -> Sequence[str] | 
 
 
 @dataclass(frozen=True)
+class Units:
+    """How rows become records, of which each is a sample's unit.
+
+    Attributes
+    ----------
+    unit : str
+        Column whose values tell records apart.
+    order : str or None
+        Column of numbers or times by which the rows of a record are put in order; None leaves them
+        as they are in the file.
+    rows : int or None
+        Rows of a record that are looked at, the first ones; None leaves that to the data.
+    by_first : bool
+        Whether the first side alone decides on `rows`, as the others come later.
+    length : bool
+        Whether the number of rows of a record is a feature.
+    seed : int
+        Of the random features.
+    """
+
+    unit: str
+    order: str | None = None
+    rows: int | None = None
+    by_first: bool = False
+    length: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Pivot:
     """How hits become events.
 

@@ -18,6 +18,7 @@ from .about import __version__
 from .contract import Spans, Test
 from .engine import Work
 from .errors import UsageError
+from .findings import Facts, Finding, Line
 from .registry import METHODS
 from .result import Notice, Result, unvarying
 from .sample import Sample
@@ -53,8 +54,25 @@ def execute(
     test = test or METHODS[name].load()
     require_accepted(name, test.inputs.accepts, samples)
     result = record(test.run, samples, params, notices, work, reading)
+    if samples and samples[0].records is not None:
+        result = result.told(*records_found(samples))
     both = len(test.inputs.roles) == 2
     return unvarying_rows(result) if both and not vary(samples) else result
+
+
+def records_found(samples: Sequence[Sample]) -> list[Finding]:
+    """Say that records are the unit, if they are."""
+    known = [s.records for s in samples if s.records is not None]
+    if not known:
+        return []
+    order = f"in the order of {known[0].order}" if known[0].order else "in the order of the file"
+    counts = " and ".join(f"{s.n:,} {s.name}" for s in samples if s.records is not None)
+    text = (
+        f"{counts} records of {known[0].rows:,} rows each, told apart by {known[0].unit}, {order}; "
+        "features of records are compared, not rows"
+    )
+    value = {s.name: asdict(s.records) for s in samples if s.records is not None}
+    return [Facts("records", value, (Line("records", text, "data"),))]
 
 
 def vary(samples: Sequence[Sample]) -> bool:

@@ -42,6 +42,33 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Records:
+    """Records of which the rows of a sample hold features.
+
+    Attributes
+    ----------
+    unit : str
+        Column that tells them apart.
+    order : str or None
+        Column that puts their rows in order.
+    rows : int
+        Rows of each that were looked at, the first ones.
+    used, short, holed : int
+        Records that are there, and those left out: shorter, or with missing cells.
+    columns : tuple of str
+        Of the rows.
+    """
+
+    unit: str
+    order: str | None
+    rows: int
+    used: int
+    short: int = 0
+    holed: int = 0
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sequences:
     """Sequences of symbols, of any lengths, one after the other.
 
@@ -110,6 +137,8 @@ class Sample:
         The groups, sorted, common to all samples of a run.
     weights : ndarray of float64, shape (n,), or None
         Finite, not all zero, with --weights or --counts.
+    records : Records or None
+        With --unit: a row holds the features of a record.
     counted : bool
         Whether the weights are whole numbers of entries that a row stands for (--counts).
     n_missing : mapping of str to int
@@ -148,6 +177,7 @@ class Sample:
     sequences: Sequences | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     counted: bool = False
+    records: Records | None = None
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):

@@ -50,7 +50,7 @@ ROOMS = {
     "likelihood_ratio": "engine errors kernels lean nulls",
     "methods": "archive betting columns contract diagnostics engine errors findings kernels "
     "nulls params picture result sample targets wording",
-    "run": "about contract engine errors registry result sample",
+    "run": "about contract engine errors findings registry result sample",
     "power": "columns contract diagnostics engine errors findings kernels methods nulls params "
     "picture registry result run sample",
     "dqm": "archive columns contract diagnostics engine errors files findings kernels lean "

@@ -39,7 +39,7 @@ __all__ = ["INPUTS", "Params", "calibrate", "distributions_of"]
 
 INPUTS = Inputs(
     roles=("reference", "pool"),
-    accepts=frozenset({"categorical", "missing", "groups", "weights"}),
+    accepts=frozenset({"categorical", "missing", "groups", "weights", "records"}),
     params=Params,
     example="kstest dqm calibrate ref.parquet --pool good.parquet --batch-size 500 -o drift.cal",
     description="""\

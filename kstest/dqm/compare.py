@@ -143,7 +143,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
 TEST = Test(
     inputs=Inputs(
         roles=("reference", "batch"),
-        accepts=frozenset({"categorical", "missing"}),
+        accepts=frozenset({"categorical", "missing", "records"}),
         params=Params,
         example="kstest dqm compare reference.parquet batch.parquet",
         description="""\

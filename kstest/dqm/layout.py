@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Pivot, parse_items, resolve
+from ..columns import Pivot, Units, parse_items, resolve
 from ..errors import DataError
 from ..kernels import Rows
 from ..result import Notice
@@ -56,6 +56,11 @@ class Layout:
         Column with the weights of events of pool and batches.
     pivot : Pivot or None
         How hits become events, where files hold hits.
+    units : Units or None
+        How rows become records, where these are judged, by the rows of a record that the reference
+        has settled; `columns` are features then.
+    unit_columns : tuple of str
+        The columns of the rows of records.
     """
 
     columns: tuple[str, ...]
@@ -69,6 +74,8 @@ class Layout:
     missing: str
     weights: str | None = None
     pivot: Pivot | None = None
+    units: Units | None = None
+    unit_columns: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,13 +188,20 @@ class Layout:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        if self.units is None:  # as before there were any
+            del found["units"], found["unit_columns"]
+        return found
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Layout:
         values = {name: _tuples(value) for name, value in given.items()}
-        how = values.pop("pivot", None)
-        return cls(**values, pivot=None if how is None else Pivot(**how))
+        how, units = values.pop("pivot", None), values.pop("units", None)
+        return cls(
+            **values,
+            pivot=None if how is None else Pivot(**how),
+            units=None if units is None else Units(**units),
+        )
 
 
 def layout(sample: Sample, options: Any, weights_column: str | None) -> Layout:
@@ -214,9 +228,12 @@ def layout(sample: Sample, options: Any, weights_column: str | None) -> Layout:
             f"{weights.sum():.4g}; a positive sum is needed"
         )
     v = np.ones(sample.n) if weights is None else weights
-    mean, sd, quantiles = [], [], []
+    mean, sd, quantiles, used = [], [], [], []
     for c, name in enumerate(sample.columns):
         values, own = sample.values[:, c], v
+        if sample.records is not None and np.ptp(values) == 0:
+            continue  # a feature that nothing in the data can do without, or mend
+        used.append(name)
         if sample.missing is not None:
             there = ~sample.missing[:, c]
             values, own = values[there], v[there]
@@ -234,8 +251,16 @@ def layout(sample: Sample, options: Any, weights_column: str | None) -> Layout:
     if options.categorical is not None:
         items = parse_items(options.categorical, "--categorical")
         by_value = resolve(items, sample.file_columns, "--categorical")
+    records, units = sample.records, options.units
+    if records is not None:
+        if not used:
+            raise DataError(
+                "reference: all records have the same features: there is no unit to measure "
+                "differences in."
+            )
+        units = replace(units, rows=records.rows)
     return Layout(
-        sample.columns,
+        tuple(used),
         sample.categorical,
         tuple(name for name in sample.categorical if name in by_value),
         _frequent(sample),
@@ -246,6 +271,8 @@ def layout(sample: Sample, options: Any, weights_column: str | None) -> Layout:
         options.missing,
         weights_column,
         options.pivot,
+        units,
+        () if records is None else records.columns,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..archive.schema import Number, Numbers, Word, real, typed
-from ..columns import Pivot
+from ..columns import Pivot, Units
 from ..likelihood_ratio.features import SCALES
 from .layout import Layout
 from .settings import Params
@@ -125,6 +125,11 @@ def _require_layout(layout: Mapping[str, Any]) -> None:
         Word().check("weights", layout["weights"], {})
     if layout.get("pivot") is not None:
         typed(Pivot, layout["pivot"])
+    if layout.get("units") is not None:
+        units = typed(Units, layout["units"])
+        if type(units.rows) is not int or units.rows < 1:
+            raise ValueError("units has no number of rows")
+        _each("unit_columns", layout["unit_columns"], Word())
     Layout.from_dict(layout)
 
 

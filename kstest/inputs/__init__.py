@@ -12,9 +12,10 @@ from dataclasses import fields, replace
 from typing import Any, BinaryIO, TypeVar
 
 from ..contract import Inputs
+from ..errors import UsageError
 from ..result import Notice
 from ..sample import Sample
-from ..sources import reader
+from ..sources import UNIT_OPTIONS, reader
 
 P = TypeVar("P")
 Taken = tuple[tuple[Sample, ...], tuple[Notice, ...]]
@@ -39,9 +40,18 @@ def choose(inputs: Inputs[P], params: P, given: Mapping[str, Any]) -> Any:
     """Check the options of reading, and let the command say which columns it wants."""
     wanted = None if inputs.columns is None else inputs.columns(params)
     options = reader(inputs.reads).choose(inputs.roles, given, wanted)
-    if inputs.parts is None:
-        return options
-    return replace(options, parts=inputs.parts(params))
+    if inputs.parts is not None:
+        options = replace(options, parts=inputs.parts(params))
+    if inputs.reads == "tables" and options.unit is not None:
+        for name in options.parts:
+            raise UsageError(
+                f"{name} and --unit: a record has no column left but those of its features; choose "
+                "the rows of a level with --where"
+            )
+        first = "streamed records" in inputs.accepts
+        seed = getattr(params, "seed", 0)
+        options = replace(options, unit_seed=seed, unit_by_first=first)
+    return options
 
 
 def of_files(
@@ -70,6 +80,8 @@ def reading_of(inputs: Inputs[Any]) -> set[str]:
     """Names of the options of reading that mean something for objects."""
     how = reader(inputs.reads)
     names = {f.name for f in how.options} - how.files_only
+    if not inputs.accepts & {"records", "streamed records"}:
+        names -= set(UNIT_OPTIONS)
     if len(inputs.roles) > 1:
         return names | {f"{role}_values" for role in inputs.roles}
     return names - {"sample_column"}

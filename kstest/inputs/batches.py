@@ -12,7 +12,7 @@ from ..dqm.calibration import Calibration
 from ..dqm.layout import Layout, layout
 from ..dqm.settings import Params
 from ..engine import Work
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..result import Notice
 from ..sample import Sample
 from ..sources import FILE_ROW, ReadOptions, pivot_of, read_samples, samples_from_objects
@@ -86,16 +86,24 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         What is read, for messages.
     """
 
+    units = layout.units
+
     def choose(names: Sequence[str]) -> Sequence[str]:
-        needed = (*layout.names, *([layout.weights] if layout.weights else []))
+        tested = layout.names if units is None else layout.unit_columns
+        needed = [*tested, *([units.unit] if units else [])]
+        needed += [layout.weights] if layout.weights else []
         absent = [name for name in needed if name not in names]
         if absent:
             raise DataError(
                 f"{where}: has no column {listed(absent)}, which the calibration uses; it has "
                 f"{listed(names)}. Calibrate anew if the columns have changed."
             )
-        return layout.names
+        return tested
 
+    given: dict[str, Any] = {} if units is None else {
+        "unit": units.unit, "order": units.order, "unit_rows": str(units.rows),
+        "unit_length": units.length, "unit_seed": units.seed,
+    }  # fmt: skip
     return replace(
         options,
         columns=None,
@@ -110,6 +118,7 @@ def batch_options(layout: Layout, options: ReadOptions, where: str) -> ReadOptio
         empty_columns=True,
         settled=True,
         pivot=layout.pivot,
+        **given,
     )
 
 
@@ -128,7 +137,9 @@ def calibrated(
         `from_files` or `from_objects`.
     work : Work
     """
-    options = hits_gathered(options, params)
+    options = hits_gathered(replace(options, unit_seed=params.seed), params)
+    if options.unit is not None and options.pivot is not None:
+        raise UsageError("--unit and --pivot: rows become records or events; give one of the two")
     asked = reference_options(options, params.reference_weights)
     reference, notices = read("reference", data["reference"], asked)
     described = layout(reference, asked, options.weights)

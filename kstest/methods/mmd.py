@@ -55,6 +55,7 @@ from .two_samples.explanation import (
     strange_rows,
 )
 from .two_samples.geometries import check_scale
+from .two_samples.kinds import kinds_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.massed import mmd as mass_mmd
 from .two_samples.massed import prepared
@@ -278,7 +279,10 @@ def _of_all(
     samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work
 ) -> Result:
     """Test all rows together."""
-    return thresholded(_tested(samples, params, rng, work), samples, params)
+    result = thresholded(_tested(samples, params, rng, work), samples, params)
+    if result.verdict != "rejected" or samples[0].records is None:
+        return result
+    return result.told(*kinds_found(samples, params.alpha, rng))
 
 
 def _tested(
@@ -468,7 +472,7 @@ def _strongest(
 TEST = Test(
     inputs=Inputs(
         roles=("reference", "sample"),
-        accepts=frozenset({"categorical", "missing", "groups", "weights", "counts"}),
+        accepts=frozenset({"categorical", "missing", "groups", "weights", "counts", "records"}),
         params=Params,
         parts=parts,
         example="kstest mmd reference.parquet batch.csv --columns 'temp,rate'",

@@ -448,7 +448,7 @@ def _notices(state: State) -> list[Notice]:
 TEST = StreamTest(
     inputs=Inputs(
         roles=("reference", "sample"),
-        accepts=frozenset({"categorical", "missing"}),
+        accepts=frozenset({"categorical", "missing", "streamed records"}),
         params=Params,
         check_given=check_given,
         example="kstest smmd reference.parquet today.csv --state drift.kst",

@@ -13,7 +13,7 @@ from ..inputs.spans import require_spans
 from ..params import INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
 from ..report import FORMATS, pages
-from ..sources import reader, side_options
+from ..sources import UNIT_OPTIONS, reader, side_options
 from . import call
 from .help import Command, Option
 
@@ -192,6 +192,8 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
         "explode": "groups",
     }  # fmt: skip
+    if name in UNIT_OPTIONS:
+        return bool(inputs.accepts & {"records", "streamed records"})
     if name == "sample_column":
         return len(inputs.roles) > 1
     return name not in needs or needs[name] in inputs.accepts

@@ -110,12 +110,14 @@ class Run:
 
     def columns(self) -> Columns:
         plan = self.feed.plan
+        if self.feed.stream is not None:
+            return Columns(self.feed.stream.names, (), self.feed.stream.names)
         missing = self.feed.policy == "indicator"
         return Columns(plan.columns, plan.categorical, plan.first.names, missing)
 
     def result(self, state: Any, notices: tuple[Notice, ...] = ()) -> Result:
         """What is known, with inputs, options and provenance."""
-        from ..run import origin, unvarying_rows
+        from ..run import origin, records_found, unvarying_rows
 
         found = self.test.result(state, self.since)
         if not (self.feed.varies or self.given["state"]):
@@ -124,6 +126,8 @@ class Run:
             Sample(side, state.columns.sample().values, (), tuple(feed.inputs))
             for side, feed in self.feeds.items()
         ]
+        if self.feed.stream is not None:
+            found = found.told(*records_found(self.feed.stream.samples()))
         seconds = time.perf_counter() - self.clock
         notes = [note for feed in self.feeds.values() for note in feed.notices()]
         notes += common_notices(self.feeds)

@@ -20,6 +20,7 @@ from kstest.sources.planning import matched, require_kinds
 from kstest.sources.rows import Chunk, Part, Rows
 from kstest.sources.split import assigned
 from kstest.sources.table import Table
+from kstest.sources.units import recorded
 from kstest.sources.where import holds
 
 Opener = Callable[[], Table]
@@ -51,6 +52,10 @@ def collect(
     The first table of each side is opened before any row is read, so that a misspelt column
     costs no time; the others one by one, so that a thousand files need no thousand descriptors.
     """
+    units = options.units
+    policy = options.missing
+    if units is not None and policy == "drop":  # whole records are, not rows of them
+        policy = "indicator"
     with ExitStack() as stack:
         firsts, selection, plan = open_firsts(sides, options, stack)
         seen = {name: None for table in firsts.values() for name in table.names}
@@ -68,7 +73,7 @@ def collect(
                     require_columns(table, selection)
                     require_kinds(table, plan)
                 try:
-                    found = _read(table, plan, levels, options.missing, targets[side])
+                    found = _read(table, plan, levels, policy, targets[side])
                 except DataError as error:
                     if any(some for t, some in chunks.items() if t not in targets[side]):
                         name_side(side, error)
@@ -78,12 +83,15 @@ def collect(
                     chunks[target].extend(rows)
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
-    refuse_missing(every, plan.all_names, options.missing)
-    if options.missing == "indicator" and not options.empty_columns:
+    refuse_missing(every, plan.all_names, policy if units is None else "records")
+    if policy == "indicator" and not options.empty_columns:
         _require_values(every, plan)
     require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
+    if units is not None:
+        samples, more = recorded(samples, units)
+        return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)
     said = (*notices(samples, parts, split=bool(plan.split)), *said)
     return samples, (*merged(remarks), *said)
 

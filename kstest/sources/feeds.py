@@ -29,6 +29,7 @@ from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.rows import Rows
 from kstest.sources.table import Coded, Table
+from kstest.sources.unit_streams import Stream
 from kstest.sources.where import holds
 
 Opener = Callable[[], Table]
@@ -62,12 +63,19 @@ class Feed:
     inputs: list[Input] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
     bad_rows: int = 0
+    stream: Stream | None = None
     remarks: list[tuple[str, Notice]] = field(default_factory=list)
 
     def samples(self) -> Iterator[Sample]:
         """Yield the used rows block by block; the codes of categories hold within a block only."""
-        for table in self._tables():
-            yield from self.of(table)
+        rows = (some for table in self._tables() for some in self.of(table))
+        if self.stream is None:
+            yield from rows
+        else:
+            for sample in self.stream.records(self.side, rows):
+                if self.watch is not None:
+                    self.watch.add(self.side, sample)
+                yield sample
         if self.watch is not None:
             self.watch.notices()
 
@@ -78,6 +86,8 @@ class Feed:
 
     def notices(self) -> tuple[Notice, ...]:
         """What is to be said about the rows of this side so far."""
+        if self.stream is not None:
+            return self.stream.notices(self.side)
         if not self.bad_rows:
             return ()
         counts = ", ".join(f"{name!r}: {count:,}" for name, count in self.missing.items() if count)
@@ -113,7 +123,9 @@ class Feed:
                 rows.add(block, start, kept, block.rows - kept.size)
             start += block.rows
             part, chunks = rows.finish(None, start)
-            refuse_missing([part], plan.all_names, self.policy)
+            refuse_missing(
+                [part], plan.all_names, self.policy if self.stream is None else "records"
+            )
             self._count(place, part.input)
             self.bad_rows += part.bad_rows
             if part.bad_rows:
@@ -121,7 +133,7 @@ class Feed:
                     self.missing[name] = self.missing.get(name, 0) + count
             if part.input.rows_used:
                 sample = join({self.side: chunks}, {self.side: [part]}, plan, levels)[0]
-                if self.watch is not None:
+                if self.watch is not None and self.stream is None:
                     self.watch.add(self.side, sample)
                 yield sample
         if not start:
@@ -146,13 +158,17 @@ def open_feeds(
     """Open the first table of every side, match their columns and yield a feed for each."""
     with ExitStack() as stack:
         firsts, selection, plan = open_firsts(sides, options, stack)
-        watch = Watch(plan, next(iter(firsts.values())).label, tuple(sides))
+        watched, policy, stream = plan, options.missing, None
+        if options.units is not None:
+            stream = Stream(options.units, plan.columns, plan.categorical)
+            watched = replace(plan, columns=stream.names, categorical=(), kinds={})
+            policy = "indicator" if policy == "drop" else policy
+        watch = Watch(watched, next(iter(firsts.values())).label, tuple(sides))
         yield {
-            side: Feed(
-                side, plan, selection, options.missing, firsts[side], openers[1:], watch, nulls
-            )
+            side: Feed(side, plan, selection, policy, firsts[side], openers[1:], watch, nulls,
+                       stream=stream)
             for side, openers in sides.items()
-        }
+        }  # fmt: skip
 
 
 def common_notices(feeds: Mapping[str, Feed]) -> tuple[Notice, ...]:

@@ -71,7 +71,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
         chosen = options.choose(first.names)
         chosen = tested(first) if chosen is first.names else chosen
     explicit = options.columns is not None or chosen is not every
-    given = {"--group": options.group, "--weights": options.weights}
+    given = {"--group": options.group, "--unit": options.unit, "--weights": options.weights}
     given["--counts"] = options.counts
     given["--sample-column"] = options.sample_column
     roles = {o: _one(text, tables, o) for o, text in given.items() if text is not None}
@@ -83,6 +83,10 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
             raise UsageError(f"{option}: column {shown(name)} is named by {other}, too.")
     chosen = tuple(dict.fromkeys((*chosen, *parts.values())))
     names = tuple(name for name in chosen if excluded.keeps(name) and name not in apart)
+    if options.order is not None:  # read like a tested column, the last, and taken out again
+        order = _one(options.order, tables, "--order")
+        names = tuple(name for name in names if name != order)
+        names += (order,) if names else ()
     if not names:
         raise UsageError(
             f"--columns/--exclude: no column of {first.label} is left; it has "

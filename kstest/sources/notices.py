@@ -83,6 +83,11 @@ def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:
         )
     if policy == "drop":
         return "Choose columns with --columns or --exclude."
+    if policy == "records":
+        return (
+            "--missing drop leaves out the records with a missing cell; every row needs a value in "
+            "the columns of --unit and --weights: leave others out with --where."
+        )
     if policy == "indicator":
         return (
             "--missing indicator is for tested columns, not for --group, --weights and --counts: "

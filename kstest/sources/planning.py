@@ -41,6 +41,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
     found = [kinds(table, read) for table in tables]
     agreed: dict[str, str] = {}
     group, weights = (selection.roles.get(option) for option in ("--group", "--weights"))
+    group = selection.roles.get("--unit", group)
     counted = "--counts" in selection.roles
     weights = selection.roles.get("--counts", weights)
     for name in read:

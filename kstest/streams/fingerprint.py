@@ -18,6 +18,8 @@ from .state_file import Saved
 
 # Options of reading that change what the test is about.
 MEANING = ("columns", "exclude", "categorical", "missing", "where")
+# Those of records, which only streams of records keep.
+OF_RECORDS = ("unit", "order", "unit_rows", "unit_length")
 
 
 def options(params: Any, reading: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -25,7 +27,10 @@ def options(params: Any, reading: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     plain = {f.name: getattr(params, f.name) for f in fields(params)}
     return (
         {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()},
-        {name: getattr(reading, name) for name in MEANING},
+        {
+            name: getattr(reading, name)
+            for name in (*MEANING, *(OF_RECORDS if reading.unit is not None else ()))
+        },
     )
 
 
@@ -58,8 +63,8 @@ def require_same(path: str, saved: Saved, name: str, params: Any, reading: Any) 
 def _changes(then: Any, now: dict[str, Any], owner: Any) -> Iterator[str]:
     """What differs, in words such as "with --x 'a', now --x 'b'"."""
     defaults = {f.name: None if f.default is MISSING else f.default for f in fields(owner)}
-    for key, new in now.items():
-        old = then.get(key)
+    for key in {**now, **dict.fromkeys(name for name in OF_RECORDS if name in then)}:
+        old, new = then.get(key), now.get(key)
         if old == new:
             continue
         before = _written(key, old, defaults[key])

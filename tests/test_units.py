@@ -1,0 +1,177 @@
+"""Records as samples: --unit and --order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kstest
+from kstest.errors import DataError, UsageError
+from kstest.sources.unit_features import features
+
+
+def ar(count, rho, rng, rows=(60, 60)):
+    parts = []
+    for run in range(count):
+        x = rng.normal(size=rng.integers(rows[0], rows[1] + 1))
+        for t in range(1, len(x)):
+            x[t] = rho * x[t - 1] + np.sqrt(1 - rho**2) * x[t]
+        parts.append(pd.DataFrame({"run": run, "t": np.arange(len(x)), "x": x}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def mmd(a, b, **given):
+    given = {"unit": "run", "order": "t", "permutations": 99, "threads": 1, **given}
+    return kstest.mmd(a, b, explain="none", **given)
+
+
+def signature(path):
+    """Iterated integrals of a path of straight pieces by its pieces' exponentials, in loops."""
+    d = path.shape[1]
+    one, two, three = np.zeros(d), np.zeros((d, d)), np.zeros((d, d, d))
+    for step in np.diff(path, axis=0):
+        for i in range(d):
+            for j in range(d):
+                for k in range(d):
+                    three[i, j, k] += (
+                        two[i, j] * step[k]
+                        + one[i] * step[j] * step[k] / 2
+                        + step[i] * step[j] * step[k] / 6
+                    )
+        for i in range(d):
+            for j in range(d):
+                two[i, j] += one[i] * step[j] + step[i] * step[j] / 2
+        one += step
+    return one, two, three
+
+
+def test_features_are_those_of_a_naive_log_signature():
+    x = np.random.default_rng(4).normal(size=12)
+    z, clock = (x - x.mean()) / x.std(), np.linspace(0, 1, 12)
+    path = [(0.0, z[0], z[0])]
+    for k in range(1, 12):
+        path += [(clock[k], z[k], z[k - 1]), (clock[k], z[k], z[k])]
+    one, two, three = signature(np.array(path))
+    bracket = two[1, 2] - one[1] * one[2] / 2
+    cross = one[1] * two[1, 2] + two[1, 1] * one[2]
+    aab = three[1, 1, 2] - cross / 2 + one[1] * one[1] * one[2] / 3
+    values, names = features(x[None, :, None], ("x",), 0)
+    found = dict(zip(names, values[0], strict=True))
+    assert found["x: level"] == pytest.approx(x.mean())
+    assert found["x: spread"] == pytest.approx(x.std())
+    assert found["x: speed of change"] == pytest.approx(bracket)
+    assert found["x: speed of change"] == pytest.approx((np.diff(z) ** 2).sum() / 2)
+    assert found["x: asymmetry in time 1"] == pytest.approx(aab)
+
+
+def test_constant_records_have_finite_features():
+    values, _ = features(np.full((3, 20, 2), 0.1), ("x", "y"), 0)
+    assert np.isfinite(values).all()
+    assert (values[:, 1] == 0).all()
+
+
+def test_a_change_of_memory_is_found_and_named_whatever_the_order_of_the_rows():
+    rng = np.random.default_rng(1)
+    a, b = ar(50, 0.2, rng), ar(50, 0.7, rng)
+    found = mmd(a, b)
+    assert found.verdict == "rejected"
+    assert found.explanation["record_kinds"][0]["kind"] in ("x: speed of change", "x: shape")
+    assert found.explanation["records"]["sample"]["rows"] == 60
+    b["run"] += 1000
+    again = mmd(a, b.sample(frac=1, random_state=3))
+    assert again.n == {"reference": 50, "sample": 50}
+    assert again.verdict == "rejected"
+
+
+def test_lengths_alone_do_not_reject():
+    rejected = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        a, b = ar(25, 0.9, rng, (30, 40)), ar(25, 0.9, rng, (60, 90))
+        rejected += mmd(a, b).verdict == "rejected"
+    assert rejected <= 4  # probability 6e-5 at .05
+    assert mmd(a, b, unit_length=True).columns[-1] == "length"
+
+
+def test_ties_are_refused_unless_the_rows_are_equal():
+    a, b = ar(10, 0.4, np.random.default_rng(1)), ar(10, 0.4, np.random.default_rng(2))
+    b.loc[5, "t"] = 4
+    with pytest.raises(DataError, match="which comes first is not known"):
+        mmd(a, b)
+    b.loc[5, "x"] = b.loc[4, "x"]
+    assert mmd(a, b).n["sample"] == 10
+
+
+def test_records_with_holes_and_short_ones_are_left_out_and_counted():
+    a, b = ar(20, 0.4, np.random.default_rng(1)), ar(20, 0.4, np.random.default_rng(2))
+    b.loc[7, "x"] = np.nan
+    b = b[~((b["run"] == 3) & (b["t"] > 0))]  # one row
+    with pytest.raises(DataError, match="missing"):
+        mmd(a, b)
+    found = mmd(a, b, missing="drop")
+    assert found.n == {"reference": 20, "sample": 18}
+    said = " ".join(w.message for w in found.warnings)
+    assert "1 with fewer than 60 rows and 1 with missing cells of 20" in said
+    assert "occur on both sides" in said
+
+
+def test_records_of_one_row_each_are_refused():
+    a = ar(20, 0.4, np.random.default_rng(1))
+    with pytest.raises(DataError, match="Is this the column"):
+        mmd(a, a, unit="x", order="t")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"group": "run"}, "permuted as wholes already"),
+        ({"missing": "indicator"}, "a record with a hole"),
+        ({"unit_rows": "3"}, "whole number from 7"),
+        ({"unit": None}, "needs unit, the column"),
+        ({"order": "run"}, "tells records apart already"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(given, words):
+    a = ar(8, 0.4, np.random.default_rng(1))
+    with pytest.raises(UsageError, match=words):
+        mmd(a, a, **given)
+
+
+def test_weights_are_those_of_records():
+    a, b = ar(20, 0.4, np.random.default_rng(1)), ar(20, 0.4, np.random.default_rng(2))
+    a["w"], b["w"] = 1.0, 1.0 + b["run"]
+    assert mmd(a, b, weights="w").n["sample"] == 20
+    b.loc[0, "w"] = 9.0
+    with pytest.raises(DataError, match="changes within record"):
+        mmd(a, b, weights="w")
+
+
+def test_a_stream_of_records_is_cut_at_records(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    ar(60, 0.4, rng).sample(frac=1, random_state=1).to_csv(tmp_path / "a.csv", index=False)
+    b = ar(40, 0.4, rng)
+    b.to_csv(tmp_path / "b.csv", index=False)
+    b[:630].to_csv(tmp_path / "b1.csv", index=False)  # ends in the middle of a record
+    b[630:].to_csv(tmp_path / "b2.csv", index=False)
+
+    def run(*files):
+        sides = [f"--sample={tmp_path / f}" for f in files]
+        words = ["smmd", str(tmp_path / "a.csv"), *sides, "--unit", "run", "--order", "t"]
+        words += ["--format", "json", "--threads", "1"]
+        return subprocess.run(
+            [sys.executable, "-m", "kstest", *words], capture_output=True, text=True, check=False
+        )
+
+    whole, parts = (json.loads(run(*f).stdout) for f in (("b.csv",), ("b1.csv", "b2.csv")))
+    assert whole["n"] == parts["n"]
+    assert whole["p_value"] == parts["p_value"]
+    assert whole["explanation"]["records"]["sample"]["used"] == 40
+    b.sample(frac=1, random_state=2).to_csv(tmp_path / "c.csv", index=False)
+    refused = run("c.csv")
+    assert refused.returncode == 2
+    assert "are neighbours" in refused.stderr
