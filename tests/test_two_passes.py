@@ -290,6 +290,11 @@ def test_the_same_file_on_both_sides_is_named(files):
     assert "same-file" in [w.code for w in found.warnings]
 
 
+def test_a_side_without_rows_is_refused(files):
+    with pytest.raises(DataError, match="reference: no row is left after where and missing"):
+        kstest.mmd(*files, scheduler="local", where="c0 > 100")
+
+
 def test_missing_cells_name_the_row_of_the_file(files, tmp_path, rng):
     x = rng.normal(size=(1500, 2))
     x[1234, 1] = np.nan

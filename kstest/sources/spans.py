@@ -217,7 +217,7 @@ class Survey:
         levels: Sequence[Mapping[str, Mapping[str, int]]],
         ranges: Mapping[str, tuple[Any, Any, Any]],
     ) -> tuple[Notice, ...]:
-        """What there is to say of the columns; refuses text that is no category.
+        """What there is to say of the columns; refuses text that is no category, and no rows.
 
         Parameters
         ----------
@@ -226,6 +226,12 @@ class Survey:
         ranges : mapping
             Rows, smallest and largest values of the numeric columns by side.
         """
+        for side, (rows, *_) in ranges.items():
+            if not rows:
+                raise DataError(
+                    f"{side}: no row is left after --where and --missing. Look at the values of "
+                    "its columns."
+                )
         found = list(self.remarks)
         for name, sides in zip(self.plan.categorical, levels, strict=True):
             texts = sorted({text for some in sides.values() for text in some})
