@@ -69,8 +69,8 @@ ROOMS = {
     "shell": "about archive betting caches clusters contract datasets dqm engine errors "
     "files findings inputs jit kernels params plot power registry report result run sample "
     "sources streams thinning wording",
-    "checks": "about archive columns contract dqm engine errors files findings inputs nulls "
-    "params picture plot registry report result run shell sources streams wording",
+    "checks": "about archive columns contract dqm engine errors files findings inputs methods "
+    "nulls params picture plot registry report result run sample shell sources streams wording",
     "cli": "about errors files registry shell",
     "__main__": "cli",
     "__init__": "about api registry",
