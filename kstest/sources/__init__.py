@@ -41,7 +41,6 @@ from kstest.sources.options import (
     DIALECTS,
     FILES_ONLY,
     OPTIONS,
-    UNIT_OPTIONS,
     ReadOptions,
     given_options,
     read_options,
@@ -57,6 +56,7 @@ from kstest.sources.sequence_options import (
 )
 from kstest.sources.sequences import read_sequences, sequences_from_objects
 from kstest.sources.table import FILE_ROW
+from kstest.sources.unit_options import UNIT_OPTIONS
 
 __all__ = [
     "DIALECTS",

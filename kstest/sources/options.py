@@ -10,27 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
-from kstest.columns import Pivot, Units, parse_items
+from kstest.columns import Pivot, parse_items
 from kstest.errors import KstestError, UsageError
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.sources.table import FILE_ROW
+from kstest.sources.unit_options import UNIT_OPTIONS, UnitOptions
 from kstest.wording import shown
-
-# Rows of a record that its features can be made of.
-LEAST_ROWS, MOST_ROWS = 7, 100_000
-_NOT_WITH_UNITS = {
-    "group": "records are permuted as wholes already; leave out --group, or name it as the --unit",
-    "counts": "a record is one observation, no bin of a histogram; leave out --counts",
-    "categorical": "records are series of numbers; leave such columns out with --exclude",
-    "explode": "elements of a list are rows; write the table with a row each first",
-}
 
 MISSING = ("error", "drop", "indicator")
 
 
 @dataclass(frozen=True)
-class ReadOptions:
+class ReadOptions(UnitOptions):
     """How to read files and objects; see the help of each field.
 
     `values` says which values of `sample_column` make which side, for example
@@ -90,27 +82,6 @@ class ReadOptions:
         "Columns of lists, equally long in a row: every element gets a row of its own. Those of "
         "one list stay together, as by --group.",
         metavar="LIST",
-    )
-    unit: str | None = option(
-        None,
-        "Column whose values tell records apart, such as runs or waveforms: the test then compares "
-        "records, by features of the first rows of each, and not rows.",
-        metavar="COLUMN",
-        brief="Compare records by this column, not rows.",
-    )
-    order: str | None = option(
-        None,
-        "With --unit: column that puts the rows of a record in order. Default: as in the file.",
-        metavar="COLUMN",
-    )
-    unit_rows: str = option(
-        "auto",
-        "With --unit: look at the first so many rows of each record; shorter records are left out. "
-        "auto takes what nine records in ten have.",
-        metavar="auto|ROWS",
-    )
-    unit_length: bool = option(
-        False, "With --unit: the number of rows of a record is a feature, too."
     )
     sample_column: str | None = option(
         None,
@@ -202,18 +173,6 @@ class ReadOptions:
     settled: bool = False
     # Rows are hits, to be gathered into events; all other options are about events then.
     pivot: Pivot | None = None
-    # With `unit`: of the random features, and whether the first side decides how long a record is.
-    unit_seed: int = 0
-    unit_by_first: bool = False
-
-    @property
-    def units(self) -> Units | None:
-        """How rows become records, with `unit`."""
-        if self.unit is None:
-            return None
-        rows = None if self.unit_rows == "auto" else int(self.unit_rows)
-        first, length = self.unit_by_first, self.unit_length
-        return Units(self.unit, self.order, rows, first, length, self.unit_seed)
 
     @property
     def exploded(self) -> tuple[str, ...]:
@@ -231,42 +190,13 @@ class ReadOptions:
                 "--group and --counts: the entries that a row stands for are exchangeable one by "
                 "one, or whole groups are; give one of the two"
             )
-        self._check_units()
+        self.check_units()
         for f in OPTIONS:
             value, choices = getattr(self, f.name), f.metadata["choices"]
             if choices and value is not f.default and value not in choices:
                 raise UsageError(
                     f"{option_name(f.name)}: found {shown(value)}; accepted: {', '.join(choices)}."
                 )
-
-    def _check_units(self) -> None:
-        """Refuse what makes no sense for records, or without them."""
-        if self.unit is None:
-            for name in ("order", "unit_rows", "unit_length"):
-                if getattr(self, name) not in (None, "auto", False):
-                    raise UsageError(
-                        f"{option_name(name)}: needs --unit, the column that tells records apart."
-                    )
-            return
-        if self.order == self.unit:
-            raise UsageError(
-                f"--order {self.order}: tells records apart already; give the column that puts the "
-                "rows of one in order, or leave it out for the order of the file."
-            )
-        rows = self.unit_rows
-        if rows != "auto" and not (rows.isdecimal() and LEAST_ROWS <= int(rows) <= MOST_ROWS):
-            raise UsageError(
-                f"--unit-rows {shown(rows)}: give auto or a whole number from {LEAST_ROWS} to "
-                f"{MOST_ROWS:,}"
-            )
-        for name, why in _NOT_WITH_UNITS.items():
-            if getattr(self, name) is not None:
-                raise UsageError(f"--unit and --{name}: {why}")
-        if self.missing == "indicator":
-            raise UsageError(
-                "--unit and --missing indicator: a record with a hole has no features; --missing "
-                "drop leaves out records with missing cells, and counts them"
-            )
 
     def of_side(self, side: str) -> ReadOptions:
         """These options with those that hold for one side only."""
@@ -275,9 +205,11 @@ class ReadOptions:
 
 
 # The fields that become options by themselves.
-OPTIONS = tuple(f for f in fields(ReadOptions) if "help" in f.metadata)
+_OWN = [f for f in fields(ReadOptions) if "help" in f.metadata]
+_RECORDS, _OWN = _OWN[: len(UNIT_OPTIONS)], _OWN[len(UNIT_OPTIONS) :]  # inherited ones come first
+_AT = [f.name for f in _OWN].index("sample_column")
+OPTIONS = (*_OWN[:_AT], *_RECORDS, *_OWN[_AT:])
 # Options that say how the bytes of a file are to be taken: nothing for Python objects.
-UNIT_OPTIONS = ("unit", "order", "unit_rows", "unit_length")
 DIALECTS = tuple(f for f in OPTIONS if f.metadata["section"] == DIALECT)
 FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
 

@@ -19,8 +19,8 @@ from kstest.columns import Units
 from kstest.errors import DataError, UsageError
 from kstest.result import Notice
 from kstest.sample import Input, Records, Sample
-from kstest.sources.options import LEAST_ROWS
 from kstest.sources.unit_features import features
+from kstest.sources.unit_options import LEAST_ROWS
 from kstest.wording import listed, shown
 
 Index = NDArray[np.int64]
