@@ -35,10 +35,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tests", nargs="+", default=["mmd", "ks"])
     given = parser.parse_args()
     low, high = binom.ppf([0.0005, 0.9995], given.sets, 0.05) / given.sets
     print(f"{given.sets} sets; level .05 has a 99.9 % band of {low:.3f} to {high:.3f}")
-    for name in ("mmd", "ks"):
+    for name in given.tests:
         test = getattr(kstest, name)
         rng, began = np.random.default_rng(given.seed), time.process_time()
         null = named = others = 0
