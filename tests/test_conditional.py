@@ -280,7 +280,9 @@ def rejections(draw, runs, **options):
         data = draw(np.random.default_rng([17, run]))
         return kstest.hsic(data, threads=1, **{**GIVEN, "permutations": 39, **options}).reject
 
-    return sum(map(rejects, range(runs)))
+    found = [rejects(run) for run in range(runs)]
+    assert found.count(None) <= max(1, 0.05 * runs)  # no verdict is rare, and no rejection
+    return found.count(True)
 
 
 def band(runs):
