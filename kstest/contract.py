@@ -121,7 +121,7 @@ class SpanReader(Protocol):
 
 
 class Spans(Protocol):
-    """Files of two sides, cut into spans of rows; no row was read. See `kstest.sources.spans`."""
+    """Files of two sides, cut into spans of rows; no row was read. See `kstest.sources.survey`."""
 
     @property
     def files(self) -> SpanReader: ...

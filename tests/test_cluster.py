@@ -55,7 +55,7 @@ def files(tmp_path, monkeypatch):
             x = rng.normal([0, shift], size=(2000, 2))
             table = pa.table({"c0": x[:, 0], "c1": x[:, 1]})
             pq.write_table(table, tmp_path / f"{name}-{k}.parquet", row_group_size=500)
-    monkeypatch.setattr("kstest.sources.spans.SPAN_ROWS", 1000)
+    monkeypatch.setattr("kstest.sources.survey.SPAN_ROWS", 1000)
     return str(tmp_path / "a-*.parquet"), str(tmp_path / "b-*.parquet")
 
 

@@ -73,6 +73,8 @@ TABLE: dict[str, list[tuple[int, str]]] = {
     "sniff": [(0, "ref.csv"), (2, "absent.csv"), (2, "broken.parquet")],
     "datasets make drift-tubes": [(0, "--seed 1 --events 20 -o made.parquet"),
                                   (2, "-o absent/made.parquet")],
+    **{f"datasets make {name}": [(0, "--rows 50 -o made"), (2, "--rows 0")]
+       for name in ("orders", "weather", "stream", "hits")},
     "plan": [(0, "ref.csv --shift 3 --test ks --draws 20"), (2, "ref.csv"),
              (2, "one.csv --shift 3")],
     "run": [

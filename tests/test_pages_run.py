@@ -32,6 +32,8 @@ ELSEWHERE = {
     "5 * * * *": "a line of a crontab, see test_recipes.py",
     "* * * * *": "a line of a crontab, see test_recipes.py",
     "kstest mmd 'postgres:": "there is no server; test_library_formats.py has one where it can",
+    "kstest mmd https://example.org": "there is no such file; test_remote.py has a server",
+    "kstest mmd 's3:": "there is no such bucket; test_remote.py has a server",
     "BashOperator": "a line of a file of Airflow, see test_recipes.py",
     "kstest mmd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "dask ": "the programs of a cluster; test_cluster.py has one",

@@ -13,7 +13,7 @@ from ..sources.paths import expand
 from . import choose
 
 if TYPE_CHECKING:
-    from ..sources.spans import Survey
+    from ..sources.survey import Survey
 
 # Share of the memory that the rows of a run may take, and how much smaller files may be than rows.
 SHARE, COMPRESSED = 0.5, 16
@@ -39,7 +39,7 @@ def spans_of(
     test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
 ) -> Survey:
     """Look at the files of a test that reads them in two passes."""
-    from ..sources.spans import survey
+    from ..sources.survey import survey
 
     options: ReadOptions = choose(test.inputs, params, given)
     return survey(sides, options)

@@ -35,6 +35,7 @@ from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.beside import options_beside, samples_beside
 from kstest.sources.feeds import Feed, common_notices
+from kstest.sources.given import given_options
 from kstest.sources.growing import Rewritten, Waiting
 from kstest.sources.objects import join_objects
 from kstest.sources.options import (
@@ -42,7 +43,6 @@ from kstest.sources.options import (
     FILES_ONLY,
     OPTIONS,
     ReadOptions,
-    given_options,
     read_options,
     side_options,
 )

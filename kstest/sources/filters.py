@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kstest.errors import DataError
-from kstest.sources.stream import CHUNK_BYTES, Readable
+from kstest.sources.compression import Readable
+from kstest.sources.stream import CHUNK_BYTES
 from kstest.wording import shown
 
 if TYPE_CHECKING:

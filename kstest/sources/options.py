@@ -250,22 +250,6 @@ def values_option(role: str) -> str:
     return option_name(f"{role}_values")
 
 
-def given_options(given: Mapping[str, Any], options: Sequence[Any] = OPTIONS) -> dict[str, Any]:
-    """Those of `given` that are options of reading and not at their default, for the record."""
-    defaults = {f.name: f.default for f in options}
-    return {
-        name: value
-        for name, value in given.items()
-        if (name in defaults or name.endswith("_values") or _is_of_side(name))
-        and value != defaults.get(name)
-        and not (name not in defaults and value in (None, False))
-    }
-
-
-def _is_of_side(name: str) -> bool:
-    return any(name.endswith(f"_{f.name}") for f in DIALECTS)
-
-
 def read_options(
     roles: Sequence[str],
     given: Mapping[str, Any],

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kstest.errors import DataError
-from kstest.sources.stream import Readable
+from kstest.sources.compression import Readable
 from kstest.wording import label, one_line
 
 WEB = ("http://", "https://")

@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from kstest.errors import DataError, UsageError
-from kstest.sources.compression import compressed
+from kstest.sources.compression import Readable, compressed
 from kstest.sources.growing import Flowing, Growing, Waiting
 from kstest.sources.paths import is_address, parted
 from kstest.wording import label, meant_file, one_line
@@ -25,12 +25,6 @@ CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
 # Where an exception that says nothing of the file may come from: mistakes in code.
 _OURS = ("builtins", "kstest", "numpy")
-
-
-class Readable(Protocol):
-    """The one thing asked of a source of bytes."""
-
-    def read(self, size: int, /) -> bytes | None: ...
 
 
 class Stream(io.RawIOBase):
