@@ -108,6 +108,12 @@ class Inputs(Generic[P]):
         return len(self.roles) if self.needed is None else self.needed
 
 
+class Readable(Protocol):
+    """The one thing asked of a source of bytes."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+
 class SpanReader(Protocol):
     """Reads spans of rows; can be pickled, so that another process may."""
 

@@ -31,6 +31,7 @@ ROOMS = {
     "wording": "errors",
     "params": "errors",
     "columns": "errors wording",
+    "inexact": "errors wording",
     "syntax": "errors",
     "files": "errors params",
     "archive": "errors files wording",
@@ -45,7 +46,8 @@ ROOMS = {
     "contract": "archive engine picture result sample",
     "registry": "contract",
     "diagnostics": "errors kernels result sample wording",
-    "sources": "archive columns contract diagnostics errors params result sample syntax wording",
+    "sources": "archive columns contract diagnostics errors inexact params result sample syntax "
+    "wording",
     "betting": "archive engine jit kernels sample targets",
     "likelihood_ratio": "engine errors kernels lean nulls",
     "methods": "archive betting columns contract diagnostics engine errors findings kernels "

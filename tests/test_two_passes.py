@@ -22,7 +22,7 @@ from kstest.methods.two_samples import passes, sketch, streamed
 from kstest.nulls import partition
 from kstest.nulls.places import ROUNDS, placed, scattered
 from kstest.registry import METHODS
-from kstest.sources import spans as spans_room
+from kstest.sources import survey as spans_room
 
 
 def keys(seed):

@@ -9,13 +9,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Protocol
-
-
-class Readable(Protocol):
-    """The one thing asked of a source of bytes."""
-
-    def read(self, size: int, /) -> bytes | None: ...
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kstest.sources.inexact import Inexact, beyond_exact, of_decimals, of_integers
+from kstest.inexact import Inexact, beyond_exact, of_decimals, of_integers
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Block, Coded
 from kstest.wording import DATE, DURATION, TIME
 

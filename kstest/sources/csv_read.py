@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kstest.errors import DataError
+from kstest.inexact import EXACT, Inexact, near, of_text
 from kstest.sources.convert import empty_values, recoded, to_coded, to_float64
 from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_grouped import ungrouped
@@ -24,7 +25,6 @@ from kstest.sources.csv_header import Header, read_header, rows_of
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
-from kstest.sources.inexact import EXACT, Inexact, near, of_text
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
 from kstest.sources.table import Block, Coded, Table, Wanted, require_few
 from kstest.wording import option_value, shown

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kstest.inexact import beyond_exact, is_long
 from kstest.sources.convert import base_name, kind_of, to_coded, to_float64
 from kstest.sources.csv_numbers import pattern
 from kstest.sources.dialect import Dialect, convert_options, parse_options
-from kstest.sources.inexact import beyond_exact, is_long
 from kstest.sources.spellings import DECIMAL_COMMA
 from kstest.sources.spellings import PLAIN as _NUMBER
 from kstest.sources.table import EMPTY, NUMBER, TEXT

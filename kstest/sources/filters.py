@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kstest.contract import Readable
 from kstest.errors import DataError
-from kstest.sources.compression import Readable
 from kstest.sources.stream import CHUNK_BYTES
 from kstest.wording import shown
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from kstest.columns import quoted
 from kstest.errors import DataError
+from kstest.inexact import Inexact, of_integers
 from kstest.sources.convert import coded, concatenated, level_text
-from kstest.sources.inexact import Inexact, of_integers
 from kstest.sources.other_objects import converted
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique

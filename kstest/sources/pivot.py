@@ -11,12 +11,14 @@ This module says what is asked for and what the new table looks like; `pivot_row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from kstest.columns import Pivot, parse_items, resolve
 from kstest.errors import DataError, UsageError
 from kstest.sources.convert import by_value
+from kstest.sources.nulls import Nulls
+from kstest.sources.options import ReadOptions
 from kstest.sources.pivot_rows import Cells, Source, gathered
 from kstest.sources.table import NUMBER, TEXT, Block, Table, Wanted, require_unique
 from kstest.wording import listed, nearest, shown
@@ -150,3 +152,23 @@ def _event_columns(table: Table, how: Pivot) -> tuple[str, ...]:
     if twice:
         raise UsageError(f"--per-event: {listed(twice)} is the event or the channel of a hit")
     return found
+
+
+def opener_of(
+    opener: Callable[[], Table], options: ReadOptions, nulls: Nulls | None
+) -> Callable[[], Table]:
+    """Open a table whose cells may be `nulls`; one of hits as that of its events."""
+    opener = opener if nulls is None else nulls.opening(opener)
+    how = options.pivot
+    if how is None:
+        return opener
+
+    def events() -> Table:
+        table = opener()
+        try:
+            return pivoted(table, how)
+        except BaseException:
+            table.close()
+            raise
+
+    return events

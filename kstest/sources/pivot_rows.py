@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.inexact import refusal
 from kstest.sources.convert import concatenated
-from kstest.sources.inexact import refusal
 from kstest.sources.table import Block, Coded, Wanted
 from kstest.wording import shown
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO
@@ -19,8 +19,7 @@ from kstest.sources.objects import open_object
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
 from kstest.sources.paths import expand
-from kstest.sources.pivot import pivoted
-from kstest.sources.table import Table
+from kstest.sources.pivot import opener_of
 
 
 def read_samples(
@@ -147,26 +146,6 @@ def files_of(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     if sum(paths.count("-") for paths in files.values()) > 1:
         raise UsageError("-: standard input was named more than once; it can be read only once.")
     return files
-
-
-def opener_of(
-    opener: Callable[[], Table], options: ReadOptions, nulls: Nulls | None
-) -> Callable[[], Table]:
-    """Open a table whose cells may be `nulls`; one of hits as that of its events."""
-    opener = opener if nulls is None else nulls.opening(opener)
-    how = options.pivot
-    if how is None:
-        return opener
-
-    def events() -> Table:
-        table = opener()
-        try:
-            return pivoted(table, how)
-        except BaseException:
-            table.close()
-            raise
-
-    return events
 
 
 def samples_from_objects(

@@ -14,8 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from kstest.contract import Readable
 from kstest.errors import DataError
-from kstest.sources.compression import Readable
 from kstest.wording import label, one_line
 
 WEB = ("http://", "https://")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.inexact import refusal
 from kstest.sample import Input
 from kstest.sources.convert import Levels
-from kstest.sources.inexact import refusal
 from kstest.sources.plan import Plan
 from kstest.sources.table import Block, Table
 from kstest.wording import shown

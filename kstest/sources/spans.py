@@ -26,8 +26,8 @@ from kstest.sources.match import named_like, require_columns
 from kstest.sources.nulls import Nulls
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
+from kstest.sources.pivot import opener_of
 from kstest.sources.planning import require_kinds
-from kstest.sources.reading import opener_of
 from kstest.sources.stores import is_remote, open_file, stamp
 from kstest.sources.stream import converting
 from kstest.sources.table import Table

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from kstest.contract import Readable
 from kstest.errors import DataError, UsageError
-from kstest.sources.compression import Readable, compressed
+from kstest.sources.compression import compressed
 from kstest.sources.growing import Flowing, Growing, Waiting
 from kstest.sources.paths import is_address, parted
 from kstest.wording import label, meant_file, one_line

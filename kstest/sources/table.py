@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.inexact import Inexact
 from kstest.result import Notice
-from kstest.sources.inexact import Inexact
 from kstest.wording import listed
 
 # What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
