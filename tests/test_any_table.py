@@ -382,7 +382,7 @@ def test_options_that_contradict_each_other_are_refused(options, message, rng):
         {"permutations": 99.5}, {"permutations": True}, {"all_pairs": "yes"}, {"alpha": "0.05"},
         {"threads": 0}, {"scale": None}, {"seed": np.zeros(2)},
     ],
-    ids=str,
+    ids=lambda wrong: f"{next(iter(wrong))}-{type(next(iter(wrong.values()))).__name__}",
 )  # fmt: skip
 def test_options_of_another_type_are_refused_by_name(wrong, rng):
     (name,) = wrong
