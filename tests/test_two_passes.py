@@ -346,3 +346,13 @@ def test_level_on_sorted_partitioned_files(m, n, sets, tmp_path):
         found = kstest.mmd(*files, scheduler="local", permutations=99, explain="none", threads=1)
         rejected += found.p_value <= 0.05
     assert stats.binom.ppf(5e-4, sets, 0.05) <= rejected <= stats.binom.ppf(1 - 5e-4, sets, 0.05)
+
+
+def test_an_address_with_a_password_is_refused_and_not_shown(capsys):
+    from kstest.cli import run
+
+    words = ["mmd", "s3://key:secret@bucket/a.parquet", "b.parquet", "--scheduler", "local"]
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert "password is not taken" in said
+    assert "secret" not in said

@@ -27,6 +27,17 @@ def shown_address(path: str) -> str:
     return urllib.parse.urlsplit(path)._replace(query="", fragment="").geturl()
 
 
+def require_no_password(address: str) -> None:
+    """Refuse an address with a user or a password: it would stand in messages and answers.
+
+    Raises
+    ------
+    DataError
+    """
+    if "@" in urllib.parse.urlsplit(address).netloc:
+        raise DataError("an address with a user or a password is not taken; keep them elsewhere.")
+
+
 def open_address(path: str) -> tuple[Readable, Callable[[], None]]:
     """Return the content as a stream, and a function that closes it.
 
@@ -36,8 +47,7 @@ def open_address(path: str) -> tuple[Readable, Callable[[], None]]:
         With the address: for a host that does not answer, what is not there, or may not be read.
     """
     where = label(shown_address(path))
-    if "@" in urllib.parse.urlsplit(path).netloc:
-        raise DataError("an address with a user or a password is not taken; keep them elsewhere.")
+    require_no_password(path)
     try:
         return _web(path, where) if path.startswith(WEB) else _bucket(path)
     except urllib.error.HTTPError as error:

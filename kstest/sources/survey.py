@@ -25,6 +25,7 @@ from kstest.sources.options import ReadOptions
 from kstest.sources.paths import expand, is_query
 from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
+from kstest.sources.remote import require_no_password
 from kstest.sources.spans import Piece, Span, SpanFiles, is_parquet, opener
 from kstest.sources.stores import absolute, expand_remote, is_remote, open_file, stamp
 from kstest.sources.stream import converting
@@ -205,6 +206,8 @@ def _require_rowwise(sides: Mapping[str, Sequence[str]], options: ReadOptions) -
             "--missing drop"
         )
     for path in (path for paths in sides.values() for path in paths):
+        if is_remote(path):
+            require_no_password(path)
         if is_query(path) or path.startswith(("http://", "https://")):
             raise UsageError(
                 f"{label(path)}: not with --scheduler, which reads files twice and in parts; "
