@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,7 +225,9 @@ class Sample:
 
     def part(self, first: int, last: int) -> Sample:
         """The rows from `first` to before `last`, of the same columns; their numbers are lost."""
-        rows = slice(first, last)
+        return self._of_rows(slice(first, last), kept=())
+
+    def _of_rows(self, rows: slice | NDArray[np.int64], **changes: Any) -> Sample:
         return replace(
             self,
             values=self.values[rows],
@@ -232,20 +235,15 @@ class Sample:
             codes=self.codes[rows],
             groups=None if self.groups is None else self.groups[rows],
             weights=None if self.weights is None else self.weights[rows],
-            kept=(),
+            **changes,
         )
 
     def take(self, rows: NDArray[np.int64]) -> Sample:
         """Some rows, given by their places in increasing order; they keep their numbers."""
         numbers, of = self.row_numbers[rows], self.row_inputs[rows]
         kept = tuple(numbers[of == place] for place in range(len(self.inputs)))
-        return replace(
-            self.part(0, 0),
-            values=self.values[rows],
-            missing=None if self.missing is None else self.missing[rows],
-            codes=self.codes[rows],
-            groups=None if self.groups is None else self.groups[rows],
-            weights=None if self.weights is None else self.weights[rows],
+        return self._of_rows(
+            rows,
             inputs=tuple(
                 replace(source, rows_used=len(some))
                 for source, some in zip(self.inputs, kept, strict=True)

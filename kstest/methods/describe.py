@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,3 +161,11 @@ def _change(before: float, after: float, kind: str) -> str:
     while digits < 9 and value_text(before, kind, digits) == value_text(after, kind, digits):
         digits += 1
     return f"{value_text(before, kind, digits)} -> {value_text(after, kind, digits)}"
+
+
+def series_of(sample: Sample, unit: str = "row") -> str:
+    """Name a sample in the legend of a picture: its role, its file, and how many rows it has."""
+    files = [Path(i.path).name or i.path for i in sample.inputs if i.path != "<array>"]
+    more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+    where = f" {files[0]}{more}," if files else ""
+    return f"{sample.name}:{where} {sample.n:,} {unit}{'s' * (sample.n != 1)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ...picture import Bars, Panel, Picture
 from ...result import Result
 from ...sample import Sample
 from ...targets import DiscreteTarget, joined
+from ..describe import series_of
 from .verdict import placed
 
 MOST_PANELS = 12
@@ -24,9 +24,7 @@ def picture(
 ) -> Picture:
     """Return shares of the rows beside those of the target, the most surprising column first."""
     data = samples[0]
-    files = [Path(i.path).name or i.path for i in data.inputs if i.path != "<array>"]
-    series = [f"data: {files[0] + ', ' if files else ''}{data.n:,} row{'s' * (data.n != 1)}"]
-    series.append(f"target: {target.name}")
+    series = [series_of(data), f"target: {target.name}"]
     tested = {c["column"]: c for c in result.explanation.get("columns", ())}
     order = sorted(target.columns, key=lambda c: tested.get(c, {}).get("adjusted_p_value", 1.0))
     panels = [_panel(data, target, name, tested.get(name), params.alpha) for name in order]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ...picture import Bars, Panel, Picture
 from ...result import Result
 from ...sample import Sample
 from ...targets.sequence_model import Drawn
+from ..describe import series_of
 from ..distribution import numeric
 from .data import Given, given_sequences
 from .explanation import spelled
@@ -40,11 +40,8 @@ def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
         can be sampled. Without panels if there is no verdict.
     """
     data = samples[0]
-    files = [Path(i.path).name or i.path for i in data.inputs if i.path != "<array>"]
-    where = f"{files[0]}, " if files else ""
     given = given_sequences(samples, params)
-    n = len(given.sequences)
-    series = [f"data: {where}{n:,} sequence{'s' * (n != 1)}"]
+    series = [series_of(data, "sequence")]
     if result.verdict == "no verdict":
         return Picture(tuple(series))
     drawn = [given.drawn]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ...kernels import KERNELS, BandwidthGrid
 from ...picture import Bars, Curve, Drawing, Histogram, Panel, Picture
 from ...result import Result
 from ...sample import Sample
+from ..describe import series_of
 from ..distribution import numeric
 from .data import Given, coordinates, given_data
 from .explanation import MOST_ROWS, witness_at_rows
@@ -62,8 +62,7 @@ def picture(
     data = samples[0]
     given = given_data(samples, params)
     rng = np.random.default_rng(params.seed)
-    files = [Path(i.path).name or i.path for i in data.inputs if i.path != "<array>"]
-    series = [f"data: {files[0] + ', ' if files else ''}{data.n:,} row{'s' * (data.n != 1)}"]
+    series = [series_of(data)]
     if result.verdict == "no verdict":
         return Picture(tuple(series))
     others = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ...kernels import KERNELS, BandwidthGrid, Rows, scale_columns
 from ...picture import Bars, Curve, Drawing, HeatMap, Histogram, Panel, Picture
 from ...result import Result
 from ...sample import Sample
-from ..describe import percent
+from ..describe import percent, series_of
 from ..distribution import categorical, largest_difference, missing_share, numeric, present
 from .by_level import divided
 from .columns import ColumnTest, labels
@@ -68,7 +67,7 @@ def picture(
     F_sample - F_reference of all rows, marked where it is farthest from 0: the Kolmogorov-Smirnov
     statistic.
     """
-    series = tuple(map(_series, samples))
+    series = tuple(map(series_of, samples))
     if result.verdict == "no verdict":
         return Picture(series)
     if params.by is not None:
@@ -124,13 +123,6 @@ def _of_levels(
     )
     left = tuple(f"{r['level']}: {r['column']}" for r in rows[MOST_PANELS:])
     return Picture(series, tuple(panels), left, (note,))
-
-
-def _series(sample: Sample) -> str:
-    files = [Path(i.path).name or i.path for i in sample.inputs if i.path != "<array>"]
-    more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
-    where = f" {files[0]}{more}," if files else ""
-    return f"{sample.name}:{where} {sample.n:,} row{'s' * (sample.n != 1)}"
 
 
 def _tested(samples: Sequence[Sample], tests: Sequence[ColumnTest]) -> list[_Column]:
