@@ -1,4 +1,4 @@
-"""Altered bytes of what `kstest run` reads beside data: configuration, history, baseline, target."""
+"""Altered bytes of what `kstest run` reads beside data: configuration, history, baseline."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def test_a_configuration_is_refused_by_name_or_asks_what_it_says(sets, folder, c
     """Where the same is asked, by other spaces or words of comments, the same is answered."""
     write(
         "# the shop, every morning at six; ask for the crew of the day before you change a level\n"
-        "# and write the day and the reason beside it, so that others know of it\n[run]\nalpha = 0.04\n"
+        "# and write the day and the reason beside it, so that others know of it\n"
+        "[run]\nalpha = 0.04\n"
         + check("a", "unlike.csv", "# a sale in week 7", "seed = 3")
         + check("b", "like.csv")
     )
