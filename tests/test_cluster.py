@@ -18,6 +18,7 @@ import pytest
 import kstest
 from kstest.cli import run
 from kstest.clusters import dask as cluster_room
+from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.methods.two_samples import passes
 
@@ -142,6 +143,17 @@ def test_no_worker(files, monkeypatch):
         pytest.raises(UsageError, match="has no worker after 1 s"),
     ):
         kstest.mmd(*files, scheduler=empty.scheduler_address)
+
+
+def test_a_worker_that_is_lost_while_connecting_is_waited_for():
+    class Lost:
+        def scheduler_info(self, n_workers):
+            return {"workers": {}}
+
+        def wait_for_workers(self, count, timeout):
+            """One was there."""
+
+    assert cluster_room._threads(Lost(), "scheduler", Work(1)) == 1
 
 
 def test_other_versions(address, files, monkeypatch):

@@ -86,7 +86,8 @@ def _threads(client: Any, name: str, work: Work) -> int:
             raise UsageError(
                 f"{name}: has no worker after {WORKERS} s; start one with: dask worker ADDRESS"
             ) from None
-    return sum(int(worker["nthreads"]) for worker in _workers(client).values())
+    # A worker that was lost meanwhile is started again, or another one is: tasks wait for it.
+    return max(1, sum(int(worker["nthreads"]) for worker in _workers(client).values()))
 
 
 def versions() -> dict[str, str]:
