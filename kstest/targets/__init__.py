@@ -26,7 +26,7 @@ from .cells import Cells, joined, on_grid
 from .certificate import Certificate, tilted_bound
 from .discrete import DISCRETE_NAMES, DiscreteTarget
 from .families import FAMILIES
-from .resolve import SCORES, chosen_columns, resolve, resolve_discrete
+from .resolve import SCORES, chosen_columns, resolve, resolve_discrete, speaks_of_values
 from .scores import paired
 from .sequence_model import Hidden, LogRatio, SequenceModel, Windows
 from .target import Target
@@ -52,5 +52,6 @@ __all__ = [
     "paired",
     "resolve",
     "resolve_discrete",
+    "speaks_of_values",
     "tilted_bound",
 ]

@@ -96,12 +96,20 @@ def resolve_discrete(given: Any, columns: Sequence[str]) -> DiscreteTarget | Non
     UsageError, DataError
         As `resolve`, and for a product of discrete distributions and densities.
     """
+    source = _discrete_source(given)
+    return None if source is None else build_discrete(source, tuple(columns), given.strip())
+
+
+def speaks_of_values(given: Any) -> bool:
+    """Whether a target is discrete: it gives probabilities of values and no score."""
+    return _discrete_source(given) is not None
+
+
+def _discrete_source(given: Any) -> Spec | None:
     if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT, _LOGP)):
         return None
     source = _source(given)
-    if not isinstance(source, Spec) or not is_discrete(source):
-        return None
-    return build_discrete(source, tuple(columns), given.strip())
+    return source if isinstance(source, Spec) and is_discrete(source) else None
 
 
 def chosen_columns(

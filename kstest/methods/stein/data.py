@@ -53,24 +53,38 @@ class Given:
 def given_data(samples: Sequence[Sample], params: Any) -> Given:
     """Resolve --target for the first of the samples."""
     sample = samples[0]
-    place = {name: c for c, name in enumerate(sample.columns)}
     if params.score_prefix:
-        pairs = paired(sample.columns, params.score_prefix)
-        X = sample.values[:, [place[x] for x, _ in pairs]]
-        S = sample.values[:, [place[s] for _, s in pairs]]
-        names = tuple(x for x, _ in pairs)
-        return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
+        return with_scores(sample, params.score_prefix)
     reference = rows_beside(samples, "reference", sample.columns)
     target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
-    X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
+    X = _columns(sample, target.columns)
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
         target = replace(target.refit(X), name=target.name)
+    return on_target(sample, target)
+
+
+def with_scores(sample: Sample, prefix: str) -> Given:
+    """Data whose scores came along in columns that begin with `prefix`."""
+    pairs = paired(sample.columns, prefix)
+    names = tuple(x for x, _ in pairs)
+    X, S = _columns(sample, names), _columns(sample, tuple(s for _, s in pairs))
+    return Given(f"scores in {prefix}*", names, X, None, sample, S)
+
+
+def on_target(sample: Sample, target: Target) -> Given:
+    """The columns of a target; of a composition the coordinates."""
+    X = _columns(sample, target.columns)
     if target.composed is not None:
         whole = Given(target.name, target.columns, X, target, sample)
         Y, inner = target.composed(X, whole.sample.where)
         inner = replace(inner, name=target.name)
         return Given(target.name, inner.columns, Y, inner, sample, None, X, target.columns)
     return Given(target.name, target.columns, X, target, sample)
+
+
+def _columns(sample: Sample, names: Sequence[str]) -> Array:
+    place = {name: c for c, name in enumerate(sample.columns)}
+    return np.ascontiguousarray(sample.values[:, [place[name] for name in names]])
 
 
 def require_numbers(sample: Sample) -> None:
