@@ -65,7 +65,7 @@ ROOMS = {
     "thinning": "contract engine errors findings jit kernels methods params result run sample "
     "wording",
     "api": "clusters contract dqm engine errors files findings inputs params picture plot "
-    "power registry report result run sample sources thinning",
+    "power registry report result run sample sources targets thinning",
     "testing": "api",
     "pytest_plugin": "api testing",
     "shell": "about archive betting caches clusters contract datasets dqm engine errors "
