@@ -7,6 +7,7 @@ of a single row, (d,) to a number or (d,), are told apart by their answers at a 
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -106,15 +107,13 @@ class Call:
 
     def precision(self) -> AbstractContextManager[Any]:
         """JAX computes with as many digits as it is given, whatever the session's default."""
-        jax = sys.modules.get("jax")
+        jax: Any = sys.modules.get("jax")
         if jax is None:
             return nullcontext()
-        try:
-            return jax.enable_x64(self.size == 8)  # type: ignore[no-any-return]
-        except (AttributeError, TypeError):  # before JAX 0.8
-            from jax.experimental import enable_x64  # type: ignore[import-not-found]
-
-            return enable_x64(self.size == 8)  # type: ignore[no-any-return]
+        if not callable(getattr(jax, "enable_x64", None)):  # before JAX 0.8
+            jax = importlib.import_module("jax.experimental")
+        found: AbstractContextManager[Any] = jax.enable_x64(self.size == 8)
+        return found
 
     def numbers(self, answer: Any) -> Array:
         """An answer as an array of float64."""
@@ -218,8 +217,8 @@ def understood(function: Any, X: Array, width: int | None, label: str) -> Call:
         If it raises, if its answer has another shape, or if that of a row depends on other rows.
     """
     if not callable(function):
-        found = type(function).__name__
-        raise UsageError(f"target: the {label} is no function (found a {found})")
+        kind = type(function).__name__
+        raise UsageError(f"target: the {label} is no function (found a {kind})")
     rows = TRIED_ROWS + (X.shape[1] == TRIED_ROWS)
     P = X[np.linspace(0, len(X) - 1, rows).astype(np.int64)]
     failures: dict[str, Exception] = {}
