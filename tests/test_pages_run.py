@@ -49,7 +49,7 @@ OUTSIDE = re.compile(
 )
 
 # Libraries that no extra brings: their blocks run where they are.
-GUESTS = ("jax", "numpyro", "pymc")
+GUESTS = ("jax", "numpyro", "pymc", "torch")
 
 SLOW = {
     ("batches.md", "kstest dqm explain"),

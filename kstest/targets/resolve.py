@@ -56,6 +56,11 @@ def resolve(
     """
     columns = tuple(columns)
     if not isinstance(given, str):
+        if reference is not None or param:
+            raise UsageError(
+                f"--{'param' if param else 'reference'}: is for a target that is a text; an object "
+                "or a function has its numbers itself"
+            )
         return from_object(given, columns)
     if given.strip().startswith(_FIT):
         if reference is None:
