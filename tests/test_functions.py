@@ -143,10 +143,10 @@ def holed(X):
 
 
 WRONG = {
-    "sign": ({"scores": lambda X: X, "logdensity": normal}, "row 1, column '1'.*turned round"),
+    "sign": ({"scores": lambda X: X, "logdensity": normal}, "row 1 in column '1'.*turned round"),
     "jacobian": (
         {"scores": lambda X: 1 - X, "logdensity": normal},
-        r"disagree: at row \d+, column '1', the score is",
+        r"disagree: at row \d+ in column '1' the score is",
     ),
     "one column": (
         {"scores": lambda X: -X * [1, 2], "logdensity": normal},

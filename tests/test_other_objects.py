@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import scipy.sparse
 
+import kstest
 from kstest.errors import DataError
 from kstest.sources import ReadOptions, read_samples, samples_from_objects
 
@@ -138,3 +140,41 @@ def test_inference_data(tmp_path):
     path = str(tmp_path / "a.nc")
     data.to_netcdf(path, engine="h5netcdf")
     same(take(data), read_samples({"r": [path]}, ReadOptions())[0][0])
+
+
+def test_columns_of_frames_in_other_layouts():
+    """Sparse, and in the byte order of other machines, as files of astronomy bring them."""
+    X = np.array([[0.0, 1], [2, 0], [0, 3]])
+    csr = scipy.sparse.csr_array(X)
+    for frame in (pd.DataFrame.sparse.from_spmatrix(csr), pd.DataFrame(X.astype(">i4")),
+                  pd.DataFrame(X.astype(">f8"))):  # fmt: skip
+        assert take(frame).values.tolist() == X.tolist()
+    with pytest.raises(DataError, match="column '0' holds complex numbers"):
+        take(pd.DataFrame(X + 1j))
+
+
+@pytest.mark.parametrize(
+    ("obj", "words"),
+    [
+        (np.zeros((2, 3, 4)), r"reshape\(len\(X\), -1\)"),
+        (np.zeros((2, 2), object), r"\.astype\(float\)"),
+        (np.zeros((2, 2)) + 1j, "real and imaginary"),
+        (np.zeros(2, [("a", float)]), r"pandas.DataFrame\(\.\.\.\)"),
+        (scipy.sparse.csr_array(np.eye(2)), r"\.toarray\(\)"),
+        ({"a": [1, 2]}, r"pandas.DataFrame\(\.\.\.\)"),
+        ([{"a": 1}, {"a": 2}], r"pandas.DataFrame\(\.\.\.\)"),
+        (iter([1, 2]), r"DataFrame\(list"),
+        (None, "forgot to return"),
+        (pd.DataFrame, "found a type"),
+        ("a.csv", "found a str, 'a.csv'"),
+        (["a", "b"], "text needs a DataFrame"),
+    ],
+)
+def test_what_is_no_table_says_how_it_becomes_one(obj, words):
+    with pytest.raises(DataError, match=words):
+        take(obj)
+
+
+def test_a_block_without_columns_is_named():
+    with pytest.raises(DataError, match="x: has no columns"):
+        kstest.hsic(np.zeros((5, 0)), np.arange(5.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,16 @@ def test_detector_takes_frames(rng):
 def test_none_for_an_option_that_needs_a_value_is_refused_by_name(option):
     with pytest.raises(UsageError, match=f"{option}: found NoneType; accepted: "):
         kstest.mmd(np.arange(40.0), np.arange(40.0), **{option: None})
+
+
+def test_two_threads_get_the_answers_of_one(rng):
+    x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 2))
+
+    def p_values(seed):
+        return kstest.mmd(x, y, seed=seed).p_value, kstest.ksd(x, scores=-x, seed=seed).p_value
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(p_values, range(4))) == [*map(p_values, range(4))]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from kstest.columns import quoted
 from kstest.errors import DataError
 from kstest.inexact import Inexact, of_integers
 from kstest.sources.convert import coded, concatenated, level_text
-from kstest.sources.other_objects import converted
+from kstest.sources.other_objects import advice, converted, plain
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
 from kstest.wording import DATE, DURATION, one_line, shown
@@ -31,6 +31,8 @@ def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
     """Wrap an object; `side` names it in messages, lists in columns `explode` are taken apart."""
     if isinstance(obj, Table):
         return obj
+    if isinstance(obj, type | str | bytes) or hasattr(obj, "__fspath__"):
+        raise DataError(f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}.")
     obj = converted(obj, side)
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
@@ -39,8 +41,6 @@ def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
         return _frame(obj, side)
     if hasattr(obj, "__arrow_c_stream__"):
         return _arrow_stream(obj, side, explode)
-    if isinstance(obj, str | bytes) or hasattr(obj, "__fspath__"):
-        raise DataError(f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}.")
     return _array(obj, side)
 
 
@@ -55,7 +55,7 @@ def _array(obj: object, side: str) -> Table:
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiubmM":
         raise DataError(
             f"{side}: found {array.ndim} dimensions of {array.dtype} ({type(obj).__name__}); "
-            f"{_ACCEPTED}. Arrays hold numbers, true/false or times; text needs a DataFrame."
+            f"{_ACCEPTED}. {advice(obj, array)}"
         )
     matrix = array[:, None] if array.ndim == 1 else array
     whole = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8
@@ -114,8 +114,9 @@ def _frame(frame: Any, side: str) -> Table:
         import pyarrow as pa
 
         if j not in arrays:
-            with converting(f"{side}: column {shown(names[j])}"):
-                array = pa.array(frame.iloc[:, j], from_pandas=True)
+            where = f"{side}: column {shown(names[j])}"
+            with converting(where):
+                array = pa.array(plain(frame.iloc[:, j], where), from_pandas=True)
                 arrays[j] = pa.chunked_array([array]) if isinstance(array, pa.Array) else array
         return arrays[j]
 
@@ -191,6 +192,9 @@ def join_objects(objects: Mapping[str, object]) -> tuple[Table, tuple[str, ...]]
         For what is no table; for different numbers of rows, when they are read.
     """
     tables = {side: open_object(obj, side) for side, obj in objects.items()}
+    for side, table in tables.items():
+        if not table.names:
+            raise DataError(f"{side}: has no columns; {_ACCEPTED}.")
     count = Counter(name for table in tables.values() if table.named for name in table.names)
     names: list[tuple[str, ...]] = []
     spans: dict[str, range] = {}

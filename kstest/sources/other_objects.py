@@ -6,6 +6,7 @@ memory (Arrow, DLPack).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,45 @@ def converted(obj: Any, side: str) -> Any:
     if hasattr(obj, "__dlpack__") and not isinstance(obj, np.ndarray):
         return _shared(obj, side)
     return obj
+
+
+def plain(column: Any, where: str) -> Any:
+    """A column of a DataFrame as Arrow takes it: dense, and in the byte order of this machine.
+
+    Raises
+    ------
+    DataError
+        For complex numbers.
+    """
+    if hasattr(column.dtype, "fill_value"):  # sparse
+        column = column.sparse.to_dense()
+    if getattr(column.dtype, "kind", "") == "c":
+        raise DataError(
+            f"{where} holds complex numbers; give real and imaginary parts as columns of their own."
+        )
+    if not getattr(column.dtype, "isnative", True):
+        return column.astype(column.dtype.newbyteorder("="))
+    return column
+
+
+def advice(obj: object, array: Any) -> str:
+    """What to do with an object that is no array of numbers."""
+    if obj is None:
+        return "A function that forgot to return gives None."
+    if hasattr(obj, "toarray"):
+        return "A sparse matrix is made an array by .toarray()."
+    if isinstance(obj, Iterator):
+        return "What is read once is made a table by pandas.DataFrame(list(...))."
+    records = isinstance(obj, list | tuple) and len(obj) > 0 and isinstance(obj[0], Mapping)
+    if isinstance(obj, Mapping) or records or array.dtype.names:
+        return "Columns with names are made a table by pandas.DataFrame(...)."
+    if array.dtype.kind == "c":
+        return "Give real and imaginary parts as columns of their own."
+    if array.dtype.kind == "O" and array.ndim in (1, 2):
+        return "An array of Python objects is made one of numbers by .astype(float)."
+    if array.ndim > 2:
+        return "Rows are made of the first axis by .reshape(len(X), -1)."
+    return "Arrays hold numbers, true/false or times; text needs a DataFrame."
 
 
 def _one_column(obj: Any) -> Any:

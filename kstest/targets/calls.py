@@ -183,7 +183,7 @@ def compiled(
         if fast:
             try:
                 return fast[0](X)
-            except (TypeError, jax.errors.JAXTypeError):
+            except Exception:  # if it is the function's own, it comes again below
                 fast.clear()
         return loop(X)
 

@@ -201,8 +201,8 @@ def _require_agreement(
     times = f", {slope / score:.3g} times that" if score else ""
     turned = "; its sign is turned round" if np.allclose(S[wrong], -G[wrong], rtol=0.01) else ""
     raise UsageError(
-        f"target: {words[0]} and {words[1]} disagree: at {where(int(rows[row]))}, column "
-        f"{target.columns[c]!r}, the score is {score:.6g} and the slope of the log density "
+        f"target: {words[0]} and {words[1]} disagree: at {where(int(rows[row]))} in column "
+        f"{target.columns[c]!r} the score is {score:.6g} and the slope of the log density "
         f"{slope:.6g}{times}; the score must be the gradient of the log density in the order "
         f"of the columns {', '.join(target.columns[:10])}{turned}"
     )

@@ -22,7 +22,7 @@ STEPS = (1e-2, 1e-3, 1e-4)
 # Relative error of a derivative at which no other step is tried.
 GOOD = 1e-7
 # A smaller part of a value is lost in rounding.
-SMALLEST = 1e-7
+SMALLEST = 1e-10
 
 
 def gradient(density: Call, X: Array) -> Callable[[Array], Array] | None:
