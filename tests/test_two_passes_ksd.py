@@ -122,7 +122,7 @@ def test_no_verdict_of_few_rows_and_of_coarse_values(tmp_path, rng):
     assert found.verdict == "no verdict"
     assert "too-coarse" in [w.code for w in found.warnings]
     same = parts(tmp_path, np.zeros((900, 1)), name="c")
-    assert kstest.ksd(same, target=NORMAL, scheduler="local").verdict == "no verdict"
+    assert kstest.ksd(same, target=NORMAL, scheduler="local").verdict == "rejected"
 
 
 def test_rows_that_follow_each_other_are_named(tmp_path, rng):
