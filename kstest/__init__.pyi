@@ -375,6 +375,7 @@ def ksd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def pksd(

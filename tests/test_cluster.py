@@ -205,6 +205,16 @@ def test_a_missing_cell_is_told_as_in_one_process(address, files, tmp_path):
     assert said[0] == said[1]
 
 
+def test_ksd_has_the_sums_of_one_process(address, files, capsys):
+    options = {"target": "product(c0=normal(mean=0, sd=1), c1=normal(mean=0.2, sd=1))"}
+    here = kstest.ksd(files[1], scheduler="local", threads=1, **options)
+    same(kstest.ksd(files[1], scheduler=address, **options), here)
+    same(kstest.ksd(files[1], scheduler="local", threads=2, **options), here)
+    words = ["ksd", files[1], "--target", "python:os:path", "--allow-python", "--quiet"]
+    assert run([*words, "--scheduler", address]) == 2
+    assert "a Python object is not sent to workers" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.fixture
 def batches(tmp_path, monkeypatch):
     rng = np.random.default_rng(2)

@@ -79,7 +79,8 @@ def check_streamed(params: Any) -> None:
     refusals += ["features"] * (params.features == "none")
     text = params.target if isinstance(params.target, str) else ""
     fitted = "fit" in text.replace(":", " ").replace("(", " ").replace(")", " ").split()
-    refusals += ["target"] * (fitted or speaks_of_values(params.target))
+    discrete = bool(text) and speaks_of_values(text)
+    refusals += ["target"] * (fitted or discrete)
     require_served(params, SERVED, refusals)
 
 
@@ -149,7 +150,9 @@ def _run(
     rng = np.random.default_rng([int(rng.integers(2**63)), sketch.mark])
     test = _Test.of(given, sketch, target, params, rng)
     sums = _second_pass(spans, span_rows, test.how, stage(work, 0.3, 1.0))
-    warnings = (*base.warnings, *oddities(*test.spent, given, "wild"), *sums.notices)
+    # Of rows near each other, and of those far apart: the spent ones, in the order of the files.
+    said = {n.code: n for n in (*sums.notices, *oddities(*test.spent, given, "wild"))}
+    warnings = (*base.warnings, *said.values())
     base = replace(base, warnings=warnings, provenance={"sums": sums.digest})
     if sums.outside:
         return impossible(base, sums.outside, params), told
