@@ -27,7 +27,7 @@ from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.remote import require_no_password
 from kstest.sources.spans import Piece, Span, SpanFiles, is_parquet, opener
-from kstest.sources.stores import absolute, expanded, labelled, open_file, stamp
+from kstest.sources.stores import absolute, expanded, labelled, open_file, shown_path, stamp
 from kstest.sources.stream import converting
 from kstest.wording import label
 
@@ -94,7 +94,7 @@ class Survey:
     def inputs(self, side: str, counts: Sequence[tuple[int, ...]]) -> tuple[Input, ...]:
         """Files of a side, from the rows read, used, dropped and filtered of each."""
         return tuple(
-            Input(path, read, used, dropped, None, filtered)
+            Input(shown_path(path), read, used, dropped, None, filtered)
             for path, (read, used, dropped, filtered) in zip(self.paths[side], counts, strict=True)
         )
 
