@@ -1,14 +1,15 @@
 """Numbers that float64 does not hold: whole ones beyond 2^53, and long decimals.
 
 9007199254740993 becomes 9007199254740992, so that two identifiers become one. Tested as numbers
-such cells are refused (`refusal`); decimals with a fraction are measurements, whose last digits
-are rounded with a note.
+such cells are refused (`refusal`), and so are decimals beyond 2^53, and those that become equal to
+another one of their block. Other decimals are measurements, whose last digits are rounded with a
+note.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,10 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.wording import option_value, shown
 
-_LONG = re.compile(r"\s*[+-]?[0-9]{16,300}\s*", re.ASCII)
+_LONG = re.compile(r"\s*[+-]?[0-9]{16,300}(\.[0-9]{0,300})?\s*", re.ASCII)
+_DIGITS = re.compile(r"\s*[+-]?0*\.?0*([1-9][0-9]*(\.[0-9]+)?)\s*", re.ASCII)
+_FRACTION = re.compile(r"[^.,]*[.,][0-9]*[1-9][0-9]*\s*", re.ASCII)
+MANY_DIGITS = 18  # a float64 is written in at most 17
 EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64
 
 
@@ -33,13 +37,13 @@ class Inexact:
         Their rows in the block, from 0, in ascending order.
     cell : callable
         Takes one of these rows and returns what is written there.
-    whole : bool
-        Whether they are whole numbers.
+    refused : bool
+        Whether different ones may have become equal; else their last digits are rounded.
     """
 
     rows: NDArray[np.int64]
     cell: Callable[[int], str]
-    whole: bool = True
+    refused: bool = True
 
     def among(self, kept: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Those of the rows that are kept (None: all are)."""
@@ -47,7 +51,7 @@ class Inexact:
 
     def later(self, start: int) -> Inexact:
         """The same cells where `start` rows come before them."""
-        return Inexact(self.rows + start, lambda row: self.cell(row - start), self.whole)
+        return Inexact(self.rows + start, lambda row: self.cell(row - start), self.refused)
 
 
 def beyond_exact(column: NDArray[np.float64]) -> bool:
@@ -68,10 +72,16 @@ def of_integers(column: NDArray[Any], numbers: NDArray[np.float64]) -> Inexact |
     return Inexact(rows, lambda row: str(column[row])) if rows.size else None
 
 
+def of_long_doubles(column: NDArray[Any], numbers: NDArray[np.float64]) -> Inexact | None:
+    """Find those of long doubles (n,) beyond 2^53 that their floats do not equal."""
+    rows = np.flatnonzero((np.abs(numbers) >= EXACT) & (column != numbers))
+    return Inexact(rows, lambda row: str(column[row])) if rows.size else None
+
+
 def of_decimals(column: Any, numbers: NDArray[np.float64]) -> Inexact | None:
-    """Find those of an Arrow array of decimals that are rounded, whole ones before others."""
+    """Find those of an Arrow array of decimals that are rounded, large ones before others."""
     large = np.flatnonzero(np.abs(numbers) >= EXACT)
-    rows = [row for row in large.tolist() if _rounded(column[row].as_py())]
+    rows = [row for row in large.tolist() if Decimal(numbers[row]) != column[row].as_py()]
     if rows:
         return Inexact(np.array(rows), lambda row: str(column[row].as_py()))
     scale = column.type.scale
@@ -79,20 +89,57 @@ def of_decimals(column: Any, numbers: NDArray[np.float64]) -> Inexact | None:
         return None
     with np.errstate(over="ignore"):
         long = np.flatnonzero(np.abs(numbers) * 10.0**scale >= EXACT)
-    rows = [row for row in long.tolist() if _cut(column[row].as_py(), numbers[row])][:1]
-    if not rows:
+    values = {row: column[row].as_py() for row in long.tolist()}
+    rows = equal_now(values, numbers)
+    if rows:
+        return Inexact(np.array(rows), lambda row: str(column[row].as_py()))
+    cut = next((row for row, value in values.items() if _cut(value, numbers[row])), None)
+    if cut is None:
         return None
-    return Inexact(np.array(rows), lambda row: str(column[row].as_py()), whole=False)
+    return Inexact(np.array([cut]), lambda row: str(column[row].as_py()), refused=False)
+
+
+def equal_now(values: Mapping[int, Decimal], numbers: NDArray[np.float64]) -> list[int]:
+    """Rows whose number equals that of an earlier row with another value."""
+    met: dict[float, Decimal] = {}
+    return [r for r, value in values.items() if met.setdefault(float(numbers[r]), value) != value]
+
+
+def of_texts(texts: Mapping[int, str], numbers: NDArray[np.float64]) -> list[int]:
+    """Those rows of some texts that are not to be tested as numbers, in ascending order."""
+    cut = {row for row, text in texts.items() if abs(numbers[row]) >= EXACT and of_text(text)}
+    many = {row: Decimal(text) for row, text in texts.items() if has_many_digits(text)}
+    return sorted(cut | set(equal_now(many, numbers)))
 
 
 def of_text(text: str) -> bool:
-    """Whether a text is a whole number, written in digits, that float64 rounds."""
-    return is_long(text) and int(text) != int(float(text))
+    """Whether a text is a number beyond 2^53, written in digits, that float64 rounds."""
+    return is_long(text) and Decimal(text.strip()) != Decimal(float(text))
 
 
 def is_long(text: str) -> bool:
-    """Whether a text is a whole number, written in digits, that float64 may round."""
+    """Whether a text is a number in digits, so large that float64 may round whole ones."""
     return _LONG.fullmatch(text) is not None
+
+
+def has_many_digits(text: str) -> bool:
+    """Whether a text is a number in more digits than any float64 needs."""
+    found = _DIGITS.fullmatch(text)
+    return found is not None and len(found[1].replace(".", "")) >= MANY_DIGITS
+
+
+def of_times(column: NDArray[Any], numbers: NDArray[np.float64], unit: int) -> Inexact | None:
+    """Find a time, in so many parts of a second, whose last digits are lost as seconds."""
+    large = np.abs(column.astype(np.float64)) >= EXACT
+    large &= np.isfinite(numbers)
+    rows = np.flatnonzero(large & (column % (unit // 10**6) != 0))[:1]
+    if not rows.size:
+        return None
+
+    def cell(row: int) -> str:
+        return f"{Decimal(int(column[row])) / unit:f} s"
+
+    return Inexact(rows, cell, refused=False)
 
 
 def near(numbers: NDArray[np.float64]) -> Inexact | None:
@@ -104,6 +151,14 @@ def near(numbers: NDArray[np.float64]) -> Inexact | None:
 def refusal(where: str, name: str, row: int, cell: str) -> DataError:
     """Say which whole number cannot be tested as one; `row` from 1."""
     value = option_value([name])
+    if _FRACTION.fullmatch(cell):
+        return DataError(
+            f"{where}: column {shown(name)}, row {row:,}: found {cell}, which has more digits than "
+            "the 15 to 17 of a number that is compared: different ones would become equal. If it "
+            f"is an identifier, leave it out with --exclude {value}; if a category, say "
+            f"--categorical {value}; of a measurement round to the digits that count, or write it "
+            "as double precision."
+        )
     return DataError(
         f"{where}: column {shown(name)}, row {row:,}: found {cell}, a whole number beyond 2^53 "
         "that is rounded when it is compared as a number: different ones would become equal. If "
@@ -111,11 +166,6 @@ def refusal(where: str, name: str, row: int, cell: str) -> DataError:
         f"--categorical {value}; a measurement is to be written as a decimal number "
         "(9.007199254740993e15), a time as a timestamp."
     )
-
-
-def _rounded(value: Decimal) -> bool:
-    whole = value == value.to_integral_value()
-    return whole and int(value) != int(float(value))
 
 
 def _cut(value: Decimal, number: float) -> bool:

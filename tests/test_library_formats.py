@@ -224,6 +224,11 @@ def test_a_server_is_queried_and_only_read(tmp_path, postgres):
         assert "secret" not in found.inputs[0].path
     with pytest.raises(DataError, match=r"'id', row 1: found 9007199254740993, a whole number"):
         read(f"{postgres}?select 9007199254740993::bigint as id")
+    numerics = "select x from (values (12345678901234567.88), (12345678901234567.89)) as t(x)"
+    with pytest.raises(DataError, match=r"'x', row 1: found 12345678901234567\.88"):
+        read(f"{postgres}?{numerics}")
+    found = read(f"{postgres}?values (0.1::numeric), (1.234567), (1e22), ('NaN')")
+    assert found.values[:, 0].tolist() == [0.1, 1.234567, 1e22]
     for query in ("none", "with d as (delete from runs returning x) select * from d"):
         with pytest.raises(DataError) as caught:
             read(f"{postgres}?{query}")

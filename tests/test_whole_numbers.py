@@ -1,7 +1,7 @@
 """Whole numbers beyond 2^53, of which float64 makes equal ones, are refused as numbers."""
 
 import json
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -130,11 +130,88 @@ def test_a_bad_cell_after_long_numbers_is_named(tmp_path):
         taken(str(path), where="id < 100")
 
 
+LONG = ["12345678901234567.88", "12345678901234567.89"]
+EQUAL = ["1234567890.1234567891", "1234567890.1234567892"]
+
+
+@pytest.mark.parametrize(("cells", "row"), [(LONG, 1), (LONG[:1] * 2, 1), (EQUAL, 2)])
+def test_decimals_that_become_equal(cells, row, tmp_path):
+    """Refused as whole numbers are, whatever holds them."""
+    table = pa.table({"v": pa.array([Decimal(cell) for cell in cells])})
+    values = [table, table.to_pandas()]
+    for name in ("a.parquet", "a.csv", "b.csv", "c.csv"):
+        values.append(str(tmp_path / name))
+    pq.write_table(table, values[-4])
+    for path, sign in zip(values[-3:], (".", ",", ","), strict=True):
+        lines = [cell.replace(".", sign) for cell in cells]
+        with open(path, "w") as file:
+            file.write("\n".join(["v;w", *(f"{line};1" for line in lines), ""]))
+    if cells[0] in LONG:  # others are doubles for the parser of JSON
+        values.append(str(tmp_path / "a.jsonl"))
+        with open(values[-1], "w") as file:
+            file.write("".join(f'{{"v": {cell}}}\n' for cell in cells))
+    for value in values:
+        how = {"decimal": ","} if str(value).endswith(("b.csv", "c.csv")) else {}
+        with pytest.raises(DataError, match=rf"column 'v', row {row:,}: found 12345678\d+.*equal"):
+            taken(value, **how)
+        assert taken(value, categorical="v", **how)[0].levels
+
+
+def test_a_decimal_is_the_number_of_its_text(tmp_path):
+    """Not one that is off by a last digit, so that other formats give the same."""
+    rng = np.random.default_rng(0)
+    for digits, scale in ((9, 6), (15, 6), (15, 14), (38, 30)):
+        whole = [int("".join(map(str, rng.integers(0, 10, digits)))) for _ in range(200)]
+        cells = [Decimal(k).scaleb(-scale, Context(60)) for k in whole]
+        found = taken(pa.table({"v": pa.array(cells, pa.decimal128(digits, scale))}))[0]
+        assert found.values[:, 0].tolist() == [float(str(cell)) for cell in cells]
+
+
+def test_integers_of_any_length():
+    import pandas as pd
+
+    ids = pd.DataFrame({"id": pd.Series([2**70, 2**70, 2**70 + 1] * 4, dtype=object)})
+    assert f"found {2**70 + 1}," in refused(ids)
+    long_double = np.array([1, 1, np.longdouble(2) ** 53 + 1], np.longdouble)
+    if np.finfo(np.longdouble).nmant > 52:
+        with pytest.raises(DataError, match=r"row 3: found 9007199254740993\.0"):
+            taken(long_double)
+    assert taken(long_double[:2])[0].n == 2
+
+
+def test_integers_of_json_that_fit_no_type(tmp_path):
+    path = tmp_path / "a.jsonl"
+    cells = [1, 2.5, 12345678901234567891, "1e300"]
+    path.write_text("".join(f'{{"id": {cell}}}\n' for cell in cells[:3]))
+    refused(str(path))
+    path.write_text("".join(f'{{"id": {cell}}}\n' for cell in cells[:2] + cells[3:]))
+    assert taken(str(path))[0].values[:, 0].tolist() == [1, 2.5, 1e300]
+
+
+def test_grouped_numbers_beyond_the_exact(tmp_path):
+    path = tmp_path / "a.csv"
+    cells = ["1,000", "2,000", "9,007,199,254,740,993", "4,000"]
+    path.write_text("\n".join(["id;x", *(f"{cell};1" for cell in cells), ""]))
+    with pytest.raises(DataError, match=r"row 3: found 9,007,199,254,740,993, a whole"):
+        taken(str(path), thousands=",", decimal=".")
+
+
+@pytest.mark.parametrize("kind", ["array", "table"])
+def test_nanoseconds_are_rounded_with_a_note(kind):
+    times = np.array([1_700_000_000_000_001_000, 1_700_000_000_123_456_789], "M8[ns]")
+    whole = times.astype("M8[us]").astype("M8[ns]")
+    for values, codes in ((times, ["rounded"]), (whole, [])):
+        value = values if kind == "array" else pa.table({"1": values})
+        notes = [w for w in taken(value)[1] if w.code == "rounded"]
+        assert [w.code for w in notes] == codes
+        assert all("1, row 2: 1700000000.123456789 s" in w.message for w in notes)
+
+
 def test_long_fractions_are_measurements():
-    cells = [Decimal(f"0.1234567890123456{k:02d}") for k in range(ROWS)]
+    cells = [Decimal(f"0.1234567890123{k:02d}456") for k in range(ROWS)]
     table = pa.table({"v": pa.array(cells, pa.decimal128(30, 18))})
     notes = [w for w in taken(table)[1] if w.code == "rounded"]
-    assert "v, row 1: 0.123456789012345600" in notes[0].message
+    assert "v, row 1: 0.123456789012300456" in notes[0].message
     short = pa.table({"v": pa.array([Decimal(f"0.5{k:02d}") for k in range(ROWS)])})
     assert not [w for w in taken(short)[1] if w.code == "rounded"]
 

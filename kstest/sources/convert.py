@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kstest.inexact import Inexact, beyond_exact, of_decimals, of_integers
+from kstest.inexact import Inexact, beyond_exact, of_decimals, of_integers, of_times
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Block, Coded
 from kstest.wording import DATE, DURATION, TIME
 
@@ -94,7 +94,7 @@ def to_float64(array: Any, out: NDArray[np.float64] | None = None) -> NDArray[np
     if base.startswith("decimal"):
         import pyarrow as pa
 
-        array = array.cast(pa.float64())
+        array = array.cast(pa.string()).cast(pa.float64())  # by itself it may be one digit off
         base = "double"
     validity, data = array.buffers()[:2]
     if base == "bool":
@@ -145,12 +145,13 @@ def _inexact(array: Any, numbers: NDArray[np.float64]) -> Inexact | None:
     base = base_name(array.type)
     if base.startswith("decimal"):
         return of_decimals(array, numbers)
-    if base not in ("int64", "uint64") or not beyond_exact(numbers):
+    nanoseconds = base in ("timestamp", "duration") and array.type.unit == "ns"
+    if not nanoseconds and (base not in ("int64", "uint64") or not beyond_exact(numbers)):
         return None
     dtype = np.dtype("<" + _STORAGE[base])
     start = array.offset * dtype.itemsize
     raw = np.frombuffer(array.buffers()[1], dtype, count=len(array), offset=start)
-    return of_integers(raw, numbers)
+    return of_times(raw, numbers, 10**9) if nanoseconds else of_integers(raw, numbers)
 
 
 def base_name(kind: Any) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kstest.errors import DataError
-from kstest.inexact import EXACT, Inexact, near, of_text
+from kstest.inexact import Inexact, beyond_exact, near, of_text, of_texts
 from kstest.sources.convert import empty_values, recoded, to_coded, to_float64
 from kstest.sources.csv_errors import explained, ragged_row
 from kstest.sources.csv_grouped import ungrouped
@@ -167,12 +167,16 @@ class _Rows:
     def _inexact(self, j: int, numbers: Any, words: Coded | None, cells: Any) -> Inexact | None:
         """Whole numbers that are rounded, by their text where it is known."""
         if words is not None:
-            cut = np.array([*map(of_text, words.levels), False])[words.codes]
+            cut = np.array([*(of_text(self._plain(w)) for w in words.levels), False])[words.codes]
             return Inexact(np.flatnonzero(cut), lambda row: words.levels[words.codes[row]])
-        if j in self._types.long:
-            rows = [r for r in np.flatnonzero(abs(numbers) >= EXACT) if of_text(cells[r].as_py())]
+        if j in self._types.long or (j in self._types.grouped and beyond_exact(numbers)):
+            rows = of_texts(dict(enumerate(map(self._plain, cells.to_pylist()))), numbers)
             return Inexact(np.array(rows, np.int64), lambda row: str(cells[row]))
         return near(numbers) if j in self._types.whole else None
+
+    def _plain(self, cell: str | None) -> str:
+        """A number as Python writes it."""
+        return (cell or "").replace(self._thousands or "\0", "").replace(self._decimal, ".")
 
     def _of_words(self, j: int, words: Coded) -> Any:
         """Read words as numbers: the column is wanted as both."""
@@ -246,8 +250,7 @@ def _block_size(head: bytes) -> int:
 def _live_blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
     """Yield the rows of a live stream, as many as there are at a time.
 
-    pyarrow's own reader waits for a full block, and for one more to know whether the first was the
-    last. Here whole lines are parsed as soon as they are there.
+    Whole lines are parsed as soon as they are there: pyarrow's own reader waits for a block more.
     """
     where, quotes = opened.label, _quotes(opened, header)
     rest, before = b"", 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kstest.inexact import beyond_exact, is_long
+from kstest.inexact import beyond_exact, has_many_digits, is_long
 from kstest.sources.convert import base_name, kind_of, to_coded, to_float64
 from kstest.sources.csv_numbers import pattern
 from kstest.sources.dialect import Dialect, convert_options, parse_options
@@ -49,7 +49,7 @@ class Types:
     grouped : frozenset of int
         Columns of numbers that may have separators of thousands: pyarrow reads them as text.
     long : frozenset of int
-        Columns with whole numbers that float64 may round: read as text, to see which it does.
+        Columns of numbers of which float64 may make equal ones: read as text, to see which.
     """
 
     kinds: dict[int, str]
@@ -92,19 +92,27 @@ def infer(head: bytes, delimiter: str, columns: int, how: Dialect, picked: Seque
         frozenset(j for j in picked if base_name(types[j]) == "int64"),
         frozenset(j for j in meant if j not in numbers),
         frozenset(numbers),
-        frozenset(j for j in _large(seen, types) if _shows_long(j, head, delimiter, columns, how)),
+        frozenset(
+            j
+            for j in _doubtful(seen, types, head, how.decimal or ".")
+            if _shows_long(j, head, delimiter, columns, how)
+        ),
     )
 
 
-def _large(seen: dict[int, Any], types: dict[int, pa.DataType]) -> list[int]:
-    """Columns of numbers of which some are beyond 2^53."""
-    numbers = [j for j in seen if base_name(seen[j].type) in ("int64", "double")]
-    return [
+def _doubtful(
+    seen: dict[int, Any], types: dict[int, pa.DataType], head: bytes, decimal: str
+) -> list[int]:
+    """Columns of numbers of which some are beyond 2^53, or may have too many digits."""
+    numbers = [
         j
-        for j in numbers
-        if base_name(types[j]) in _NUMBERS
-        and any(beyond_exact(to_float64(chunk)) for chunk in seen[j].chunks)
+        for j in seen
+        if base_name(seen[j].type) in ("int64", "double") and base_name(types[j]) in _NUMBERS
     ]
+    # Not those with an exponent, which programs write in as many digits as they are told to.
+    if re.search(rb"[1-9][0-9%s]{18,400}[^0-9.,eE]" % re.escape(decimal.encode()), head + b"\n"):
+        return numbers
+    return [j for j in numbers if any(beyond_exact(to_float64(c)) for c in seen[j].chunks)]
 
 
 def _shows_long(j: int, head: bytes, delimiter: str, columns: int, how: Dialect) -> bool:
@@ -112,7 +120,13 @@ def _shows_long(j: int, head: bytes, delimiter: str, columns: int, how: Dialect)
 
     kind = pa.dictionary(pa.int32(), pa.string())
     cells = _read(head, delimiter, columns, how, [j], kind)[j]
-    return any(is_long(word) for chunk in cells.chunks for word in to_coded(chunk).levels)
+    words = {
+        word.replace(how.decimal or ".", ".") for c in cells.chunks for word in to_coded(c).levels
+    }
+    if any(is_long(word) for word in words):
+        return True
+    many = [word for word in words if has_many_digits(word)]
+    return len({float(word) for word in many}) < len(many)
 
 
 def _all(picked: Sequence[int], kind: str) -> Types:

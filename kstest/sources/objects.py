@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from kstest.columns import quoted
 from kstest.errors import DataError
-from kstest.inexact import Inexact, of_integers
+from kstest.inexact import Inexact, of_integers, of_long_doubles, of_times
 from kstest.sources.convert import coded, concatenated, level_text
 from kstest.sources.other_objects import advice, converted, plain
 from kstest.sources.stream import converting
@@ -58,7 +59,6 @@ def _array(obj: object, side: str) -> Table:
             f"{_ACCEPTED}. {advice(obj, array)}"
         )
     matrix = array[:, None] if array.ndim == 1 else array
-    whole = matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8
     hidden = masked.reshape(matrix.shape) if masked is not None and masked.any() else None
 
     def kinds(picked: Sequence[int]) -> dict[int, str]:
@@ -71,8 +71,8 @@ def _array(obj: object, side: str) -> Table:
         if hidden is not None:
             values = np.where(hidden[:, picked], np.nan, values)
         rounded = {}
-        for k, j in enumerate(picked if whole else ()):
-            found = of_integers(matrix[:, j], values[:, k])
+        for k, j in enumerate(picked):
+            found = _inexact(matrix[:, j], values[:, k])
             if found is not None:
                 rounded[k] = found
         texts = [
@@ -82,6 +82,17 @@ def _array(obj: object, side: str) -> Table:
 
     names = tuple(str(j + 1) for j in range(matrix.shape[1]))
     return Table(PATH, side, names, kinds, blocks, named=False)
+
+
+def _inexact(column: NDArray[Any], numbers: NDArray[np.float64]) -> Inexact | None:
+    kind, size = column.dtype.kind, column.dtype.itemsize
+    if kind in "iu" and size == 8:
+        return of_integers(column, numbers)
+    if kind == "f" and size > 8:
+        return of_long_doubles(column, numbers)
+    if kind in "mM" and np.datetime_data(column.dtype) == ("ns", 1):
+        return of_times(column.astype(np.int64), numbers, 10**9)
+    return None
 
 
 def _coded(column: NDArray[Any], hidden: NDArray[np.bool_] | None) -> Coded:
@@ -116,7 +127,7 @@ def _frame(frame: Any, side: str) -> Table:
         if j not in arrays:
             where = f"{side}: column {shown(names[j])}"
             with converting(where):
-                array = pa.array(plain(frame.iloc[:, j], where), from_pandas=True)
+                array = _column(plain(frame.iloc[:, j], where))
                 arrays[j] = pa.chunked_array([array]) if isinstance(array, pa.Array) else array
         return arrays[j]
 
@@ -145,6 +156,16 @@ def _frame(frame: Any, side: str) -> Table:
         yield from blocks_of(schema(picked), batches, inner, side)
 
     return Table(PATH, side, names, kinds, blocks)
+
+
+def _column(series: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(series, from_pandas=True)
+    except OverflowError:  # Python's integers have any length
+        values = [Decimal(v) if isinstance(v, int) else v for v in series]
+        return pa.array(values, from_pandas=True)
 
 
 def _arrow_stream(obj: object, side: str, explode: Sequence[str] = ()) -> Table:

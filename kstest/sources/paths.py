@@ -8,7 +8,9 @@ import os
 from kstest.errors import DataError
 from kstest.wording import label
 
-ADDRESSES = ("http://", "https://", "s3://", "gs://")
+WEB = ("http://", "https://")
+# Schemes of pyarrow.fs; file:// serves where a path has to look like the others.
+STORES = ("s3://", "gs://", "gcs://", "abfs://", "abfss://", "hdfs://", "file://")
 QUERIES = ("duckdb:", "postgres://", "postgresql://")
 
 
@@ -19,7 +21,12 @@ def is_query(path: str) -> bool:
 
 def is_address(path: str) -> bool:
     """Whether a path stands for a file that is not on this machine."""
-    return path.startswith(ADDRESSES) and not os.path.lexists(path)
+    return path.startswith((*WEB, *STORES)) and not os.path.lexists(path)
+
+
+def is_store(path: str) -> bool:
+    """Whether a path is an address of an object store."""
+    return path.startswith(STORES)
 
 
 def parted(path: str) -> tuple[str, str | None]:

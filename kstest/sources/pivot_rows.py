@@ -150,7 +150,7 @@ def _starts(block: Block, source: Source, met: set[str], row: int) -> Index:
 def _require_exact(block: Block, source: Source, below: Wanted, row: int) -> None:
     """Refuse whole numbers that float64 does not hold."""
     for k, cells in block.rounded.items():
-        if cells.whole:
+        if cells.refused:
             at = int(cells.rows[0])
             name = source.names[below.numbers[k]]
             raise refusal(source.label, name, row + at + 1, cells.cell(at))

@@ -18,7 +18,7 @@ from kstest.sources.nulls import Nulls
 from kstest.sources.objects import open_object
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
-from kstest.sources.paths import expand
+from kstest.sources.paths import expand, is_store
 from kstest.sources.pivot import opener_of
 
 
@@ -141,11 +141,19 @@ def read_feeds(
 def files_of(sides: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Expand globs; standard input is for one."""
     files = {
-        side: [p for path in paths for p in expand(path, side)] for side, paths in sides.items()
+        side: [p for path in paths for p in _expanded(path, side)] for side, paths in sides.items()
     }
     if sum(paths.count("-") for paths in files.values()) > 1:
         raise UsageError("-: standard input was named more than once; it can be read only once.")
     return files
+
+
+def _expanded(path: str, side: str) -> list[str]:
+    if not is_store(path):
+        return expand(path, side)
+    from kstest.sources.stores import expanded  # with what speaks to servers
+
+    return expanded(path, side)
 
 
 def samples_from_objects(

@@ -11,13 +11,16 @@ import codecs
 import io
 import json
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from decimal import Decimal
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.json
 
 from kstest.errors import DataError
+from kstest.inexact import beyond_exact
 from kstest.sources.arrow_file import ArrowFile
+from kstest.sources.convert import to_float64
 from kstest.sources.stream import Opened, seekable
 from kstest.wording import shown
 
@@ -37,7 +40,7 @@ def open_json(opened: Opened) -> ArrowFile:
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         chosen = pa.schema([schema.field(name) for name in names])
         for block in _blocks(file, lines, opened.label):
-            yield from _parsed(block, chosen, opened.label).to_batches()
+            yield from _exact(_parsed(block, chosen, opened.label), block).to_batches()
 
     return ArrowFile(schema, batches, digest, close)
 
@@ -144,6 +147,41 @@ def _parsed(block: bytes, schema: pa.Schema | None, where: str) -> pa.Table:
     )
     reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1)
     return pyarrow.json.read_json(pa.BufferReader(block), reading, how)
+
+
+def _exact(table: pa.Table, block: bytes) -> pa.Table:
+    """Put decimals where numbers are so large that floats may not be what is written.
+
+    Numbers with an exponent, and columns that no decimals hold, stay as they are.
+    """
+    large = [
+        name
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if column.type == pa.float64() and any(beyond_exact(to_float64(c)) for c in column.chunks)
+    ]
+    if not large:
+        return table
+    scan = json.JSONDecoder(parse_float=_number, parse_int=Decimal).raw_decode
+    rows: list[Any] = []
+    try:
+        text, at = block.decode("utf-8-sig"), 0
+        while (at := _past(text, at, _BLANKS)) < len(text):
+            row, at = scan(text, at)
+            rows.append(row)
+    except (ValueError, RecursionError):  # what only pyarrow reads
+        return table
+    for name in large:
+        try:
+            column = pa.array([row.get(name) for row in rows])
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            continue
+        if pa.types.is_decimal(column.type) and len(column) == table.num_rows:
+            table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
+def _number(text: str) -> Any:
+    return float(text) if "e" in text.lower() else Decimal(text)
 
 
 def _unified(known: pa.Schema, more: pa.Schema, where: str) -> pa.Schema:

@@ -1,24 +1,25 @@
-"""Files behind an address: ``https://`` and ``http://`` by the standard library, ``s3://`` and
-``gs://`` by pyarrow, with the credentials that their own tools use.
+"""Files behind an address: ``https://`` and ``http://`` by the standard library, ``s3://``,
+``gs://`` and other stores by pyarrow, with the credentials that their own tools use.
 
 Nothing but the address that was given is asked: one that sends on to another host is refused.
+`stores` has what a run in two passes needs besides.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kstest.contract import Readable
 from kstest.errors import DataError
 from kstest.wording import label, one_line
 
-WEB = ("http://", "https://")
 SECONDS = 60  # without a byte
 
 
@@ -30,11 +31,14 @@ def shown_address(path: str) -> str:
 def require_no_password(address: str) -> None:
     """Refuse an address with a user or a password: it would stand in messages and answers.
 
+    ``gs://anonymous@bucket`` is how pyarrow is told to use no credentials.
+
     Raises
     ------
     DataError
     """
-    if "@" in urllib.parse.urlsplit(address).netloc:
+    user, at, _ = urllib.parse.urlsplit(address).netloc.rpartition("@")
+    if at and not (user == "anonymous" and address.startswith(("gs://", "gcs://"))):
         raise DataError("an address with a user or a password is not taken; keep them elsewhere.")
 
 
@@ -46,18 +50,52 @@ def open_address(path: str) -> tuple[Readable, Callable[[], None]]:
     DataError
         With the address: for a host that does not answer, what is not there, or may not be read.
     """
+    with asking(path):
+        if path.startswith("http"):
+            return _web(path, label(shown_address(path)))
+        system, inside = located(path)
+        stream = system.open_input_stream(inside, compression=None)
+
+    def close() -> None:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+    return stream, close
+
+
+@contextlib.contextmanager
+def asking(path: str) -> Iterator[None]:
+    """Say in the user's terms what is wrong with an address, or with what answers there.
+
+    Raises
+    ------
+    DataError
+    """
     where = label(shown_address(path))
     require_no_password(path)
     try:
-        return _web(path, where) if path.startswith(WEB) else _bucket(path)
+        yield
     except urllib.error.HTTPError as error:
         error.close()
         raise DataError(f"{where}: the server answers {error.code} ({error.reason}).") from None
     except urllib.error.URLError as error:
         why = error.reason if isinstance(error.reason, BaseException) else error
+        if isinstance(why, ssl.SSLCertVerificationError):
+            raise DataError(
+                f"{where}: its certificate is not trusted: {why.verify_message.rstrip('.')}. If "
+                "the server is your own, name the file of its authority in SSL_CERT_FILE."
+            ) from None
         raise DataError(f"{where}: cannot be reached: {one_line(why)}.") from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError, NotImplementedError, http.client.HTTPException) as error:
         raise DataError(f"{where}: cannot be read: {one_line(error).rstrip('.')}.") from None
+
+
+def located(path: str) -> tuple[Any, str]:
+    """Return the file system of a store and the path within it."""
+    from pyarrow import fs
+
+    found: tuple[Any, str] = fs.FileSystem.from_uri(path)
+    return found
 
 
 class _SameHost(urllib.request.HTTPRedirectHandler):
@@ -101,16 +139,3 @@ def _web(path: str, where: str) -> tuple[Readable, Callable[[], None]]:
     opener = urllib.request.build_opener(_SameHost)
     answer = opener.open(urllib.request.Request(address, headers=head), timeout=SECONDS)
     return _Counted(answer, where), answer.close
-
-
-def _bucket(path: str) -> tuple[Readable, Callable[[], None]]:
-    from pyarrow import fs
-
-    system, inside = fs.FileSystem.from_uri(path)
-    stream = system.open_input_stream(inside, compression=None)
-
-    def close() -> None:
-        with contextlib.suppress(OSError):
-            stream.close()
-
-    return stream, close

@@ -144,7 +144,7 @@ class Rows:
             if k >= len(self._plan.columns) or not rows.size:
                 continue
             name, at = self._plan.columns[k], int(rows[0])
-            if cells.whole:
+            if cells.refused:
                 raise refusal(self._table.label, name, start + at + 1, cells.cell(at))
             self._rounded.setdefault(name, f"row {start + at + 1:,}: {cells.cell(at)}")
 

@@ -26,12 +26,12 @@ from kstest.sources.match import named_like, require_columns
 from kstest.sources.nulls import Nulls
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
+from kstest.sources.paths import is_store
 from kstest.sources.pivot import opener_of
 from kstest.sources.planning import require_kinds
-from kstest.sources.stores import is_remote, open_file, stamp
+from kstest.sources.stores import labelled, open_file, shown_path, stamp
 from kstest.sources.stream import converting
 from kstest.sources.table import Table
-from kstest.wording import label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,10 +80,10 @@ class Span:
         """For messages."""
         piece = self.pieces[0]
         if piece.groups is None:
-            return label(piece.path)
+            return labelled(piece.path)
         last = self.pieces[-1]
-        more = f" to {label(last.path)}" if last.path != piece.path else ""
-        return f"{label(piece.path)}{more}, {self.rows:,} rows from row {piece.first + 1:,}"
+        more = f" to {labelled(last.path)}" if last.path != piece.path else ""
+        return f"{labelled(piece.path)}{more}, {self.rows:,} rows from row {piece.first + 1:,}"
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def opener(
     groups: tuple[int, ...] | None = None,
 ) -> Callable[[], Table]:
     """Open a file, or some row groups of it."""
-    if is_remote(path) or is_parquet(path, options):
+    if is_store(path) or is_parquet(path, options):
         return opener_of(partial(_open_groups, path, groups), options, nulls)
     how = dialect(options, side)
     return opener_of(partial(open_table, path, options.input_format, how, None), options, nulls)
@@ -171,8 +171,8 @@ def _open_groups(path: str, groups: tuple[int, ...] | None) -> Table:
     """Open row groups of a Parquet file. No batch of rows crosses the border of two of them."""
     import pyarrow.parquet as pq
 
-    where = label(path)
-    if is_remote(path) and stamp(path) is None:
+    where = labelled(path)
+    if is_store(path) and stamp(path) is None:
         raise DataError(f"{where}: no such file. Check the bucket and the spelling.")
     with converting(where, " Only Parquet files are read from a store."):
         file = open_file(path)
@@ -197,7 +197,7 @@ def _open_groups(path: str, groups: tuple[int, ...] | None) -> Table:
                     f"{seen:,} were found. Get the file again."
                 )
 
-    return table_of(path, where, ArrowFile(schema, batches, lambda: None, file.close))
+    return table_of(shown_path(path), where, ArrowFile(schema, batches, lambda: None, file.close))
 
 
 def require_unchanged(path: str, then: tuple[int, int]) -> None:
@@ -210,11 +210,11 @@ def require_unchanged(path: str, then: tuple[int, int]) -> None:
     now = stamp(path)
     if now is None:
         raise DataError(
-            f"{label(path)}: is not there any more, or not where it is read: put the files "
-            "where all workers see them"
+            f"{labelled(path)}: is not there any more, or not where it is read: put the "
+            "files where all workers see them"
         )
     if now != then:
         raise DataError(
-            f"{label(path)}: has changed while it was read (size or time differ from those "
-            "before the first pass); run again when nobody writes to it"
+            f"{labelled(path)}: has changed while it was read (size or time differ from "
+            "those before the first pass); run again when nobody writes to it"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from kstest.errors import DataError, UsageError
@@ -100,6 +101,8 @@ def _postgres(address: str, query: str) -> ArrowFile:
         from adbc_driver_postgresql import dbapi
     except ModuleNotFoundError:
         raise lacking("PostgreSQL", "adbc-driver-postgresql", "postgres") from None
+    import pyarrow as pa
+
     base = dbapi.connect(address)
     cursor = base.cursor()
 
@@ -108,7 +111,8 @@ def _postgres(address: str, query: str) -> ArrowFile:
         return cursor.fetch_record_batch()
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
-        yield from reader(_projected(query, [columns[name] for name in names]))
+        for batch in reader(_projected(query, [columns[name] for name in names])):
+            yield _with_decimals(batch, decimals)
 
     def close() -> None:
         cursor.close()
@@ -118,7 +122,11 @@ def _postgres(address: str, query: str) -> ArrowFile:
         cursor.execute("set session characteristics as transaction read only")
         bare = reader(_projected(query, ["*"]) + " limit 0").schema
         columns = {field.name: _plain(field) for field in bare}
+        decimals = frozenset(field.name for field in bare if _is_numeric(field))
         schema = reader(_projected(query, list(columns.values())) + " limit 0").schema
+        for name in decimals:
+            field = schema.field(name).with_type(pa.decimal128(38, 0))
+            schema = schema.set(schema.get_field_index(name), field)
     except BaseException:
         close()
         raise
@@ -126,9 +134,27 @@ def _postgres(address: str, query: str) -> ArrowFile:
 
 
 def _plain(field: Any) -> str:
-    """A column of a type that Arrow has: what it has not comes as a number, or as text."""
+    """A column of a type that Arrow has; what it has not comes as text."""
     name = _quoted(field.name)
-    if not str(field.type).startswith("extension<arrow.opaque"):
-        return name
-    kind = "double precision" if field.type.type_name == "numeric" else "text"
-    return f"{name}::{kind} as {name}"
+    opaque = str(field.type).startswith("extension<arrow.opaque")
+    return f"{name}::text as {name}" if opaque else name
+
+
+def _is_numeric(field: Any) -> bool:
+    opaque = str(field.type).startswith("extension<arrow.opaque")
+    return opaque and field.type.type_name == "numeric"
+
+
+def _with_decimals(batch: Any, names: frozenset[str]) -> Any:
+    """Make decimals of the texts of columns, of as many digits as they have."""
+    import pyarrow as pa
+
+    for name in names & {*batch.schema.names}:
+        values = [None if x is None else Decimal(x) for x in batch.column(name).to_pylist()]
+        kept = [x if x is not None and x.is_finite() else None for x in values]
+        try:
+            column = pa.array(kept)
+        except pa.ArrowInvalid:  # more digits than any decimal of Arrow
+            column = pa.array([None if x is None else float(x) for x in kept], pa.float64())
+        batch = batch.set_column(batch.schema.get_field_index(name), name, column)
+    return batch

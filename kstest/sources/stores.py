@@ -1,49 +1,50 @@
-"""Files of object stores, ``s3://bucket/key`` and the like, by pyarrow's own file systems."""
+"""Files that are read in parts and twice: of this machine, or of object stores (see `remote`)."""
 
 from __future__ import annotations
 
 import fnmatch
 import glob
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from kstest.errors import DataError
-from kstest.sources.stream import converting
+from kstest.sources.paths import expand, is_store
+from kstest.sources.remote import asking, located, shown_address
 from kstest.wording import label
 
-# Schemes of pyarrow.fs; file:// serves where a path has to look like the others.
-SCHEMES = ("s3://", "gs://", "gcs://", "abfs://", "abfss://", "hdfs://", "file://")
+_QUERY = re.compile(r"\?\w+=.*")  # else a question mark stands for any letter
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is an address of an object store."""
-    return path.startswith(SCHEMES)
+def shown_path(path: str) -> str:
+    """A path without what may be a secret."""
+    return shown_address(path) if is_store(path) else path
 
 
-def _located(path: str) -> tuple[Any, str]:
-    from pyarrow import fs
-
-    with converting(label(path)):
-        try:
-            found: tuple[Any, str] = fs.FileSystem.from_uri(path)
-        except (ValueError, NotImplementedError) as error:
-            raise DataError(f"{label(path)}: cannot be reached: {error}") from None
-    return found
+def labelled(path: str) -> str:
+    """The same for messages."""
+    return label(shown_path(path))
 
 
-def expand_remote(pattern: str, option: str) -> list[str]:
-    """Expand a glob within an object store, sorted by name."""
+def expanded(path: str, option: str) -> list[str]:
+    """Expand a glob of files, here or within an object store, sorted by name."""
+    return _of_store(path, option) if is_store(path) else expand(path, option)
+
+
+def _of_store(address: str, option: str) -> list[str]:
+    asked = _QUERY.search(address)
+    pattern, query = (address[: asked.start()], asked[0]) if asked else (address, "")
     if not glob.has_magic(pattern):
-        return [pattern]
+        return [address]
     from pyarrow import fs
 
     first = min(place for place in map(pattern.find, "*?[") if place >= 0)
     base = pattern[:first].rpartition("/")[0]
-    system, root = _located(base)
-    root = root.rstrip("/")
-    wanted = root + pattern[len(base) :]
-    with converting(label(pattern)):
+    with asking(address):
+        system, root = located(base + query)
+        root = root.rstrip("/")
+        wanted = root + pattern[len(base) :]
         some = system.get_file_info(fs.FileSelector(root, allow_not_found=True, recursive=True))
     depth = wanted.count("/")
     found = sorted(
@@ -57,33 +58,34 @@ def expand_remote(pattern: str, option: str) -> list[str]:
         raise DataError(
             f"{option}: no file matches {label(pattern)}. Check the bucket and the spelling."
         )
-    return [base + path[len(root) :] for path in found]
+    return [base + path[len(root) :] + query for path in found]
 
 
 def open_file(path: str) -> Any:
     """Open a local file or one of a store, as a pyarrow.NativeFile."""
     import pyarrow as pa
 
-    if not is_remote(path):
+    if not is_store(path):
         return pa.OSFile(path, "rb")
-    system, place = _located(path)
-    return system.open_input_file(place)
+    with asking(path):
+        system, place = located(path)
+        return system.open_input_file(place)
 
 
 def stamp(path: str) -> tuple[int, int] | None:
     """Size and time of change of a file, None where it is not there."""
-    if not is_remote(path):
+    if not is_store(path):
         try:
             found = os.stat(path)
         except (OSError, ValueError):
             return None
         return found.st_size, found.st_mtime_ns
-    system, place = _located(path)
-    with converting(label(path)):
+    with asking(path):
+        system, place = located(path)
         info = system.get_file_info([place])[0]
     return (int(info.size), int(info.mtime_ns or 0)) if info.is_file else None
 
 
 def absolute(path: str) -> str:
     """A local path as other processes find it, wherever they were started."""
-    return path if is_remote(path) else str(Path(path).absolute())
+    return path if is_store(path) else str(Path(path).absolute())

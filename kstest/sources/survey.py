@@ -22,12 +22,12 @@ from kstest.sources.join import notes_on, words_of
 from kstest.sources.match import named_like, require_columns
 from kstest.sources.nulls import Nulls
 from kstest.sources.options import ReadOptions
-from kstest.sources.paths import expand, is_query
+from kstest.sources.paths import is_query, is_store
 from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.remote import require_no_password
 from kstest.sources.spans import Piece, Span, SpanFiles, is_parquet, opener
-from kstest.sources.stores import absolute, expand_remote, is_remote, open_file, stamp
+from kstest.sources.stores import absolute, expanded, labelled, open_file, shown_path, stamp
 from kstest.sources.stream import converting
 from kstest.wording import label
 
@@ -89,12 +89,12 @@ class Survey:
     def stamps(self) -> dict[str, tuple[int, int]]:
         """Size and time of every local file."""
         pieces = (piece for span in self.spans for piece in span.pieces)
-        return {p.path: p.stamp for p in pieces if not is_remote(p.path)}
+        return {p.path: p.stamp for p in pieces if not is_store(p.path)}
 
     def inputs(self, side: str, counts: Sequence[tuple[int, ...]]) -> tuple[Input, ...]:
         """Files of a side, from the rows read, used, dropped and filtered of each."""
         return tuple(
-            Input(path, read, used, dropped, None, filtered)
+            Input(shown_path(path), read, used, dropped, None, filtered)
             for path, (read, used, dropped, filtered) in zip(self.paths[side], counts, strict=True)
         )
 
@@ -180,8 +180,8 @@ def _repeated(files: Mapping[str, Sequence[str]]) -> Iterator[Notice]:
     seen: dict[str, str] = {}
     for side, paths in files.items():
         for path in paths:
-            place = path if is_remote(path) else os.path.realpath(path)
-            here = f"{label(path)} ({side})"
+            place = path if is_store(path) else os.path.realpath(path)
+            here = f"{labelled(path)} ({side})"
             if place in seen:
                 yield Notice(
                     "same-file",
@@ -206,7 +206,7 @@ def _require_rowwise(sides: Mapping[str, Sequence[str]], options: ReadOptions) -
             "--missing drop"
         )
     for path in (path for paths in sides.values() for path in paths):
-        if is_remote(path):
+        if is_store(path):
             require_no_password(path)
         if is_query(path) or path.startswith(("http://", "https://")):
             raise UsageError(
@@ -220,11 +220,7 @@ def _require_rowwise(sides: Mapping[str, Sequence[str]], options: ReadOptions) -
 
 
 def _expanded(paths: Sequence[str], side: str) -> tuple[str, ...]:
-    return tuple(
-        one
-        for path in paths
-        for one in (expand_remote(path, side) if is_remote(path) else expand(path, side))
-    )
+    return tuple(one for path in paths for one in expanded(path, side))
 
 
 def _spans(pieces: Mapping[str, Sequence[Piece]]) -> Iterator[Span]:
@@ -254,11 +250,11 @@ def _pieces(
         return
     import pyarrow.parquet as pq
 
-    with converting(label(path)), open_file(path) as file:
+    with converting(labelled(path)), open_file(path) as file:
         metadata = pq.ParquetFile(file, **PARQUET).metadata
         rows = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
     if not sum(rows):
-        raise DataError(f"{label(path)}: has columns but no rows. At least one row is needed.")
+        raise DataError(f"{labelled(path)}: has columns but no rows. At least one row is needed.")
     first = 0
     for group, count in enumerate(rows):
         if count:
