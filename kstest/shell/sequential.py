@@ -23,14 +23,8 @@ from ..plot import draw
 from ..report import render
 from ..result import Notice, Result
 from ..sample import Columns, Sample
-from ..sources import (
-    Feed,
-    Rewritten,
-    Waiting,
-    common_notices,
-    given_options,
-    read_feeds,
-)
+from ..sources import Rewritten, Waiting, given_options, read_feeds
+from ..sources.feeds import Feed, common_notices
 from ..streams import fingerprint, state_file
 from ..streams.batch import Batch, pieces
 from ..streams.state_file import Saved

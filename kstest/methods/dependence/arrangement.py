@@ -14,7 +14,7 @@ from ...diagnostics.dependence import LEAST_AUTO, block_length
 from ...diagnostics.digests import fingerprint
 from ...errors import DataError, UsageError
 from ...kernels import Rows
-from ...nulls import Pairing, pair_rows
+from ...nulls.pairings import Pairing, pair_rows
 from ...sample import Sample
 from .column_blocks import Block
 from .conditional import Given
