@@ -16,7 +16,7 @@ SOURCES = (
     "sequence_options csv_grouped csv_errors columnar spans"
 )
 TWO_SAMPLES = "streamed passes sketch massed differences segments picture"
-DEPENDENCE = "picture pairs_map"
+DEPENDENCE = "picture pairs_map delay_test pairwise conditional_notes doubt"
 
 
 def modules(names: str, room: str = "kstest") -> set[str]:
@@ -38,6 +38,8 @@ COLUMN_WISE = (
 LEFT_OUT = {
     "mmd a.csv b.csv": COLUMN_WISE | modules("columns cells", "kstest.methods.two_samples"),
     "ks a.csv b.csv": COLUMN_WISE,
+    "hsic a.csv --x a --y b": (SMALL - modules("engine.residuals engine.smoothers engine.tensors"))
+    | modules(DEPENDENCE, "kstest.methods.dependence"),
 }
 
 

@@ -178,7 +178,7 @@ def taken(
         this = Run(name, test, params, reading, given, feeds, work, waiting, started, clock)
         if test.require is not None:  # what is refused needs no compiled loops
             test.require(params, this.columns())
-        load(work)
+        load(work, name, getattr(params, "mode", ""))
         return _batch(this, saved)
 
 
