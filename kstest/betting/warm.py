@@ -10,7 +10,6 @@ import numpy as np
 
 from .. import jit
 from ..engine import Work
-from . import bets, blocks, conformal, detector, guard, pairs, stein, two_samples, wealth, wings
 from .rows import Rows
 
 FILES = ("loops.py", "pair_loops.py", "round_loops.py", "stein_loops.py", "wing_loops.py")
@@ -40,6 +39,8 @@ def _marked(x: Rows) -> Rows:
 
 
 def _blocks(x: Rows, y: Rows) -> None:
+    from . import blocks
+
     design = blocks.Design()
     for first in (x, _marked(x)):
         blocks.step(design, blocks.begin(design, first, y), first, y)
@@ -48,17 +49,23 @@ def _blocks(x: Rows, y: Rows) -> None:
 
 
 def _detector(x: Rows, y: Rows) -> None:
+    from . import detector
+
     ends, factors = np.array([16]), np.zeros((1, 3))
     detector.follow(detector.begin(3), ends, factors, math.log(100), "sr", "stop")
 
 
 def _guard(x: Rows, y: Rows) -> None:
     """The guard, and the wealth of whatever bets."""
+    from . import guard, wealth
+
     _, ends, factors = guard.step(guard.begin(x), x, 0)
     wealth.settle(wealth.begin(factors.shape[1]), ends, factors, 4.0)
 
 
 def _pairs(x: Rows, y: Rows) -> None:
+    from . import bets, pairs
+
     for payoff in ("hsic", "coco"):
         for bet in bets.BETS:
             how = pairs.Design(payoff, bet)
@@ -66,11 +73,15 @@ def _pairs(x: Rows, y: Rows) -> None:
 
 
 def _two_samples(x: Rows, y: Rows) -> None:
+    from . import blocks, two_samples
+
     design = blocks.Design()
     two_samples.step(design, two_samples.begin(design, x), y, x)
 
 
 def _wings(x: Rows, y: Rows) -> None:
+    from . import blocks, conformal, wings
+
     design = blocks.Design()
     for first in (x, _marked(x)):
         scores = conformal.learn(design, first)
@@ -82,6 +93,7 @@ def _wings(x: Rows, y: Rows) -> None:
 
 def _stein(x: Rows, y: Rows) -> None:
     from ..targets import Certificate
+    from . import stein
 
     proved = Certificate(np.eye(1), np.zeros(1), 0.0, 1.0)
     stein.step(stein.Design.of(proved, (math.inf,)), stein.begin(1), x.values, -x.values)
