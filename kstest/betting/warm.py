@@ -25,12 +25,17 @@ def load(work: Work, test: str = "", mode: str = "") -> None:
     if all(jit.is_compiled(file, part) for file in files):
         return
     work.notify("compiling the loops for streams, once per machine: a few seconds")
+    use_loops(part)
+    for file in files:
+        jit.mark_compiled(file, part)
+
+
+def use_loops(part: str = "") -> None:
+    """Run on few rows every loop that one of `USES` names, or every loop there is."""
     rng = np.random.default_rng(0)
     x, y = (Rows.numbers(rng.normal(size=120)) for _ in range(2))
     for use in USES.get(part) or dict.fromkeys(use for uses in USES.values() for use in uses):
         use(x, y)
-    for file in files:
-        jit.mark_compiled(file, part)
 
 
 def _marked(x: Rows) -> Rows:
@@ -101,9 +106,9 @@ def _stein(x: Rows, y: Rows) -> None:
 
 # What a test uses, by its name and mode.
 USES: dict[str, tuple[Callable[[Rows, Rows], None], ...]] = {
-    "skit blocks": (_blocks, _guard),
-    "skit pairs": (_pairs, _guard),
-    "smmd conformal": (_wings, _guard),
+    "skit blocks": (_blocks, _guard, _detector),
+    "skit pairs": (_pairs, _guard, _detector),
+    "smmd conformal": (_wings, _guard, _detector),
     "smmd blocks": (_two_samples, _detector, _guard),
     "sksd": (_stein, _detector, _guard),
 }
