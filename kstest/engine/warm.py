@@ -13,7 +13,7 @@ from .work import Work
 def warm(work: Work) -> Path:
     """Compile everything that is compiled, and return the directory that keeps it."""
     if not jit.is_compiled():
-        work.notify("compiling the kernel sums, once per machine: some seconds")
+        work.notify("compiling the kernel sums, once per machine: a few seconds")
     from .sweep import WAYS  # now that it is said that compiling takes a while
 
     for way in WAYS:
