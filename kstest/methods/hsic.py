@@ -50,6 +50,7 @@ from .dependence.statistics import landmarks_used, prepared, statistics
 
 if TYPE_CHECKING:
     from ..picture import Picture
+    from .dependence.conditional import Given
 
 REFERENCES = """\
 @inproceedings{gretton2007kernel,
@@ -221,12 +222,8 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
         from .dependence.delay_test import test_delays
 
         return test_delays(base, data, names, params, rng, work)
-    given, conditioned = None, [Block.of(data, given_names)] if given_names else []
-    for block in conditioned:
-        from .dependence.conditional import Given
-
-        groups = None if data.groups is None else group_rows(data.groups)
-        given = Given.of(block, groups, params, rng)
+    conditioned = [Block.of(data, given_names)] if given_names else []
+    given = _given(data, conditioned[0], params, rng) if conditioned else None
     rng = seeded([*used, *conditioned], params.scale, rng)
     whole = Block.of(data, [name for block in names for name in block])
     how = plan(data.n, params, series_of(data, [whole], given)[0])
@@ -288,6 +285,14 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
         p_value=p,
         threshold=threshold(T, params.alpha),
     )
+
+
+def _given(data: Sample, block: Block, params: Params, rng: np.random.Generator) -> Given:
+    """What is known of the given columns."""
+    from .dependence.conditional import Given
+
+    groups = None if data.groups is None else group_rows(data.groups)
+    return Given.of(block, groups, params, rng)
 
 
 def _sentence(kind: int, rejected: bool, given: Sequence[str]) -> str:
