@@ -42,7 +42,9 @@ from kstest.methods.dependence.bandwidths import combined
 from scipy.stats import binom
 
 import kstest
-from kstest.engine import Work, grid_products, margins
+from kstest.engine import Work
+from kstest.engine.margins import margins
+from kstest.engine.products import grid_products
 from kstest.kernels import KERNELS, BandwidthGrid
 from kstest.methods.dependence.arrangement import arrange, plan, seeded
 from kstest.methods.dependence.column_blocks import Block

@@ -118,25 +118,25 @@ def cache_lasts() -> bool:
     return cache_directory() in set(candidates())
 
 
-def is_compiled(file: Path = LOOPS) -> bool:
-    """Say whether this machine has compiled the present loops of a file."""
-    return _marker(file).exists()
+def is_compiled(file: Path = LOOPS, part: str = "") -> bool:
+    """Say whether this machine has compiled the present loops of a file, or a part of them."""
+    return _marker(file, "").exists() or _marker(file, part).exists()
 
 
-def mark_compiled(file: Path = LOOPS) -> None:
+def mark_compiled(file: Path = LOOPS, part: str = "") -> None:
     """Remember that the present loops are compiled, so that the next process is silent."""
     try:
-        _marker(file).touch()
+        _marker(file, part).touch()
     except OSError:
         return  # a full disk only costs the next process its silence
 
 
 @cache
-def _marker(loops: Path) -> Path:
-    return _marker_in(cache_directory(), loops)
+def _marker(loops: Path, part: str) -> Path:
+    return _marker_in(cache_directory(), loops, part)
 
 
-def _marker_in(directory: Path, loops: Path) -> Path:
+def _marker_in(directory: Path, loops: Path, part: str = "") -> Path:
     """The empty file that says that these loops are compiled, on this kind of processor."""
     import llvmlite.binding
     import numba
@@ -144,5 +144,6 @@ def _marker_in(directory: Path, loops: Path) -> Path:
     features = str(llvmlite.binding.get_host_cpu_features().flatten())
     # The path too: numba keeps the code of every installation apart.
     key = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {features} {loops}".encode()
-    digest = hashlib.sha256(key + loops.read_bytes() + _shared_digest().encode()).hexdigest()
+    content = loops.read_bytes() + _shared_digest().encode() + part.encode()
+    digest = hashlib.sha256(key + content).hexdigest()
     return directory / f"compiled-{digest[:16]}"

@@ -25,7 +25,8 @@ import os, sys
 from kstest import caches, jit
 from kstest.engine import loops, sweep
 print(jit._cache() == (jit.Path(sys.argv[1]), True), jit.is_compiled())
-sweep.warm()
+for way in ("direct", "product"):
+    sweep.warm(way)
 swept = [loops.block_row, loops.product_tile]
 print(sum(len(loop.signatures) for loop in swept) > 0)
 print(all(set(loop.signatures) == set(loop.stats.cache_hits) for loop in swept))

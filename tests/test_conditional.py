@@ -13,13 +13,16 @@ from scipy.stats import binom
 
 import kstest
 from kstest.cli import run
-from kstest.engine import Basis, Work, bare, grid_products, residuals
+from kstest.engine import Work
+from kstest.engine.margins import bare
+from kstest.engine.products import grid_products
+from kstest.engine.residuals import Basis, residuals
 from kstest.errors import UsageError
 from kstest.kernels import KERNELS, BandwidthGrid, Rows
 from kstest.methods.dependence.column_blocks import Block
 from kstest.methods.dependence.neighbourhoods import CELL_BINS, form_cells
 from kstest.methods.dependence.smoothing import basis, features
-from kstest.nulls import pair_rows, permutation_grid, permutations_of
+from kstest.nulls.pairings import pair_rows, permutation_grid, permutations_of
 
 WORK = Work(threads=2)
 

@@ -12,7 +12,7 @@ from test_conditional import GIVEN, WORK, bases_of, gaussian, linked, residual_m
 
 import kstest
 from kstest.cli import run
-from kstest.engine import residuals
+from kstest.engine.residuals import residuals
 from kstest.engine.smoothers import smooth_features
 from kstest.errors import DataError
 from kstest.kernels import Rows

@@ -12,24 +12,14 @@ import pandas as pd
 import pytest
 
 import kstest
-from kstest.engine import (
-    Basis,
-    SteinPoints,
-    Work,
-    block_sums,
-    blocks,
-    forms,
-    grid_products,
-    margins,
-    quadratic_forms,
-    residuals,
-    stein,
-    stein_sums,
-    table_products,
-)
+from kstest.engine import Work, block_sums, blocks, forms, quadratic_forms, stein
 from kstest.engine import work as engine_work
 from kstest.engine.feature_margins import feature_margins, feature_products
 from kstest.engine.landmarks import landmark_sums
+from kstest.engine.margins import margins
+from kstest.engine.products import grid_products, table_products
+from kstest.engine.residuals import Basis, residuals
+from kstest.engine.stein import SteinPoints, stein_sums
 from kstest.engine.work import run_tasks
 from kstest.errors import UsageError
 from kstest.kernels import KERNELS, BandwidthGrid, Rows

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kstest.engine import Work, margins, table_products
+from kstest.engine import Work
 from kstest.engine.feature_margins import FeatureMargin, feature_margins, feature_products
+from kstest.engine.margins import margins
+from kstest.engine.products import table_products
 from kstest.kernels import KERNELS, BandwidthGrid, Rows
 
 WORK = Work(threads=2)

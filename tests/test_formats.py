@@ -20,16 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError, UsageError
-from kstest.sources import (
-    ReadOptions,
-    SequenceOptions,
-    columnar,
-    compression,
-    csv_read,
-    formats,
-    read_samples,
-    read_sequences,
-)
+from kstest.sources import ReadOptions, columnar, compression, csv_read, formats, read_samples
+from kstest.sources.sequence_options import SequenceOptions
+from kstest.sources.sequences import read_sequences
 
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 TABLE = pa.table(

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 import kstest
 from kstest.errors import DataError, UsageError
-from kstest.nulls import pair_rows
+from kstest.nulls.pairings import pair_rows
 
 GROUPS = 24
 

@@ -10,7 +10,8 @@ from scipy.stats import binom, rankdata
 from scipy.stats.contingency import association
 
 import kstest
-from kstest.engine import Work, margins
+from kstest.engine import Work
+from kstest.engine.margins import margins
 from kstest.errors import UsageError
 from kstest.kernels import KERNELS, MISMATCH, BandwidthGrid, Rows
 from kstest.methods.dependence.column_blocks import Block

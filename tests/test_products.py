@@ -9,9 +9,11 @@ import naive
 import numpy as np
 import pytest
 
-from kstest.engine import Work, grid_products, margins, table_products
+from kstest.engine import Work
+from kstest.engine.margins import margins
+from kstest.engine.products import grid_products, table_products
 from kstest.kernels import KERNELS, BandwidthGrid
-from kstest.nulls import pair_rows, permutation_grid, permutations_of, table
+from kstest.nulls.pairings import pair_rows, permutation_grid, permutations_of, table
 
 WORK = Work(threads=2)
 

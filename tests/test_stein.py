@@ -8,9 +8,10 @@ import naive
 import numpy as np
 import pytest
 
-from kstest.engine import SteinPoints, Work, signed_sums, stein, stein_sums
-from kstest.engine.stein import pair_numbers
-from kstest.kernels import KERNELS, BandwidthGrid, whitening
+from kstest.engine import Work, signed_sums, stein
+from kstest.engine.stein import SteinPoints, pair_numbers, stein_sums
+from kstest.kernels import KERNELS, BandwidthGrid
+from kstest.kernels.whitening import whitening
 from kstest.methods.stein.explanation import contributions
 from kstest.nulls import independent_signs, markov_signs, sign_bins
 

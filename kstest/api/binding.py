@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,15 @@ from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import of_objects, params_of, reading_of
 from ..params import as_options
-from ..picture import Picture
 from ..plot import check, draw
 from ..result import Notice, Result
 from ..sample import Sample
-from ..sources import given_options, join_objects, reader
+from ..sources import given_options, reader
+from ..sources.objects import join_objects
 from .language import unknown as unknown_option
+
+if TYPE_CHECKING:
+    from ..picture import Picture
 
 # Options of every function that are none of its test: where the sums run. See `Work`.
 MACHINE = ("threads", "executor")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .. import result as plain
 from ..errors import UsageError
 from ..findings import number
-from ..picture import Picture
 from ..report import render
 from ..report.outline import sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..picture import Picture
 
 
 @dataclass(frozen=True, repr=False)

@@ -48,37 +48,20 @@ Read next: `blocks`, then `forms`, then `kstest.methods.mmd` for how a test uses
 from .blocks import Sums, block_sums
 from .forms import Forms, quadratic_forms, signed_sums
 from .landmarks import landmark_count, landmark_sums
-from .margins import Margin, bare, margins
-from .products import grid_products, table_products
-from .residuals import Basis, Residual, choose_smoother, residuals
-from .stein import SteinPoints, pair_numbers, stein_sums, stein_totals
 from .tiles import cross_values, mean_similarity
 from .work import Work, single_blas, stage
 
 __all__ = [
-    "Basis",
     "Forms",
-    "Margin",
-    "Residual",
-    "SteinPoints",
     "Sums",
     "Work",
-    "bare",
     "block_sums",
-    "choose_smoother",
     "cross_values",
-    "grid_products",
     "landmark_count",
     "landmark_sums",
-    "margins",
     "mean_similarity",
-    "pair_numbers",
     "quadratic_forms",
-    "residuals",
     "signed_sums",
     "single_blas",
     "stage",
-    "stein_sums",
-    "stein_totals",
-    "table_products",
 ]

@@ -189,7 +189,6 @@ def _compiled(
     points = Points.of(rows, np.float32)
     groups, d = len(starts) - 1, rows.values.shape[1]
     out = np.zeros((len(grid), groups, groups))
-    sweep = load_loops(work)
     # Small blocks of few columns make small products: the call costs more than the sum.
     large = (len(rows) / groups) ** 2 * d >= PRODUCT_STEPS
     product = grid.kernel.geometry == "euclidean" and d >= PRODUCT_COLUMNS and large
@@ -197,6 +196,8 @@ def _compiled(
     if weights is not None:  # as shares of the largest, lest single precision overflows
         largest = float(np.abs(weights).max()) or 1.0
         product, heavy = True, (weights / largest).astype(np.float32)
+    way = "weighted" if heavy is not None else "product" if product else "direct"
+    sweep = load_loops(way, work)
     per_pair = 2 * _steps(1, rows.width, len(grid))
     heights = np.diff(starts)
     spans = [
@@ -235,13 +236,17 @@ def _spans(starts: NDArray[np.int64], a: int, width: float) -> list[tuple[int, i
 
 
 def load_loops(
-    work: Work,
+    way: str, work: Work
 ) -> Callable[..., tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Import the compiled sweep, telling the user when this machine has to compile it first."""
-    if not jit.is_compiled():
+    """Import the compiled sweep, telling the user when this machine has to compile it first.
+
+    Only the loop of one way of summing is compiled or loaded: ``direct``, ``product``, ``weighted``
+    or ``stein``, see `sweep.warm`.
+    """
+    if not jit.is_compiled(part=way):
         work.notify("compiling the kernel sums, once per machine: a few seconds")
     from . import sweep
 
-    sweep.warm()
-    jit.mark_compiled()
+    sweep.warm(way)
+    jit.mark_compiled(part=way)
     return sweep.sweep

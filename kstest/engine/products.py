@@ -33,6 +33,9 @@ AnyMargin = Margin | Residual
 STRIP_VALUES = 16_000_000
 # Entries of one flattened matrix that meet in one matrix product of the grid.
 CHUNK = 8192
+# Pairs of single rows in double precision whose values are gathered, and multiplied, at a time:
+# they stay in the second-level cache.
+ROW_CHUNK = 256
 # Kernel values per task and bandwidth: what it returns is still in the cache when it is put in
 # place, and tasks are long enough not to wait for the interpreter lock.
 TASK_VALUES = 100_000
@@ -244,15 +247,22 @@ def grid_products(
             else:
                 twice = np.full(some.stop - some.start, 2.0)
                 tasks.append((values, permutations, (np.arange(tiles)[some],), twice, crossed))
-        for part in run_tasks(_grid_part, tasks, silent(work)):
-            np.add(total, part, out=total)
+        part = _row_part if pairs and size == 1 else _grid_part
+        for found in run_tasks(part, tasks, silent(work)):
+            np.add(total, found, out=total)
 
     per_row = sum(len(m.grid) for m in (*left, *right)) * count * count * size
     width = max(1, STRIP_VALUES // per_row)
     with single_blas():
         for first in range(0, size, width):
             strip = slice(first, min(first + width, size))
-            values = [[_square(m, bins, strip, work) for m in margins] for margins, _ in sides]
+            values = [
+                [
+                    _of_rows(m, count, work) if size == 1 else _square(m, bins, strip, work)
+                    for m in margins
+                ]
+                for margins, _ in sides
+            ]
             add(values, len(a), (strip.stop - strip.start) * size, True)
             work.progress(strip.stop / size)
         if len(fixed):
@@ -317,23 +327,72 @@ def _gathered(values: Sequence[Array], orders: Sequence[Index], bins: tuple[Inde
     return out
 
 
+def _row_part(
+    values: Sequence[Sequence[Array]],
+    permutations: Sequence[Sequence[Index]],
+    rows: tuple[Index, Index],
+    weight: NDArray[np.float64],
+    crossed: bool,
+) -> Array:
+    """What `_grid_part` returns, of single rows; `values` are (n^2, R) as of `_of_rows`.
+
+    The values of all bandwidths lie together, and so are found at once.
+    """
+    dtype = values[0][0].dtype
+    step = ROW_CHUNK if dtype == np.float64 else len(weight)
+    total: Array | None = None
+    for k in range(0, len(weight), step):
+        some = (rows[0][k : k + step], rows[1][k : k + step])
+        x, y = (_met(side, orders, some) for side, orders in zip(values, permutations, strict=True))
+        x *= weight[k : k + step, None, None].astype(dtype)
+        (_, left, R), (_, right, Q) = x.shape, y.shape
+        if crossed:
+            found = x.reshape(len(x), -1).T @ y.reshape(len(y), -1)
+        else:
+            found = np.zeros((left, R, right, Q), dtype)
+            for r in range(R):
+                found[:, r, :, r] = x[:, :, r].T @ y[:, :, r]
+        total = found if total is None else np.add(total, found, out=total)
+    assert total is not None
+    return total.reshape(left, R, right, Q).transpose(1, 0, 3, 2).reshape(R * left, Q * right)
+
+
+def _met(values: Sequence[Array], orders: Sequence[Index], rows: tuple[Index, Index]) -> Array:
+    """Values of permuted pairs of rows of one side, of all margins multiplied; (pairs, I, R)."""
+    out: Array | None = None
+    for part, order in zip(values, orders, strict=True):
+        place = np.take(order.T, rows[0], axis=0)
+        place *= order.shape[1]
+        place += np.take(order.T, rows[1], axis=0)
+        found = np.take(part, place, axis=0, mode="clip")
+        out = found if out is None else np.multiply(out, found, out=out)
+    assert out is not None
+    return out
+
+
+def _of_rows(margin: AnyMargin, n: int, work: Work) -> Array:
+    """Values of all ordered pairs of the first n rows, (n^2, R): bandwidths beside each other."""
+    out = np.empty((n, n, len(margin.grid)), margin.rows.dtype)
+    columns, by_bandwidth = np.arange(n)[None], out.transpose(2, 0, 1)[:, None]
+    starts = [slice(k, k + SPAN) for k in range(0, n, SPAN)]
+    tiles = [(margin, columns[:, part], columns, True) for part in starts]
+    _fill([by_bandwidth[:, :, part] for part in starts], tiles, silent(work))
+    return out.reshape(n * n, -1)
+
+
 def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
-    """Values of all ordered pairs of bins, for some rows of each; (R, s^2, entries)."""
+    """Values of all ordered pairs of bins, for some rows of each; (R, s^2, entries).
+
+    Of single rows (s^2, R), see `_row_part`.
+    """
     count, size = bins.shape
     if size == 1:
-        shape = (len(margin.grid), 1, count, count)
-    else:
-        shape = (len(margin.grid), count * count, strip.stop - strip.start, size)
+        return _of_rows(margin, count, work)
+    shape = (len(margin.grid), count * count, strip.stop - strip.start, size)
     out = np.empty(shape, margin.rows.dtype)
     tiles: list[tuple[Any, ...]] = []
     places: list[Array] = []
-    if size == 1:
-        columns = bins.T
-        for k in range(0, count, SPAN):
-            part = slice(k, min(k + SPAN, count))
-            tiles.append((margin, columns[:, part], columns, True))
-            places.append(out[:, :, part])
-    elif isinstance(margin, Residual):
+    if isinstance(margin, Residual):
         # Pairs with some bins as columns by one large tile: it has large products.
         step = max(1, TASK_VALUES // (count * shape[2] * size))
         i = bins[:, strip]

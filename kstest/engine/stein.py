@@ -299,7 +299,7 @@ def _strips(start: int, stop: int) -> list[slice]:
 def _compiled(
     points: SteinPoints, starts: NDArray[np.int64], grid: BandwidthGrid, work: Work, first: int
 ) -> SteinSums:
-    load_loops(work)
+    load_loops("stein", work)
     groups, d = len(starts) - 1, points.rows.shape[1]
     out = np.zeros((len(grid), groups, groups))
     columns = np.ascontiguousarray(points.rows.T)

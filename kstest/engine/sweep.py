@@ -71,19 +71,19 @@ def sweep(
     return sums, squares
 
 
-@cache
-def warm(weighted: bool = False) -> None:
-    """Compile the loops, or load them from the disk cache, on the smallest input.
+# Ways of summing, each with a loop of its own.
+WAYS = ("direct", "product", "weighted", "stein")
 
-    The loop for weights, a second of compilation that few need, only if it is asked for.
-    """
-    points = Points.of(np.zeros((2, 1)), np.float32)
+
+@cache
+def warm(way: str) -> None:
+    """Compile the loop of one way, or load it from the disk cache, on the smallest input."""
     starts = np.array([0, 1, 2])
-    grid = BandwidthGrid(KERNELS["gaussian"], (1.0,), squaring=True)
-    if weighted:
-        sweep(True, points, starts, 0, 0, 2, grid, True, np.ones(2, np.float32))
+    if way == "stein":
+        one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))
+        stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))
         return
-    for product in (False, True):
-        sweep(product, points, starts, 0, 0, 2, grid, True)
-    one, two, out = np.zeros((2, 1)), np.zeros((1, 2)), np.zeros((1, 2, 2))
-    stein_row(one, one, two, two, np.ones(2), starts, 0, 2, 1, np.ones(1), out, np.zeros(1))
+    points = Points.of(np.zeros((2, 1)), np.float32)
+    grid = BandwidthGrid(KERNELS["gaussian"], (1.0,), squaring=True)
+    weights = np.ones(2, np.float32) if way == "weighted" else None
+    sweep(way != "direct", points, starts, 0, 0, 2, grid, True, weights)

@@ -12,9 +12,12 @@ from .work import Work
 
 def warm(work: Work) -> Path:
     """Compile everything that is compiled, and return the directory that keeps it."""
-    load_loops(work)
-    from .sweep import warm as warm_loops  # now that it is said that compiling takes a while
+    if not jit.is_compiled():
+        work.notify("compiling the kernel sums, once per machine: a few seconds")
+    from .sweep import WAYS  # now that it is said that compiling takes a while
 
-    warm_loops(weighted=True)
+    for way in WAYS:
+        load_loops(way, Work())
+    jit.mark_compiled()
     load_sequence_loops(work)
     return jit.cache_directory()

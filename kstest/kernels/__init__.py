@@ -21,7 +21,6 @@ from .bandwidths import (
 from .radial import KERNELS, NEEDS, Kernel, lacking, missing, serving
 from .rows import MISMATCH, Rows
 from .scaling import SCALES, Units, robust_spread, scale_columns
-from .whitening import Whitening, whitening
 
 __all__ = [
     "KERNELS",
@@ -32,7 +31,6 @@ __all__ = [
     "Kernel",
     "Rows",
     "Units",
-    "Whitening",
     "bandwidth_grid",
     "choose",
     "lacking",
@@ -43,5 +41,4 @@ __all__ = [
     "scale_columns",
     "serving",
     "stein_bandwidths",
-    "whitening",
 ]

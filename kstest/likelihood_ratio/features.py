@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import cross_values, single_blas
-from ..kernels import KERNELS, MISMATCH, BandwidthGrid, Rows, pair_distances, whitening
+from ..kernels import KERNELS, MISMATCH, BandwidthGrid, Rows, pair_distances
 from ..kernels.bandwidths import quantile
+from ..kernels.whitening import whitening
 
 Array = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,15 +34,9 @@ from .dependence.arrangement import (
 )
 from .dependence.column_blocks import Block
 from .dependence.combinations import combined
-from .dependence.conditional import Given
-from .dependence.conditional_notes import with_given
-from .dependence.delay_test import test_delays
-from .dependence.doubt import UNLEARNED, doubted
 from .dependence.min_effect import thresholded
 from .dependence.options import Params as Params
 from .dependence.options import column_names, columns, resolved, with_blocks
-from .dependence.pairwise import test_pairs
-from .dependence.picture import picture
 from .dependence.result import (
     column_pairs,
     dependence,
@@ -51,8 +46,11 @@ from .dependence.result import (
     series_of,
     strongest,
 )
-from .dependence.signs import targets_of, too_few
 from .dependence.statistics import landmarks_used, prepared, statistics
+
+if TYPE_CHECKING:
+    from ..picture import Picture
+    from .dependence.conditional import Given
 
 REFERENCES = """\
 @inproceedings{gretton2007kernel,
@@ -221,11 +219,11 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
     if data.n < LEAST_ROWS:
         return _refused(base, data.n, Plan(1), params)
     if params.lags:
+        from .dependence.delay_test import test_delays
+
         return test_delays(base, data, names, params, rng, work)
-    given, conditioned = None, [Block.of(data, given_names)] if given_names else []
-    for block in conditioned:
-        groups = None if data.groups is None else group_rows(data.groups)
-        given = Given.of(block, groups, params, rng)
+    conditioned = [Block.of(data, given_names)] if given_names else []
+    given = _given(data, conditioned[0], params, rng) if conditioned else None
     rng = seeded([*used, *conditioned], params.scale, rng)
     whole = Block.of(data, [name for block in names for name in block])
     how = plan(data.n, params, series_of(data, [whole], given)[0])
@@ -236,6 +234,8 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
     if arranged.cut.distinct < 1 / params.alpha:
         return _unalike(base, arranged, params)
     if given is not None and not arranged.equal and params.conditional == "residuals":
+        from .dependence.signs import targets_of, too_few
+
         lacking = too_few(arranged)
         if lacking is not None:
             return _lacking(base, lacking)
@@ -249,8 +249,12 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
         warnings=serial_notice(series_of(data, used, given), how),
     )
     if given is not None:
+        from .dependence.conditional_notes import with_given
+
         base = with_given(base, arranged, made, params)
     if params.all_pairs:
+        from .dependence.pairwise import test_pairs
+
         return test_pairs(base, arranged, made, params, rng, work)
     found = statistics(arranged, made, params, rng, work)
     T = combined(found, params.aggregate, data.n)
@@ -266,9 +270,11 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
         *strongest(found),
     )
     if rejected and arranged.targets is not None:
+        from .dependence.doubt import UNLEARNED, doubted
+
         doubt = doubted(arranged, p, rng)
         if doubt is not None:
-            return _doubtful(base, doubt)
+            return _doubtful(base, UNLEARNED, doubt)
     if rejected:
         rows = column_pairs(data, names, arranged, params, rng, work, found)
         base = base.told(dependence(rows))
@@ -279,6 +285,14 @@ def _tested(data: Sample, params: Params, rng: np.random.Generator, work: Work) 
         p_value=p,
         threshold=threshold(T, params.alpha),
     )
+
+
+def _given(data: Sample, block: Block, params: Params, rng: np.random.Generator) -> Given:
+    """What is known of the given columns."""
+    from .dependence.conditional import Given
+
+    groups = None if data.groups is None else group_rows(data.groups)
+    return Given.of(block, groups, params, rng)
 
 
 def _sentence(kind: int, rejected: bool, given: Sequence[str]) -> str:
@@ -322,9 +336,16 @@ def _lacking(base: Result, why: Notice) -> Result:
     return base.told(summary("too few rows to decide"), warnings=(why,))
 
 
-def _doubtful(base: Result, why: Notice) -> Result:
+def _doubtful(base: Result, sentence: str, why: Notice) -> Result:
     """No verdict: a rejection that may be what was not learned of the given columns."""
-    return base.told(summary(UNLEARNED), warnings=(why, *base.warnings))
+    return base.told(summary(sentence), warnings=(why, *base.warnings))
+
+
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Draw the strongest pair of columns, or the table of all pairs."""
+    from .dependence.picture import picture
+
+    return picture(samples, params, result)
 
 
 TEST = Test(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,20 +41,17 @@ from .two_samples.columns import (
     Evidence,
     Labelled,
     categorical,
-    correction,
     ordered,
     statistic_named,
 )
 from .two_samples.counted import refused_for_counts
-from .two_samples.massed import ks as mass_ks
-from .two_samples.massed import prepared
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
-from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
     bins,
     check_design,
     constant,
+    correction,
     design,
     null_block,
     pool,
@@ -63,6 +60,9 @@ from .two_samples.pooled import (
     undecided,
 )
 from .two_samples.weighted import evened, multiplied
+
+if TYPE_CHECKING:
+    from ..picture import Picture
 
 DESCRIPTION = """\
 The classical tests, column by column, at one level for all columns together: the baseline, and what
@@ -274,6 +274,9 @@ def _tested(
             return histogram
         arranged = arrange(samples, sort)
     if arranged is None or multiplied(arranged):
+        from .two_samples.massed import ks as mass_ks
+        from .two_samples.massed import prepared
+
         weighted = None if arranged is None else pool(samples, "robust", sort)
         found = prepared(samples, weighted, params, base.d, rng, base)
         title = STATISTICS[params.statistic].title
@@ -344,6 +347,13 @@ def _numeric(
     return tested
 
 
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Draw the distributions of the columns, and what the test says of them."""
+    from .two_samples.picture import picture
+
+    return picture(samples, params, result, by_shares=True)
+
+
 TEST = Test(
     inputs=Inputs(
         roles=("reference", "sample"),
@@ -355,5 +365,5 @@ TEST = Test(
     ),
     references=REFERENCES,
     run=run,
-    picture=partial(picture, by_shares=True),
+    picture=picture,
 )

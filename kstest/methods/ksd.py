@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Beside, Inputs, Test
-from ..engine import SteinPoints, Work
+from ..engine import Work
+from ..engine.stein import SteinPoints
 from ..errors import UsageError
 from ..findings import summary
 from ..findings import target as named

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..errors import UsageError, printable
 from ..findings import Column, Facts, Line, Table, listed, number, summary
-from ..nulls.bounds import largest
 from ..nulls.several import holm_adjusted
 from ..result import Notice, Result
 
@@ -138,6 +137,8 @@ def bounded(
         By unit.
     alpha : float
     """
+    from ..nulls.bounds import largest
+
     level, found = alpha / max(1, len(items)), []
     for name, unit, made in items:
         p = made.p_value(most[unit]) if made.known else 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,6 @@ from .by_column import columns_found
 from .common import bandwidth_numbers, grids, kernel_names
 from .two_samples import geometries
 from .two_samples.by_level import by, by_level, check_by, parts
-from .two_samples.columns import Labelled, column_tests, correction, labels, try_pairs
 from .two_samples.counted import refused_for_counts
 from .two_samples.effect import (
     Pairs,
@@ -57,16 +57,14 @@ from .two_samples.explanation import (
 from .two_samples.geometries import check_scale
 from .two_samples.kinds import kinds_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
-from .two_samples.massed import mmd as mass_mmd
-from .two_samples.massed import prepared
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
-from .two_samples.picture import picture
 from .two_samples.pooled import (
     SENTENCES,
     Pooled,
     bins,
     check_design,
     constant,
+    correction,
     design,
     null_block,
     pool,
@@ -74,10 +72,11 @@ from .two_samples.pooled import (
     refused_for_permutations,
     undecided,
 )
-from .two_samples.segments import segments, segments_found
-from .two_samples.streamed import check_streamed
-from .two_samples.streamed import run as run_streamed
 from .two_samples.weighted import evened, multiplied
+
+if TYPE_CHECKING:
+    from ..contract import Spans
+    from ..picture import Picture
 
 REFERENCES = """\
 @article{gretton2012kernel,
@@ -301,6 +300,9 @@ def _tested(
             return histogram
         pooled = pool(samples, params.unit, sort=params.block_length is None)
     if pooled is None or multiplied(pooled):
+        from .two_samples.massed import mmd as mass_mmd
+        from .two_samples.massed import prepared
+
         width = 1 if params.explain == "none" else base.d
         found = prepared(samples, pooled, params, width, rng, base)
         return found if isinstance(found, Result) else mass_mmd(found, params, rng, work)
@@ -422,14 +424,20 @@ def _findings(
         *by_bandwidth(table, strongest, "mmd2"),
     ]
     if ("columns" in asked and rejected) or "all" in asked:
+        from .two_samples.columns import Labelled, column_tests, try_pairs
+
         more = Labelled.of(cut, sums.signs, pooled.width, correction, alpha, rng)
         tests = column_tests(samples, pooled, cut, more, correction, alpha)
         advice = "" if "pairs" in asked else try_pairs(tests)
         findings.append(columns_found(tests, alpha, rejected, advice, "all" in asked))
     if "region" in asked and rejected:
+        from .two_samples.segments import segments, segments_found
+
         places = segments(samples, pooled, cut, alpha, rng)
         findings.append(segments_found(places, alpha))
     if "pairs" in asked:
+        from .two_samples.columns import labels
+
         d = len(samples[0].columns) + len(samples[0].categorical)
         names = labels(pooled.names[:d], pooled.names[d:])
         tested = pair_tests(
@@ -469,6 +477,29 @@ def _strongest(
     return int(z.argmax()), rows
 
 
+def picture(samples: Sequence[Sample], params: Params, result: Result) -> Picture:
+    """Draw the distributions of the columns, and what the test says of them."""
+    from .two_samples.picture import picture
+
+    return picture(samples, params, result)
+
+
+def by_spans(
+    spans: Spans, params: Params, rng: np.random.Generator, work: Work
+) -> tuple[Result, Sequence[Sample]]:
+    """Test rows that nobody keeps: see `kstest.methods.two_samples.streamed`."""
+    from .two_samples import streamed
+
+    return streamed.run(spans, params, rng, work)
+
+
+def check_spans(params: Params) -> None:
+    """Refuse options that need all rows at once."""
+    from .two_samples import streamed
+
+    streamed.check_streamed(params)
+
+
 TEST = Test(
     inputs=Inputs(
         roles=("reference", "sample"),
@@ -480,6 +511,6 @@ TEST = Test(
     references=REFERENCES,
     run=run,
     picture=picture,
-    by_spans=run_streamed,
-    check_spans=check_streamed,
+    by_spans=by_spans,
+    check_spans=check_spans,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import UsageError
 from ..params import option_name
-from ..picture import Picture
 from ..result import Result
 from ..sample import Columns, Sample
 from .common import one_bandwidth
@@ -32,6 +32,9 @@ from .stream.season import levels_of, residual_rows
 from .stream.skit_core import Bets, Core, advance, advance_pairs, begin, begin_pairs
 from .stream.skit_options import Params
 from .stream.skit_state import State
+
+if TYPE_CHECKING:
+    from ..picture import Picture
 
 # Rows after which a witness of --detect has half forgotten.
 DETECTOR_HALF_LIVES = (64.0, 512.0, math.inf)

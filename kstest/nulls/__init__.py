@@ -16,15 +16,6 @@ Convention of the whole room: column 0 is the observed statistic, the columns 1.
 from .aggregate import AGGREGATES, aggregate, informative
 from .blocks import group_partition, time_partition
 from .calibrate import p_value, threshold, varies
-from .pairings import (
-    PAIR_BINS,
-    Pairing,
-    PermutationGrid,
-    pair_rows,
-    permutation_grid,
-    permutations_of,
-    table,
-)
 from .partition import BINS, Partition, bin_size, partition, permuted_labels
 from .several import (
     CORRECTIONS,
@@ -43,11 +34,8 @@ __all__ = [
     "BINS",
     "CORRECTIONS",
     "ENOUGH",
-    "PAIR_BINS",
     "SIGN_BINS",
-    "Pairing",
     "Partition",
-    "PermutationGrid",
     "aggregate",
     "besag_clifford",
     "bin_size",
@@ -58,15 +46,11 @@ __all__ = [
     "informative",
     "markov_signs",
     "p_value",
-    "pair_rows",
     "partition",
-    "permutation_grid",
-    "permutations_of",
     "permuted_labels",
     "replicates",
     "sign_bins",
     "step_down",
-    "table",
     "threshold",
     "tie_ranks",
     "time_partition",

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..picture import Picture
 from ..result import Answer, Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..picture import Picture
 
 ENDINGS = (".svg", ".png", ".html")
 

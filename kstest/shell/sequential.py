@@ -23,14 +23,8 @@ from ..plot import draw
 from ..report import render
 from ..result import Notice, Result
 from ..sample import Columns, Sample
-from ..sources import (
-    Feed,
-    Rewritten,
-    Waiting,
-    common_notices,
-    given_options,
-    read_feeds,
-)
+from ..sources import Rewritten, Waiting, given_options, read_feeds
+from ..sources.feeds import Feed, common_notices
 from ..streams import fingerprint, state_file
 from ..streams.batch import Batch, pieces
 from ..streams.state_file import Saved
@@ -184,7 +178,7 @@ def taken(
         this = Run(name, test, params, reading, given, feeds, work, waiting, started, clock)
         if test.require is not None:  # what is refused needs no compiled loops
             test.require(params, this.columns())
-        load(work)
+        load(work, name, getattr(params, "mode", ""))
         return _batch(this, saved)
 
 

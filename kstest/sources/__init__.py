@@ -34,10 +34,8 @@ from kstest.contract import Beside
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.beside import options_beside, samples_beside
-from kstest.sources.feeds import Feed, common_notices
 from kstest.sources.given import given_options
 from kstest.sources.growing import Rewritten, Waiting
-from kstest.sources.objects import join_objects
 from kstest.sources.options import (
     DIALECTS,
     FILES_ONLY,
@@ -48,13 +46,6 @@ from kstest.sources.options import (
 )
 from kstest.sources.pivot import pivot_of
 from kstest.sources.reading import read_feeds, read_samples, samples_from_objects
-from kstest.sources.sequence_options import (
-    SEQUENCE_FILES_ONLY,
-    SEQUENCE_OPTIONS,
-    SequenceOptions,
-    sequence_options,
-)
-from kstest.sources.sequences import read_sequences, sequences_from_objects
 from kstest.sources.table import FILE_ROW
 from kstest.sources.unit_options import UNIT_OPTIONS
 
@@ -63,25 +54,18 @@ __all__ = [
     "FILES_ONLY",
     "FILE_ROW",
     "OPTIONS",
-    "SEQUENCE_OPTIONS",
     "UNIT_OPTIONS",
-    "Feed",
     "ReadOptions",
     "Reader",
     "Rewritten",
-    "SequenceOptions",
     "Waiting",
-    "common_notices",
     "given_options",
-    "join_objects",
     "pivot_of",
     "read_feeds",
     "read_options",
     "read_samples",
-    "read_sequences",
     "reader",
     "samples_from_objects",
-    "sequences_from_objects",
     "side_options",
 ]
 
@@ -134,6 +118,13 @@ class Reader:
 def reader(reads: str = "tables") -> Reader:
     """Return the Reader of ``tables`` or ``sequences``, as a test says in its inputs."""
     if reads == "sequences":
+        from kstest.sources.sequence_options import (
+            SEQUENCE_FILES_ONLY,
+            SEQUENCE_OPTIONS,
+            sequence_options,
+        )
+        from kstest.sources.sequences import read_sequences, sequences_from_objects
+
         return Reader(
             SEQUENCE_OPTIONS,
             SEQUENCE_FILES_ONLY,

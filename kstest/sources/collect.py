@@ -20,10 +20,7 @@ from kstest.sources.options import ReadOptions, name_side
 from kstest.sources.plan import Plan
 from kstest.sources.planning import matched, require_kinds
 from kstest.sources.rows import Part, Rows
-from kstest.sources.split import assigned
 from kstest.sources.table import Table
-from kstest.sources.units import recorded
-from kstest.sources.where import holds
 
 Opener = Callable[[], Table]
 
@@ -95,6 +92,8 @@ def collect(
     said = look_at_columns(gathered, parts, plan, levels)
     samples = join(gathered, parts, plan, levels)
     if units is not None:
+        from kstest.sources.units import recorded
+
         samples, more = recorded(samples, units)
         return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)
     said = (*notices(samples, parts, split=bool(plan.split)), *said)
@@ -115,6 +114,10 @@ def _read(
     table: Table, plan: Plan, levels: Sequence[Levels], policy: str, into: Mapping[str, Gathered]
 ) -> dict[str, Part]:
     """Read a table once, for one side or, with --sample-column, for all of them."""
+    if plan.where is not None:
+        from kstest.sources.where import holds
+    if plan.split:
+        from kstest.sources.split import assigned
     gathered = {side: Rows(table, plan, levels, policy, some) for side, some in into.items()}
     first = next(iter(gathered.values()))
     start = 0

@@ -19,8 +19,6 @@ import numpy as np
 from kstest.errors import DataError
 from kstest.inexact import Inexact, beyond_exact, near, of_text, of_texts
 from kstest.sources.convert import empty_values, recoded, to_coded, to_float64
-from kstest.sources.csv_errors import explained, ragged_row
-from kstest.sources.csv_grouped import ungrouped
 from kstest.sources.csv_header import Header, read_header, rows_of
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
@@ -133,6 +131,8 @@ class _Rows:
                 yield
         except DataError as error:
             cause = error.__cause__
+            from kstest.sources.csv_errors import explained, ragged_row
+
             if self._uneven:
                 raise ragged_row(self._where, self._uneven[0], before, self._header.hint) from cause
             if cause is None or "straddling" in str(cause):
@@ -191,6 +191,8 @@ class _Rows:
 
     def _ungrouped(self, j: int, cells: Any, row: bool = True) -> Any:
         """Read numbers that may have separators of thousands."""
+        from kstest.sources.csv_grouped import ungrouped
+
         found, bad = ungrouped(cells, self._thousands or "", self._decimal)
         if bad is not None:
             at = f", row {self._taken + bad + 1:,}" if row else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,9 @@ from kstest.sources.plan import Plan
 from kstest.sources.planning import require_kinds
 from kstest.sources.rows import Rows
 from kstest.sources.table import Coded, Table
-from kstest.sources.unit_streams import Stream
-from kstest.sources.where import holds
+
+if TYPE_CHECKING:
+    from kstest.sources.unit_streams import Stream
 
 Opener = Callable[[], Table]
 
@@ -114,6 +116,8 @@ class Feed:
         plan, place = self.plan, len(self.inputs)
         self.inputs.append(Input(table.path, 0, 0, 0))
         self.remarks += [(table.label, notice) for notice in table.notices]
+        if plan.where is not None:
+            from kstest.sources.where import holds
         for block in table.blocks(plan.wanted(table)):
             levels = [Levels() for _ in plan.coded]
             kept = Gathered()
@@ -162,6 +166,8 @@ def open_feeds(
         firsts, selection, plan = open_firsts(sides, options, stack)
         watched, policy, stream = plan, options.missing, None
         if options.units is not None:
+            from kstest.sources.unit_streams import Stream
+
             stream = Stream(options.units, plan.columns, plan.categorical)
             watched = replace(plan, columns=stream.names, categorical=(), kinds={})
             policy = "indicator" if policy == "drop" else policy

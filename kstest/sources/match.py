@@ -8,16 +8,17 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from kstest.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.errors import DataError, UsageError
 from kstest.sources.options import ReadOptions
 from kstest.sources.spellings import PLAIN
 from kstest.sources.table import Table, duplicates
-from kstest.sources.where_parse import parse
-from kstest.sources.where_tree import Condition
-from kstest.sources.where_tree import names as names_in
 from kstest.wording import listed, meant, nearest, option_value, shown
+
+if TYPE_CHECKING:
+    from kstest.sources.where_tree import Condition
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ class Selection:
     @property
     def where_names(self) -> tuple[str, ...]:
         """The columns of --where."""
-        return () if self.where is None else tuple(dict.fromkeys(names_in(self.where)))
+        if self.where is None:
+            return ()
+        from kstest.sources.where_tree import names
+
+        return tuple(dict.fromkeys(names(self.where)))
 
 
 def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
@@ -112,7 +117,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
         first,
         frozenset((*categorical, *parts.values())),
         roles,
-        None if options.where is None else parse(options.where),
+        None if options.where is None else _parsed(options.where),
     )
 
 
@@ -242,3 +247,9 @@ def named_like(table: Table, model: Table) -> Table:
             f"{len(model.names):,}. Columns without names match by position."
         )
     return replace(table, names=model.names)
+
+
+def _parsed(text: str) -> Condition:
+    from kstest.sources.where_parse import parse
+
+    return parse(text)

@@ -19,7 +19,6 @@ from kstest.errors import DataError, UsageError
 from kstest.sources.convert import by_value
 from kstest.sources.nulls import Nulls
 from kstest.sources.options import ReadOptions
-from kstest.sources.pivot_rows import Cells, Source, gathered
 from kstest.sources.table import NUMBER, TEXT, Block, Table, Wanted, require_unique
 from kstest.wording import listed, nearest, shown
 
@@ -92,6 +91,8 @@ def pivoted(table: Table, how: Pivot) -> Table:
         If a column is not there; while rows are read, if the hits of an event are not neighbours,
         or a column of events changes within one.
     """
+    from kstest.sources.pivot_rows import Cells, Source, gathered
+
     _require(table, how)
     per_event = _event_columns(table, how)
     apart = {how.event, how.channel, *per_event}

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.sources.table import Block, Coded, Table, Wanted
-from kstest.sources.where_tree import Condition
+
+if TYPE_CHECKING:
+    from kstest.sources.where_tree import Condition
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,17 @@ Later files have to agree.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kstest.errors import DataError
 from kstest.sources.match import Selection, name_by_place, require_columns, select
 from kstest.sources.options import ReadOptions
 from kstest.sources.plan import Plan
-from kstest.sources.split import conditions
 from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Table
-from kstest.sources.where import bind
 from kstest.wording import option_value, shown
+
+if TYPE_CHECKING:
+    from kstest.sources.where_tree import Condition
 
 
 def matched(
@@ -75,8 +77,8 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
         selection.first,
         None if weights is None else numbers.index(weights),
         None if group is None else texts.index(group),
-        None if selection.where is None else bind(selection.where, agreed),
-        {} if apart is None else conditions(apart, agreed[apart], options.values),
+        None if selection.where is None else _bound(selection.where, agreed),
+        {} if apart is None else _split(apart, agreed[apart], options.values),
         options.signed_weights,
         options.decimal or ".",
         options.settled,
@@ -140,3 +142,15 @@ def _family(kind: str) -> str:
 
 def _unique(first: Sequence[str], more: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*first, *(name for name in more if name is not None)]))
+
+
+def _bound(condition: Condition, kinds: Mapping[str, str]) -> Condition:
+    from kstest.sources.where import bind
+
+    return bind(condition, kinds)
+
+
+def _split(name: str, kind: str, values: Mapping[str, str]) -> dict[str, Condition]:
+    from kstest.sources.split import conditions
+
+    return conditions(name, kind, values)

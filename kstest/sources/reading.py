@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from kstest.errors import UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.collect import collect
 from kstest.sources.dialect_options import dialect
-from kstest.sources.feeds import Feed, open_feeds
 from kstest.sources.growing import Waiting
 from kstest.sources.nulls import Nulls
-from kstest.sources.objects import open_object
 from kstest.sources.opening import open_table
 from kstest.sources.options import ReadOptions
 from kstest.sources.paths import expand, is_store
 from kstest.sources.pivot import opener_of
+
+if TYPE_CHECKING:
+    from kstest.sources.feeds import Feed
 
 
 def read_samples(
@@ -134,6 +135,8 @@ def read_feeds(
         ]
         for side, paths in files.items()
     }
+    from kstest.sources.feeds import open_feeds
+
     with open_feeds(openers, options, nulls) as feeds:
         yield feeds
 
@@ -180,6 +183,8 @@ def samples_from_objects(
     UsageError, DataError
         With a message for the user.
     """
+    from kstest.sources.objects import open_object
+
     nulls = Nulls.of(options)
     samples, notices = collect(
         {

@@ -14,7 +14,7 @@ from ..betting.rows import row_bytes
 from ..contract import StreamTest
 from ..errors import DataError
 from ..sample import Columns, Sample
-from ..sources import Feed
+from ..sources.feeds import Feed
 
 
 @dataclass(frozen=True)

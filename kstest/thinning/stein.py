@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import SteinPoints, Work, pair_numbers, stein_sums
+from ..engine import Work
+from ..engine.stein import SteinPoints, pair_numbers, stein_sums
 from ..errors import DataError
 from ..kernels import KERNELS, BandwidthGrid, stein_bandwidths
 from ..methods.stein.data import Given, coordinates, given_data, outside_support, require_numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,13 @@ from ...diagnostics.dependence import LEAST_AUTO, block_length
 from ...diagnostics.digests import fingerprint
 from ...errors import DataError, UsageError
 from ...kernels import Rows
-from ...nulls import Pairing, pair_rows
+from ...nulls.pairings import Pairing, pair_rows
 from ...sample import Sample
 from .column_blocks import Block
-from .conditional import Given
-from .leftover import Targets
-from .neighbourhoods import form_cells
+
+if TYPE_CHECKING:
+    from .conditional import Given
+    from .leftover import Targets
 
 ROWS, BINS = "rows", "bins of rows"
 STRETCHES, GROUPS = "blocks of consecutive rows", "groups"
@@ -178,6 +179,8 @@ def arrange(
         units = np.lexsort(keys[::-1])[rng.permutation(n)][:, None]
     cells = None
     if given is not None:
+        from .neighbourhoods import form_cells
+
         cells = form_cells(given.block, given.rows, units, how.size // units.shape[1])
         units = units[cells.order]
     order = np.concatenate([units.ravel(), np.arange(units.size, n)])

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...diagnostics.dependence import centred
-from ...engine import Basis, Residual, Work, bare, residuals
+from ...engine import Work
+from ...engine.margins import bare
+from ...engine.residuals import Basis, Residual, residuals
 from ...kernels import KERNELS, BandwidthGrid, Rows
 from ...sample import Sample
 from .. import common

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import Residual
+from ...engine.residuals import Residual
 from ...errors import printable
 from ...findings import Facts, Line
-from ...nulls import Pairing
+from ...nulls.pairings import Pairing
 from ...result import Notice, Result
 from ...wording import listed
 from .arrangement import Arranged

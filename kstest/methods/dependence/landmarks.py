@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import bare
+from ...engine.margins import bare
 from ...kernels import BandwidthGrid, Kernel, Rows
 from ...kernels.bandwidths import pair_distances, quantile
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import Basis
+from ...engine.residuals import Basis
 from ...kernels import KERNELS, MISMATCH, Rows, scale_columns
 from .. import common
 from . import smoothing

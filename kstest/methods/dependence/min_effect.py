@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UsageError, printable
-from ...nulls.rank_bounds import RankCorrelation
 from ...params import option, option_name
 from ...result import Result
 from ...sample import Sample
 from ..min_effect import ASYMPTOTIC, CORRELATION, Measured, bounded, held, parsed
+
+if TYPE_CHECKING:
+    from ...nulls.rank_bounds import RankCorrelation
 
 UNITS = (CORRELATION,)
 EXAMPLE = "0.1r, a rank correlation of 0.1"
@@ -106,6 +108,8 @@ def thresholded(
 
 
 def _items(data: Sample, names: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, str, Measured]]:
+    from ...nulls.rank_bounds import RankCorrelation
+
     def values(name: str) -> NDArray[np.float64]:
         return data.values[:, data.columns.index(name)]
 

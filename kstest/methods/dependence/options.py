@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from ...errors import UsageError
 from ...kernels import KERNELS, SCALES
-from ...nulls import PAIR_BINS
+from ...nulls.pairings import PAIR_BINS
 from ...params import (
     NULL,
     alpha,

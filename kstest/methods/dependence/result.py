@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from ...sample import Sample
 from .arrangement import BINS, GROUPS, ROWS, STRETCHES, Arranged, Plan, arrange, seeded
 from .column_blocks import Block
 from .combinations import Statistics, informative_z, largest_z
-from .conditional import Given
 from .kinds import describe, within
 from .statistics import pair_statistics, prepared
+
+if TYPE_CHECKING:
+    from .conditional import Given
 
 # Pairs of columns described one by one, and those that get an HSIC of their own.
 MOST_DESCRIBED = 400

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import Basis, choose_smoother
+from ...engine.residuals import Basis, choose_smoother
 from ...kernels import KERNELS, Rows
 from .landmarks import kernel_features
 from .learners import indicators

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import Margin, Residual, Work, grid_products, margins, table_products
+from ...engine import Work
 from ...engine.feature_margins import FeatureMargin, feature_margins, feature_products
+from ...engine.margins import Margin, margins
+from ...engine.products import grid_products, table_products
+from ...engine.residuals import Residual
 from ...errors import UsageError
 from ...kernels import KERNELS, BandwidthGrid, Rows
-from ...nulls import Pairing, PermutationGrid, permutation_grid, permutations_of, table
+from ...nulls.pairings import Pairing, PermutationGrid, permutation_grid, permutations_of, table
 from ...params import option_name
 from .. import common
 from .arrangement import Arranged

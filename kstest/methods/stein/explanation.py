@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import SteinPoints
-from ...engine.stein import pair_numbers
+from ...engine.stein import SteinPoints, pair_numbers
 from ...errors import UsageError
 from ...findings import Finding
 from ...kernels import BandwidthGrid

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import SteinPoints, Work, signed_sums, stein_totals
+from ...engine import Work, signed_sums
+from ...engine.stein import SteinPoints, stein_totals
 from ...errors import DataError
 from ...kernels import BandwidthGrid
 from ...targets import Target

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import SteinPoints, Work, signed_sums, stein_sums
+from ...engine import Work, signed_sums
+from ...engine.stein import SteinPoints, stein_sums
 from ...errors import UsageError
 from ...findings import Facts
 from ...kernels import BandwidthGrid

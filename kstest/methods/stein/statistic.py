@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...diagnostics.digests import row_hashes
-from ...engine import SteinPoints, Work, signed_sums, stein_sums, stein_totals
+from ...engine import Work, signed_sums
+from ...engine.stein import SteinPoints, stein_sums, stein_totals
 from ...errors import UsageError
-from ...kernels import KERNELS, BandwidthGrid, stein_bandwidths, whitening
+from ...kernels import KERNELS, BandwidthGrid, stein_bandwidths
+from ...kernels.whitening import whitening
 from ...nulls import independent_signs, markov_signs, sign_bins
 from ...targets import Target, Transform
 from ..common import bandwidth_numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from ...betting import column_pairs, ebh
 from ...betting.blocks import ARRANGEMENTS
 from ...betting.features import BANDWIDTHS
 from ...findings import Pairs, summary
-from ...picture import Picture
 from ...result import Notice, Result, Verdict
 from ...wording import listed
-from ..dependence.pairs_map import pairs_map
 from .detection import MOST_LOG, evidence, numbers, scheme_of
-from .picture import evidence_picture, rejection_panel
 from .skit_report import GUARD_OFF, remedies, too_few_rows
 from .skit_state import State
+
+if TYPE_CHECKING:
+    from ...picture import Picture
 
 _VERDICTS: tuple[Verdict, ...] = ("not rejected", "rejected", "no verdict")
 # Pairs and columns that a warning names.
@@ -185,6 +185,9 @@ def draw(state: State) -> Picture:
             else f"{least[1]:.4g} each for two",
         )
     words += f"; e-BH rejects from {', '.join(each)}"
+    from ..dependence.pairs_map import pairs_map
+    from .picture import evidence_picture, rejection_panel
+
     panel = rejection_panel("some pair", core.wealth, params.alpha, first, words)
     pairs = found.explanation["all_pairs"]
     return evidence_picture([panel, pairs_map(pairs, found)])

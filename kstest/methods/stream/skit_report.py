@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...betting import guard
 from ...betting.blocks import STRENGTHS
 from ...betting.features import BANDWIDTHS, WIDEST
 from ...betting.starts import horizon
 from ...findings import Column, Facts, Finding, Line, Table, number, summary
-from ...picture import Picture
 from ...result import Notice, Result, Verdict
 from .detection import MOST_LOG, alarms, decisive, evidence, numbers, scheme_of, when
-from .picture import evidence_picture, guard_panel, main_panel
 from .skit_state import State
+
+if TYPE_CHECKING:
+    from ...picture import Picture
 
 _SUMMARIES = {
     "rejected": "the blocks are dependent",
@@ -238,6 +239,8 @@ def draw(state: State) -> Picture:
         ("guard of x", core.detector_x or core.wealth_x),
         ("guard of y", core.detector_y or core.wealth_y),
     ]
+    from .picture import evidence_picture, guard_panel, main_panel
+
     panels = [main_panel("dependence", core, params)]
     panels += [guard_panel(title, found, params) for title, found in guards if found is not None]
     return evidence_picture(panels, params.detect)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,6 @@ from ...nulls import (
     replicates,
     tie_ranks,
 )
-from ...params import option
 from ...sample import Sample
 from ..describe import describe
 from .arranged import Arranged
@@ -90,16 +88,6 @@ def try_pairs(tests: Sequence[ColumnTest]) -> str:
 def statistic_named(title: str, column: str) -> Facts:
     """The name of a statistic that is that of one column, among several statistics."""
     return Facts("statistic", title, (Line(title, f"in column {column}", "statistic"),))
-
-
-def correction() -> Any:
-    return option(
-        "holm",
-        "How p-values of columns are corrected: holm never names a column that does not differ "
-        "more often than alpha, and draws the permutations it needs; westfall-young finds a little "
-        "more, where columns depend on each other alike in both samples.",
-        choices=tuple(CORRECTIONS),
-    )
 
 
 @dataclass(frozen=True)

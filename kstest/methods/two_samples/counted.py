@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 from ...engine import Work
 from ...errors import DataError
 from ...kernels import BandwidthGrid
-from ...nulls.hypergeometric import bin_counts, exact_draws
 from ...result import Result
 from ...sample import Sample
-from .differences import Masses, kernel_statistics
 from .pooled import Pooled, pool, refused
 from .weighted import in_units
+
+if TYPE_CHECKING:
+    from .differences import Masses
 
 Array = NDArray[np.float64]
 
@@ -78,6 +80,9 @@ def masses_of(
     pooled: Pooled, first: Array, both: Array, draws: int, rng: np.random.Generator
 ) -> tuple[Masses, bool]:
     """Differences of the two histograms as observed and under the null, and whether exact."""
+    from ...nulls.hypergeometric import bin_counts, exact_draws
+    from .differences import Masses
+
     whole = both.astype(np.int64)
     total, entries = float(first.sum()), float(both.sum())
     dealt = bin_counts(whole, int(total), draws, rng)
@@ -101,6 +106,8 @@ def bin_statistics(
     Chi-squared is a' diag(1 / c) a: a kernel that tells bins apart however near, which sees a
     single bin that has too many entries.
     """
+    from .differences import kernel_statistics
+
     T, _ = kernel_statistics(masses, grids, work)
     chi = (1 / masses.pooled) @ masses.coefficients**2
     T = np.vstack([T, chi])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,11 @@ from ...kernels import KERNELS, BandwidthGrid, Rows, choose, pair_distances
 from ...nulls import Partition
 from ...sample import Sample
 from ..common import DISTANCE_ROWS
-from .columns import Evidence, Labelled, corrected
 from .effect import Pairs, unbiased_mmd
 from .pooled import Pooled
+
+if TYPE_CHECKING:
+    from .columns import Evidence
 
 EXPLANATIONS = ("columns", "all", "pairs", "rows", "region")
 # Rows of each side that a row of the sample is compared with.
@@ -130,6 +133,8 @@ def pair_tests(
     p-values are corrected together, as those of columns are. Where a pair differs and neither of
     its columns does, the difference is in how they go together.
     """
+    from .columns import Labelled, corrected
+
     d, width = rows.values.shape[1], rows.width
     if width > MOST_COLUMNS:
         raise UsageError(
@@ -169,6 +174,8 @@ def _of_part(
     signs: NDArray[np.int8],
 ) -> Evidence:
     """The MMD of some columns under every permutation."""
+    from .columns import Evidence
+
     forms = quadratic_forms(part, cut.starts, signs, [grid], work, weights)
     T = unbiased_mmd(forms, Pairs.of(cut.starts, signs, weights))[0]
     return Evidence(T, float(T[0]), 0.0)

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UsageError, printable
-from ...nulls.bounds import Means, distance_p_value, share_p_value, variation_p_value
 from ...params import option
 from ...result import Result
 from ...sample import Sample
@@ -33,7 +32,6 @@ from ..min_effect import (
     parsed,
     sized,
 )  # fmt: skip
-from .columns import labels
 
 Array = NDArray[np.float64]
 UNITS = (SD, SHARE, POINTS)
@@ -122,6 +120,8 @@ def _items(
     samples: Sequence[Sample], most: dict[str, float]
 ) -> Iterator[tuple[str, str, Measured]]:
     """What is compared: every column, and which cells are missing; its unit; what was found."""
+    from .columns import labels
+
     reference = samples[0]
     w, v = (np.ones(s.n) if s.weights is None else s.weights for s in samples)
     marks = [s.missing for s in samples]
@@ -162,6 +162,8 @@ def _unit(column: str, fitting: tuple[str, ...], most: dict[str, float]) -> str:
 
 
 def _mean(x: Array, y: Array, w: Array, v: Array) -> Measured:
+    from ...nulls.bounds import Means
+
     means = Means.of(x, y, w, v) if min(w.sum(), v.sum()) >= 2 else None
     if means is None:
         return Measured(0.0, lambda most: 1.0, ASYMPTOTIC, known=False)
@@ -173,6 +175,8 @@ def _mean(x: Array, y: Array, w: Array, v: Array) -> Measured:
 
 
 def _distance(x: Array, y: Array, w: Array, v: Array) -> Measured:
+    from ...nulls.bounds import distance_p_value
+
     m, n = int(w.sum()), int(v.sum())
     if not min(m, n):
         return Measured(0.0, lambda most: 1.0, RESTS[SHARE])
@@ -184,6 +188,8 @@ def _distance(x: Array, y: Array, w: Array, v: Array) -> Measured:
 
 def _levels(unit: str, codes: Sequence[NDArray[Any]], w: Array, v: Array) -> Measured:
     """The largest difference of the shares of a level, or of a set of levels."""
+    from ...nulls.bounds import variation_p_value
+
     _, place = np.unique(np.concatenate(codes), return_inverse=True)
     m, n = int(w.sum()), int(v.sum())
     count = int(place.max()) + 1
@@ -212,6 +218,8 @@ def _levels(unit: str, codes: Sequence[NDArray[Any]], w: Array, v: Array) -> Mea
 
 def _level_p_value(x: Array, n: int, y: Array, m: int, tests: int, most: float) -> float:
     """p-value of "no level differs by more"; that of a smaller difference is at least a half."""
+    from ...nulls.bounds import share_p_value
+
     larger = np.flatnonzero(np.abs(x / n - y / m) > most)[:SOLVED]
     if not len(larger):
         return 1.0

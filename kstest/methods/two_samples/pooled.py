@@ -17,7 +17,15 @@ from ...diagnostics.digests import fingerprint
 from ...errors import UsageError
 from ...findings import summary
 from ...kernels import Rows, scale_columns
-from ...nulls import BINS, Partition, bin_size, group_partition, partition, time_partition
+from ...nulls import (
+    BINS,
+    CORRECTIONS,
+    Partition,
+    bin_size,
+    group_partition,
+    partition,
+    time_partition,
+)
 from ...params import NULL, option
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
@@ -90,6 +98,16 @@ def design(
     else:
         cut = partition(pooled.m, pooled.n, bin_size(smaller, params.bins), rng, fixed=fixed)
     return cut, rng, serial_dependence(samples)
+
+
+def correction() -> Any:
+    return option(
+        "holm",
+        "How p-values of columns are corrected: holm never names a column that does not differ "
+        "more often than alpha, and draws the permutations it needs; westfall-young finds a little "
+        "more, where columns depend on each other alike in both samples.",
+        choices=tuple(CORRECTIONS),
+    )
 
 
 def bins() -> Any:

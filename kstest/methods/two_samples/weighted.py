@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,14 @@ from ...diagnostics.missing import weights_differ
 from ...findings import Column, Table, listed
 from ...kernels import Rows
 from ...kernels.scaling import robust_spread
-from ...nulls.multipliers import multipliers
 from ...result import Notice, Result
 from ...sample import Sample
 from ..common import DISTANCE_ROWS
 from .arranged import Arranged
-from .differences import Masses
 from .pooled import Pooled, refused
+
+if TYPE_CHECKING:
+    from .differences import Masses
 
 Array = NDArray[np.float64]
 A = TypeVar("A", bound=Arranged)
@@ -227,6 +228,9 @@ def for_bandwidths(rows: Rows, mass: Array) -> Rows:
 
 def masses_of(pooled: Pooled, draws: int, rng: np.random.Generator) -> Masses:
     """Rows in blocks that share a multiplier, and the multipliers of all draws."""
+    from ...nulls.multipliers import multipliers
+    from .differences import Masses
+
     assert pooled.weights is not None
     sign = np.repeat(np.array([1, -1], np.int8), [pooled.m, pooled.n])
     share, size = pooled.weights.copy(), np.abs(pooled.weights)
