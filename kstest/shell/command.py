@@ -190,7 +190,7 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         return False
     needs = {
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
-        "explode": "groups",
+        "explode": "groups", "chain": "chains",
     }  # fmt: skip
     if name in UNIT_OPTIONS:
         return bool(inputs.accepts & {"records", "streamed records"})

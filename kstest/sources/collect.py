@@ -10,6 +10,7 @@ import numpy as np
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
+from kstest.sources.chains import with_chains
 from kstest.sources.convert import Levels
 from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
@@ -63,6 +64,7 @@ def collect(
         targets = {side: tuple(plan.split) or (side,) for side in sides}
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
         chunks: dict[str, list[Chunk]] = {side: [] for side in parts}
+        chains: dict[str, list[int]] = {side: [] for side in parts}
         remarks: list[tuple[str, Notice]] = []
         for side, openers in sides.items():
             for opened in _each(firsts[side], openers[1:]):
@@ -80,6 +82,7 @@ def collect(
                     raise
                 for target, (part, rows) in found.items():
                     parts[target].append(part)
+                    chains[target].append(table.chains)
                     chunks[target].extend(rows)
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
@@ -89,6 +92,7 @@ def collect(
     require_rows(parts, plan.all_names)
     said = look_at_columns(chunks, parts, plan, levels)
     samples = join(chunks, parts, plan, levels)
+    samples = tuple(with_chains(s, parts[s.name], chains[s.name], options) for s in samples)
     if units is not None:
         samples, more = recorded(samples, units)
         return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from kstest.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.errors import DataError, UsageError
+from kstest.sources.chains import chain_column
 from kstest.sources.options import ReadOptions
 from kstest.sources.spellings import PLAIN
 from kstest.sources.table import Table, duplicates
@@ -73,6 +74,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     explicit = options.columns is not None or chosen is not every
     given = {"--group": options.group, "--unit": options.unit, "--weights": options.weights}
     given["--counts"] = options.counts
+    given["--chain"] = chain_column(first, options)
     given["--sample-column"] = options.sample_column
     roles = {o: _one(text, tables, o) for o, text in given.items() if text is not None}
     apart = frozenset(roles.values())

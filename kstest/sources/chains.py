@@ -1,0 +1,79 @@
+"""Chains of a sampler: rows of one column's value (--chain), or as the files know by themselves.
+
+A chain lies within a file: the same value in another file is another chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kstest.errors import UsageError
+from kstest.sample import Sample
+from kstest.sources.chain_options import NONE
+from kstest.sources.options import ReadOptions
+from kstest.sources.rows import Part
+from kstest.sources.table import Table
+from kstest.wording import shown
+
+
+def chain_column(first: Table, options: ReadOptions) -> str | None:
+    """The column that --chain names, None where it names none.
+
+    Raises
+    ------
+    UsageError
+        For a column that a file lacks which knows its chains anyway.
+    """
+    text = options.chain
+    if text is None or (text == NONE and NONE not in first.names):
+        return None
+    if first.chains and text in ("chain", ".chain") and text not in first.names:
+        raise UsageError(
+            f"{first.label}: --chain {text}: has no column {shown(text)}, and needs none: its "
+            "chains are known from the file; leave --chain out."
+        )
+    return text
+
+
+def with_chains(
+    sample: Sample, parts: Sequence[Part], chains: Sequence[int], options: ReadOptions
+) -> Sample:
+    """Tell the chains of a sample apart, by --chain or by what its files know.
+
+    Parameters
+    ----------
+    sample : Sample
+        Its `groups` are the values of --chain, if that was given.
+    parts : sequence of Part
+        Its files.
+    chains : sequence of int
+        `Table.chains` of each.
+    options : ReadOptions
+    """
+    if sample.chained:
+        assert sample.groups is not None
+        codes, names = sample.groups, sample.group_names
+        found, chained = np.unique(sample.row_inputs * len(names) + codes, return_inverse=True)
+        several = len(parts) > 1
+        texts = tuple(
+            names[k % len(names)] + (f" of {parts[k // len(names)].label}" if several else "")
+            for k in found.tolist()
+        )
+        return replace(sample, groups=chained.astype(np.int64), group_names=texts)
+    even = all(c and part.total % c == 0 for c, part in zip(chains, parts, strict=True))
+    if not (options.own_chains and options.chain is None and even):
+        return sample
+    length = np.array([part.total // c for c, part in zip(chains, parts, strict=True)])
+    before = np.cumsum([0, *chains])[:-1]
+    of = sample.row_inputs
+    codes = before[of] + (sample.row_numbers - 1) // length[of]
+    found, chained = np.unique(codes, return_inverse=True)
+    return replace(
+        sample,
+        groups=chained.astype(np.int64),
+        group_names=tuple(str(k + 1) for k in found.tolist()),
+        chained="known",
+    )
