@@ -2,9 +2,9 @@
 
 Rows of a chain depend on each other. The autocorrelation time of a column is the number of rows
 that are worth one independent row for its mean; the effective sample size is the number of rows
-over it. Both are taken of ranks (Vehtari, Gelman, Simpson, Carpenter, Burkner 2021, Bayesian Analysis
-16, 667-718, arXiv 1903.08008), so that heavy tails do no harm, and of the sizes of deviations as
-well: a chain may remember its spread and not its place.
+over it. Both are taken of ranks (Vehtari, Gelman, Simpson, Carpenter, Burkner 2021, Bayesian
+Analysis 16, 667-718, arXiv 1903.08008), so that heavy tails do no harm, and of the sizes of
+deviations as well: a chain may remember its spread and not its place.
 """
 
 from __future__ import annotations

@@ -209,8 +209,8 @@ class ReadOptions(ChainOptions):
 _OWN = [f for f in fields(ReadOptions) if "help" in f.metadata]
 _RECORDS, _CHAIN, *_OWN = _OWN[: len(UNIT_OPTIONS)], *_OWN[len(UNIT_OPTIONS) :]
 _AT = {f.name: at for at, f in enumerate(_OWN)}
-_K, _J = _AT["weights"], _AT["sample_column"]
-OPTIONS = (*_OWN[:_K], _CHAIN, *_OWN[_K:_J], *_RECORDS, *_OWN[_J:])
+_PARTS, _SIDES = _AT["weights"], _AT["sample_column"]
+OPTIONS = (*_OWN[:_PARTS], _CHAIN, *_OWN[_PARTS:_SIDES], *_RECORDS, *_OWN[_SIDES:])
 # How the bytes of a file are to be taken: nothing for Python objects.
 DIALECTS = tuple(f for f in OPTIONS if f.metadata["section"] == DIALECT)
 FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})

@@ -16,6 +16,7 @@ from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
 from ...targets import SCORES, Target, Transform, paired, resolve
+from .draws import Draws
 
 Array = NDArray[np.float64]
 
@@ -161,13 +162,19 @@ def coordinates(given: Given) -> tuple[Array, Array]:
 
 
 def arrangement(
-    Y: Array, S: Array, distribution: str, rng: np.random.Generator
+    Y: Array,
+    S: Array,
+    distribution: str,
+    rng: np.random.Generator,
+    chain: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], np.random.Generator]:
     """Return the order in which rows are used, and the generator of everything random after.
 
     A random order that the rows alone decide: the answer does not depend on that of the file,
-    except for ``markov``, whose signs follow it.
+    except for ``markov``, whose signs follow it: chain after chain, where there are some.
     """
+    if chain is not None:
+        return np.argsort(chain, kind="stable"), rng
     if distribution == "markov":
         return np.arange(len(Y)), rng
     hashes = row_hashes(np.concatenate([Y, S], axis=1))
@@ -177,8 +184,10 @@ def arrangement(
     return order[rng.permutation(len(order))], rng
 
 
-def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notice, ...]:
-    out = []
+def oddities(
+    Y: Array, S: Array, given: Given, distribution: str, draws: Draws | None = None
+) -> tuple[Notice, ...]:
+    out = [] if draws is None else [*draws.notices()]
     found = strongest_lag(S)
     if found and distribution != "markov":
         possible = given.target is None or not given.target.fitted
@@ -191,7 +200,8 @@ def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notic
                 f"alarms are likely{advice}; if it is only sorted, ignore this",
             )
         )
-    ties = 1 - len(np.unique(row_hashes(Y))) / len(Y)
+    marks = row_hashes(Y) if draws is None else draws.moved
+    ties = 1 - len(np.unique(marks)) / len(marks)
     if ties > TIES:
         out.append(
             Notice(
