@@ -21,8 +21,9 @@ Array = NDArray[np.float64]
 
 # R-hat from which on chains disagree by something, and how rarely well mixed ones may seem to.
 LEAST_R_HAT, FALSE_WARNINGS = 1.05, 1e-3
-# Rows of half a chain that say something about its dependence.
-LEAST_HALF = 10
+# Rows of half a chain that say something about its dependence, and autocorrelation times in it:
+# of a shorter one the time is not seen.
+LEAST_HALF, LEAST_TIMES = 10, 3
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def mixing(x: Array, lengths: NDArray[np.int64]) -> Mixing | None:
     The sign: R-hat above 1.05, and means of halves that spread beyond what the autocorrelation
     within them explains, in one of 1,000 data sets (F distribution, whose second degrees of
     freedom are those of the autocorrelation time; Bonferroni over columns). R-hat alone is large
-    for all chains that are short against their memory, however well they mix.
+    for all chains that are short against their memory, however well they mix: of those nothing is
+    said.
     """
     starts = np.cumsum([0, *lengths])[:-1]
     halves = [
@@ -169,7 +171,8 @@ def mixing(x: Array, lengths: NDArray[np.int64]) -> Mixing | None:
     lags = np.array([len(r) for r in found.correlations])
     free = np.maximum(1.0, n / (2 * lags + 1))
     p = np.array([fdtrc(many, df, f) for f, df in zip(F, free, strict=True)])
-    apart = (p < FALSE_WARNINGS / len(p)) & (r_hat > LEAST_R_HAT)
+    sizes_enough = n / len(sizes) > LEAST_TIMES * found.times
+    apart = sizes_enough & (p < FALSE_WARNINGS / len(p)) & (r_hat > LEAST_R_HAT)
     c = int(np.argmax(np.where(apart, r_hat, 0.0) if apart.any() else r_hat))
     return Mixing(float(r_hat[c]), c, bool(apart.any()))
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kstest.errors import UsageError
 from kstest.sample import Sample
@@ -56,13 +57,13 @@ def with_chains(
     if sample.chained:
         assert sample.groups is not None
         codes, names = sample.groups, sample.group_names
-        found, chained = np.unique(sample.row_inputs * len(names) + codes, return_inverse=True)
+        found, chained = _in_order(sample.row_inputs * len(names) + codes)
         several = len(parts) > 1
         texts = tuple(
             names[k % len(names)] + (f" of {parts[k // len(names)].label}" if several else "")
             for k in found.tolist()
         )
-        return replace(sample, groups=chained.astype(np.int64), group_names=texts)
+        return replace(sample, groups=chained, group_names=texts)
     even = all(c and part.total % c == 0 for c, part in zip(chains, parts, strict=True))
     if not (options.own_chains and options.chain is None and even):
         return sample
@@ -70,10 +71,19 @@ def with_chains(
     before = np.cumsum([0, *chains])[:-1]
     of = sample.row_inputs
     codes = before[of] + (sample.row_numbers - 1) // length[of]
-    found, chained = np.unique(codes, return_inverse=True)
+    found, chained = _in_order(codes)
     return replace(
         sample,
-        groups=chained.astype(np.int64),
+        groups=chained,
         group_names=tuple(str(k + 1) for k in found.tolist()),
         chained="known",
     )
+
+
+def _in_order(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Different codes in the order in which they first come, and the place there of each."""
+    found, first, place = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return found[order], rank[place]

@@ -139,20 +139,22 @@ class Draws:
         if again <= REPEATED * n:
             return ()
         step, left, still = 1, n, again
-        while step < 1000 and still > REPEATED * left and left > 2 * len(self.lengths):
+        while still > REPEATED * left and left > LEAST_EFFECTIVE:
             step += 1
             left, still = repeats(self.marks, self.lengths, step)
         advice = (
             f"Every {step}{_ordinal(step)} row would leave {left:,} rows, {still / left:.1%} of "
-            "which repeat the one before"
+            "which repeat the one before; a test of all rows sees more"
         )
+        if left <= LEAST_EFFECTIVE:
+            advice = "No thinning would end that: a chain stands still for long"
         worth = f"the {n:,} rows are worth about {min(self.effective, n):,.0f} independent ones"
         return (
             Notice(
                 "repeated-rows",
                 f"{again / n:.0%} of the rows repeat the row before them in their chain, as a "
                 f"sampler's do that refused a move; {worth}, and the signs allow for that. "
-                f"{advice}; a test of all rows sees more",
+                f"{advice}",
             ),
         )
 
@@ -161,7 +163,8 @@ class Draws:
         r_hat = None if self.mixing is None else self.mixing.r_hat
         value = {
             "count": len(self.lengths),
-            "rows": self.lengths.tolist()[:100],
+            "shortest": int(self.lengths.min()),
+            "longest": int(self.lengths.max()),
             "effective": self.effective,
             "slowest": self.column,
             "r_hat": r_hat,
@@ -216,5 +219,5 @@ def chains_of(sample: Sample, params: Any, otherwise: str = "") -> NDArray[np.in
 
 def worth_too_little(base: Result, draws: Draws) -> Result:
     """No verdict, since the chains are worth too little."""
-    warnings = (*base.warnings, Notice("too-few-draws", draws.too_few), *draws.notices())
+    warnings = (Notice("too-few-draws", draws.too_few), *base.warnings)
     return base.told(summary("too few draws to decide"), draws.finding(), warnings=warnings)
