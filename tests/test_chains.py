@@ -95,11 +95,13 @@ def test_chains_that_differ_have_not_mixed_and_slow_ones_have(rng):
     chains = chains_of(rng, 0.5, lengths, 2)
     chains[2][:, 1] += 1
     found = mixing(scores_of_ranks(np.concatenate(chains)), lengths)
-    assert found.apart and found.column == 1
+    assert found.apart
+    assert found.column == 1
     wide = chains_of(rng, 0.5, lengths)
     wide[3] *= 3
     found = mixing(scores_of_ranks(np.concatenate(wide)), lengths)
-    assert found.apart and found.column == 1  # the size of deviations
+    assert found.apart
+    assert found.column == 1
     stuck = np.repeat([1.0, 2.0], 50)[:, None]
     assert mixing(stuck, np.array([50, 50])).apart
     assert mixing(np.ones((100, 1)), np.array([50, 50])).r_hat == 1
@@ -121,7 +123,8 @@ def test_repeats_do_not_cross_a_seam():
 def test_bins_hold_rows_of_one_chain(lengths):
     starts, chain = chain_bins(np.array(lengths))
     of = np.repeat(np.arange(len(lengths)), lengths)
-    assert starts[0] == 0 and starts[-1] == sum(lengths)
+    assert starts[0] == 0
+    assert starts[-1] == sum(lengths)
     for a, b, c in zip(starts[:-1], starts[1:], chain, strict=True):
         assert b > a
         assert set(of[a:b]) == {c}
@@ -190,7 +193,8 @@ def test_files_of_cmdstan_are_chains(tmp_path, rng):
         (tmp_path / f"out_{k}.csv").write_text(CMDSTAN + rows + "# Elapsed Time\n")
     files = {"data": [str(tmp_path / "out_*.csv")]}
     (known,), _ = read_samples(files, ReadOptions(own_chains=True))
-    assert known.chained == "known" and known.columns == ("x",)
+    assert known.chained == "known"
+    assert known.columns == ("x",)
     assert known.groups.tolist() == [0] * 200 + [1] * 200
     (where,), _ = read_samples(files, ReadOptions(own_chains=True, where="x > 0"))
     assert len(where.groups) == where.n < 400
@@ -225,7 +229,8 @@ def test_draws_of_arviz_know_their_chains(tmp_path, rng):
 def test_dependence_within_chains_is_allowed_for(rng):
     frame = table(chains_of(rng, 0.9, (500,) * 4))
     found = kstest.ksd(frame, chain="chain", **QUICK)
-    assert found.verdict == "not rejected" and codes(found) == []
+    assert found.verdict == "not rejected"
+    assert codes(found) == []
     assert found.explanation["chains"]["effective"] == pytest.approx(105, rel=0.5)
     assert "within each chain (flip" in found.null["scheme"]
     assert kstest.ksd(frame[["x0"]], **QUICK).reject  # as if rows were independent
@@ -249,7 +254,8 @@ def test_what_chains_cannot_say(rng):
     assert (short.verdict, codes(short)) == ("no verdict", ["too-few-draws"])
     assert "4 chains of 3 rows: too short" in short.warnings[0].message
     slow = kstest.ksd(table(chains_of(rng, 0.999, (100,) * 2)), chain="chain", **QUICK)
-    assert slow.verdict == "no verdict" and "worth about" in slow.warnings[0].message
+    assert slow.verdict == "no verdict"
+    assert "worth about" in slow.warnings[0].message
     stuck = [np.full((100, 1), v) for v in rng.normal(size=4)]
     still = kstest.ksd(table(stuck), chain="chain", **QUICK)
     assert still.verdict == "no verdict"
@@ -362,7 +368,7 @@ LEVELS = [(0.0, (250,) * 4), (0.5, (400,) * 4), (0.9, (250,) * 4), (0.9, (1000,)
 @pytest.mark.parametrize(("phi", "lengths"), LEVELS)
 def test_level_of_chains(phi, lengths):
     """Within the 99.9 % band of .05; without the chains nearly all sets of phi .9 are rejected."""
-    low, high = binom.ppf([0.0005, 0.9995], 300, 0.05)
+    high = binom.ppf(0.9995, 300, 0.05)
     assert rejections(phi, lengths, 300, chain="chain") <= high
     if phi == 0.9:
         assert rejections(phi, lengths, 20, exclude="chain") > 10
