@@ -21,9 +21,11 @@ Array = NDArray[np.float64]
 
 # R-hat from which on chains disagree by something, and how rarely well mixed ones may seem to.
 LEAST_R_HAT, FALSE_WARNINGS = 1.05, 1e-3
-# Rows of half a chain that say something about its dependence, and autocorrelation times in it:
-# of a shorter one the time is not seen.
-LEAST_HALF, LEAST_TIMES = 10, 3
+# Rows of a chain, or of half of it, that say something about its dependence, and autocorrelation
+# times in it: of a shorter one the time is not seen.
+LEAST_PART, LEAST_TIMES = 10, 3
+# By how much a time may be too small.
+DOUBT = 2.0
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,11 @@ class Mixing:
     Attributes
     ----------
     r_hat : float
-        The largest of the columns: the spread of all rows over that within half chains.
+        The largest of the columns: the spread of all rows over that within halves of chains.
     column : int
         Where.
     apart : bool
-        Whether halves of chains differ by more than their dependence explains.
+        Whether chains differ by more than their dependence explains.
     """
 
     r_hat: float
@@ -141,40 +143,55 @@ class Mixing:
 
 
 def mixing(x: Array, lengths: NDArray[np.int64]) -> Mixing | None:
-    """Compare the halves of chains; None where none has `LEAST_HALF` rows.
+    """Compare chains, or the halves of one; None where they have too few rows.
 
-    The sign: R-hat above 1.05, and means of halves that spread beyond what the autocorrelation
-    within them explains, in one of 1,000 data sets (F distribution, whose second degrees of
-    freedom are those of the autocorrelation time; Bonferroni over columns). R-hat alone is large
-    for all chains that are short against their memory, however well they mix: of those nothing is
-    said.
+    The sign: R-hat above 1.05, and means of chains that spread beyond what the autocorrelation
+    within them explains, in one of 1,000 data sets (F distribution, Bonferroni over columns). That
+    autocorrelation is found too small in chains that are not long against it, so it counts twice,
+    and of chains of fewer than `LEAST_TIMES` autocorrelation times nothing is said. R-hat alone is
+    large for all of those, however well they mix.
     """
-    starts = np.cumsum([0, *lengths])[:-1]
-    halves = [
-        np.arange(first + k * (m // 2), first + (k + 1) * (m // 2))
-        for first, m in zip(starts.tolist(), lengths.tolist(), strict=True)
-        for k in (0, 1)
-        if m // 2 >= LEAST_HALF
-    ]
-    if not halves:
+    halves = _parts(lengths, 2)
+    if halves is None:
         return None
-    sizes = np.array([len(half) for half in halves])
-    x = x[np.concatenate(halves)]
-    between, within = _autocovariances(x, sizes)
-    ratio = np.divide(
-        between, within[0], out=np.where(between > 0, np.inf, 0.0), where=within[0] > 0
-    )
-    r_hat = np.sqrt(1 + ratio)
-    found = memory(x, sizes, together=False)
-    n, many = len(x), len(sizes) - 1
-    F = n * ratio / many / found.times
+    places, sizes = halves
+    between, within = _autocovariances(x[places], sizes)
+    r_hat = np.sqrt(1 + _ratio(between, within[0]))
+    if len(lengths) > 1:
+        places, sizes = _parts(lengths, 1) or halves
+    between, within = _autocovariances(x[places], sizes)
+    found = memory(x[places], sizes, together=False)
+    n, many = len(places), len(sizes) - 1
+    F = n * _ratio(between, within[0]) / many / found.times / DOUBT
     lags = np.array([len(r) for r in found.correlations])
     free = np.maximum(1.0, n / (2 * lags + 1))
     p = np.array([fdtrc(many, df, f) for f, df in zip(F, free, strict=True)])
-    sizes_enough = n / len(sizes) > LEAST_TIMES * found.times
-    apart = sizes_enough & (p < FALSE_WARNINGS / len(p)) & (r_hat > LEAST_R_HAT)
+    long_enough = n / len(sizes) > LEAST_TIMES * found.times
+    apart = long_enough & (p < FALSE_WARNINGS / len(p)) & (r_hat > LEAST_R_HAT)
     c = int(np.argmax(np.where(apart, r_hat, 0.0) if apart.any() else r_hat))
     return Mixing(float(r_hat[c]), c, bool(apart.any()))
+
+
+def _parts(
+    lengths: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Rows of `count` equal parts of every chain that is long enough, and their numbers."""
+    firsts = np.cumsum(lengths) - lengths
+    found = [
+        np.arange(first + k * (m // count), first + (k + 1) * (m // count))
+        for first, m in zip(firsts.tolist(), lengths.tolist(), strict=True)
+        for k in range(count)
+        if m // count >= LEAST_PART
+    ]
+    if len(found) < 2:
+        return None
+    return np.concatenate(found), np.array([len(part) for part in found])
+
+
+def _ratio(between: Array, within: Array) -> Array:
+    """Their quotient, infinite where nothing varies within."""
+    start = np.where(between > 0, np.inf, 0.0)
+    return np.asarray(np.divide(between, within, out=start, where=within > 0))
 
 
 def repeats(

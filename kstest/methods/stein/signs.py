@@ -102,9 +102,8 @@ def _of_chains(chains: Draws, params: Any, rng: np.random.Generator) -> Signs:
         flip = min(0.5, STRETCHES * math.sqrt(chains.effective) / n / 2)
     starts, chain = chain_bins(lengths)
     signs = markov_signs(starts, params.draws, flip, rng, chain)
-    middles = (starts[:-1] + starts[1:]) / 2
-    near = np.abs(middles[:, None] - middles) < chains.time
-    near &= chain[:, None] == chain
+    apart = starts[:-1] - starts[1:, None] + 1  # rows from the end of a bin to the start of another
+    near = (np.maximum(apart, apart.T) < chains.time) & (chain[:, None] == chain)
     np.fill_diagonal(near, True)
     seen = chains.memory.seen(1 - 2 * flip)
     wider = math.sqrt((chains.memory.times**2).sum() / (seen**2).sum())
