@@ -183,6 +183,16 @@ def test_chains_are_told_by_a_column_and_never_tested(tmp_path, rng):
         ReadOptions(chain="a", group="b")
 
 
+def test_columns_that_number_draws_are_left_out(rng):
+    frame = table(chains_of(rng, 0.5, (100, 100)))
+    frame = frame.assign(draw=np.tile(np.arange(100), 2)).rename(columns={"chain": ".chain"})
+    found = kstest.ksd(frame, chain=".chain", **QUICK)
+    assert found.columns == ("x0",)
+    assert codes(found) == ["counters-left-out"]
+    assert kstest.ksd(frame, chain=".chain", columns=["x0", "draw"], **QUICK).d == 2
+    assert kstest.ksd(frame, chain=".chain", exclude="draw", **QUICK).d == 1
+
+
 CMDSTAN = "# method = sample\nlp__,accept_stat__,x\n# Adaptation terminated\n"
 
 

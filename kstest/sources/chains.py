@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import UsageError
+from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.chain_options import NONE
 from kstest.sources.options import ReadOptions
 from kstest.sources.rows import Part
 from kstest.sources.table import Table
-from kstest.wording import shown
+from kstest.wording import listed, shown
+
+COUNTERS = ("draw", "iteration", ".draw", ".iteration")
 
 
 def chain_column(first: Table, options: ReadOptions) -> str | None:
@@ -37,6 +40,24 @@ def chain_column(first: Table, options: ReadOptions) -> str | None:
             "chains are known from the file; leave --chain out."
         )
     return text
+
+
+def counters_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Columns that number the draws of a chain, as ArviZ and posterior call them."""
+    return tuple(name for name in names if name in COUNTERS)
+
+
+def left_out(counters: Sequence[str]) -> tuple[Notice, ...]:
+    """Say which columns are not tested because they number the draws."""
+    if not counters:
+        return ()
+    return (
+        Notice(
+            "counters-left-out",
+            f"{listed(counters)}: numbers of draws within the chains, left out; --columns takes "
+            "them all the same",
+        ),
+    )
 
 
 def with_chains(

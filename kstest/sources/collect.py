@@ -10,7 +10,7 @@ import numpy as np
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
-from kstest.sources.chains import with_chains
+from kstest.sources.chains import left_out, with_chains
 from kstest.sources.convert import Levels
 from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
@@ -96,6 +96,7 @@ def collect(
     if units is not None:
         samples, more = recorded(samples, units)
         return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)
+    said = (*left_out(selection.counters), *said)
     said = (*notices(samples, parts, split=bool(plan.split)), *said)
     return samples, (*merged(remarks), *said)
 

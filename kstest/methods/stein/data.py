@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 # Share of rows with an equal row before them from which on a warning is given.
 TIES = 0.01
+# What columns of chains are called.
+CHAINS = ("chain", ".chain")
 # How far from 1 the parts of a row may sum up to without a word.
 CLOSED = 1e-6
 # A score beyond this overflows when its square is added n^2 times.
@@ -192,6 +194,9 @@ def oddities(
     if found and distribution != "markov":
         possible = given.target is None or not given.target.fitted
         advice = ": use --null markov" if possible else ""
+        named = [c for c in given.sample.file_columns if c in CHAINS]
+        if possible and named and not given.sample.chained:
+            advice += f", or --chain {named[0]} if that column tells chains apart"
         out.append(
             Notice(
                 "serial-dependence",
