@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -348,6 +349,20 @@ def test_perturbed_rows_keep_their_chains(rng):
     assert "within each chain" in found.null["scheme"]
     assert found.explanation["chains"]["count"] == 2
     assert "signs of rows" in kstest.pksd(frame[["x0"]], **options).null["scheme"]
+
+
+def test_checks_and_the_command_line_know_chains(tmp_path, monkeypatch, capsys, rng):
+    monkeypatch.chdir(tmp_path)
+    table(chains_of(rng, 0.8, (150, 150))).to_csv("a.csv", index=False)
+    words = ["ksd", "a.csv", "--target", "normal()", "--chain", "chain", "--draws", "99"]
+    assert run([*words, "--flip", "0.1"]) == 0
+    assert "2 chains of 150 rows, worth about" in " ".join(capsys.readouterr().out.split())
+    Path("kstest.toml").write_text(
+        '[checks.k]\ntest = "ksd"\ndata = "a.csv"\ntarget = "normal()"\nchain = "chain"\n'
+    )
+    assert run(["run", "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["outcomes"][0]["result"]["explanation"]["chains"]["count"] == 2
 
 
 def test_draws_of_eight_schools():

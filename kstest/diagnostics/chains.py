@@ -24,6 +24,8 @@ LEAST_R_HAT, FALSE_WARNINGS = 1.05, 1e-3
 # Rows of a chain, or of half of it, that say something about its dependence, and autocorrelation
 # times in it: of a shorter one the time is not seen.
 LEAST_PART, LEAST_TIMES = 10, 3
+# A variance within chains of less than this share is rounding.
+STILL = 1e-12
 # By how much a time may be too small.
 DOUBT = 2.0
 
@@ -80,7 +82,7 @@ def memory(x: Array, lengths: NDArray[np.int64], together: bool = True) -> Memor
     found = []
     for lagged, mean_square in zip(within.T, between, strict=True):
         total = lagged[0] + (mean_square if several else 0.0)
-        if not total > 0 or not lagged[0] > 1e-12 * total:
+        if not total > 0 or not lagged[0] > STILL * total:
             found.append(np.ones(int(lengths.max())))
             continue
         r = _positive((lagged + (mean_square if several else 0.0)) / total)
@@ -168,6 +170,7 @@ def mixing(x: Array, lengths: NDArray[np.int64]) -> Mixing | None:
     p = np.array([fdtrc(many, df, f) for f, df in zip(F, free, strict=True)])
     long_enough = n / len(sizes) > LEAST_TIMES * found.times
     apart = long_enough & (p < FALSE_WARNINGS / len(p)) & (r_hat > LEAST_R_HAT)
+    apart |= np.isinf(F)  # each stands still, at places of their own
     c = int(np.argmax(np.where(apart, r_hat, 0.0) if apart.any() else r_hat))
     return Mixing(float(r_hat[c]), c, bool(apart.any()))
 
@@ -191,7 +194,7 @@ def _parts(
 def _ratio(between: Array, within: Array) -> Array:
     """Their quotient, infinite where nothing varies within."""
     start = np.where(between > 0, np.inf, 0.0)
-    return np.asarray(np.divide(between, within, out=start, where=within > 0))
+    return np.asarray(np.divide(between, within, out=start, where=within > STILL * between))
 
 
 def repeats(

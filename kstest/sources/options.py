@@ -206,8 +206,8 @@ class ReadOptions(ChainOptions):
 
 
 # The fields that become options by themselves; inherited ones come first.
-_OWN = [f for f in fields(ReadOptions) if "help" in f.metadata]
-_RECORDS, _CHAIN, *_OWN = _OWN[: len(UNIT_OPTIONS)], *_OWN[len(UNIT_OPTIONS) :]
+_N, _OWN = len(UNIT_OPTIONS), [f for f in fields(ReadOptions) if "help" in f.metadata]
+_RECORDS, _CHAIN, _OWN = _OWN[:_N], _OWN[_N], _OWN[_N + 1 :]
 _AT = {f.name: at for at, f in enumerate(_OWN)}
 _PARTS, _SIDES = _AT["weights"], _AT["sample_column"]
 OPTIONS = (*_OWN[:_PARTS], _CHAIN, *_OWN[_PARTS:_SIDES], *_RECORDS, *_OWN[_SIDES:])
