@@ -25,8 +25,8 @@ from kstest.methods.stein.modes import Modes, precision
 from kstest.methods.stein.moves import automatic_scales, jump, perturb
 from kstest.methods.stein.perturbed import Perturbation, signed, simulated
 from kstest.methods.stein.search import search, spread_out
-from kstest.methods.stein.starts import modes_of
 from kstest.methods.stein.signs import Signs
+from kstest.methods.stein.starts import modes_of
 from kstest.methods.stein.statistic import setup
 from kstest.targets import resolve
 
