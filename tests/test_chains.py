@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy.stats import binom
 
@@ -18,6 +21,7 @@ from kstest.methods.stein.draws import Draws
 from kstest.methods.stein.signs import random_signs
 from kstest.nulls import chain_bins, markov_signs
 from kstest.sources import ReadOptions, read_samples, samples_from_objects
+from kstest.sources.columnar import table_of
 
 DATA = Path(__file__).parent.parent / "datasets"
 QUICK = {"target": "normal(mean=0, sd=1)", "draws": 99, "threads": 1, "explain": "none"}
@@ -230,9 +234,15 @@ def test_draws_of_arviz_know_their_chains(tmp_path, rng):
     assert untold.groups is None  # for tests that ask nothing of chains
     pytest.importorskip("h5netcdf")
     data.to_netcdf(tmp_path / "a.nc", group="posterior", engine="h5netcdf")
-    files = {"data": [str(tmp_path / "a.nc")]}
-    (known,), _ = read_samples(files, ReadOptions(own_chains=True, missing="drop"))
-    assert known.groups.tolist() == np.repeat([0, 1, 2], 200).tolist()
+    from kstest.sources.draws import open_group
+
+    with open(tmp_path / "a.nc", "rb") as file:
+        opened = open_group(file, "posterior", "a.nc", lambda: None, lambda: None)
+        stream = io.BytesIO()
+        with pa.ipc.new_stream(stream, opened.schema):  # as another process sends it
+            pass
+    sent = pa.ipc.open_stream(stream.getvalue()).schema
+    assert table_of("a.nc", "a.nc", replace(opened, schema=sent)).chains == 3
 
 
 # Verdicts.
