@@ -25,7 +25,14 @@ S = TypeVar("S", bound="State")
 
 # What a test may make use of besides numeric columns; `missing` are cells marked by an indicator.
 Feature = Literal[
-    "categorical", "missing", "groups", "weights", "counts", "records", "streamed records"
+    "categorical",
+    "missing",
+    "groups",
+    "chains",
+    "weights",
+    "counts",
+    "records",
+    "streamed records",
 ]
 # From the names of all columns of a file to those that are wanted.
 Choice = Callable[[Sequence[str]], Sequence[str]]

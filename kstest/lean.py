@@ -36,6 +36,16 @@ def ndtri_exp(y: float) -> float:
     return float(_function("special", "_ufuncs", "ndtri_exp")(y))
 
 
+def ndtri(p: Array) -> Array:
+    """Return the x of which the normal distribution function is p."""
+    return np.asarray(_function("special", "_ufuncs", "ndtri")(p))
+
+
+def fdtrc(many: float, free: float, x: float) -> float:
+    """Return the probability that an F distribution of these degrees of freedom exceeds x."""
+    return float(_function("special", "_ufuncs", "fdtrc")(many, free, x))
+
+
 def brentq(f: Callable[[float], float], a: float, b: float, xtol: float, rtol: float) -> float:
     """Return a root between a and b, where f has different signs (Brent 1973)."""
     found = _function("optimize", "_zeros", "_brentq")(f, a, b, xtol, rtol, 100, (), False, True)

@@ -193,7 +193,15 @@ def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -
         present = {
             "categorical": (texts, f"text or categories ({texts}); leave them out with --exclude"),
             "missing": (sample.missing is not None, "--missing indicator; use --missing drop"),
-            "groups": (sample.groups is not None, "--group; leave it out"),
+            "groups": (
+                sample.groups is not None and not sample.chained,
+                "--group; leave it out",
+            ),
+            "chains": (
+                bool(sample.chained),
+                "--chain; thin the chains until rows are nearly independent, or leave it out. "
+                "kstest ksd and pksd take chains as they are",
+            ),
             "weights": (
                 sample.weights is not None and not sample.counted,
                 "--weights; leave it out",

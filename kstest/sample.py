@@ -133,7 +133,7 @@ class Sample:
         For each categorical column its values, sorted. Common to all samples of a run: equal
         text has equal codes, and a level may be absent from one of the samples.
     groups : ndarray of int64, shape (n,), or None
-        Position in `group_names`, with --group.
+        Position in `group_names`, with --group; or the chain of each row, see `chained`.
     group_names : tuple of str
         The groups, sorted, common to all samples of a run.
     weights : ndarray of float64, shape (n,), or None
@@ -142,6 +142,9 @@ class Sample:
         With --unit: a row holds the features of a record.
     counted : bool
         Whether the weights are whole numbers of entries that a row stands for (--counts).
+    chained : str
+        Whether groups are chains of a sampler: ``named`` by --chain, ``known`` from the files, or
+        neither.
     n_missing : mapping of str to int
         Missing (or infinite) cells by column, for the columns that have any, before rows were
         dropped.
@@ -179,6 +182,7 @@ class Sample:
     kinds: Mapping[str, str] = field(default_factory=dict)
     counted: bool = False
     records: Records | None = None
+    chained: str = ""
 
     def __post_init__(self) -> None:
         if not self.categorical and self.codes.shape != (self.n, 0):

@@ -25,6 +25,7 @@ from kstest.methods.stein.modes import Modes, precision
 from kstest.methods.stein.moves import automatic_scales, jump, perturb
 from kstest.methods.stein.perturbed import Perturbation, signed, simulated
 from kstest.methods.stein.search import search, spread_out
+from kstest.methods.stein.signs import Signs
 from kstest.methods.stein.starts import modes_of
 from kstest.methods.stein.statistic import setup
 from kstest.targets import resolve
@@ -88,7 +89,7 @@ def test_jumps_acceptance_and_statistic_equal_the_twin(monkeypatch, rng):
         U = naive.stein_matrix(rows, target.score(rows), "imq", 1.3)
         expected.append(U.sum() / (40 * 39))
     # Without signs of their own both nulls draw the same jumps.
-    signs = np.arange(41), np.ones((40, 20), np.int8)
+    signs = Signs(np.arange(41), np.ones((40, 20), np.int8))
     monkeypatch.setattr("kstest.methods.stein.perturbed.random_signs", lambda *_: signs)
     by_signs = signed(X, target.score(X), how, "wild", params, np.random.default_rng(4), QUIET)
     by_samples = simulated(X, target.score(X), how, params, np.random.default_rng(4), QUIET)

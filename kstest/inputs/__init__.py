@@ -42,6 +42,8 @@ def choose(inputs: Inputs[P], params: P, given: Mapping[str, Any]) -> Any:
     options = reader(inputs.reads).choose(inputs.roles, given, wanted)
     if inputs.parts is not None:
         options = replace(options, parts=inputs.parts(params))
+    if inputs.reads == "tables" and "chains" in inputs.accepts:
+        options = replace(options, own_chains=True)
     if inputs.reads == "tables" and options.unit is not None:
         for name in options.parts:
             raise UsageError(

@@ -44,12 +44,13 @@ from .stein.data import (
     require_numbers,
     unused_scores,
 )
+from .stein.draws import INDEPENDENT, Draws, chains_of, worth_too_little
 from .stein.explanation import explain, places
 from .stein.picture import picture as picture_of_density
 from .stein.result import (
-    SENTENCES,
     UNVARYING,
     combined,
+    fits,
     impossible,
     kernel_block,
     null_block,
@@ -149,12 +150,12 @@ class Params:
         "auto",
         "Null distribution: samples simulated from the target (parametric), random signs for "
         "independent rows (wild), or signs that persist (markov) for rows that depend on their "
-        f"neighbours. auto simulates below {PARAMETRIC_ROWS} rows where the target can, else takes "
-        "wild.",
+        "neighbours. auto takes markov for chains, else simulates below "
+        f"{PARAMETRIC_ROWS} rows where the target can, else takes wild.",
         choices=("auto", "wild", "markov", "parametric"),
         section=NULL,
     )
-    flip: float = stein_options.flip()
+    flip: str = stein_options.flip()
     contamination: float = option(
         0.0,
         "Test whether the data are the target but for this share of rows, which may be anything: "
@@ -183,8 +184,7 @@ class Params:
             )
         if self.features not in ("auto", "none") and not self.features.isdigit():
             raise UsageError(f"--features {self.features}: give auto, none or a number of rows")
-        if not 0 < self.flip <= 0.5:
-            raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
+        stein_options.check_flip(self.flip)
         places(self.explain)
         numbers = bandwidth_numbers(self.bandwidth)
         if not 0 <= self.contamination < 1 or self.bound < 0:
@@ -285,6 +285,7 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     spare = unused_scores(sample, params)
     discrete = _discrete(sample, params)
     if discrete is not None:
+        chains_of(sample, params, INDEPENDENT["discrete"])
         frequencies.require_usable(params)
         found = frequencies.run(sample, discrete, params, rng)
         return replace(found, warnings=(*spare, *found.warnings))
@@ -292,7 +293,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     given = given_data(samples, params)
     on_grids = grids(given)
     coarse = too_coarse(on_grids, sample.n)
-    if (coarse or on_edge(given)) and able(given, on_grids, params):
+    fitted = given.target is not None and given.target.fitted
+    chain = chains_of(sample, params, INDEPENDENT["fitted"] if fitted else "")
+    if chain is None and (coarse or on_edge(given)) and able(given, on_grids, params):
         found = tested_as_rounded(given, on_grids, params, rng)
         return replace(found, warnings=(*spare, *found.warnings))
     base = Result(
@@ -308,13 +311,16 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     outside = outside_support(given)
     if outside:
         return impossible(base, outside, params)
-    distribution = _null(params, given.target, sample.n)
+    distribution = _null(params, given.target, sample.n) if chain is None else "markov"
     if too_few(sample.n, distribution, params.alpha):
         return undecided(base, params)
 
     Y, S = coordinates(given)
-    notices = (*spare, *oddities(Y, S, given, distribution))
-    order, rng = arrangement(Y, S, distribution, rng)
+    order, rng = arrangement(Y, S, distribution, rng, chain)
+    draws = None if chain is None else Draws.of(Y[order], S[order], chain[order], given.columns)
+    notices = (*spare, *oddities(Y, S, given, distribution, draws))
+    if draws is not None and draws.too_few:
+        return worth_too_little(replace(base, warnings=notices), draws)
     Y, S = Y[order], S[order]
     made = setup(Y, given.target, params, rng, finest(on_grids))
     points, grid = made.frame.points(Y, S), made.grid
@@ -323,19 +329,19 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return _robust(base, Y, points, made, given, params, rng, work, notices)
     if distribution == "parametric" and given.target is not None:
         T, size = parametric(Y, S, made, given.target, params, rng, work)
-        bins = sample.n
+        signs = None
     else:
         count = landmarks(params, sample.n, distribution)
-        T, size, bins = (
+        T, size, signs = (
             by_features(points, grid, count, params, rng, work)
             if count
-            else wild(points, grid, distribution, params, rng, work)
+            else wild(points, grid, distribution, params, rng, work, draws)
         )
     one, keep = combined(T, size, params, sample.n)
     if not varies(one):
         return unvarying(replace(base, warnings=notices), *UNVARYING)
     p = p_value(one)
-    findings = [summary(SENTENCES[p <= params.alpha]), *per_bandwidth(T, keep, grid)]
+    findings = [summary(fits(p <= params.alpha, draws)), *per_bandwidth(T, keep, grid)]
     count = places(params.explain)
     if count and (p <= params.alpha or params.explain != "auto"):
         narrow = BandwidthGrid(grid.kernel, (grid.bandwidths[strongest(T, keep)],))
@@ -345,12 +351,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     return base.told(
         *findings,
         named(given.name),
+        *([] if draws is None else [draws.finding()]),
         verdict="rejected" if p <= params.alpha else "not rejected",
         statistic=float(one[0]),
         p_value=p,
         threshold=threshold(one, params.alpha),
         kernel=kernel_block(params.kernel, grid, params),
-        null=null_block(distribution, bins, params, given.target),
+        null=null_block(distribution, sample.n, params, given.target, signs),
         warnings=notices,
     )
 
@@ -410,7 +417,7 @@ def _robust(
 TEST = Test(
     inputs=Inputs(
         roles=("data",),
-        accepts=frozenset({"categorical"}),
+        accepts=frozenset({"categorical", "chains"}),
         params=Params,
         beside=(Beside("reference"),),
         columns=columns,

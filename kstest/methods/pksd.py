@@ -45,6 +45,7 @@ from .stein.data import (
     rows_beside,
     unused_scores,
 )
+from .stein.draws import Draws, chains_of, worth_too_little
 from .stein.explanation import explain
 from .stein.moves import automatic_scales
 from .stein.perturbed import (
@@ -154,14 +155,14 @@ class Params:
     aggregate: str = stein_options.aggregate()
     scale: str = stein_options.scale()
     null: str = option(
-        "wild",
+        "auto",
         "Null distribution: random signs for independent rows (wild), signs that persist (markov) "
         "for rows that depend on their neighbours, or samples simulated from the target "
-        "(parametric), which is exact and slow.",
-        choices=("wild", "markov", "parametric"),
+        "(parametric), which is exact and slow. auto takes markov for chains, else wild.",
+        choices=("auto", "wild", "markov", "parametric"),
         section=NULL,
     )
-    flip: float = stein_options.flip()
+    flip: str = stein_options.flip()
 
     def __post_init__(self) -> None:
         check_common(self)
@@ -176,8 +177,7 @@ class Params:
                 "give --target, for example --target "
                 "'gaussian_mixture([0.5, 0.5], means=[-3, 3], covariances=1)'"
             )
-        if not 0 < self.flip <= 0.5:
-            raise UsageError(f"--flip {self.flip}: give a number above 0 and at most 0.5")
+        stein_options.check_flip(self.flip)
         bandwidth_numbers(self.bandwidth)
         if self.scales != "auto" and not scales_of(self.scales):
             raise UsageError(
@@ -274,18 +274,23 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     if outside:
         return impossible(base, outside, params)
     split = params.variant == "os"
-    if too_few(sample.n // 2 if split else sample.n, params.null, params.alpha):
+    chain = chains_of(sample, params)
+    null = "markov" if chain is not None else "wild" if params.null == "auto" else params.null
+    if too_few(sample.n // 2 if split else sample.n, null, params.alpha):
         return undecided(base, params)
 
     Y, S = coordinates(given)
-    notices = (*spare, *oddities(Y, S, given, params.null))
     require_density(target, Y, given)
     # Modes first, by a generator that has not seen the rows.
     by_target = np.random.default_rng(int(rng.integers(2**63)))
-    order, rng = arrangement(Y, S, params.null, rng)
+    order, rng = arrangement(Y, S, null, rng, chain)
     training, tested = order[: len(order) // 2] if split else order[:0], order
     if split:
         tested = order[len(order) // 2 :]
+    draws = None if chain is None else Draws.of(Y[tested], S[tested], chain[tested], given.columns)
+    notices = (*spare, *oddities(Y, S, given, null, draws))
+    if draws is not None and draws.too_few:
+        return worth_too_little(replace(base, warnings=notices), draws)
     known, early = rows_beside(samples, "modes", target.columns), stage(work, 0, 0.2)
     modes = modes_of(target, params, Y[training] if split else None, by_target, early, known)
     made = setup(Y[training] if split else Y[order], target, params, rng, finest(on_grids))
@@ -304,9 +309,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     late = stage(work, 0.6 if split else 0.2, 1)
     found = (
         simulated(Y, S, how, params, rng, late)
-        if params.null == "parametric"
-        else signed(Y, S, how, params.null, params, rng, late)
+        if null == "parametric"
+        else signed(Y, S, how, null, params, rng, late, draws)
     )
+    if draws is not None:
+        base = base.told(draws.finding())
     return _result(base, given, how, found, Y, S, tested, params, by_target, notices)
 
 
@@ -365,7 +372,9 @@ def _result(
         if n == base.n["data"]
         else {"data": base.n["data"], "tested": n},
         kernel=kernel_block(params.kernel, grid, params),
-        null=null_block(params.null, found.bins, params, how.target),
+        null=null_block(
+            "parametric" if found.signs is None else "wild", n, params, how.target, found.signs
+        ),
         warnings=notices,
     )
 
@@ -373,6 +382,7 @@ def _result(
 TEST = Test(
     inputs=Inputs(
         roles=("data",),
+        accepts=frozenset({"chains"}),
         params=Params,
         beside=(Beside("modes", drawn=False),),
         columns=columns,

@@ -27,7 +27,7 @@ from .several import (
     step_down,
     tie_ranks,
 )
-from .wild import SIGN_BINS, independent_signs, markov_signs, sign_bins
+from .wild import SIGN_BINS, chain_bins, independent_signs, markov_signs, sign_bins
 
 __all__ = [
     "AGGREGATES",
@@ -39,6 +39,7 @@ __all__ = [
     "aggregate",
     "besag_clifford",
     "bin_size",
+    "chain_bins",
     "group_partition",
     "holm",
     "holm_adjusted",

@@ -25,6 +25,25 @@ def sign_bins(n: int, bins: int = SIGN_BINS) -> NDArray[np.int64]:
     return (np.arange(groups + 1) * n) // groups
 
 
+def chain_bins(
+    lengths: NDArray[np.int64], bins: int = SIGN_BINS
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the starts (G + 1,) of bins of rows that lie chain after chain, and their chains (G,).
+
+    No bin has rows of two chains; single rows while there are fewer than 2 bins rows.
+    """
+    n = int(lengths.sum())
+    counts = lengths
+    if n >= 2 * bins:
+        counts = np.clip((lengths * bins / n).round().astype(np.int64), 1, lengths)
+    firsts = np.cumsum(lengths) - lengths
+    starts = [
+        first + (np.arange(count) * m) // count
+        for first, count, m in zip(firsts.tolist(), counts.tolist(), lengths.tolist(), strict=True)
+    ]
+    return np.concatenate([*starts, [n]]), np.repeat(np.arange(len(lengths)), counts)
+
+
 def independent_signs(groups: int, draws: int, rng: np.random.Generator) -> NDArray[np.int8]:
     """Draw independent signs; shape (groups, draws + 1), column 0 is all ones."""
     out = np.ones((groups, draws + 1), np.int8)
@@ -33,7 +52,11 @@ def independent_signs(groups: int, draws: int, rng: np.random.Generator) -> NDAr
 
 
 def markov_signs(
-    starts: NDArray[np.int64], draws: int, flip: float, rng: np.random.Generator
+    starts: NDArray[np.int64],
+    draws: int,
+    flip: float,
+    rng: np.random.Generator,
+    chain: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int8]:
     """Draw signs that change from one row to the next with probability `flip`.
 
@@ -46,6 +69,8 @@ def markov_signs(
     flip : float
         At most 1/2, which makes the signs independent.
     rng : numpy.random.Generator
+    chain : ndarray of int (G,), optional
+        Chain of each bin; the signs of different chains are independent.
 
     Returns
     -------
@@ -54,6 +79,8 @@ def markov_signs(
     """
     middles = (starts[:-1] + starts[1:]) / 2
     change = (1 - (1 - 2 * flip) ** np.diff(middles)) / 2
+    if chain is not None:
+        change[chain[1:] != chain[:-1]] = 0.5
     first = rng.integers(0, 2, (1, draws))
     flips = rng.random((len(middles) - 1, draws)) < change[:, None]
     out = np.ones((len(middles), draws + 1), np.int8)

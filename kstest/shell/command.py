@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..contract import Inputs, StreamTest, Test
+from ..errors import UsageError
 from ..inputs.spans import require_spans
 from ..params import INPUT, STREAM, TEST, option_name
 from ..registry import METHODS
@@ -86,6 +87,20 @@ def _no_scheduler(name: str, test: Test[Any]) -> Option:
     )
 
 
+def _no_chain(name: str) -> Option:
+    """The option of `ksd` where rows are a stream, refused with the reason."""
+
+    def refuse(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise UsageError(
+                f"--chain: kstest {name} takes its rows as they come, each as a new draw given all "
+                "before; draws of a chain are not. Thin the chains until neighbours are nearly "
+                "independent, or test all draws together by kstest ksd --chain"
+            )
+
+    return Option(["--chain"], hidden=True, expose_value=False, callback=refuse, help="Not here.")
+
+
 LOCK_TIMEOUT = Option(
     ["--lock-timeout"],
     type=click.FloatRange(0, 1e9),
@@ -111,7 +126,7 @@ def build(name: str) -> click.Command:
     if isinstance(test, StreamTest):
         from . import sequential
 
-        results = [*sequential.OPTIONS, *results]
+        results = [*sequential.OPTIONS, *results, _no_chain(name)]
 
         def stream(**given: Any) -> int:
             return sequential.run(name, test, given)
@@ -190,7 +205,7 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         return False
     needs = {
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
-        "explode": "groups",
+        "explode": "groups", "chain": "chains",
     }  # fmt: skip
     if name in UNIT_OPTIONS:
         return bool(inputs.accepts & {"records", "streamed records"})

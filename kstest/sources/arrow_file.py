@@ -16,6 +16,8 @@ from kstest.wording import one_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Metadata of a schema: the number of chains of a sampler, of one length and one after the other.
+CHAINS = b"kstest.chains"
 BROKEN = " Is the file complete?"
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
 

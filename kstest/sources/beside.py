@@ -46,6 +46,8 @@ def options_beside(options: ReadOptions, data: Sample, beside: Beside) -> ReadOp
         exclude=None,
         categorical=None,
         group=None,
+        chain=None,
+        own_chains=False,
         weights=None,
         where=options.where if beside.drawn else None,
         choose=choose,

@@ -11,6 +11,7 @@ from kstest.diagnostics.tracks import Track
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
+from kstest.sources.chains import left_out, with_chains
 from kstest.sources.convert import Levels
 from kstest.sources.gathered import Gathered
 from kstest.sources.join import join, look_at_columns, require_few
@@ -65,6 +66,7 @@ def collect(
         gathered = {side: Gathered(Track(len(plan.columns)) if two else None) for side in parts}
         for side, table in firsts.items() if plan.where is None and not plan.split else ():
             gathered[side].expect(table.rows or 0)
+        chains: dict[str, list[int]] = {side: [] for side in parts}
         remarks: list[tuple[str, Notice]] = []
         for side, openers in sides.items():
             for opened in _each(firsts[side], openers[1:]):
@@ -83,6 +85,7 @@ def collect(
                     raise
                 for target, part in found.items():
                     parts[target].append(part)
+                    chains[target].append(table.chains)
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
     refuse_missing(every, plan.all_names, policy if units is None else "records")
@@ -91,11 +94,13 @@ def collect(
     require_rows(parts, plan.all_names)
     said = look_at_columns(gathered, parts, plan, levels)
     samples = join(gathered, parts, plan, levels)
+    samples = tuple(with_chains(s, parts[s.name], chains[s.name], options) for s in samples)
     if units is not None:
         from kstest.sources.units import recorded
 
         samples, more = recorded(samples, units)
         return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)
+    said = (*left_out(selection.counters), *said)
     said = (*notices(samples, parts, split=bool(plan.split)), *said)
     return samples, (*merged(remarks), *said)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kstest.errors import DataError
-from kstest.sources.arrow_file import BROKEN, ArrowFile, Batches, checked
+from kstest.sources.arrow_file import BROKEN, CHAINS, ArrowFile, Batches, checked
 from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
 from kstest.sources.stream import Opened, converting, seekable
 from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
@@ -212,7 +212,14 @@ def table_of(
         named=file.named,
         identity=identity,
         rows=file.rows,
+        chains=_chains(file.schema),
     )
+
+
+def _chains(schema: pa.Schema) -> int:
+    """How many chains of a sampler the rows are, as far as a schema says; see `labelled`."""
+    said = (schema.metadata or {}).get(CHAINS, b"")
+    return int(said) if said.isdigit() and len(said) < 10 else 0
 
 
 def _refused(schema: pa.Schema, batches: Batches, refused: list[str], where: str) -> DataError:

@@ -80,6 +80,11 @@ class Header:
     notices: tuple[Notice, ...] = ()
     hint: str = ""
 
+    @property
+    def chains(self) -> int:
+        """1 where CmdStan wrote the file, whose rows are a chain."""
+        return int(SAMPLER in self.names and self.names.index(SAMPLER) in self.aside)
+
     def words(self) -> dict[str, str]:
         """Say how the file is written."""
         named = {"\t": "tab", ",": "comma", ";": "semicolon", " ": "single blank", "|": "bar"}

@@ -74,6 +74,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         delimited=True,
         aside=header.aside,
         notices=header.notices,
+        chains=header.chains,
         dialect=header.words(),
     )
 

@@ -161,6 +161,7 @@ def _sample(
         tuple(plan.first.names),
         kinds={n: plan.kinds[n] for n in plan.columns if plan.kinds[n] not in (NUMBER, BOOLEAN)},
         counted=plan.counted,
+        chained="named" if plan.chained else "",
     )
 
 

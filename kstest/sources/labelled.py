@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from kstest.errors import DataError
+from kstest.sources.arrow_file import CHAINS
 from kstest.sources.cells import to_arrow
 from kstest.sources.table import MOST_COLUMNS
 from kstest.wording import listed, shown
@@ -41,7 +42,9 @@ def table_of_dataset(data: Any, where: str) -> pa.Table:
         found |= _columns(name, values, rows, where)
     if not found:
         raise DataError(f"{where}: holds no variables with rows.")
-    return pa.table(list(found.values()), names=list(found))
+    table = pa.table(list(found.values()), names=list(found))
+    known = {CHAINS: str(data.sizes["chain"]).encode()} if rows == DRAWS else None
+    return table.replace_schema_metadata(known)
 
 
 def _row_dimensions(data: Any, variables: dict[str, Any]) -> tuple[str, ...]:

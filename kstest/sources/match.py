@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kstest.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.errors import DataError, UsageError
+from kstest.sources.chain_columns import chain_column, counters_of
 from kstest.sources.options import ReadOptions
 from kstest.sources.spellings import PLAIN
 from kstest.sources.table import Table, duplicates
@@ -42,6 +43,8 @@ class Selection:
         tested.
     where : Condition or None
         Which rows to use; its columns may be tested or not.
+    counters : tuple of str
+        Columns that number the draws of the chains of --chain; left out unless they are named.
     """
 
     names: tuple[str, ...]
@@ -51,6 +54,7 @@ class Selection:
     by_value: frozenset[str] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)
     where: Condition | None = None
+    counters: tuple[str, ...] = ()
 
     @property
     def where_names(self) -> tuple[str, ...]:
@@ -78,6 +82,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
     explicit = options.columns is not None or chosen is not every
     given = {"--group": options.group, "--unit": options.unit, "--weights": options.weights}
     given["--counts"] = options.counts
+    given["--chain"] = chain_column(first, options)
     given["--sample-column"] = options.sample_column
     roles = {o: _one(text, tables, o) for o, text in given.items() if text is not None}
     apart = frozenset(roles.values())
@@ -87,6 +92,9 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
             other = next((o for o in roles if roles[o] == name), "--exclude")
             raise UsageError(f"{option}: column {shown(name)} is named by {other}, too.")
     chosen = tuple(dict.fromkeys((*chosen, *parts.values())))
+    counters = () if explicit or "--chain" not in roles else counters_of(first.names)
+    counters = tuple(name for name in counters if excluded.keeps(name))
+    apart |= frozenset(counters)
     names = tuple(name for name in chosen if excluded.keeps(name) and name not in apart)
     if options.order is not None:  # read like a tested column, the last, and taken out again
         order = _one(options.order, tables, "--order")
@@ -118,6 +126,7 @@ def select(tables: Sequence[Table], options: ReadOptions) -> Selection:
         frozenset((*categorical, *parts.values())),
         roles,
         None if options.where is None else _parsed(options.where),
+        counters,
     )
 
 
@@ -168,7 +177,7 @@ def require_columns(table: Table, selection: Selection) -> None:
             f"{table.label}: has no column {listed(absent)}, which --columns chose from "
             f"{first.label}; it has {listed(table.names)}."
         )
-    wanted = {*selection.names, *selection.roles.values()}
+    wanted = {*selection.names, *selection.roles.values(), *selection.counters}
     extra = [n for n in tested(table) if n not in wanted and selection.excluded.keeps(n)]
     if not selection.explicit and (absent or extra):
         common = [name for name in selection.names if name in place]

@@ -14,6 +14,7 @@ from kstest.columns import Pivot, parse_items
 from kstest.errors import KstestError, UsageError
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
+from kstest.sources.chain_options import ChainOptions
 from kstest.sources.table import FILE_ROW
 from kstest.sources.unit_options import UNIT_OPTIONS, UnitOptions
 from kstest.wording import shown
@@ -22,7 +23,7 @@ MISSING = ("error", "drop", "indicator")
 
 
 @dataclass(frozen=True)
-class ReadOptions(UnitOptions):
+class ReadOptions(UnitOptions, ChainOptions):
     """How to read files and objects; see the help of each field.
 
     `values` says which values of `sample_column` make which side, for example
@@ -89,8 +90,8 @@ class ReadOptions(UnitOptions):
         metavar="COLUMN",
         brief="Column that tells the sides apart in one file.",
     )
-    values: Mapping[str, str] = field(default_factory=dict)  # of sample_column, by side
-    # Options of the dialect that hold for one side only, by side.
+    # By side: values of sample_column, and options of the dialect for one side only.
+    values: Mapping[str, str] = field(default_factory=dict)
     sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     input_format: str | None = option(
         None,
@@ -164,12 +165,11 @@ class ReadOptions(UnitOptions):
     # From all columns of the first table to those that are used where `columns` is None; the
     # others then need no mention.
     choose: Callable[[Sequence[str]], Sequence[str]] | None = None
-    # Columns with another part to play than to be tested, by the option that names them: read
-    # whatever `columns` says, as categories.
+    # Columns with another part than to be tested, by option: read in any case, as categories.
     parts: Mapping[str, str] = field(default_factory=dict)
     # With --missing indicator: accept columns without any value, where others know their kind.
     empty_columns: bool = False
-    # What the columns hold was settled by others: text is not asked whether it is an identifier.
+    # What columns hold was settled by others: text is not asked whether it is an identifier.
     settled: bool = False
     # Rows are hits, to be gathered into events; all other options are about events then.
     pivot: Pivot | None = None
@@ -191,6 +191,7 @@ class ReadOptions(UnitOptions):
                 "one, or whole groups are; give one of the two"
             )
         self.check_units()
+        self.check_chains()
         for f in OPTIONS:
             value, choices = getattr(self, f.name), f.metadata["choices"]
             if choices and value is not f.default and value not in choices:
@@ -204,12 +205,13 @@ class ReadOptions(UnitOptions):
         return replace(self, **given, sides={}) if given else self
 
 
-# The fields that become options by themselves.
-_OWN = [f for f in fields(ReadOptions) if "help" in f.metadata]
-_RECORDS, _OWN = _OWN[: len(UNIT_OPTIONS)], _OWN[len(UNIT_OPTIONS) :]  # inherited ones come first
-_AT = [f.name for f in _OWN].index("sample_column")
-OPTIONS = (*_OWN[:_AT], *_RECORDS, *_OWN[_AT:])
-# Options that say how the bytes of a file are to be taken: nothing for Python objects.
+# The fields that become options by themselves; inherited ones come first.
+_N, _OWN = len(UNIT_OPTIONS) + 1, [f for f in fields(ReadOptions) if "help" in f.metadata]
+_CHAIN, _RECORDS, _OWN = _OWN[0], _OWN[1:_N], _OWN[_N:]
+_AT = {f.name: at for at, f in enumerate(_OWN)}
+_PARTS, _SIDES = _AT["weights"], _AT["sample_column"]
+OPTIONS = (*_OWN[:_PARTS], _CHAIN, *_OWN[_PARTS:_SIDES], *_RECORDS, *_OWN[_SIDES:])
+# How the bytes of a file are to be taken: nothing for Python objects.
 DIALECTS = tuple(f for f in OPTIONS if f.metadata["section"] == DIALECT)
 FILES_ONLY = frozenset({"input_format", *(f.name for f in DIALECTS)})
 

@@ -48,6 +48,8 @@ class Plan:
         Whether text is categories whatever it looks like.
     counted : bool
         Whether weights are the counts of --counts.
+    chained : bool
+        Whether the group is the chain of --chain.
     first : Table
         Named in messages.
     """
@@ -68,6 +70,7 @@ class Plan:
     decimal: str = "."
     settled: bool = False
     counted: bool = False
+    chained: bool = False
 
     @property
     def coded(self) -> tuple[str, ...]:

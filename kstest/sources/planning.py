@@ -44,6 +44,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
     agreed: dict[str, str] = {}
     group, weights = (selection.roles.get(option) for option in ("--group", "--weights"))
     group = selection.roles.get("--unit", group)
+    group = selection.roles.get("--chain", group)
     counted = "--counts" in selection.roles
     weights = selection.roles.get("--counts", weights)
     for name in read:
@@ -83,6 +84,7 @@ def make_plan(tables: Sequence[Table], selection: Selection, options: ReadOption
         options.decimal or ".",
         options.settled,
         counted,
+        "--chain" in selection.roles,
     )
 
 

@@ -120,6 +120,9 @@ class Table:
         Columns that are tested only where an option names them, such as names of rows.
     notices : tuple of Notice
         What was taken for granted when the file was opened.
+    chains : int
+        Of a sampler: the rows are so many chains of one length, one after the other; 0 where
+        nobody knows.
     dialect : mapping of str to str
         How its text is written, in words; empty for other formats.
     rows : int or None
@@ -138,6 +141,7 @@ class Table:
     delimited: bool = False
     aside: frozenset[int] = frozenset()
     notices: tuple[Notice, ...] = ()
+    chains: int = 0
     dialect: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
 

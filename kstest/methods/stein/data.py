@@ -16,11 +16,14 @@ from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
 from ...targets import SCORES, Functions, Target, Transform, paired, resolve
+from .draws import Draws
 
 Array = NDArray[np.float64]
 
 # Share of rows with an equal row before them from which on a warning is given.
 TIES = 0.01
+# What columns of chains are called.
+CHAINS = ("chain", ".chain")
 # How far from 1 the parts of a row may sum up to without a word.
 CLOSED = 1e-6
 # A score beyond this overflows when its square is added n^2 times.
@@ -182,13 +185,19 @@ def coordinates(given: Given) -> tuple[Array, Array]:
 
 
 def arrangement(
-    Y: Array, S: Array, distribution: str, rng: np.random.Generator
+    Y: Array,
+    S: Array,
+    distribution: str,
+    rng: np.random.Generator,
+    chain: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], np.random.Generator]:
     """Return the order in which rows are used, and the generator of everything random after.
 
     A random order that the rows alone decide: the answer does not depend on that of the file,
-    except for ``markov``, whose signs follow it.
+    except for ``markov``, whose signs follow it: chain after chain, where there are some.
     """
+    if chain is not None:
+        return np.argsort(chain, kind="stable"), rng
     if distribution == "markov":
         return np.arange(len(Y)), rng
     hashes = row_hashes(np.concatenate([Y, S], axis=1))
@@ -198,14 +207,19 @@ def arrangement(
     return order[rng.permutation(len(order))], rng
 
 
-def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notice, ...]:
-    out = []
+def oddities(
+    Y: Array, S: Array, given: Given, distribution: str, draws: Draws | None = None
+) -> tuple[Notice, ...]:
+    out = [] if draws is None else [*draws.notices()]
     if given.target is not None and given.target.remark:
         out.append(Notice("differences", given.target.remark))
     found = strongest_lag(S)
     if found and distribution != "markov":
         possible = given.target is None or not given.target.fitted
         advice = ": use --null markov" if possible else ""
+        named = [c for c in given.sample.file_columns if c in CHAINS]
+        if possible and named and not given.sample.chained:
+            advice += f", or --chain {named[0]} if that column tells chains apart"
         out.append(
             Notice(
                 "serial-dependence",
@@ -214,7 +228,8 @@ def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notic
                 f"alarms are likely{advice}; if it is only sorted, ignore this",
             )
         )
-    ties = 1 - len(np.unique(row_hashes(Y))) / len(Y)
+    marks = row_hashes(Y) if draws is None else draws.moved
+    ties = 1 - len(np.unique(marks)) / len(marks)
     if ties > TIES:
         out.append(
             Notice(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import UsageError
 from ...kernels import lacking, serving
 from ...params import NULL, option
 from ...targets import FAMILIES
+from .signs import FLIP
 
 
 def target(more: str) -> Any:
@@ -68,8 +70,20 @@ def scale() -> Any:
 
 def flip() -> Any:
     return option(
-        0.1,
-        "With --null markov: probability that the sign changes from one row to the next; about "
-        "one over the length of the dependence.",
+        "auto",
+        "With --chain or --null markov: probability that the sign changes from one row to the "
+        "next; about one over the length of the dependence. auto takes it from the effective "
+        f"sample size of the chains; without --chain it is {FLIP}.",
+        metavar="auto|NUMBER",
         section=NULL,
     )
+
+
+def check_flip(text: str) -> None:
+    """Refuse what is no probability of a change."""
+    try:
+        sound = text == "auto" or 0 < float(text) <= 0.5
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UsageError(f"--flip {text}: give auto, or a number above 0 and at most 0.5")

@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine import Work, signed_sums
+from ...engine import Work
 from ...engine.stein import SteinPoints, stein_totals
 from ...errors import DataError
 from ...kernels import BandwidthGrid
 from ...targets import Target
+from .draws import Draws
 from .modes import Modes
 from .moves import Moved, perturb
-from .statistic import Setup, bandwidths, between_bins, random_signs
+from .signs import Signs, random_signs
+from .statistic import Setup, bandwidths
 
 Array = NDArray[np.float64]
 
@@ -79,7 +81,8 @@ class Perturbed:
         The same for u alone, with the same signs or samples.
     size : ndarray (L,)
         Root mean square of the values.
-    bins : int
+    signs : Signs or None
+        None for simulated samples.
     per_scale : ndarray (J, L)
         Observed mean of u over pairs of copies, per jump scale.
     moved : list of Moved
@@ -89,7 +92,7 @@ class Perturbed:
     T: Array
     unmoved: Array
     size: Array
-    bins: int
+    signs: Signs | None
     per_scale: Array
     moved: list[Moved] = field(default_factory=list)
 
@@ -102,18 +105,19 @@ def signed(
     params: Any,
     rng: np.random.Generator,
     work: Work,
+    chains: Draws | None = None,
 ) -> Perturbed:
     """Statistics under random signs."""
     n, everything = len(Y), len(how.scales) + 1
-    starts, signs = random_signs(n, distribution, params, rng)
+    signs = random_signs(n, distribution, params, rng, chains)
     seen: list[Moved] = []
     total: Array | None = None
     count = len(how.made.grid)
     per_copy, squares = np.empty((everything, count)), np.zeros(count)
     pairs = 0.0
     copies = how.copies(Y, S, params, rng, seen)
-    for c, sums in enumerate(stein_totals(copies, everything, work, starts)):
-        pairs = between_bins(sums.blocks, starts)
+    for c, sums in enumerate(stein_totals(copies, everything, work, signs.starts)):
+        pairs = signs.between(sums.blocks)
         per_copy[c] = sums.blocks.sum(axis=(1, 2)) / pairs
         squares += sums.squares
         if total is None:
@@ -122,8 +126,8 @@ def signed(
             total += sums.blocks
     assert total is not None
     size = np.sqrt(2 * squares / (n * (n - 1)))
-    T, unmoved = signed_sums(total, signs) / pairs, signed_sums(first, signs) / pairs
-    return Perturbed(T, unmoved, size, len(starts) - 1, per_copy[1:], seen)
+    T, unmoved = signs.sums(total) / pairs, signs.sums(first) / pairs
+    return Perturbed(T, unmoved, size, signs, per_copy[1:], seen)
 
 
 def simulated(
@@ -149,7 +153,7 @@ def simulated(
     means = sums.reshape(everything, each, -1) / (n * (n - 1.0))
     # The mean over all samples, the observed one among them, treats all alike.
     size = np.sqrt(2 * squares / everything / (n * (n - 1.0)))
-    return Perturbed(means.sum(axis=1).T, means[:, 0].T, size, n, means[0, 1:], first)
+    return Perturbed(means.sum(axis=1).T, means[:, 0].T, size, None, means[0, 1:], first)
 
 
 def best_scale(

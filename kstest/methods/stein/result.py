@@ -13,31 +13,37 @@ from ...kernels import BandwidthGrid
 from ...nulls import aggregate, informative
 from ...result import Notice, Result
 from ...targets import Target
+from .draws import Draws
+from .signs import Signs
 
 Array = NDArray[np.float64]
 
-SENTENCES = {
-    True: "the data do not fit the target: they are not independent draws from it",
-    False: "no evidence at this level against the target",
-}
 # Of a statistic that no draw of the null changes, and how that comes about.
 UNVARYING = ("draw of the null", "the bandwidth is far below or above the distances of the rows")
 
 
+def fits(rejected: bool, draws: Draws | None = None) -> str:
+    """What a verdict means."""
+    if not rejected:
+        return "no evidence at this level against the target"
+    kind = "independent draws" if draws is None else "draws"
+    return f"the data do not fit the target: they are not {kind} from it"
+
+
 def null_block(
-    distribution: str, bins: int, params: Any, target: Target | None
+    distribution: str, n: int, params: Any, target: Target | None, signs: Signs | None = None
 ) -> dict[str, object]:
+    """The null distribution of n rows: simulated, or by signs."""
     fitted = target is not None and bool(target.fitted)
     schemes = {
         "parametric": "samples simulated from the target" + ", refitted" * fitted,
         "wild": "random signs of rows",
-        "markov": f"persistent signs of rows (flip {params.flip:g})",
     }
     return {
-        "scheme": schemes[distribution],
+        "scheme": (signs and signs.scheme) or schemes[distribution],
         "replicates": params.draws,
         "exact": distribution == "parametric" and not fitted,
-        "bins": bins,
+        "bins": n if signs is None else len(signs.starts) - 1,
     }
 
 

@@ -14,7 +14,7 @@ from ...targets import Target
 from .modes import Modes
 from .moves import Moved
 from .perturbed import Perturbation, Perturbed
-from .result import SENTENCES
+from .result import fits
 from .statistic import drawn
 
 Array = NDArray[np.float64]
@@ -106,9 +106,9 @@ def without_effect(modes: Modes, moved: Sequence[Moved]) -> str:
 
 def summary(rejected: bool, idle: str, table: list[dict[str, Any]]) -> str:
     if not rejected:
-        return "the perturbation has no effect on this target" if idle else SENTENCES[False]
+        return "the perturbation has no effect on this target" if idle else fits(False)
     why = "" if idle else sentence(table)
-    return f"the data do not fit the target: {why}" if why else SENTENCES[True]
+    return f"the data do not fit the target: {why}" if why else fits(True)
 
 
 def jumps(how: Perturbation, found: Perturbed) -> dict[str, object]:

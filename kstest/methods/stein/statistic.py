@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...diagnostics.digests import row_hashes
-from ...engine import Work, signed_sums
+from ...engine import Work
 from ...engine.stein import SteinPoints, stein_sums, stein_totals
 from ...errors import UsageError
 from ...kernels import KERNELS, BandwidthGrid, stein_bandwidths
 from ...kernels.whitening import whitening
-from ...nulls import independent_signs, markov_signs, sign_bins
+from ...nulls import independent_signs, sign_bins
 from ...targets import Target, Transform
 from ..common import bandwidth_numbers
+from .draws import Draws
+from .signs import Signs, random_signs
 
 Array = NDArray[np.float64]
 
@@ -152,23 +154,6 @@ def bandwidths(Y: Array, frame: Frame, params: Any, finest: float = 0.0) -> Band
     return stein_bandwidths(kernel, points.embedded(), rule, finest)
 
 
-def random_signs(
-    n: int, distribution: str, params: Any, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Return the starts of the bins of n rows, and signs (bins, B + 1), the first column ones."""
-    starts = sign_bins(n)
-    if distribution == "markov":
-        return starts, markov_signs(starts, params.draws, params.flip, rng)
-    return starts, independent_signs(len(starts) - 1, params.draws, rng)
-
-
-def between_bins(blocks: Array, starts: NDArray[np.int64]) -> float:
-    """Leave out, in place, the pairs within a bin, which see no sign; return how many are left."""
-    within = np.arange(len(starts) - 1)
-    blocks[:, within, within] = 0
-    return float(starts[-1]) ** 2 - float((np.diff(starts) ** 2).sum())
-
-
 def wild(
     points: SteinPoints,
     grid: BandwidthGrid,
@@ -176,16 +161,17 @@ def wild(
     params: Any,
     rng: np.random.Generator,
     work: Work,
-) -> tuple[Array, Array, int]:
-    """Statistics (L, B + 1) under random signs, sizes (L,), number of bins."""
+    chains: Draws | None = None,
+) -> tuple[Array, Array, Signs]:
+    """Statistics (L, B + 1) under random signs, sizes (L,), and the signs."""
     n = len(points)
-    starts, signs = random_signs(n, distribution, params, rng)
-    sums = stein_sums(points, starts, grid, work)
-    pairs = between_bins(sums.blocks, starts)
-    T = signed_sums(sums.blocks, signs)
+    signs = random_signs(n, distribution, params, rng, chains)
+    sums = stein_sums(points, signs.starts, grid, work)
+    pairs = signs.between(sums.blocks)
+    T = signs.sums(sums.blocks)
     size = np.sqrt(2 * sums.squares / (n * (n - 1)))
     diagonals = points.own(grid).sum(axis=1)[:, None]
-    return normalised(T, diagonals, n, pairs, params.statistic), size, len(starts) - 1
+    return normalised(T, diagonals, n, pairs, params.statistic), size, signs
 
 
 def landmarks(params: Any, n: int, distribution: str) -> int:
@@ -211,7 +197,7 @@ def by_features(
     params: Any,
     rng: np.random.Generator,
     work: Work,
-) -> tuple[Array, Array, int]:
+) -> tuple[Array, Array, Signs]:
     """As `wild`, with u(x, y) replaced by its projection on `count` landmark rows.
 
     The first rows (they lie in random order) are the landmarks and are left out of the sums:
@@ -227,10 +213,10 @@ def by_features(
     for l, table in enumerate(sums.blocks):
         inner = table[:count, :count] + np.diag(own[l])
         blocks[l] = projected(inner, table[:count, count:])
-    signs = independent_signs(len(bins) - 1, params.draws, rng)
+    signs = Signs(bins, independent_signs(len(bins) - 1, params.draws, rng))
     pairs = n**2 - float((np.diff(bins) ** 2).sum())
     size = np.sqrt(sums.squares / (count * n + count * (count - 1) / 2))
-    return signed_sums(blocks, signs) / pairs, size, len(bins) - 1
+    return signs.sums(blocks) / pairs, size, signs
 
 
 def projected(inner: Array, cross: Array) -> Array:
