@@ -356,3 +356,17 @@ def test_an_address_with_a_password_is_refused_and_not_shown(capsys):
     said = capsys.readouterr().err
     assert "password is not taken" in said
     assert "secret" not in said
+
+
+def test_few_rows_and_long_text_are_remarked_for_workers(files, tmp_path, monkeypatch):
+    path = tmp_path / "long.csv"
+    path.write_text("c0,c1\n" + "1,2\n" * 900)
+    test = METHODS["mmd"].load()
+    options = inputs_room.choose(test.inputs, test.inputs.params(), {})
+    found = spans_room.survey({"reference": [files[0]], "sample": [str(path)]}, options)
+    monkeypatch.setattr(inputs_spans, "LONG_TEXT", 100)
+    few, long = inputs_spans.remarks_for_workers(found)
+    assert few.startswith("about 6,112 rows: below 1,000,000 one machine")
+    assert "long.csv: one worker reads the whole file" in long
+    monkeypatch.setattr(inputs_spans, "FEW_ROWS", 100)
+    assert len([*inputs_spans.remarks_for_workers(found)]) == 1

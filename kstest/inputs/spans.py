@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract import Test
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Share of the memory that the rows of a run may take, and how much smaller files may be than rows.
 SHARE, COMPRESSED = 0.5, 16
+# Rows below which a cluster takes longer to begin than one machine to finish, and rows of a file of
+# text (guessed by its size) that keep one worker long.
+FEW_ROWS, LONG_TEXT = 1_000_000, 4_000_000
 
 
 def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
@@ -43,6 +46,23 @@ def spans_of(
 
     options: ReadOptions = choose(test.inputs, params, given)
     return survey(sides, options)
+
+
+def remarks_for_workers(spans: Survey) -> Iterator[str]:
+    """What to say before workers read files: that a cluster has little to gain."""
+    rows = sum(span.rows for span in spans.spans)
+    if rows < FEW_ROWS:
+        about = "" if spans.numbered else "about "
+        yield (
+            f"{about}{rows:,} rows: below {FEW_ROWS:,} one machine (--scheduler local) is faster "
+            "than a cluster"
+        )
+    text = [s for s in spans.spans if s.pieces[0].groups is None and s.rows > LONG_TEXT]
+    if text:
+        yield (
+            f"{text[0].words}: one worker reads the whole file, since only Parquet is cut into "
+            "parts; give it as Parquet, or as several files"
+        )
 
 
 def spans_if_large(

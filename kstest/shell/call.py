@@ -19,7 +19,7 @@ from ..errors import UsageError
 from ..files import destinations, output
 from ..files.messages import say
 from ..inputs import Taken, of_files, params_of
-from ..inputs.spans import require_spans, spans_if_large, spans_of
+from ..inputs.spans import remarks_for_workers, require_spans, spans_if_large, spans_of
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
@@ -78,6 +78,8 @@ def _executed(
             work.notify(
                 f"the rows take {spans.megabytes:,.0f} MB: the files are read in two passes"
             )
+        for line in () if scheduler == LOCAL else remarks_for_workers(spans):
+            work.notify(line)
         with working_at(scheduler, spans.stamps, work) as (inside, where):
             return execute_spans(spans, params, test, inside, reading, where)
 
