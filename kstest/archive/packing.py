@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def unpack(
     KeyError, TypeError, ValueError
         If something is absent, of another type or shape, or out of its range.
     """
-    hints, known = _hints(kind), dict(sizes)
+    hints, known = _hints(cast(type, kind)), dict(sizes)
     found: dict[str, Any] = {}
     for f in fields(kind):  # type: ignore[arg-type]
         rule, name = declared.schemas[kind][f.name], f"{where}{f.name}"

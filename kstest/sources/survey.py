@@ -36,7 +36,7 @@ SPAN_ROWS, MOST_SPANS = 1_000_000, 256
 # What a row of text is taken to be, before it is read, for the progress.
 ROW_BYTES = 32
 # Options of reading that look at a table as a whole.
-WHOLE = ("group", "unit", "weights", "counts", "explode", "sample_column", "pivot")
+WHOLE = ("group", "chain", "unit", "weights", "counts", "explode", "sample_column", "pivot")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import SpanReader
-from ...engine import SteinPoints, Work, stein_sums
+from ...engine import Work
+from ...engine.stein import SteinPoints, stein_sums
 from ...errors import DataError
 from ...kernels import BandwidthGrid
 from ...nulls import sign_bins

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import Spans
-from ...engine import SteinPoints, Work, signed_sums, single_blas, stage, stein_sums
+from ...engine import Work, signed_sums, single_blas, stage
+from ...engine.stein import SteinPoints, stein_sums
 from ...engine.work import run_tasks, shared
 from ...errors import UsageError
 from ...findings import Finding, summary
@@ -45,9 +46,9 @@ from .data import (
 from .explanation import explain, places
 from .passes import Setting, Sums, numbered, stein_summed
 from .result import (
-    SENTENCES,
     UNVARYING,
     combined,
+    fits,
     impossible,
     kernel_block,
     null_block,
@@ -265,7 +266,7 @@ class _Test:
         if not varies(one):
             return unvarying(base, *UNVARYING)
         p = p_value(one)
-        findings: list[Finding] = [summary(SENTENCES[p <= params.alpha])]
+        findings: list[Finding] = [summary(fits(p <= params.alpha))]
         findings += per_bandwidth(T, keep, grid)
         count = places(params.explain)
         if count and (p <= params.alpha or params.explain != "auto"):
