@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from kstest.errors import UsageError
 from kstest.params import option
-from kstest.sources.unit_options import UnitOptions
 
 # In place of a column: the rows are one sequence, whatever the files know of chains.
 NONE = "none"
 
 
 @dataclass(frozen=True)
-class ChainOptions(UnitOptions):
+class ChainOptions:
     """The part of `ReadOptions` about chains; see the help of the field."""
 
     chain: str | None = option(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from kstest.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.errors import DataError, UsageError
-from kstest.sources.chains import chain_column, counters_of
+from kstest.sources.chain_columns import chain_column, counters_of
 from kstest.sources.options import ReadOptions
 from kstest.sources.spellings import PLAIN
 from kstest.sources.table import Table, duplicates

@@ -16,14 +16,14 @@ from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.sources.chain_options import ChainOptions
 from kstest.sources.table import FILE_ROW
-from kstest.sources.unit_options import UNIT_OPTIONS
+from kstest.sources.unit_options import UNIT_OPTIONS, UnitOptions
 from kstest.wording import shown
 
 MISSING = ("error", "drop", "indicator")
 
 
 @dataclass(frozen=True)
-class ReadOptions(ChainOptions):
+class ReadOptions(UnitOptions, ChainOptions):
     """How to read files and objects; see the help of each field.
 
     `values` says which values of `sample_column` make which side, for example
@@ -206,8 +206,8 @@ class ReadOptions(ChainOptions):
 
 
 # The fields that become options by themselves; inherited ones come first.
-_N, _OWN = len(UNIT_OPTIONS), [f for f in fields(ReadOptions) if "help" in f.metadata]
-_RECORDS, _CHAIN, _OWN = _OWN[:_N], _OWN[_N], _OWN[_N + 1 :]
+_N, _OWN = len(UNIT_OPTIONS) + 1, [f for f in fields(ReadOptions) if "help" in f.metadata]
+_CHAIN, _RECORDS, _OWN = _OWN[0], _OWN[1:_N], _OWN[_N:]
 _AT = {f.name: at for at, f in enumerate(_OWN)}
 _PARTS, _SIDES = _AT["weights"], _AT["sample_column"]
 OPTIONS = (*_OWN[:_PARTS], _CHAIN, *_OWN[_PARTS:_SIDES], *_RECORDS, *_OWN[_SIDES:])
