@@ -22,7 +22,7 @@ from ..kernels import Rows
 from ..nulls.online import CONTROLS
 from ..params import INPUT, NULL, check_choices, option, seed
 from ..result import Notice, Result
-from ..run import origin
+from ..run import origin, records_found, told_of_records
 from . import alarms, words
 from .calibration import Calibration, Score
 from .history import History, Identity
@@ -202,7 +202,13 @@ def judge(
     ]
     seconds = time.perf_counter() - clock
     where = [origin((b.sample,), params, started, seconds, work) for b in batches]
-    return [replace(r, **w) for r, w in zip(results, where, strict=True)]
+    results = [replace(r, **w) for r, w in zip(results, where, strict=True)]
+    if calibration.layout.units is None:
+        return results
+    return [
+        told_of_records(r, r.columns, b.notices).told(*records_found((b.sample,)))
+        for r, b in zip(results, batches, strict=True)
+    ]
 
 
 def identity(calibration: Calibration, batch: Batch) -> Identity:

@@ -117,7 +117,7 @@ class Run:
 
     def result(self, state: Any, notices: tuple[Notice, ...] = ()) -> Result:
         """What is known, with inputs, options and provenance."""
-        from ..run import origin, records_found, unvarying_rows
+        from ..run import origin, records_found, told_of_records, unvarying_rows
 
         found = self.test.result(state, self.since)
         if not (self.feed.varies or self.given["state"]):
@@ -127,6 +127,8 @@ class Run:
             for side, feed in self.feeds.items()
         ]
         if self.feed.stream is not None:
+            found = replace(found, warnings=(*notices, *found.warnings))
+            found, notices = told_of_records(found, found.columns), ()
             found = found.told(*records_found(self.feed.stream.samples()))
         seconds = time.perf_counter() - self.clock
         notes = [note for feed in self.feeds.values() for note in feed.notices()]
