@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,10 @@ import pandas as pd
 import pytest
 
 import kstest
+from kstest.cli import run as cli
 from kstest.errors import DataError, UsageError
+from kstest.result import Notice, Result
+from kstest.run import told_of_records
 from kstest.sources.unit_features import features
 
 
@@ -175,3 +179,93 @@ def test_a_stream_of_records_is_cut_at_records(tmp_path, capsys):
     refused = run("c.csv")
     assert refused.returncode == 2
     assert "are neighbours" in refused.stderr
+
+
+def stream(tmp_path, *words):
+    words = ["smmd", str(tmp_path / "a.csv"), *(str(w) for w in words), "--unit=run", "--threads=1"]
+    return cli([*words, "--format=json"])
+
+
+def test_the_rest_of_a_record_is_no_record_of_the_next_batch(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    ar(60, 0.4, rng).to_csv(tmp_path / "a.csv", index=False)
+    b = ar(12, 0.4, rng, (80, 80))
+    b.to_csv(tmp_path / "b.csv", index=False)
+    b[:470].to_csv(tmp_path / "b1.csv", index=False)  # 70 of 80 rows of record 5, 60 looked at
+    b[470:].to_csv(tmp_path / "b2.csv", index=False)
+    kept = ["--order=t", f"--state={tmp_path / 's.kst'}"]
+    assert stream(tmp_path, tmp_path / "b.csv", "--order=t") == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert stream(tmp_path, tmp_path / "b1.csv", *kept) == 0
+    assert json.loads(capsys.readouterr().out)["n"]["sample"] == 6
+    for _ in range(2):  # the second time the batch is known, without the rest as before
+        assert stream(tmp_path, tmp_path / "b2.csv", *kept) == 0
+        parts = json.loads(capsys.readouterr().out)
+        said = {w["code"]: w["message"] for w in parts["warnings"]}
+        assert "record '5' of column 'run' began in an earlier batch" in said["record-goes-on"]
+        assert "its rest, the first 10 rows" in said["record-goes-on"]
+        assert parts["n"] == whole["n"]
+        assert parts["p_value"] == whole["p_value"]
+    assert "records were counted before" in said["batch-counted"]
+    # A batch that is the rest of one record and nothing else.
+    b[550:560].to_csv(tmp_path / "b3.csv", index=False)
+    assert stream(tmp_path, tmp_path / "b1.csv", *kept) == 0  # known, too
+    assert json.loads(capsys.readouterr().out)["n"] == whole["n"]
+
+
+def test_a_state_goes_on_with_the_same_records_only(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for name, count in (("a", 60), ("b", 12), ("c", 12)):
+        frame = ar(count, 0.4, rng)
+        frame["run"], frame["u"] = name + frame["run"].astype(str), frame["t"]
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    kept = [tmp_path / "c.csv", f"--state={tmp_path / 's.kst'}"]
+    assert stream(tmp_path, tmp_path / "b.csv", kept[1], "--order=t", "--exclude=u") == 0
+    before = (tmp_path / "s.kst").read_bytes()
+    for words, said in (
+        (["--order=u"], "with --order 't', now --order 'u'"),
+        ([], "with --order 't', now without"),
+        (["--order=t", "--unit-rows=50"], "with --unit-rows 'auto' (the default), now --unit"),
+        (["--order=t", "--unit-length"], "without --unit-length, now --unit-length"),
+    ):
+        assert stream(tmp_path, *kept, *words, "--exclude=u") == 2
+        assert said in capsys.readouterr().err
+    rows = ["smmd", str(tmp_path / "a.csv"), *map(str, kept), "--exclude=u,run"]
+    assert cli(rows) == 2
+    assert "with --unit 'run', now without" in capsys.readouterr().err
+    assert (tmp_path / "s.kst").read_bytes() == before
+    assert stream(tmp_path, *kept, "--order=t", "--exclude=u") == 0
+
+
+def test_texts_speak_of_records(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for name, rho in (("a", 0.4), ("rows", 0.9)):  # what a column or a file is called stays
+        ar(60, rho, rng).rename(columns={"x": "rows"}).to_csv(tmp_path / f"{name}.csv", index=False)
+    for test in ("mmd", "smmd"):
+        words = [test, str(tmp_path / "a.csv"), str(tmp_path / "rows.csv"), "--unit=run"]
+        assert cli([*words, "--order=t", "--threads=1"]) == 1
+        said = capsys.readouterr().out
+        assert "rows: speed of change" in said
+        assert "records     60 reference, " in said
+        assert "60 rows of each, told apart by run" in said
+        left = said.replace("60 rows of each", "").replace("compared, not rows", "")
+        assert not re.search(r"\brows?\b(?!:)", " ".join(left.split()).replace("column rows", ""))
+    few = kstest.mmd(ar(20, 0.4, rng), ar(1, 0.4, rng), unit="run", order="t")
+    assert few.warnings[-1].message.startswith("1 record in the sample: the test needs")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("8 rows, one row", "8 records, one record"),
+        ("Events", "Records"),
+        ("b.csv rows 1-60 and --min-events", "b.csv rows 1-60 and --min-events"),
+        ("row 7 of rows.csv; begins in row 12", "row 7 of rows.csv; begins in row 12"),
+        ("rows: level by rows: level.", "rows: level by rows: level."),
+        ("rows, rows. from row 51 on", "records, records. from record 51 on"),
+    ],
+)
+def test_words_for_records(text, said):
+    found = Result("mmd", "no verdict", 0.05, warnings=(Notice("a", text), Notice("b", text)))
+    told = told_of_records(found, ["rows: level", "e"], [found.warnings[1]])
+    assert [w.message for w in told.warnings] == [said, text]
