@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ...columns import parse_items, resolve
 from ...engine import Work, stage
-from ...errors import UsageError, printable
+from ...errors import KstestError, UsageError, printable
 from ...findings import Column, Facts, Line, Table, listed, number, summary
 from ...nulls import holm_adjusted, replicates
 from ...params import option
@@ -150,7 +150,10 @@ def by_level(
         part = stage(work, place / len(some), (place + 1) / len(some))
         width = len(pair[0].columns) + len(pair[0].categorical) if columnwise else 1
         tests = len(some) * width
-        results[level] = _tested(run, pair, inner, quick, tests, seeds[place], part)
+        try:
+            results[level] = _tested(run, pair, inner, quick, tests, seeds[place], part)
+        except KstestError as error:
+            raise type(error)(f"{error} ({printable(levels.column)} {shown(level)})") from error
     return _together(samples, params, levels, results)
 
 

@@ -22,6 +22,8 @@ Index = NDArray[np.int64]
 # Rows that a side of a level needs: fewer cannot reach a corrected level.
 FEWEST = 8
 MOST = 1000
+# Levels that are spelt alike, of those that are named.
+MOST_ALIKE = 5
 # What rows without a value are called where a level is called as they are elsewhere.
 NO_VALUE = "no value"
 
@@ -74,7 +76,8 @@ class Levels:
             )
 
     def left_out(self) -> Iterator[Notice]:
-        """Say which levels are not tested, with their rows."""
+        """Say which levels are spelt alike, and which are not tested, with their rows."""
+        yield from self.alike()
         for code, alone, why in (
             (
                 "levels-on-one-side",
@@ -89,6 +92,20 @@ class Levels:
             some = [f"{self.names[k]} ({self._counts(int(k))})" for k in found]
             if some:
                 yield Notice(code, f"by {printable(self.column)}: {in_words(some)}: {why}")
+
+    def alike(self) -> Iterator[Notice]:
+        """Say which levels differ in blanks, or in large and small letters, only."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            found.setdefault(" ".join(name.casefold().split()), []).append(name)
+        some = [" and ".join(map(shown, names)) for names in found.values() if len(names) > 1]
+        if some:
+            text = "; ".join(some[:MOST_ALIKE]) + "; and more" * (len(some) > MOST_ALIKE)
+            yield Notice(
+                "levels-alike",
+                f"by {printable(self.column)}: levels that differ in blanks or in the size of "
+                f"letters only are different ones: {text}",
+            )
 
     def reason(self, k: int) -> str:
         """Why a level is not tested."""
