@@ -269,3 +269,59 @@ def test_words_for_records(text, said):
     found = Result("mmd", "no verdict", 0.05, warnings=(Notice("a", text), Notice("b", text)))
     told = told_of_records(found, ["rows: level", "e"], [found.warnings[1]])
     assert [w.message for w in told.warnings] == [said, text]
+
+
+def test_records_as_people_have_them(tmp_path):
+    a, b = ar(20, 0.4, np.random.default_rng(1)), ar(20, 0.4, np.random.default_rng(2))
+    b["run"] += 100
+    plain = mmd(a, b)
+    # Names that come back, sorted by time of day as a logger of many machines writes them.
+    mixed = b.sample(frac=1, random_state=1).sort_values("t", kind="stable")
+    assert mmd(a, mixed).n == plain.n
+    found = kstest.mmd(a.drop(columns="t"), mixed.drop(columns="t"), unit="run", threads=1)
+    said = {w.code: w.message for w in found.warnings}
+    assert "rows of a record do not stand together, sample: '" in said["records-scattered"]
+    assert "records-scattered" not in {w.code for w in plain.warnings}
+    # A place that is not known, and records of nothing but missing values.
+    holes = b.copy()
+    holes.loc[holes["run"] == 103, "x"] = np.nan
+    holes.loc[holes.index[holes["run"] == 105][7], "t"] = np.nan
+    found = mmd(a, holes, missing="drop")
+    assert found.n["sample"] == 18
+    assert "2 with missing cells of 20" in " ".join(w.message for w in found.warnings)
+    with pytest.raises(DataError, match="missing"):
+        mmd(a, holes)
+    # Dates put rows in order, too; text does not.
+    dated = [f.assign(t=pd.Timestamp("2024-01-01") + pd.to_timedelta(f["t"], "h")) for f in (a, b)]
+    assert mmd(*dated).p_value == plain.p_value
+    with pytest.raises((DataError, UsageError), match="'t'"):
+        mmd(*(f.assign(t=f["t"].map("place {}".format)) for f in (a, b)))
+
+
+def test_a_batch_of_which_no_record_is_left_is_refused_in_words():
+    a = ar(20, 0.4, np.random.default_rng(1))
+    with pytest.raises(DataError, match="no record is left: 0 have fewer than 60 rows and 20 have"):
+        mmd(a.assign(y=1.0), a.assign(x=np.nan, y=1.0), missing="drop")
+
+
+def test_batches_of_records_are_told_of_records(tmp_path):
+    rng = np.random.default_rng(1)
+    made = kstest.dqm_calibrate(ar(100, 0.4, rng), ar(200, 0.4, rng), unit="run", order="t",
+                                batch_size=10, toys=99, scale="standard", threads=1)  # fmt: skip
+    bad = ar(10, 0.98, rng)
+    (found,), (few,) = (kstest.dqm_check(made, b, threads=1) for b in (bad, ar(3, 0.4, rng)))
+    assert found.reject
+    assert found.explanation["records"]["batch"]["used"] == 10
+    for text in map(str, (found, few)):
+        assert "records     100 reference, " in text
+        left = " ".join(text.split()).replace("compared, not rows", "").replace("60 rows of", "")
+        assert not re.search(r"\b(rows?|events?)\b", left)
+    assert "3 records, at least 10 are needed" in " ".join(str(few).split())
+    told = " ".join(str(kstest.dqm_explain(made, bad, threads=1)).split())
+    assert "records the one that begins in row" in told
+    assert "10 records" in told
+    made.save(tmp_path / "c.cal")
+    words = [sys.executable, "-m", "kstest", "dqm", "show", str(tmp_path / "c.cal")]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "reference   100 records" in shown
+    assert "records     60 rows of each, told apart by run, in the order of t" in shown

@@ -180,7 +180,8 @@ def remember(
 ) -> list[Result]:
     """The second half, which takes no time, so that a history is not locked for long."""
     identities = [identity(calibration, part) for part in parts] if history is not None else []
-    return with_alarms(calibration, results, params, history, identities)
+    told = with_alarms(calibration, results, params, history, identities)
+    return _in_units(calibration, parts, told)
 
 
 def judge(
@@ -203,8 +204,15 @@ def judge(
     seconds = time.perf_counter() - clock
     where = [origin((b.sample,), params, started, seconds, work) for b in batches]
     results = [replace(r, **w) for r, w in zip(results, where, strict=True)]
+    return _in_units(calibration, batches, results)
+
+
+def _in_units(
+    calibration: Calibration, batches: Sequence[Batch], results: Sequence[Result]
+) -> list[Result]:
+    """Results, in the words of records where batches hold these."""
     if calibration.layout.units is None:
-        return results
+        return list(results)
     return [
         told_of_records(r, r.columns, b.notices).told(*records_found((b.sample,)))
         for r, b in zip(results, batches, strict=True)
