@@ -298,7 +298,8 @@ def _checkpoint(this: Run, batch: Batch, every: float | None = None) -> bool:
 
 def _save(this: Run, state: Any, ledger: ledgers.Ledger, ended: bool = False) -> None:
     test, reading = fingerprint.options(this.params, this.reading)
-    stream, cut = this.feed.stream, ()
+    stream = this.feed.stream
+    cut: tuple[str, ...] = ()
     if stream is not None:
         cut = stream.ended() if ended else stream.cut
     state_file.write(this.given["state"], Saved(this.name, test, reading, state, ledger, cut))
