@@ -235,6 +235,11 @@ def test_a_state_goes_on_with_the_same_records_only(tmp_path, capsys):
     assert "with --unit 'run', now without" in capsys.readouterr().err
     assert (tmp_path / "s.kst").read_bytes() == before
     assert stream(tmp_path, *kept, "--order=t", "--exclude=u") == 0
+    capsys.readouterr()
+    assert cli(["state", "show", str(tmp_path / "s.kst")]) == 0
+    shown = capsys.readouterr().out
+    assert "24 records in 2 batches" in shown
+    assert "records     60 reference, 24 sample" in shown
 
 
 def test_texts_speak_of_records(tmp_path, capsys):
