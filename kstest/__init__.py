@@ -30,6 +30,8 @@ FUNCTIONS = {
 }
 # Modules for users, the same.
 MODULES = ("testing",)
+# Those that need an extra: no star import brings them.
+EXTRAS = ("pandera",)
 
 
 def __getattr__(name: str) -> Any:
@@ -40,7 +42,7 @@ def __getattr__(name: str) -> Any:
     if name in FUNCTIONS:
         module, _, function_name = FUNCTIONS[name].partition(":")
         return getattr(import_module(module), function_name)
-    if name in MODULES:
+    if name in (*MODULES, *EXTRAS):
         return import_module(f"kstest.{name}")
     if name not in METHODS:
         raise AttributeError(f"module 'kstest' has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
@@ -369,6 +369,9 @@ def ksd(
     where: Text | None = ...,
     explode: Text | None = ...,
     null_values: Text | None = ...,
+    scores: Any = ...,
+    logdensity: Callable[[Any], Any] | None = ...,
+    name: str | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
@@ -405,6 +408,9 @@ def pksd(
     where: Text | None = ...,
     explode: Text | None = ...,
     null_values: Text | None = ...,
+    scores: Any = ...,
+    logdensity: Callable[[Any], Any] | None = ...,
+    name: str | None = ...,
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,

@@ -193,8 +193,8 @@ def origin(
             for source in sample.inputs
         ),
         "params": {
-            **{f.name: _described(getattr(params, f.name)) for f in fields(params)},
-            **{name: _described(value) for name, value in (reading or {}).items()},
+            **{f.name: described(getattr(params, f.name)) for f in fields(params)},
+            **{name: described(value) for name, value in (reading or {}).items()},
         },
         "provenance": {
             "kstest": __version__,
@@ -245,13 +245,13 @@ def require_accepted(name: str, accepted: Set[str], samples: Sequence[Sample]) -
                 raise UsageError(f"kstest {name} makes no use of {advice}.")
 
 
-def _described(value: Any) -> Any:
+def described(value: Any) -> Any:
     """An option's value as the result shows it; a Python object by the name of its class."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(k): _described(v) for k, v in value.items()}
+        return {str(k): described(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
-        return [_described(v) for v in value]
+        return [described(v) for v in value]
     kind = value if isinstance(value, type) or callable(value) else type(value)
     return f"<{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', kind)}>"

@@ -9,6 +9,8 @@ from .api.shown import Result
 
 __all__ = ["assert_same"]
 
+TESTS = ("mmd", "ks")
+
 
 def assert_same(reference: Any, sample: Any, *, test: str = "mmd", **options: Any) -> Result:
     """Fail where a test finds that two samples come from different distributions.
@@ -53,8 +55,8 @@ def assert_same(reference: Any, sample: Any, *, test: str = "mmd", **options: An
 
 def compared(reference: Any, sample: Any, *, test: str = "mmd", **options: Any) -> Result:
     """Run the test of `assert_same`."""
-    if test not in ("mmd", "ks"):
-        raise TypeError(f"assert_same has no test {test!r}; it has mmd, ks")
+    if test not in TESTS:
+        raise TypeError(f"assert_same has no test {test!r}; it has {', '.join(TESTS)}")
     return function(test)(reference, sample, **options)
 
 

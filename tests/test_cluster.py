@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ import pytest
 import kstest
 from kstest.cli import run
 from kstest.clusters import dask as cluster_room
+from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.methods.two_samples import passes
 
@@ -144,6 +146,17 @@ def test_no_worker(files, monkeypatch):
         kstest.mmd(*files, scheduler=empty.scheduler_address)
 
 
+def test_a_worker_that_is_lost_while_connecting_is_waited_for():
+    class Lost:
+        def scheduler_info(self, n_workers):
+            return {"workers": {}}
+
+        def wait_for_workers(self, count, timeout):
+            """One was there."""
+
+    assert cluster_room._threads(Lost(), "scheduler", Work(1)) == 1
+
+
 def test_other_versions(address, files, monkeypatch):
     there = cluster_room.versions()
     monkeypatch.setattr(cluster_room, "__version__", "9.9")
@@ -190,6 +203,62 @@ def test_a_missing_cell_is_told_as_in_one_process(address, files, tmp_path):
             kstest.mmd(*files, scheduler=scheduler)
         said.append(str(error.value))
     assert said[0] == said[1]
+
+
+@pytest.fixture
+def batches(tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    known = kstest.dqm_calibrate(
+        rng.normal(size=(400, 2)), rng.normal(size=(900, 2)), batch_size=60, toys=99, centres=30
+    )
+    known.save(str(tmp_path / "k.cal"))
+    for k in range(5):
+        x = rng.normal(k / 4, size=(60 + 70 * (k == 1), 2))
+        np.savetxt(tmp_path / f"x{k}.csv", x, "%.6f", ",", header="1,2", comments="")
+    monkeypatch.chdir(tmp_path)
+    return ["dqm", "check", "k.cal", "x*.csv", "--format", "json"]
+
+
+def answers(text):
+    """Without the time and the place of the run."""
+    return [{**one, "provenance": None} for one in json.loads(text)]
+
+
+def test_batches_are_judged_by_workers_as_here(address, batches, capsys):
+    said = []
+    for more in ((), ("--scheduler", address), ("--scheduler", "local")):
+        code = run([*batches, *more])
+        said.append((code, answers(capsys.readouterr().out)))
+    assert said[0] == said[1] == said[2]
+    assert len(said[0][1]) == 6
+    assert run([*batches, "--scheduler", address, "--history", "h.db"]) == said[0][0]
+    assert '"workers": 2' in capsys.readouterr().out
+    known = kstest.dqm_load("k.cal")
+    with distributed.Client(address, set_as_default=False) as client:
+        found = kstest.dqm_check(known, "x*.csv", scheduler=client)
+    assert [r.p_value for r in found] == [r["p_value"] for r in said[0][1]]
+
+
+def test_a_batch_that_cannot_be_read_is_told_as_here(address, batches, capsys, tmp_path):
+    (tmp_path / "x3.csv").write_text("1,2\n1,x\n")
+    said = []
+    for more in ((), ("--scheduler", address)):
+        assert run([*batches, "--quiet", *more]) == 2
+        words = " ".join(capsys.readouterr().err.split())
+        said.append(words.replace(f" --scheduler {address}", ""))
+    assert said[0] == said[1]
+
+
+def test_a_batch_that_a_worker_does_not_see(address, batches, tmp_path, monkeypatch, capsys):
+    asked = cluster_room._require_files
+
+    def without(client, stamps):
+        os.rename(tmp_path / "x2.csv", tmp_path / "gone")
+        asked(client, stamps)
+
+    monkeypatch.setattr(cluster_room, "_require_files", without)
+    assert run([*batches, "--scheduler", address]) == 2
+    assert "x2.csv is not on 2 of 2 workers" in " ".join(capsys.readouterr().err.split())
 
 
 def test_errors_travel():

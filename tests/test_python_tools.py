@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
+import pandas as pd
+import pandera.pandas as pa
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 import kstest
 from kstest.errors import UsageError
+from kstest.pandera import same_distribution
 from kstest.testing import assert_same as asserted
 
 # A verdict is about a batch: its rows are not judged one by one.
@@ -91,3 +97,44 @@ def test_detector_takes_frames(rng):
 def test_none_for_an_option_that_needs_a_value_is_refused_by_name(option):
     with pytest.raises(UsageError, match=f"{option}: found NoneType; accepted: "):
         kstest.mmd(np.arange(40.0), np.arange(40.0), **{option: None})
+
+
+@pytest.fixture
+def tables(rng):
+    return [pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"]) for _ in range(2)]
+
+
+def test_pandera_checks_tables_and_columns(tables):
+    reference, batch = tables
+    table = pa.DataFrameSchema(checks=same_distribution(reference, alpha=0.001))
+    column = pa.DataFrameSchema({"a": pa.Column(float, same_distribution(reference, test="ks"))})
+    for schema in (table, column):
+        assert schema.validate(batch).equals(batch)
+        with pytest.raises(pa.errors.SchemaError, match=r"(?s)REJECTED: .*p-value"):
+            schema.validate(batch + 2)
+        assert schema.validate(batch).equals(batch)
+    with pytest.raises(pa.errors.SchemaError, match="NO VERDICT"):
+        table.validate(batch[:1])
+    holes = batch.where(batch > -1)
+    with pytest.raises(pa.errors.SchemaError, match="missing='drop'"):
+        table.validate(holes)
+    with pytest.raises(pa.errors.SchemaError, match="Only in sample: 'c'"):
+        table.validate(batch.rename(columns={"b": "c"}))
+    dropping = same_distribution(holes, missing="drop", columns=["a"], alpha=0.001)
+    assert pa.DataFrameSchema(checks=dropping).validate(holes.assign(z="x")) is not None
+    warning = pa.DataFrameSchema(checks=same_distribution(reference, raise_warning=True))
+    with pytest.warns(pa.errors.SchemaWarning, match="REJECTED"):
+        warning.validate(batch + 2)
+
+
+def test_a_check_of_pandera_knows_its_options_when_it_is_made(tables):
+    with pytest.raises(TypeError, match="did you mean 'alpha'"):
+        same_distribution(tables[0], alhpa=0.1)
+    with pytest.raises(TypeError, match="no test 'hsic'"):
+        same_distribution(tables[0], test="hsic")
+
+
+def test_nothing_imports_pandera_but_its_own_module():
+    code = "import sys, kstest.testing; from kstest import *; print('pandera' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

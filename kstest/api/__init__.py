@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field
+from dataclasses import Field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ..registry import METHODS
 from ..run import execute
 from .binding import MACHINE, bind, plot_path, plotted
+from .densities import KEYWORDS, able, recorded, with_functions
 from .language import speaking
 from .passes import by_spans
 from .shown import Result, shown
@@ -27,13 +28,18 @@ def function(name: str) -> Callable[..., Result]:
     others = MACHINE if found.picture is None else (*MACHINE, "plot")
     if found.by_spans is not None:
         others = (*others, "scheduler")
+    functions = able(found.inputs)
+    others = (*KEYWORDS, *others) if functions else others
 
     def test(*data: Any, **given: Any) -> Result:
         if given.get("scheduler") is not None:
             return by_spans(name, found, data, given, set(others))
         path = None if found.picture is None else plot_path(given.get("plot"))
-        call = bind(name, found.inputs, data, given, set(others))
+        options = with_functions(given) if functions else given
+        call = bind(name, found.inputs, data, options, set(others))
         result = execute(name, call.samples, call.params, call.notices, call.work, call.reading)
+        record = recorded(given, result.columns, call.params)
+        result = replace(result, params={**result.params, **record})
         if found.picture is None:
             return shown(result)
         picture = partial(found.picture, call.samples, call.params, result)
@@ -114,8 +120,10 @@ def thin(*data: Any, **given: Any) -> Thinned:
     """
     from .. import thinning
 
-    call = bind("thin", thinning.INPUTS, data, given, set(MACHINE))
-    return thinning.thin(call.samples, call.params, call.notices, call.work)
+    call = bind("thin", thinning.INPUTS, data, with_functions(given), set(MACHINE))
+    found = thinning.thin(call.samples, call.params, call.notices, call.work)
+    record = recorded(given, found.columns, call.params)
+    return replace(found, params={**found.params, **record})
 
 
 def _thin_options() -> list[Field[Any]]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
+from ..clusters import check_scheduler, working_at
 from ..dqm import calibrate as calibrating
 from ..dqm import check as checking
 from ..dqm import compare as comparing
 from ..dqm import explain as explaining
 from ..dqm.calibration import Calibration, load
+from ..dqm.over_time import with_alarms
+from ..dqm.reachable import require_reachable
 from ..dqm.windows import Batch
+from ..engine import Work
+from ..errors import UsageError
 from ..inputs import params_of, reading_of
+from ..inputs.batch_files import batch_files, judge_files, stamps_of
 from ..inputs.batches import batch_options, calibrated, from_objects
 from ..run import execute
 from ..sources import ReadOptions
@@ -72,7 +79,11 @@ def calibrate(
 
 @speaking(lambda: options(checking.INPUTS))
 def check(
-    calibration: Calibration, *batches: Any, threads: int | None = None, **given: Any
+    calibration: Calibration,
+    *batches: Any,
+    threads: int | None = None,
+    scheduler: Any = None,
+    **given: Any,
 ) -> list[Result]:
     """Judge batches by a calibration; one Result each.
 
@@ -80,8 +91,11 @@ def check(
     ----------
     calibration : Calibration
     *batches : array, DataFrame or Arrow table
-        With the columns of the calibration, in order of time.
+        With the columns of the calibration, in order of time; with `scheduler` files or globs.
     threads : int, optional
+    scheduler : str or distributed.Client, optional
+        ``"local"``, or the address or the Client of a dask scheduler whose workers read and judge
+        the files.
     **given
         Options of ``kstest dqm check``, with underscores.
 
@@ -102,8 +116,28 @@ def check(
     """
     written = options_of("dqm_check", checking.INPUTS, given, set(), set())
     params = params_of(checking.INPUTS, written, set(written))
+    if scheduler is not None:
+        return _check_files(calibration, batches, params, scheduler, work_of(threads))
     found = [_batch(calibration, data, place) for place, data in enumerate(batches, 1)]
     return [shown(r) for r in checking.check(calibration, found, params, work_of(threads))]
+
+
+def _check_files(
+    calibration: Calibration, batches: Sequence[Any], params: Any, scheduler: Any, work: Work
+) -> list[Result]:
+    """Judge files by tasks, as `kstest dqm check --scheduler` does."""
+    check_scheduler(scheduler)
+    require_reachable(calibration, params, params.control)
+    for place, path in enumerate(batches, 1):
+        if not isinstance(path, str | os.PathLike):
+            raise UsageError(
+                f"batch {place}: found {type(path).__name__}; with scheduler= the name of a file "
+                "or a glob is accepted, which the workers read themselves."
+            )
+    files = batch_files([os.fspath(path) for path in batches], ReadOptions(), None)
+    with working_at(scheduler, stamps_of(files), work) as (inside, where):
+        results, _ = judge_files(calibration, files, ReadOptions(), params, inside, where)
+    return [shown(r) for r in with_alarms(calibration, results, params)]
 
 
 @speaking(lambda: options(explaining.INPUTS))

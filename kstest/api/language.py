@@ -73,6 +73,11 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
 def unknown(name: str, option: str, accepted: Collection[str]) -> TypeError:
     """The error for a keyword that a function does not have, with the name that is meant."""
     named = next((n for n in SYNONYMS.get(option.lower(), ()) if n in accepted), None)
+    if option in ("scores", "logdensity"):
+        return TypeError(
+            f"kstest.{name} has no option {option!r}, as nothing is proved of a function; "
+            "kstest.ksd, kstest.pksd and kstest.thin take one"
+        )
     close = difflib.get_close_matches(option, accepted, n=1)
     if named is not None:
         return TypeError(f"kstest.{name} has no option {option!r}; here it is called {named!r}")

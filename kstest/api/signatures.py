@@ -22,6 +22,21 @@ from .language import in_python
 DATA = "Array, DataFrame or Arrow table."
 SEQUENCES = "List of strings, or of lists of symbols or of whole numbers."
 OTHERS = {
+    "scores": (
+        "Any",
+        None,
+        "In place of target: a function of NumPy, JAX or torch from rows (n, d), with the columns "
+        "in the order of the data, to the gradient of the log density, (n, d), or from a row to a "
+        "row; or the scores themselves, an array of the shape of the data.",
+    ),
+    "logdensity": (
+        "Callable[[Any], Any] | None",
+        None,
+        "In place of target or beside scores: a function from rows to the log density, (n,), up "
+        "to a constant. Without scores its gradient is taken, exactly in JAX and torch, else by "
+        "differences.",
+    ),
+    "name": ("str | None", None, "How reports call the density of these functions."),
     "threads": ("int | None", None, "Threads; by default all processors."),
     "executor": (
         "Executor | None",
@@ -119,7 +134,7 @@ def _wrapped(text: str) -> list[str]:
 STUB = '''\
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -92,7 +93,7 @@ def unpack(
     KeyError, TypeError, ValueError
         If something is absent, of another type or shape, or out of its range.
     """
-    hints, known = get_type_hints(kind), dict(sizes)
+    hints, known = _hints(kind), dict(sizes)
     found: dict[str, Any] = {}
     for f in fields(kind):  # type: ignore[arg-type]
         rule, name = declared.schemas[kind][f.name], f"{where}{f.name}"
@@ -123,6 +124,12 @@ def unpack(
     if kind in declared.invariants and not declared.invariants[kind](state):
         raise ValueError(f"{where.rstrip('.') or kind.__name__} contradicts itself")
     return state
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Types of the fields; the words of annotations are evaluated once, not for every state."""
+    return get_type_hints(kind)
 
 
 def _below(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

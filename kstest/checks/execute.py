@@ -250,4 +250,4 @@ def begun_alpha(state: str) -> float | None:
     """The level with which the stream in a file was begun; None where there is none yet."""
     from ..streams import state_file
 
-    return float(state_file.read(state).params["alpha"]) if state_file.exists(state) else None
+    return state_file.begun_alpha(state) if state_file.exists(state) else None

@@ -86,7 +86,8 @@ def _threads(client: Any, name: str, work: Work) -> int:
             raise UsageError(
                 f"{name}: has no worker after {WORKERS} s; start one with: dask worker ADDRESS"
             ) from None
-    return sum(int(worker["nthreads"]) for worker in _workers(client).values())
+    # A worker that was lost meanwhile is started again, or another one is: tasks wait for it.
+    return max(1, sum(int(worker["nthreads"]) for worker in _workers(client).values()))
 
 
 def versions() -> dict[str, str]:
@@ -144,6 +145,11 @@ def _require_files(client: Any, stamps: Mapping[str, tuple[int, int]]) -> None:
             )
 
 
+def kept(value: Any) -> Any:
+    """A value as the result of a task."""
+    return value
+
+
 class _Tasks:
     """What `run_tasks` asks of an executor: `submit`, of tasks that the scheduler may repeat."""
 
@@ -159,6 +165,12 @@ class _Tasks:
         future = self._client.submit(alone, function, *arguments, key=key, pure=False, retries=0)
         self._running[key] = future
         return _Awaited(self._distributed, future, arguments, lambda: self._running.pop(key, None))
+
+    def share(self, value: Any) -> Any:
+        """The result of a task, which workers give to each other, and make again if it is lost."""
+        key = f"kstest-{self._run}-{kept.__name__}-{next(self._number)}"
+        self._running[key] = self._client.submit(kept, value, key=key, pure=False, retries=0)
+        return self._running[key]
 
     def cancel(self) -> None:
         """Give up what is still running."""

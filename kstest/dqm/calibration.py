@@ -142,7 +142,7 @@ class Calibration:
     def scores(
         self, batches: Sequence[Rows], weights: Sequence[Array | None], g: int, work: Work
     ) -> list[Score]:
-        """Judge batches by the toys of size g.
+        """Judge batches by the toys of size g, each as if it were the only one.
 
         Parameters
         ----------
@@ -166,6 +166,7 @@ class Calibration:
             str(self.settings["statistic"]),
             self.settings["fit"] == "converged",
             work,
+            alone=True,
         )
         return [self._score(t[:, b], g) for b in range(len(batches))]
 

@@ -154,14 +154,18 @@ def check(
     large together.
     """
     parts, results = judge_all(calibration, batches, params, work)
-    return remember(calibration, parts, results, params, history)
+    identities = [] if history is None else [identity(calibration, part) for part in parts]
+    return with_alarms(calibration, results, params, history, identities)
 
 
 @single_blas()
 def judge_all(
     calibration: Calibration, batches: Sequence[Batch], params: Params, work: Work
 ) -> tuple[list[Batch], list[Result]]:
-    """The first half of `check`: batches, cut where they hold several, and an answer to each."""
+    """The first half of `check`: batches, cut where they hold several, and an answer to each.
+
+    `with_alarms` is the second one, which takes no time: no history is locked for long.
+    """
     require_reachable(calibration, params, params.control)
     parts: list[Batch] = []
     for batch in batches:
@@ -169,19 +173,6 @@ def judge_all(
         require_units(calibration, batch, params)
         parts += cut(calibration, batch, params.window, params.step, params.min_events)
     return parts, judge(calibration, parts, params, work)
-
-
-def remember(
-    calibration: Calibration,
-    parts: Sequence[Batch],
-    results: Sequence[Result],
-    params: Params,
-    history: History | None,
-) -> list[Result]:
-    """The second half, which takes no time, so that a history is not locked for long."""
-    identities = [identity(calibration, part) for part in parts] if history is not None else []
-    told = with_alarms(calibration, results, params, history, identities)
-    return _in_units(calibration, parts, told)
 
 
 def judge(

@@ -79,6 +79,12 @@ def _libraries(with_scipy: bool) -> Any:
     return threadpoolctl.ThreadpoolController()
 
 
+def shared(value: T, work: Work) -> T:
+    """Something large that all tasks are given, as an argument for them that travels once."""
+    share = getattr(work.executor, "share", None)
+    return value if share is None else share(value)
+
+
 def run_tasks(
     function: Callable[..., T],
     arguments: Sequence[tuple[Any, ...]],

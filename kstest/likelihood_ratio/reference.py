@@ -84,13 +84,17 @@ class Reference:
         """Features of width k of other rows; shape (n, r_k)."""
         return transform(rows, self.centres, self.features[k : k + 1])[0]
 
-    def excess(self, coefficients: Sequence[Array], work: Work) -> Array:
+    def excess(self, coefficients: Sequence[Array], work: Work, alone: bool = False) -> Array:
         """Return sum_i v_i (exp(f(x_i)) - 1) for every width and every fit.
 
         Parameters
         ----------
         coefficients : sequence of ndarray (r_k, T)
             Of T fits for each width.
+        work : Work
+        alone : bool
+            Give a fit the same bits whichever others there are: products of matrices with vectors
+            in place of matrices, which takes longer.
 
         Returns
         -------
@@ -98,12 +102,12 @@ class Reference:
         """
         M, count = len(self.centres), coefficients[0].shape[1]
         # Whiten the rows, or the coefficients once: whichever is less to multiply.
-        rows_first = [M * f.rank + f.rank * count < M * count for f in self.features]
+        rows_first = [not alone and M * f.rank + f.rank * count < M * count for f in self.features]
         alphas = [
-            a if first else f.whitening @ a
+            _columns(f.whitening, a) if alone else a if first else f.whitening @ a
             for f, a, first in zip(self.features, coefficients, rows_first, strict=True)
         ]
-        more = self.centres, self.features, alphas, rows_first
+        more = self.centres, self.features, alphas, rows_first, alone
         # The shares have sum 1; exp is several times as fast as expm1.
         return _sum(_over_rows(_exponentials, self.rows, self.shares, more, work)) - 1
 
@@ -169,6 +173,7 @@ def _exponentials(
     features: Sequence[Features],
     alphas: Sequence[Array],
     rows_first: Sequence[bool],
+    alone: bool,
 ) -> Array:
     """Sums of v_i exp(f(x_i)) for every width and fit; see `Reference.excess`."""
     out = np.zeros((len(alphas), alphas[0].shape[1]))
@@ -176,10 +181,16 @@ def _exponentials(
         v = shares[place]
         for k, alpha in enumerate(alphas):
             own = values[k] @ features[k].whitening if rows_first[k] else values[k]
-            f = own @ alpha
+            f = _columns(own, alpha) if alone else own @ alpha
             np.minimum(f, LARGEST, out=f)
-            out[k] += v @ np.exp(f, out=f)
+            np.exp(f, out=f)
+            out[k] += [v @ column for column in f.T] if alone else v @ f
     return out
+
+
+def _columns(matrix: Array, vectors: Array) -> Array:
+    """The product, column by column: no column knows how many others there are."""
+    return np.stack([matrix @ np.ascontiguousarray(v) for v in vectors.T]).T
 
 
 def _logistic_sums(
@@ -204,6 +215,7 @@ def statistics(
     expected: Array | float,
     kind: str,
     work: Work,
+    alone: bool = False,
 ) -> Array:
     """Return the statistic of every width and fit.
 
@@ -216,7 +228,10 @@ def statistics(
         N, the total weight that the reference expects.
     kind : {'extended', 'data'}
         2 [sum_D u f - N sum_R v (e^f - 1)], or the first sum alone.
+    work : Work
+    alone : bool
+        See `Reference.excess`.
     """
     if kind == "data":
         return np.asarray(2 * batch_sums)
-    return np.asarray(2 * (batch_sums - expected * reference.excess(coefficients, work)))
+    return np.asarray(2 * (batch_sums - expected * reference.excess(coefficients, work, alone)))

@@ -110,6 +110,7 @@ def toy_statistics(
     kind: str,
     converged: bool,
     work: Work,
+    alone: bool = False,
 ) -> Array:
     """Return the statistic of every width for every toy; shape (K, B).
 
@@ -124,12 +125,15 @@ def toy_statistics(
         Penalty per unit of data weight, rho = 2 N ridge.
     converged : bool
         Converge every fit instead of taking one step.
+    work : Work
+    alone : bool
+        Give a toy the same bits whichever others there are.
     """
     K, B = len(reference.features), len(draws)
     sums = np.empty((K, B))
     expectations = np.array([batch_weight(pool.weights, index, expected) for index in draws])
     coefficients: list[Array] = []
-    kept = _kept_features(reference, pool)
+    kept = None if alone else _kept_features(reference, pool)
     for k in range(K):
         phi = None if kept is None else kept[k]
         solver = _Solver.of(reference, k, ridge, converged, expectations)
@@ -153,6 +157,7 @@ def toy_statistics(
             expectations[some],
             kind,
             silent(work),
+            alone,
         )
     return out
 

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
 from ..kernels import KERNELS, BandwidthGrid, Rows, choose, pair_distances
+from ..params import option_name
 
 # Rows whose pairwise distances give the bandwidths; half a million pairs fix a quantile well.
 DISTANCE_ROWS = 1000
+
+
+def require_served(params: Any, served: Collection[str], others: Sequence[str] = ()) -> None:
+    """Refuse options that need all rows at once: those not `served` and given, and `others`.
+
+    Raises
+    ------
+    UsageError
+    """
+    unserved = [f for f in fields(params) if f.name not in served]
+    names = [f.name for f in unserved if getattr(params, f.name) != f.default]
+    for name in (*names, *others):
+        raise UsageError(
+            f"{option_name(name)} {getattr(params, name)}: not with files that are read in two "
+            "passes (--scheduler), of which no row is kept; leave one of the two out"
+        )
 
 
 def check_block_length(params: Any) -> None:

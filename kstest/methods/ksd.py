@@ -69,6 +69,8 @@ from .stein.statistic import (
     setup,
     wild,
 )
+from .stein.streamed import check_streamed
+from .stein.streamed import run as by_spans
 
 Array = NDArray[np.float64]
 
@@ -416,4 +418,6 @@ TEST = Test(
     references=REFERENCES,
     run=run,
     picture=picture,
+    by_spans=by_spans,
+    check_spans=check_streamed,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
+from ..clusters import check_scheduler, working_at
 from ..contract import Inputs
 from ..errors import UsageError
 from ..files import destinations, output
@@ -190,24 +190,22 @@ def _on_batches(
 
 def _read(calibration: Any, paths: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
     from ..dqm.windows import Batch
+    from ..inputs.batch_files import name_of
     from ..inputs.batches import batch_options, from_files
 
-    options = ReadOptions(**{name: given[name] for name in BATCH_READING})
+    options = _reading(given)
     read = from_files(standard_input())
     files = [p for path in paths for p in expand(path, "batch")]
-    name = given.get("batch_id")
-    if name is not None and len(files) > 1:
-        raise UsageError(f"--batch-id {name}: names one batch, {len(files)} files are given")
-    chosen = f" where {given['where']}" if given["where"] else ""
-    return [
-        Batch(
-            path,
-            *read("batch", [path], batch_options(calibration.layout, options, path)),
-            name=f"{Path(path).name}{chosen}" if name is None else name,
-            named=name is not None,
-        )
-        for path in files
-    ]
+    batches = []
+    for path in files:
+        name, named = name_of(path, files, options, given.get("batch_id"))
+        rows, notices = read("batch", [path], batch_options(calibration.layout, options, path))
+        batches.append(Batch(path, rows, notices, name=name, named=named))
+    return batches
+
+
+def _reading(given: Mapping[str, Any]) -> ReadOptions:
+    return ReadOptions(**{name: given[name] for name in BATCH_READING})
 
 
 def _check() -> click.Command:
@@ -229,6 +227,13 @@ def _check() -> click.Command:
             section=STREAM,
         ),
         LOCK_TIMEOUT,
+        Option(
+            ["--scheduler"],
+            metavar="local|ADDRESS",
+            help="Read and judge every file in a task of its own: on this machine (local), or by "
+            "the workers of a dask scheduler, such as tcp://host:8786 (pip install "
+            "'kstest[dask]'), which see the files under the same paths. The answer is the same.",
+        ),
     ]
     return _on_batches("check", INPUTS, _run_check, True, extra=extra)
 
@@ -237,6 +242,7 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm import check as module
     from ..dqm.calibration import load
     from ..dqm.history import remembered
+    from ..dqm.over_time import with_alarms
     from ..dqm.reachable import require_reachable
     from ..dqm.several import together
 
@@ -245,17 +251,38 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     destinations.require(given, [calibration, *batches])
     known = load(calibration)
     require_reachable(known, params, params.control)
-    found = _read(known, batches, given)
-    with working(given, "fitting") as work:
-        parts, results = module.judge_all(known, found, params, work)
+    results, identities = _judged(known, batches, params, given)
     with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
-        results = module.remember(known, parts, results, params, history)
+        results = with_alarms(known, results, params, history, identities)
     code = module.exit_code(results)
     tell = given["form"] == "text" and code == 1 and len(batches) == 1
     line = shlex.join(["kstest", "dqm", "explain", calibration, *batches])
     last = "".join(f"{li}\n" for li in entry("next", line)) if tell else ""
     deliver(lambda color: render(together(results), given["form"], color) + last, given)
     return 0 if given["exit_zero"] and code == 1 else code
+
+
+def _judged(
+    known: Any, batches: Sequence[str], params: Any, given: Mapping[str, Any]
+) -> tuple[list[Any], list[Any]]:
+    """Results of all batches and what a history knows them by, read here or by workers."""
+    from ..dqm.check import identity, judge_all
+    from ..inputs.batch_files import batch_files, judge_files, stamps_of
+
+    scheduler = given["scheduler"]
+    if scheduler is None:
+        found = _read(known, batches, given)
+        with working(given, "fitting") as work:
+            parts, results = judge_all(known, found, params, work)
+        history = given["history"] is not None
+        return results, [identity(known, part) for part in parts] if history else []
+    check_scheduler(scheduler)
+    files = batch_files(batches, _reading(given), given["batch_id"])
+    with (
+        working(given, "judging") as work,
+        working_at(scheduler, stamps_of(files), work) as (inside, where),
+    ):
+        return judge_files(known, files, _reading(given), params, inside, where)
 
 
 def _require_history(given: Mapping[str, Any]) -> None:

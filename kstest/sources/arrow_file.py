@@ -34,6 +34,8 @@ class ArrowFile:
         See `kstest.sources.table.Table`; `seekable` has them.
     named : bool
         False where the names are only positions.
+    rows : int or None
+        How many rows the file states, where it does at its beginning.
     """
 
     schema: pa.Schema
@@ -41,6 +43,7 @@ class ArrowFile:
     digest: Callable[[], str | None]
     close: Callable[[], None]
     named: bool = True
+    rows: int | None = None
 
 
 def guarded(where: str, load: Callable[[], ArrowFile], hint: str = BROKEN) -> ArrowFile:

@@ -7,17 +7,19 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from kstest.diagnostics.tracks import Track
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.convert import Levels
+from kstest.sources.gathered import Gathered
 from kstest.sources.join import join, look_at_columns, require_few
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import merged, no_value, notices, refuse_missing, require_rows
 from kstest.sources.options import ReadOptions, name_side
 from kstest.sources.plan import Plan
 from kstest.sources.planning import matched, require_kinds
-from kstest.sources.rows import Chunk, Part, Rows
+from kstest.sources.rows import Part, Rows
 from kstest.sources.split import assigned
 from kstest.sources.table import Table
 from kstest.sources.units import recorded
@@ -62,7 +64,10 @@ def collect(
         levels = [Levels() for _ in plan.coded]
         targets = {side: tuple(plan.split) or (side,) for side in sides}
         parts: dict[str, list[Part]] = {side: [] for some in targets.values() for side in some}
-        chunks: dict[str, list[Chunk]] = {side: [] for side in parts}
+        two = len(parts) == 2
+        gathered = {side: Gathered(Track(len(plan.columns)) if two else None) for side in parts}
+        for side, table in firsts.items() if plan.where is None and not plan.split else ():
+            gathered[side].expect(table.rows or 0)
         remarks: list[tuple[str, Notice]] = []
         for side, openers in sides.items():
             for opened in _each(firsts[side], openers[1:]):
@@ -73,22 +78,22 @@ def collect(
                     require_columns(table, selection)
                     require_kinds(table, plan)
                 try:
-                    found = _read(table, plan, levels, policy, targets[side])
+                    into = {target: gathered[target] for target in targets[side]}
+                    found = _read(table, plan, levels, policy, into)
                 except DataError as error:
-                    if any(some for t, some in chunks.items() if t not in targets[side]):
+                    if any(some.rows for t, some in gathered.items() if t not in targets[side]):
                         name_side(side, error)
                     raise
-                for target, (part, rows) in found.items():
+                for target, part in found.items():
                     parts[target].append(part)
-                    chunks[target].extend(rows)
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
     refuse_missing(every, plan.all_names, policy if units is None else "records")
     if policy == "indicator" and not options.empty_columns:
         _require_values(every, plan)
     require_rows(parts, plan.all_names)
-    said = look_at_columns(chunks, parts, plan, levels)
-    samples = join(chunks, parts, plan, levels)
+    said = look_at_columns(gathered, parts, plan, levels)
+    samples = join(gathered, parts, plan, levels)
     if units is not None:
         samples, more = recorded(samples, units)
         return samples, (*merged(remarks), *notices(samples, parts, split=bool(plan.split)), *more)
@@ -107,10 +112,11 @@ def _each(first: Table, rest: Sequence[Opener]) -> Iterator[Table]:
 
 
 def _read(
-    table: Table, plan: Plan, levels: Sequence[Levels], policy: str, sides: Sequence[str]
-) -> dict[str, tuple[Part, list[Chunk]]]:
+    table: Table, plan: Plan, levels: Sequence[Levels], policy: str, into: Mapping[str, Gathered]
+) -> dict[str, Part]:
     """Read a table once, for one side or, with --sample-column, for all of them."""
-    gathered = {side: Rows(table, plan, levels, policy) for side in sides}
+    gathered = {side: Rows(table, plan, levels, policy, some) for side, some in into.items()}
+    first = next(iter(gathered.values()))
     start = 0
     for block in table.blocks(plan.wanted(table)):
         columns = plan.cells(block)
@@ -120,10 +126,10 @@ def _read(
                 kept = rows if chosen is None else rows[chosen[rows]]
                 gathered[side].add(block, start, kept, rows.size - kept.size)
         elif chosen is None or chosen.all():
-            gathered[sides[0]].add(block, start)
+            first.add(block, start)
         else:
             kept = np.flatnonzero(chosen)
-            gathered[sides[0]].add(block, start, kept, block.rows - kept.size)
+            first.add(block, start, kept, block.rows - kept.size)
         start += block.rows
         require_few(plan, levels, start)
     if not start:

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BLOCK_CELLS = 1 << 19  # 4 MB as float64
+BLOCK_CELLS = 1 << 17  # 1 MB as float64
 _STRINGS = ("string", "large_string")
 _INDEX = re.compile(r"__index_level_\d+__")
 # A buffer size makes pyarrow stream the column chunks; without, it loads them whole. Checksums of
-# pages are compared where the writer made some.
+# pages are compared where the writer made some. Every column has a buffer, which a store fills by a
+# request of its own, and a disk at no cost.
 PARQUET: dict[str, Any] = {
     "buffer_size": 1 << 20,
     "pre_buffer": False,
     "page_checksum_verification": True,
 }
+_LOCAL = PARQUET | {"buffer_size": 1 << 16}
 
 
 def open_parquet(opened: Opened) -> ArrowFile:
@@ -38,19 +40,19 @@ def open_parquet(opened: Opened) -> ArrowFile:
     import pyarrow.parquet as pq
 
     file, digest, close = seekable(opened)
-    parquet = pq.ParquetFile(file, **PARQUET)
+    parquet = pq.ParquetFile(file, **_LOCAL)
     schema = parquet.schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         texts = [n for n in names if base_name(schema.field(n).type) in _STRINGS]
         if texts:  # let the decoder look words up once per dictionary, not once per row
             file.seek(0)
-            reread = pq.ParquetFile(file, read_dictionary=texts, **PARQUET)
+            reread = pq.ParquetFile(file, read_dictionary=texts, **_LOCAL)
         else:
             reread = parquet
         yield from parquet_batches(reread, names, opened.label)
 
-    return ArrowFile(schema, batches, digest, close)
+    return ArrowFile(schema, batches, digest, close, rows=parquet.metadata.num_rows)
 
 
 def parquet_batches(
@@ -209,6 +211,7 @@ def table_of(
         file.close,
         named=file.named,
         identity=identity,
+        rows=file.rows,
     )
 
 

@@ -20,6 +20,7 @@ from kstest.result import Notice
 from kstest.sample import Input, Sample
 from kstest.sources.collect import open_firsts
 from kstest.sources.convert import Levels
+from kstest.sources.gathered import Gathered
 from kstest.sources.join import join, notes_on, words_of
 from kstest.sources.match import Selection, named_like, require_columns
 from kstest.sources.notices import merged, refuse_missing
@@ -115,14 +116,15 @@ class Feed:
         self.remarks += [(table.label, notice) for notice in table.notices]
         for block in table.blocks(plan.wanted(table)):
             levels = [Levels() for _ in plan.coded]
-            rows = Rows(table, plan, levels, self.policy)
+            kept = Gathered()
+            rows = Rows(table, plan, levels, self.policy, kept)
             if plan.where is None:
                 rows.add(block, start)
             else:
-                kept = np.flatnonzero(holds(plan.where, plan.cells(block)))
-                rows.add(block, start, kept, block.rows - kept.size)
+                chosen = np.flatnonzero(holds(plan.where, plan.cells(block)))
+                rows.add(block, start, chosen, block.rows - chosen.size)
             start += block.rows
-            part, chunks = rows.finish(None, start)
+            part = rows.finish(None, start)
             refuse_missing(
                 [part], plan.all_names, self.policy if self.stream is None else "records"
             )
@@ -132,7 +134,7 @@ class Feed:
                 for name, count in zip(plan.all_names, part.missing.tolist(), strict=True):
                     self.missing[name] = self.missing.get(name, 0) + count
             if part.input.rows_used:
-                sample = join({self.side: chunks}, {self.side: [part]}, plan, levels)[0]
+                sample = join({self.side: kept}, {self.side: [part]}, plan, levels)[0]
                 if self.watch is not None and self.stream is None:
                     self.watch.add(self.side, sample)
                 yield sample

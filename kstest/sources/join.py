@@ -1,14 +1,13 @@
-"""Joining: the chunks of each side become one Sample, with codes that all sides share."""
+"""Joining: the rows of each side become one Sample, with codes that all sides share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kstest.diagnostics.tracks import Track, counting
+from kstest.diagnostics.tracks import counting
 from kstest.diagnostics.tracks import notices as track_notices
 from kstest.errors import DataError
 from kstest.result import Notice
@@ -22,8 +21,9 @@ from kstest.sources.categories import (
     unlike,
 )
 from kstest.sources.convert import Levels
+from kstest.sources.gathered import STRIP, Gathered
 from kstest.sources.plan import Plan
-from kstest.sources.rows import Chunk, Part
+from kstest.sources.rows import Part
 from kstest.sources.table import BOOLEAN, NUMBER
 from kstest.wording import shown
 
@@ -33,42 +33,42 @@ Recode = tuple[tuple[str, ...], NDArray[np.int32]]
 
 
 def join(
-    chunks: dict[str, list[Chunk]],
+    gathered: Mapping[str, Gathered],
     parts: Mapping[str, Sequence[Part]],
     plan: Plan,
     levels: Sequence[Levels],
 ) -> tuple[Sample, ...]:
-    """Make one Sample per side. `chunks` is emptied side by side, to save memory."""
-    recodes = [_recode(j, chunks, plan, known) for j, known in enumerate(levels)]
-    masked = any(chunk.missing is not None for some in chunks.values() for chunk in some)
+    """Make one Sample per side, of the arrays of `gathered`, whose codes become final."""
+    recodes = [_recode(j, gathered, plan, known) for j, known in enumerate(levels)]
+    masked = any(some.whole("missing") is not None for some in gathered.values())
     return tuple(
-        _sample(side, chunks.pop(side), some, plan, recodes, masked) for side, some in parts.items()
+        _sample(side, gathered[side], some, plan, recodes, masked) for side, some in parts.items()
     )
 
 
-def _recode(j: int, chunks: Mapping[str, Sequence[Chunk]], plan: Plan, known: Levels) -> Recode:
+def _recode(j: int, gathered: Mapping[str, Gathered], plan: Plan, known: Levels) -> Recode:
     """Sort the categories that occur."""
     met = np.zeros(len(known) + 1, np.bool_)  # the last entry takes the missing cells
-    for some in chunks.values():
-        for chunk in some:
-            met[_codes(chunk, j, plan)] = True
+    for some in gathered.values():
+        for codes in some.codes(j, len(plan.categorical)):
+            met[codes] = True
     return known.finish(met[:-1])
 
 
 def _counts(
-    j: int, chunks: Mapping[str, Sequence[Chunk]], plan: Plan, levels: int
+    j: int, gathered: Mapping[str, Gathered], plan: Plan, levels: int
 ) -> dict[str, NDArray[np.int64]]:
     """How often each category occurs on every side, by provisional code."""
     counts = {}
-    for side, some in chunks.items():
+    for side, some in gathered.items():
         counts[side] = np.zeros(levels + 1, np.int64)  # the first entry takes the missing cells
-        for chunk in some:
-            counts[side] += np.bincount(_codes(chunk, j, plan) + 1, minlength=levels + 1)
+        for codes in some.codes(j, len(plan.categorical)):
+            counts[side] += np.bincount(codes + 1, minlength=levels + 1)
     return {side: found[1:] for side, found in counts.items()}
 
 
 def look_at_columns(
-    chunks: Mapping[str, Sequence[Chunk]],
+    gathered: Mapping[str, Gathered],
     parts: Mapping[str, Sequence[Part]],
     plan: Plan,
     levels: Sequence[Levels],
@@ -78,11 +78,12 @@ def look_at_columns(
     Named too are numeric columns that tell two sides apart by themselves.
     """
     label = next(iter(parts.values()))[0].label
-    tracks = _tracks(chunks, plan)
+    two = len(gathered) == 2
+    tracks = {side: some.track for side, some in gathered.items() if two and some.track is not None}
     found: list[Notice] = []
     errors: list[Identifier] = []
     for j, name in enumerate(plan.categorical):
-        counts = _counts(j, chunks, plan, len(levels[j]))
+        counts = _counts(j, gathered, plan, len(levels[j]))
         try:
             found += notes_on(plan, words_of(plan, name, label, levels[j].texts, counts))
         except Identifier as error:
@@ -109,27 +110,6 @@ def notes_on(plan: Plan, column: Words) -> tuple[Notice, ...]:
     return (*refused, *unlike(column, insisted))
 
 
-def _tracks(chunks: Mapping[str, Sequence[Chunk]], plan: Plan) -> dict[str, Track]:
-    """The course of the numeric columns on either of two sides."""
-    if len(chunks) != 2:
-        return {}
-    tracks = {side: Track(len(plan.columns)) for side in chunks}
-    for side, some in chunks.items():
-        for chunk in some:
-            tracks[side].add(chunk.values, chunk.missing)
-    return tracks
-
-
-def _codes(chunk: Chunk, j: int, plan: Plan) -> Any:
-    if chunk.codes is not None and j < len(plan.categorical):
-        return chunk.codes[:, j]
-    return chunk.groups
-
-
-def _rows(chunks: Sequence[Chunk]) -> int:
-    return sum(chunk.values.shape[0] for chunk in chunks)
-
-
 def require_few(plan: Plan, levels: Sequence[Levels], rows: int) -> None:
     """Stop before the words of an identifier fill the memory; the exact rule comes at the end."""
     for name, known in zip(plan.coded, levels, strict=True):
@@ -140,31 +120,32 @@ def require_few(plan: Plan, levels: Sequence[Levels], rows: int) -> None:
 
 def _sample(
     side: str,
-    chunks: list[Chunk],
+    gathered: Gathered,
     parts: Sequence[Part],
     plan: Plan,
     recodes: Sequence[Recode],
     masked: bool,
 ) -> Sample:
-    n, c = _rows(chunks), len(plan.categorical)
-    codes = np.empty((n, c), np.int32)
-    at = 0
-    for chunk in chunks if c else ():
-        rows = slice(at, at := at + chunk.values.shape[0])
-        for j in range(c):
-            codes[rows, j] = recodes[j][1][_codes(chunk, j, plan)]
+    n, c = gathered.rows, len(plan.categorical)
+    codes = gathered.whole("codes") if c else np.empty((n, 0), np.int32)
+    for j in range(c):
+        for start in range(0, n, STRIP):
+            strip = codes[start : start + STRIP, j]
+            strip[:] = recodes[j][1][strip]
     groups: NDArray[np.int64] | None = None
     group_names: tuple[str, ...] = ()
     if plan.group is not None:
         group_names, final = recodes[plan.group]
-        groups = final.astype(np.int64)[_joined(chunks, lambda chunk: chunk.groups)]
+        groups = final.astype(np.int64)[gathered.whole("groups")]
     counts = np.sum([part.missing for part in parts], axis=0)
-    mask = _joined(chunks, _mask) if masked else None
-    weights = _weights(side, chunks, plan)
+    mask = gathered.whole("missing")
+    if masked and mask is None:
+        mask = np.zeros((n, len(plan.columns)), np.bool_)
+    weights = _weights(side, gathered, plan)
     _require_entries(side, dict(zip(plan.all_names, counts, strict=True)), plan)
     return Sample(
         side,
-        _values(chunks, n, len(plan.columns)),
+        gathered.whole("values"),
         plan.columns,
         tuple(part.input for part in parts),
         mask,
@@ -194,31 +175,10 @@ def _require_entries(side: str, missing: Mapping[str, int], plan: Plan) -> None:
         )
 
 
-def _joined(chunks: Sequence[Chunk], get: Callable[[Chunk], Any]) -> Any:
-    return get(chunks[0]) if len(chunks) == 1 else np.concatenate([get(chunk) for chunk in chunks])
-
-
-def _values(chunks: list[Chunk], rows: int, columns: int) -> NDArray[np.float64]:
-    """The numbers of all chunks, row by row from here on. Each chunk goes when it is copied."""
-    if len(chunks) == 1:
-        return np.ascontiguousarray(chunks[0].values)
-    values = np.empty((rows, columns))
-    end = rows
-    while chunks:
-        part = chunks.pop().values
-        values[end - len(part) : end] = part
-        end -= len(part)
-    return values
-
-
-def _mask(chunk: Chunk) -> NDArray[np.bool_]:
-    return np.zeros(chunk.values.shape, np.bool_) if chunk.missing is None else chunk.missing
-
-
-def _weights(side: str, chunks: Sequence[Chunk], plan: Plan) -> NDArray[np.float64] | None:
+def _weights(side: str, gathered: Gathered, plan: Plan) -> NDArray[np.float64] | None:
     if plan.weights is None:
         return None
-    weights: NDArray[np.float64] = np.ascontiguousarray(_joined(chunks, lambda c: c.weights))
+    weights: NDArray[np.float64] = gathered.whole("weights")
     option, wanted = "--weights", "a weight above zero"
     if plan.counted:
         option, wanted = "--counts", "an entry"

@@ -12,33 +12,13 @@ from kstest.errors import DataError
 from kstest.inexact import refusal
 from kstest.sample import Input
 from kstest.sources.convert import Levels
+from kstest.sources.gathered import Chunk, Gathered, Growing
 from kstest.sources.plan import Plan
 from kstest.sources.table import Block, Table
 from kstest.wording import shown
 
 # Counts up to this are whole in double precision, and so are their sums.
 MOST_ENTRIES = 1e15
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """The kept rows of a block; codes are provisional, absent parts are None."""
-
-    values: NDArray[np.float64]
-    missing: NDArray[np.bool_] | None
-    codes: NDArray[np.int32] | None
-    groups: NDArray[np.int32] | None
-    weights: NDArray[np.float64] | None
-
-    def kept(self, rows: NDArray[np.int64]) -> Chunk:
-        """Keep some rows."""
-        return Chunk(
-            self.values.T[:, rows].T,  # still column by column
-            None if self.missing is None else self.missing[rows],
-            None if self.codes is None else self.codes[rows],
-            None if self.groups is None else self.groups[rows],
-            None if self.weights is None else self.weights[rows],
-        )
 
 
 @dataclass(frozen=True)
@@ -78,15 +58,17 @@ class Part:
 
 
 class Rows:
-    """Gathers the rows of `table` under a policy: error, drop or indicator."""
+    """Gathers the rows of `table` in `into` under a policy: error, drop or indicator."""
 
-    def __init__(self, table: Table, plan: Plan, levels: Sequence[Levels], policy: str) -> None:
+    def __init__(
+        self, table: Table, plan: Plan, levels: Sequence[Levels], policy: str, into: Gathered
+    ) -> None:
         self._table, self._plan, self._levels, self._policy = table, plan, levels, policy
         roles = sum(role is not None for role in (plan.weights, plan.group))
         self._missing = np.zeros(len(plan.names) + roles, np.int64)
         self._rounded: dict[str, str] = {}
-        self._chunks: list[Chunk] = []
-        self._kept: list[tuple[int, int, NDArray[np.int64] | None]] = []
+        self._into = into
+        self._kept: Growing | None = None
         self._read = self._filtered = self._bad = self._refused = self._used = 0
 
     def add(
@@ -101,7 +83,7 @@ class Rows:
         self._look_at_rounding(block, start, index)
         if index is not None:
             if not index.size:
-                self._kept.append((start, 0, index))
+                self._keep(start, 0, index)
                 return
             block = block.take(index)
         plan = self._plan
@@ -126,14 +108,14 @@ class Rows:
                     values = np.where(cells, 0.0, chunk.values)
                     chunk = Chunk(values, cells, chunk.codes, chunk.groups, chunk.weights)
         if self._refused:
-            self._chunks.clear()  # the run ends with an error: only the counts matter
+            self._into.clear()  # the run ends with an error: only the counts matter
             return
+        self._keep(start, block.rows, index)
         self._used += chunk.values.shape[0]
-        self._kept.append((start, block.rows, index))
-        self._chunks.append(chunk)
+        self._into.add(chunk)
 
-    def finish(self, digest: str | None, total: int) -> tuple[Part, list[Chunk]]:
-        """Return what was found and the rows, once the last of `total` rows was added."""
+    def finish(self, digest: str | None, total: int) -> Part:
+        """Return what was found, once the last of `total` rows was added."""
         table = self._table
         source = Input(
             table.path,
@@ -143,7 +125,7 @@ class Rows:
             digest,
             self._filtered,
         )
-        part = Part(
+        return Part(
             table.label,
             source,
             self._missing,
@@ -151,10 +133,9 @@ class Rows:
             self._refused,
             self._rounded,
             table.identity,
-            self._numbers(),
+            None if self._kept is None else self._kept.whole(),
             total,
         )
-        return part, self._chunks
 
     def _look_at_rounding(self, block: Block, start: int, index: NDArray[np.int64] | None) -> None:
         """Refuse whole numbers that float64 does not hold, in columns that are tested."""
@@ -215,12 +196,10 @@ class Rows:
                 f"found {weights[at]:.15g}; accepted: {accepted}"
             )
 
-    def _numbers(self) -> NDArray[np.int64] | None:
-        if all(index is None for _, _, index in self._kept):
-            return None
-        return np.concatenate(
-            [
-                start + 1 + (np.arange(rows) if index is None else index)
-                for start, rows, index in self._kept
-            ]
-        )
+    def _keep(self, start: int, rows: int, index: NDArray[np.int64] | None) -> None:
+        """Write down the numbers of used rows, from the first row on that is not used."""
+        if index is None and self._kept is None:
+            return
+        if self._kept is None:
+            self._kept = Growing(np.arange(1, self._used + 1))
+        self._kept.add(start + 1 + (np.arange(rows) if index is None else index))

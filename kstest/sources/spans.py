@@ -121,7 +121,7 @@ class SpanFiles:
                 span.side, plan, selection, self.options.missing, firsts[span.side], (), None, nulls
             )
             for piece in span.pieces:
-                _require_unchanged(piece)
+                require_unchanged(piece.path, piece.stamp)
                 opened = opener(piece.path, span.side, self.options, nulls, piece.groups)()
                 table = named_like(opened, firsts[span.side])
                 try:
@@ -131,7 +131,7 @@ class SpanFiles:
                         yield piece, sample
                 finally:
                     table.close()
-                _require_unchanged(piece)
+                require_unchanged(piece.path, piece.stamp)
                 if counts is not None:
                     _count(counts, piece.number, feed.inputs[-1])
 
@@ -200,15 +200,21 @@ def _open_groups(path: str, groups: tuple[int, ...] | None) -> Table:
     return table_of(path, where, ArrowFile(schema, batches, lambda: None, file.close))
 
 
-def _require_unchanged(piece: Piece) -> None:
-    now = stamp(piece.path)
+def require_unchanged(path: str, then: tuple[int, int]) -> None:
+    """Refuse a file that is not the one that was looked at first.
+
+    Raises
+    ------
+    DataError
+    """
+    now = stamp(path)
     if now is None:
         raise DataError(
-            f"{label(piece.path)}: is not there any more, or not where it is read: put the files "
+            f"{label(path)}: is not there any more, or not where it is read: put the files "
             "where all workers see them"
         )
-    if now != piece.stamp:
+    if now != then:
         raise DataError(
-            f"{label(piece.path)}: has changed while it was read (size or time differ from those "
+            f"{label(path)}: has changed while it was read (size or time differ from those "
             "before the first pass); run again when nobody writes to it"
         )

@@ -122,6 +122,8 @@ class Table:
         What was taken for granted when the file was opened.
     dialect : mapping of str to str
         How its text is written, in words; empty for other formats.
+    rows : int or None
+        How many rows there are, as far as the file says.
     """
 
     path: str
@@ -137,6 +139,7 @@ class Table:
     aside: frozenset[int] = frozenset()
     notices: tuple[Notice, ...] = ()
     dialect: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
 
 
 def require_unique(names: Sequence[str], where: str) -> None:

@@ -110,6 +110,22 @@ def read(path: str) -> Saved:
         ) from error
 
 
+def begun_alpha(path: str) -> float:
+    """The level with which a stream was begun; what else the file holds is not built.
+
+    Raises
+    ------
+    DataError
+        If the file is no state, or its level is none.
+    """
+    header, _ = load(path, KIND, (VERSION,))
+    params = header.get("params")
+    alpha = params.get("alpha") if isinstance(params, dict) else None
+    if not isinstance(alpha, float) or not 0 < alpha < 1:
+        raise DataError(f"{path}: is a state, but not of this kstest; begin a new one")
+    return alpha
+
+
 def _ledger(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ledger:
     if "contents" in arrays:
         return from_earlier(header, arrays["contents"], arrays["ids"])

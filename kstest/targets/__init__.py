@@ -14,6 +14,7 @@ a YAML, TOML or JSON file            `files`, then as above
 ``logp: -0.5*x**2``            `expression`
 ``fit:gmm:3``, ``fit:kde``     `reference`, from a file of its own
 a Python object                `scores.from_object`
+functions of Python            `functions`, called as `calls` finds out, derived by `gradients`
 =============================  =====================================================
 
 `transforms` maps positive, bounded and circular columns to where Stein's identity holds. Nothing a
@@ -26,7 +27,8 @@ from .cells import Cells, joined, on_grid
 from .certificate import Certificate, tilted_bound
 from .discrete import DISCRETE_NAMES, DiscreteTarget
 from .families import FAMILIES
-from .resolve import SCORES, chosen_columns, resolve, resolve_discrete
+from .functions import Functions
+from .resolve import SCORES, chosen_columns, resolve, resolve_discrete, speaks_of_values
 from .scores import paired
 from .sequence_model import Hidden, LogRatio, SequenceModel, Windows
 from .target import Target
@@ -39,6 +41,7 @@ __all__ = [
     "Cells",
     "Certificate",
     "DiscreteTarget",
+    "Functions",
     "Hidden",
     "LogRatio",
     "SequenceModel",
@@ -52,5 +55,6 @@ __all__ = [
     "paired",
     "resolve",
     "resolve_discrete",
+    "speaks_of_values",
     "tilted_bound",
 ]

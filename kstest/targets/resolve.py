@@ -56,6 +56,11 @@ def resolve(
     """
     columns = tuple(columns)
     if not isinstance(given, str):
+        if reference is not None or param:
+            raise UsageError(
+                f"--{'param' if param else 'reference'}: is for a target that is a text; an object "
+                "or a function has its numbers itself"
+            )
         return from_object(given, columns)
     if given.strip().startswith(_FIT):
         if reference is None:
@@ -96,12 +101,20 @@ def resolve_discrete(given: Any, columns: Sequence[str]) -> DiscreteTarget | Non
     UsageError, DataError
         As `resolve`, and for a product of discrete distributions and densities.
     """
+    source = _discrete_source(given)
+    return None if source is None else build_discrete(source, tuple(columns), given.strip())
+
+
+def speaks_of_values(given: Any) -> bool:
+    """Whether a target is discrete: it gives probabilities of values and no score."""
+    return _discrete_source(given) is not None
+
+
+def _discrete_source(given: Any) -> Spec | None:
     if not isinstance(given, str) or given.strip().startswith((_PYTHON, _FIT, _LOGP)):
         return None
     source = _source(given)
-    if not isinstance(source, Spec) or not is_discrete(source):
-        return None
-    return build_discrete(source, tuple(columns), given.strip())
+    return source if isinstance(source, Spec) and is_discrete(source) else None
 
 
 def chosen_columns(

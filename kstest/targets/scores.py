@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
+from .functions import Functions, from_functions
 from .target import Target
-from .transforms import REAL
 
 Array = NDArray[np.float64]
 
@@ -47,22 +47,25 @@ def paired(names: Sequence[str], prefix: str) -> tuple[tuple[str, str], ...]:
 
 
 def from_object(thing: Any, columns: tuple[str, ...]) -> Target:
-    """Return the Target of a Python object with a `score` method, or of a callable.
+    """Return the Target of a Python object with a method `score` or `logpdf`, or of a callable.
 
     Parameters
     ----------
     thing : object
         `score(X)` (or the object called with X) takes (n, d) and returns (n, d), the gradient of
-        log p. Optional methods: `logpdf(X)`, (n,), and `sample(n, rng)`, (n, d). All columns
-        must be on the whole real line.
+        log p. Optional methods: `logpdf(X)`, (n,), whose gradient stands for a missing score, and
+        `sample(n, rng)`, (n, d). All columns must be on the whole real line.
     columns : tuple of str
         Columns of the data, in order.
     """
-    name = type(thing).__qualname__
     if isinstance(thing, Target):
         return thing
-    score = getattr(thing, "score", thing)
-    if not callable(score):
+    if isinstance(thing, Functions):
+        return from_functions(thing, columns)
+    name = type(thing).__qualname__
+    density = getattr(thing, "logpdf", None)
+    score = getattr(thing, "score", None if callable(density) and not callable(thing) else thing)
+    if score is not None and not callable(score):
         raise UsageError(
             f"target: a {name} has no method score(X); give an object that has one, a callable, "
             "or a text such as 'normal(mean=0, sd=1)'"
@@ -73,15 +76,14 @@ def from_object(thing: Any, columns: tuple[str, ...]) -> Target:
     def sample(n: int, rng: np.random.Generator) -> Array:
         return checked(draw(n, rng), (n, d), f"sample of {name}")  # type: ignore[misc]
 
-    return Target(
-        name=getattr(thing, "__name__", name),
-        columns=columns,
-        transforms=(REAL,) * d,
-        score=lambda X: checked(score(X), X.shape, f"score of {name}"),
-        logpdf=_density(thing, name),
-        sample=sample if callable(draw) else None,
-        normalised=False,
+    given = Functions(
+        score,
+        density if callable(density) else None,
+        getattr(thing, "__name__", name),
+        sample if callable(draw) else None,
+        (f"score of {name}", f"logpdf of {name}"),
     )
+    return from_functions(given, columns)
 
 
 def imported(text: str, allowed: bool) -> Any:
@@ -103,13 +105,6 @@ def imported(text: str, allowed: bool) -> Any:
         raise UsageError(f"--target {text}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
-
-
-def _density(thing: Any, name: str) -> Callable[[Array], Array] | None:
-    method = getattr(thing, "logpdf", None)
-    if not callable(method):
-        return None
-    return lambda X: checked(method(X), (len(X),), f"logpdf of {name}")
 
 
 def checked(values: Any, shape: tuple[int, ...], what: str) -> Array:

@@ -54,6 +54,11 @@ class Target:
     composed : callable or None
         Set where rows lie on the simplex, which has no density over d columns: (X, row) to d - 1
         coordinates of the rows (n, d) and the Target of these, where `row` names a row in errors.
+    met : callable or None
+        Set where functions of a user have to be tried first: (X, row), as of `composed`, to the
+        Target that calls them as they are to be called.
+    remark : str
+        What weakens its score.
     """
 
     name: str
@@ -71,6 +76,8 @@ class Target:
     certificate: Certificate | str = "nothing is proved of its score"
     cdf: Function | None = None
     composed: Callable[[Array, Callable[[int], str]], tuple[Array, Target]] | None = None
+    met: Callable[[Array, Callable[[int], str]], Target] | None = None
+    remark: str = ""
 
     @property
     def d(self) -> int:

@@ -15,7 +15,7 @@ from ...diagnostics.digests import row_hashes
 from ...errors import DataError, UsageError
 from ...result import Notice
 from ...sample import Sample
-from ...targets import SCORES, Target, Transform, paired, resolve
+from ...targets import SCORES, Functions, Target, Transform, paired, resolve
 
 Array = NDArray[np.float64]
 
@@ -25,8 +25,6 @@ TIES = 0.01
 CLOSED = 1e-6
 # A score beyond this overflows when its square is added n^2 times.
 LARGEST_SCORE = 1e100
-# Rows at which density and score are compared, and how far they may differ.
-CHECKED_ROWS, SLOPE_TOLERANCE = 20, 0.05
 
 
 @dataclass(frozen=True)
@@ -53,24 +51,47 @@ class Given:
 def given_data(samples: Sequence[Sample], params: Any) -> Given:
     """Resolve --target for the first of the samples."""
     sample = samples[0]
-    place = {name: c for c, name in enumerate(sample.columns)}
     if params.score_prefix:
-        pairs = paired(sample.columns, params.score_prefix)
-        X = sample.values[:, [place[x] for x, _ in pairs]]
-        S = sample.values[:, [place[s] for _, s in pairs]]
-        names = tuple(x for x, _ in pairs)
-        return Given(f"scores in {params.score_prefix}*", names, X, None, sample, S)
+        return with_scores(sample, params.score_prefix)
+    if isinstance(params.target, Functions):
+        all_rows = sum(source.rows_read for source in sample.inputs)
+        everything = sample.file_columns or sample.columns
+        scores = params.target.values(sample.columns, everything, (all_rows, sample.row_numbers))
+        if scores is not None:
+            name = params.target.called
+            return Given(name, sample.columns, sample.values, None, sample, scores)
     reference = rows_beside(samples, "reference", sample.columns)
     target = resolve(params.target, sample.columns, params.param, params.allow_python, reference)
-    X = np.ascontiguousarray(sample.values[:, [place[c] for c in target.columns]])
+    X = _columns(sample, target.columns)
+    if target.met is not None:
+        target = replace(target.met(X, sample.where), name=target.name)
     if target.refit is not None and target.find(X) is None and target.find(X, edge=True) is None:
         target = replace(target.refit(X), name=target.name)
+    return on_target(sample, target)
+
+
+def with_scores(sample: Sample, prefix: str) -> Given:
+    """Data whose scores came along in columns that begin with `prefix`."""
+    pairs = paired(sample.columns, prefix)
+    names = tuple(x for x, _ in pairs)
+    X, S = _columns(sample, names), _columns(sample, tuple(s for _, s in pairs))
+    return Given(f"scores in {prefix}*", names, X, None, sample, S)
+
+
+def on_target(sample: Sample, target: Target) -> Given:
+    """The columns of a target; of a composition the coordinates."""
+    X = _columns(sample, target.columns)
     if target.composed is not None:
         whole = Given(target.name, target.columns, X, target, sample)
         Y, inner = target.composed(X, whole.sample.where)
         inner = replace(inner, name=target.name)
         return Given(target.name, inner.columns, Y, inner, sample, None, X, target.columns)
     return Given(target.name, target.columns, X, target, sample)
+
+
+def _columns(sample: Sample, names: Sequence[str]) -> Array:
+    place = {name: c for c, name in enumerate(sample.columns)}
+    return np.ascontiguousarray(sample.values[:, [place[name] for name in names]])
 
 
 def require_numbers(sample: Sample) -> None:
@@ -179,6 +200,8 @@ def arrangement(
 
 def oddities(Y: Array, S: Array, given: Given, distribution: str) -> tuple[Notice, ...]:
     out = []
+    if given.target is not None and given.target.remark:
+        out.append(Notice("differences", given.target.remark))
     found = strongest_lag(S)
     if found and distribution != "markov":
         possible = given.target is None or not given.target.fitted
@@ -231,7 +254,11 @@ def movable(given: Given) -> Target:
         For a target without density, with fitted parameters, or of angles.
     """
     target = given.target
-    assert target is not None
+    if target is None:
+        raise UsageError(
+            "scores: an array cannot drive this test, which moves rows and needs scores at other "
+            "places; give functions scores and logdensity, or use kstest ksd"
+        )
     if target.fitted:
         raise UsageError(
             f"--target {target.name}: is fitted; this test takes a target whose parameters are "
@@ -240,7 +267,8 @@ def movable(given: Given) -> Target:
     if target.logpdf is None:
         raise UsageError(
             f"target: {target.name} gives scores alone, which cannot drive this test: moved rows "
-            "are accepted by their density. Give it a method logpdf(X), or use kstest ksd"
+            "are accepted by their density. Give it a method logpdf(X), or logdensity beside "
+            "scores, or use kstest ksd"
         )
     angles = [name for name, c in zip(target.columns, target.transforms, strict=True) if c.angle]
     if angles:
@@ -262,32 +290,4 @@ def require_density(target: Target, Y: Array, given: Given) -> None:
         raise DataError(
             f"data: the log density of {given.sample.where(row)} ({place}) is not a finite number; "
             f"{int(bad.sum()):,} rows have none. The target's density vanishes there"
-        )
-
-
-def require_agreement(target: Target, Y: Array, S: Array, given: Given) -> None:
-    """Refuse a density whose slope is not the score, as two functions of a user may have it.
-
-    Compared along the score at a few rows; more than half of them have to differ, since a density
-    may have kinks.
-    """
-    rows = np.unique(np.linspace(0, len(Y) - 1, CHECKED_ROWS).astype(np.int64))
-    rows = rows[np.abs(S[rows]).max(axis=1) > 0]
-    if not len(rows):
-        return
-    length = np.linalg.norm(S[rows], axis=1)
-    width = max(float(Y.std(axis=0).max()), float(np.abs(Y[rows]).max()) * 1e-6, 1e-300)
-    # A step over which the log density changes by far less than 1, and the rounding by less still.
-    step = np.minimum(1e-4 * width, 1e-3 / length)[:, None] * S[rows] / length[:, None]
-    change = target.log_density(Y[rows] + step) - target.log_density(Y[rows] - step)
-    expected = 2 * np.einsum("ij,ij->i", step, S[rows])
-    noise = 1e-12 * (1 + np.abs(target.log_density(Y[rows])))
-    wrong = ~(np.abs(change - expected) <= SLOPE_TOLERANCE * np.abs(expected) + noise)
-    if 2 * wrong.sum() > len(rows):
-        row = int(np.argmax(wrong))
-        raise UsageError(
-            f"target: log density and score of {target.name} disagree: at "
-            f"{given.sample.where(int(rows[row]))} the density's slope is "
-            f"{change[row] / expected[row]:.3g} times the score's; the score must be "
-            "the gradient of the log density"
         )

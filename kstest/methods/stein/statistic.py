@@ -74,12 +74,21 @@ class Frame:
 
     def points(self, Y: Array, S: Array) -> SteinPoints:
         """Map coordinates and scores."""
+        return SteinPoints.of(*self.mapped(Y, S), self.radius)
+
+    def mapped(self, Y: Array, S: Array) -> tuple[Array, Array]:
+        """The same as arrays (n, d), by themselves: no row knows of the others."""
         rows, scores, line = np.empty_like(Y), np.empty_like(S), self.line
         rows[:, line] = (Y[:, line] - self.centre) @ self.forward
         scores[:, line] = S[:, line] @ self.backward
         rows[:, ~line] = Y[:, ~line] / self.unit[~line]
         scores[:, ~line] = S[:, ~line] * self.unit[~line]
-        return SteinPoints.of(rows, scores, np.where(line, np.inf, 1 / self.unit))
+        return rows, scores
+
+    @property
+    def radius(self) -> Array:
+        """Of the circles of angles (d,), infinite for coordinates on a line."""
+        return np.where(self.line, np.inf, 1 / self.unit)
 
 
 @dataclass(frozen=True)
@@ -215,15 +224,29 @@ def by_features(
     blocks = np.empty((len(grid), len(bins) - 1, len(bins) - 1))
     for l, table in enumerate(sums.blocks):
         inner = table[:count, :count] + np.diag(own[l])
-        values, vectors = np.linalg.eigh(inner)
-        sound = values > FEATURE_RANK * values.max()
-        feature = (table[:count, count:].T @ vectors[:, sound]) / np.sqrt(values[sound])
-        blocks[l] = feature @ feature.T
-        np.fill_diagonal(blocks[l], 0)  # pairs within a bin see no sign
+        blocks[l] = projected(inner, table[:count, count:])
     signs = independent_signs(len(bins) - 1, params.draws, rng)
     pairs = n**2 - float((np.diff(bins) ** 2).sum())
     size = np.sqrt(sums.squares / (count * n + count * (count - 1) / 2))
     return signed_sums(blocks, signs) / pairs, size, len(bins) - 1
+
+
+def projected(inner: Array, cross: Array) -> Array:
+    """Sums over pairs of bins (G, G) of the kernel projected on landmarks; 0 within a bin.
+
+    Parameters
+    ----------
+    inner : ndarray (r, r)
+        The kernel between the landmarks.
+    cross : ndarray (r, G)
+        Sums over the rows of every bin of the kernel between landmarks and rows.
+    """
+    values, vectors = np.linalg.eigh(inner)
+    sound = values > FEATURE_RANK * values.max()
+    feature = (cross.T @ vectors[:, sound]) / np.sqrt(values[sound])
+    blocks = feature @ feature.T
+    np.fill_diagonal(blocks, 0)  # pairs within a bin see no sign
+    return np.asarray(blocks)
 
 
 def parametric(

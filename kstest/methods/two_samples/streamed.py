@@ -15,7 +15,7 @@ files over all bins (`kstest.nulls.places`; measured on such files by ``benchmar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,6 @@ from ...engine import Forms, Work, landmark_count, single_blas, stage
 from ...engine.forms import of_blocks
 from ...engine.landmarks import tables_of_sums
 from ...engine.work import run_tasks
-from ...errors import UsageError
 from ...findings import Finding, by_bandwidth, summary
 from ...kernels import KERNELS, Rows, Units
 from ...nulls import (
@@ -41,11 +40,10 @@ from ...nulls import (
     varies,
 )
 from ...nulls.places import placed
-from ...params import option_name
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
 from ..by_column import columns_found
-from ..common import grids
+from ..common import grids, require_served
 from .cell_statistics import anderson_darling, chi_squared, kolmogorov_smirnov, total_variation
 from .columns import CELLS, Evidence, Labelled, ordered
 from .effect import Pairs, effect, effect_found, unbiased_mmd
@@ -73,20 +71,13 @@ def check_streamed(params: Any) -> None:
     ------
     UsageError
     """
-    others = [f for f in fields(params) if f.name not in SERVED]
-    refusals = [f.name for f in others if getattr(params, f.name) != f.default]
-    refusals += ["permute"] * (params.permute not in ("auto", "bins"))
+    refusals = ["permute"] * (params.permute not in ("auto", "bins"))
     refusals += ["scale"] * (params.scale == "auto")
     refusals += ["features"] * (params.features == "none")
     refusals += ["explain"] * (not set(params.explain.split(",")) <= {"columns", "none"})
     unbounded = [n for n in params.kernel.split(",") if not KERNELS[n.strip()].has_bandwidth]
     refusals += ["kernel"] * bool(unbounded)
-    if refusals:
-        name = refusals[0]
-        raise UsageError(
-            f"{option_name(name)} {getattr(params, name)}: not with files that are read in two "
-            "passes (--scheduler), of which no row is kept; leave one of the two out"
-        )
+    require_served(params, SERVED, refusals)
 
 
 @dataclass(frozen=True)
