@@ -60,8 +60,8 @@ def levels(check: Check, inputs: Mapping[str, Sequence[str]]) -> Levels:
     )
     samples, _ = read_samples(inputs, reading)
     found = levels_of(samples, 0)
-    # Rows without a value come last.
-    order = sorted(range(len(found.names)), key=lambda k: bool(found.codes[k] == MISSING_CODE))
+    missing = [bool(code == MISSING_CODE) for code in found.codes]
+    order = sorted(range(len(missing)), key=lambda k: missing[k])  # without a value: last
     enough = set(found.tested)
     tested = [k for k in order if k in enough]
     if not tested:
@@ -71,10 +71,7 @@ def levels(check: Check, inputs: Mapping[str, Sequence[str]]) -> Levels:
         )
     found.require_few("")
     kind = _kind(check.by, inputs, reading)
-    options = {
-        found.names[k]: _options(check, found.names[k], kind, found.codes[k] == MISSING_CODE)
-        for k in tested
-    }
+    options = {found.names[k]: _options(check, found.names[k], kind, missing[k]) for k in tested}
     return Levels(options, tuple(found.left_out()))
 
 
