@@ -100,10 +100,11 @@ def told_of_records(found: A, columns: Sequence[str], kept: Collection[Notice] =
     findings = tuple(reworded(f, changed) for f in found.findings)
     warnings = tuple(n if n in kept else replace(n, message=changed(n.message))
                      for n in found.warnings)  # fmt: skip
-    told = replace(found, findings=findings, warnings=warnings)
-    if isinstance(told, Result) and "scheme" in told.null:
-        told = replace(told, null={**told.null, "scheme": changed(str(told.null["scheme"]))})
-    return told
+    null: Mapping[str, Any] = getattr(found, "null", {})
+    more: dict[str, Any] = {}
+    if "scheme" in null:
+        more["null"] = {**null, "scheme": changed(str(null["scheme"]))}
+    return replace(found, findings=findings, warnings=warnings, **more)
 
 
 def _record(match: re.Match[str]) -> str:
