@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", default=["shift 1", "shift .5", "spread 2"])
     parser.add_argument("--sets", type=int, default=100)
     parser.add_argument("--rows", type=int, default=5000)
-    parser.add_argument("--permutations", type=int, default=99)
+    parser.add_argument("--permutations", type=int, default=999)
     given = parser.parse_args()
     for case in given.cases:
         named = rejected = 0

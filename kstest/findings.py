@@ -11,8 +11,8 @@ What is drawn is in `kstest.picture`, since a picture needs the data and finding
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal
 
 Verdict = Literal["rejected", "not rejected", "no verdict"]
@@ -206,6 +206,23 @@ class Pairs:
 
 
 Finding = Note | Facts | Table | Pairs
+
+
+def reworded(finding: Finding, change: Callable[[str], str]) -> Finding:
+    """Return the finding with its sentences, labels and titles changed; its values stay."""
+    lines = tuple(replace(li, label=change(li.label), text=change(li.text)) for li in finding.lines)
+    if isinstance(finding, Note):
+        texts = finding.value
+        value = change(texts) if isinstance(texts, str) else [change(text) for text in texts]
+        return replace(finding, value=value, lines=lines)
+    if isinstance(finding, Table):
+        columns = tuple(replace(c, title=change(c.title)) for c in finding.columns)
+        title, note = change(finding.title), change(finding.note)
+        return replace(finding, columns=columns, title=title, note=note, lines=lines)
+    if isinstance(finding, Facts) and finding.headline is not None:
+        head = replace(finding.headline, sentence=change(finding.headline.sentence))
+        return replace(finding, lines=lines, headline=head)
+    return replace(finding, lines=lines)
 
 
 def summary(text: str) -> Note:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .about import __version__
 from .contract import Spans, Test
 from .engine import Work
-from .errors import UsageError
-from .findings import Facts, Finding, Line
+from .errors import UsageError, printable
+from .findings import Facts, Finding, Line, reworded
 from .registry import METHODS
-from .result import Notice, Result, unvarying
+from .result import Answer, Notice, Result, unvarying
 from .sample import Sample
 
 
@@ -54,8 +55,7 @@ def execute(
     test = test or METHODS[name].load()
     require_accepted(name, test.inputs.accepts, samples)
     result = record(test.run, samples, params, notices, work, reading)
-    if samples and samples[0].records is not None:
-        result = result.told(*records_found(samples))
+    result = result.told(*records_found(samples))
     both = len(test.inputs.roles) == 2
     return unvarying_rows(result) if both and not vary(samples) else result
 
@@ -66,13 +66,52 @@ def records_found(samples: Sequence[Sample]) -> list[Finding]:
     if not known:
         return []
     order = f"in the order of {known[0].order}" if known[0].order else "in the order of the file"
-    counts = " and ".join(f"{s.n:,} {s.name}" for s in samples if s.records is not None)
     text = (
-        f"{counts} records of {known[0].rows:,} rows each, told apart by {known[0].unit}, {order}; "
+        f"{known[0].rows:,} rows of each, told apart by {printable(known[0].unit)}, {order}; "
         "features of records are compared, not rows"
     )
     value = {s.name: asdict(s.records) for s in samples if s.records is not None}
-    return [Facts("records", value, (Line("records", text, "data"),))]
+    return [Facts("records", value, (Line("", text, "data", order=-1),))]
+
+
+A = TypeVar("A", Result, Answer)
+# A word for the unit of a test, and what is about rows of files all the same.
+_UNIT = r"(?<![\w/.-])([Rr]ow|[Ee]vent)(s?)(?![\w/-]|\.\w)"
+_OF_FILES = r"rows? \d[\d,]*(?:-\d[\d,]*| of )|in row \d+"
+
+
+def told_of_records(found: A, columns: Sequence[str], kept: Collection[Notice] = ()) -> A:
+    """Return the answer of a test whose rows stand for records in words that say so.
+
+    Parameters
+    ----------
+    found : Result or Answer
+    columns : sequence of str
+        Names that stay as they are.
+    kept : collection of Notice
+        Notices about rows of files.
+    """
+    names = sorted((re.escape(printable(c)) for c in columns), key=len, reverse=True)
+    kinds = rf"(?<!\w)(?:{'|'.join(names)})(?!\w)|{_OF_FILES}|{_UNIT}"
+
+    def changed(text: str) -> str:
+        return re.sub(kinds, _record, text)
+
+    findings = tuple(reworded(f, changed) for f in found.findings)
+    warnings = tuple(n if n in kept else replace(n, message=changed(n.message))
+                     for n in found.warnings)  # fmt: skip
+    null: Mapping[str, Any] = getattr(found, "null", {})
+    more: dict[str, Any] = {}
+    if "scheme" in null:
+        more["null"] = {**null, "scheme": changed(str(null["scheme"]))}
+    return replace(found, findings=findings, warnings=warnings, **more)
+
+
+def _record(match: re.Match[str]) -> str:
+    word, many = match[1], match[2]
+    if word is None:
+        return match[0]
+    return ("Record" if word[0].isupper() else "record") + many
 
 
 def vary(samples: Sequence[Sample]) -> bool:
@@ -108,6 +147,8 @@ def record(
     """Run a test and add notices of reading, inputs, parameters and provenance to its Result."""
     started, clock = datetime.now(UTC), time.perf_counter()
     result = run(samples, params, np.random.default_rng(params.seed), work)
+    if samples and samples[0].records is not None:
+        result = told_of_records(result, result.columns)
     return replace(
         result,
         warnings=(*notices, *result.warnings),

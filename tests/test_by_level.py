@@ -11,7 +11,7 @@ import pytest
 import kstest
 from kstest.cli import run
 from kstest.errors import KstestError
-from kstest.methods.two_samples.by_level import FEWEST, MOST
+from kstest.methods.two_samples.levels import FEWEST, MOST
 from kstest.nulls import holm_adjusted
 from kstest.sample import Input, Sample
 
@@ -73,8 +73,8 @@ def test_levels_of_one_side_and_small_ones_are_named_and_not_tested(rng):
     assert table["old"]["words"] == "not tested: no rows in sample"
     assert table["old"]["p_value"] is None
     codes = {w.code: w.message for w in result.warnings}
-    assert "seg old (11 rows): on one side only" in codes["levels-on-one-side"]
-    assert "seg few" in codes["levels-not-tested"]
+    assert "old (reference 11, sample 0): on one side only" in codes["levels-on-one-side"]
+    assert "few (reference 3, sample 41): fewer than 8 rows" in codes["levels-not-tested"]
     alone = kstest.mmd(a[a.seg == "few"], b[b.seg == "s1"], by="seg")
     assert alone.verdict == "no verdict"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,10 @@ import pandas as pd
 import pytest
 
 import kstest
+from kstest.cli import run as cli
 from kstest.errors import DataError, UsageError
+from kstest.result import Notice, Result
+from kstest.run import told_of_records
 from kstest.sources.unit_features import features
 
 
@@ -175,3 +179,154 @@ def test_a_stream_of_records_is_cut_at_records(tmp_path, capsys):
     refused = run("c.csv")
     assert refused.returncode == 2
     assert "are neighbours" in refused.stderr
+
+
+def stream(tmp_path, *words):
+    words = ["smmd", str(tmp_path / "a.csv"), *(str(w) for w in words), "--unit=run", "--threads=1"]
+    return cli([*words, "--format=json"])
+
+
+def test_the_rest_of_a_record_is_no_record_of_the_next_batch(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    ar(60, 0.4, rng).to_csv(tmp_path / "a.csv", index=False)
+    b = ar(12, 0.4, rng, (80, 80))
+    b.to_csv(tmp_path / "b.csv", index=False)
+    b[:470].to_csv(tmp_path / "b1.csv", index=False)  # 70 of 80 rows of record 5, 60 looked at
+    b[470:].to_csv(tmp_path / "b2.csv", index=False)
+    kept = ["--order=t", f"--state={tmp_path / 's.kst'}"]
+    assert stream(tmp_path, tmp_path / "b.csv", "--order=t") == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert stream(tmp_path, tmp_path / "b1.csv", *kept) == 0
+    assert json.loads(capsys.readouterr().out)["n"]["sample"] == 6
+    for _ in range(2):  # the second time the batch is known, without the rest as before
+        assert stream(tmp_path, tmp_path / "b2.csv", *kept) == 0
+        parts = json.loads(capsys.readouterr().out)
+        said = {w["code"]: w["message"] for w in parts["warnings"]}
+        assert "record '5' of column 'run' began in an earlier batch" in said["record-goes-on"]
+        assert "its rest, the first 10 rows" in said["record-goes-on"]
+        assert parts["n"] == whole["n"]
+        assert parts["p_value"] == whole["p_value"]
+    assert "records were counted before" in said["batch-counted"]
+    # A batch that is the rest of one record and nothing else.
+    b[550:560].to_csv(tmp_path / "b3.csv", index=False)
+    assert stream(tmp_path, tmp_path / "b1.csv", *kept) == 0  # known, too
+    assert json.loads(capsys.readouterr().out)["n"] == whole["n"]
+
+
+def test_a_state_goes_on_with_the_same_records_only(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for name, count in (("a", 60), ("b", 12), ("c", 12)):
+        frame = ar(count, 0.4, rng)
+        frame["run"], frame["u"] = name + frame["run"].astype(str), frame["t"]
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    kept = [tmp_path / "c.csv", f"--state={tmp_path / 's.kst'}"]
+    assert stream(tmp_path, tmp_path / "b.csv", kept[1], "--order=t", "--exclude=u") == 0
+    before = (tmp_path / "s.kst").read_bytes()
+    for words, said in (
+        (["--order=u"], "with --order 't', now --order 'u'"),
+        ([], "with --order 't', now without"),
+        (["--order=t", "--unit-rows=50"], "with --unit-rows 'auto' (the default), now --unit"),
+        (["--order=t", "--unit-length"], "without --unit-length, now --unit-length"),
+    ):
+        assert stream(tmp_path, *kept, *words, "--exclude=u") == 2
+        assert said in capsys.readouterr().err
+    rows = ["smmd", str(tmp_path / "a.csv"), *map(str, kept), "--exclude=u,run"]
+    assert cli(rows) == 2
+    assert "with --unit 'run', now without" in capsys.readouterr().err
+    assert (tmp_path / "s.kst").read_bytes() == before
+    assert stream(tmp_path, *kept, "--order=t", "--exclude=u") == 0
+    capsys.readouterr()
+    assert cli(["state", "show", str(tmp_path / "s.kst")]) == 0
+    shown = capsys.readouterr().out
+    assert "24 records in 2 batches" in shown
+    assert "records     60 reference, 24 sample" in shown
+
+
+def test_texts_speak_of_records(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for name, rho in (("a", 0.4), ("rows", 0.9)):  # what a column or a file is called stays
+        ar(60, rho, rng).rename(columns={"x": "rows"}).to_csv(tmp_path / f"{name}.csv", index=False)
+    for test in ("mmd", "smmd"):
+        words = [test, str(tmp_path / "a.csv"), str(tmp_path / "rows.csv"), "--unit=run"]
+        assert cli([*words, "--order=t", "--threads=1"]) == 1
+        said = capsys.readouterr().out
+        assert "rows: speed of change" in said
+        assert "records     60 reference, " in said
+        assert "60 rows of each, told apart by run" in said
+        left = said.replace("60 rows of each", "").replace("compared, not rows", "")
+        assert not re.search(r"\brows?\b(?!:)", " ".join(left.split()).replace("column rows", ""))
+    few = kstest.mmd(ar(20, 0.4, rng), ar(1, 0.4, rng), unit="run", order="t")
+    assert few.warnings[-1].message.startswith("1 record in the sample: the test needs")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("8 rows, one row", "8 records, one record"),
+        ("Events", "Records"),
+        ("b.csv rows 1-60 and --min-events", "b.csv rows 1-60 and --min-events"),
+        ("row 7 of rows.csv; begins in row 12", "row 7 of rows.csv; begins in row 12"),
+        ("rows: level by rows: level.", "rows: level by rows: level."),
+        ("rows, rows. from row 51 on", "records, records. from record 51 on"),
+    ],
+)
+def test_words_for_records(text, said):
+    found = Result("mmd", "no verdict", 0.05, warnings=(Notice("a", text), Notice("b", text)))
+    told = told_of_records(found, ["rows: level", "e"], [found.warnings[1]])
+    assert [w.message for w in told.warnings] == [said, text]
+
+
+def test_records_as_people_have_them(tmp_path):
+    a, b = ar(20, 0.4, np.random.default_rng(1)), ar(20, 0.4, np.random.default_rng(2))
+    b["run"] += 100
+    plain = mmd(a, b)
+    # Names that come back, sorted by time of day as a logger of many machines writes them.
+    mixed = b.sample(frac=1, random_state=1).sort_values("t", kind="stable")
+    assert mmd(a, mixed).n == plain.n
+    found = kstest.mmd(a.drop(columns="t"), mixed.drop(columns="t"), unit="run", threads=1)
+    said = {w.code: w.message for w in found.warnings}
+    assert "rows of a record do not stand together, sample: '" in said["records-scattered"]
+    assert "records-scattered" not in {w.code for w in plain.warnings}
+    # A place that is not known, and records of nothing but missing values.
+    holes = b.copy()
+    holes.loc[holes["run"] == 103, "x"] = np.nan
+    holes.loc[holes.index[holes["run"] == 105][7], "t"] = np.nan
+    found = mmd(a, holes, missing="drop")
+    assert found.n["sample"] == 18
+    assert "2 with missing cells of 20" in " ".join(w.message for w in found.warnings)
+    with pytest.raises(DataError, match="missing"):
+        mmd(a, holes)
+    # Dates put rows in order, too; text does not.
+    dated = [f.assign(t=pd.Timestamp("2024-01-01") + pd.to_timedelta(f["t"], "h")) for f in (a, b)]
+    assert mmd(*dated).p_value == plain.p_value
+    with pytest.raises((DataError, UsageError), match="'t'"):
+        mmd(*(f.assign(t=f["t"].map("place {}".format)) for f in (a, b)))
+
+
+def test_a_batch_of_which_no_record_is_left_is_refused_in_words():
+    a = ar(20, 0.4, np.random.default_rng(1))
+    with pytest.raises(DataError, match="no record is left: 0 have fewer than 60 rows and 20 have"):
+        mmd(a.assign(y=1.0), a.assign(x=np.nan, y=1.0), missing="drop")
+
+
+def test_batches_of_records_are_told_of_records(tmp_path):
+    rng = np.random.default_rng(1)
+    made = kstest.dqm_calibrate(ar(100, 0.4, rng), ar(200, 0.4, rng), unit="run", order="t",
+                                batch_size=10, toys=99, scale="standard", threads=1)  # fmt: skip
+    bad = ar(10, 0.98, rng)
+    (found,), (few,) = (kstest.dqm_check(made, b, threads=1) for b in (bad, ar(3, 0.4, rng)))
+    assert found.reject
+    assert found.explanation["records"]["batch"]["used"] == 10
+    for text in map(str, (found, few)):
+        assert "records     100 reference, " in text
+        left = " ".join(text.split()).replace("compared, not rows", "").replace("60 rows of", "")
+        assert not re.search(r"\b(rows?|events?)\b", left)
+    assert "3 records, at least 10 are needed" in " ".join(str(few).split())
+    told = " ".join(str(kstest.dqm_explain(made, bad, threads=1)).split())
+    assert "records the one that begins in row" in told
+    assert "10 records" in told
+    made.save(tmp_path / "c.cal")
+    words = [sys.executable, "-m", "kstest", "dqm", "show", str(tmp_path / "c.cal")]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "reference   100 records" in shown
+    assert "records     60 rows of each, told apart by run, in the order of t" in shown

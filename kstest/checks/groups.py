@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..columns import quoted
 from ..errors import DataError
-from ..methods.two_samples.by_level import FEWEST
+from ..methods.two_samples.levels import FEWEST, levels_of
 from ..result import Notice
-from ..sample import MISSING_NAME
+from ..sample import MISSING_CODE
 from ..sources import ReadOptions, read_options, read_samples
 from ..sources.table import BOOLEAN, NUMBER
-from ..wording import in_words, listed, printable, shown
+from ..wording import listed, shown
 from .config import Check
 from .execute import prepared
 from .profile import profile
-
-MOST = 200
 
 
 @dataclass(frozen=True)
@@ -64,46 +59,20 @@ def levels(check: Check, inputs: Mapping[str, Sequence[str]]) -> Levels:
         choose=None,
     )
     samples, _ = read_samples(inputs, reading)
-    names = samples[0].levels[0]
-    # The code of a missing cell is -1: it comes last.
-    rows = np.array(
-        [np.roll(np.bincount(s.codes[:, 0] + 1, minlength=len(names) + 1), -1) for s in samples]
-    )
-    blank = MISSING_NAME if MISSING_NAME not in names else "no value"
-    found = [k for k in range(len(names) + 1) if rows[:, k].any()]
-    labels = [*names, blank]
-    tested = [k for k in found if rows[:, k].min() >= FEWEST]
+    found = levels_of(samples, 0)
+    missing = [bool(code == MISSING_CODE) for code in found.codes]
+    order = sorted(range(len(missing)), key=lambda k: missing[k])  # without a value: last
+    enough = set(found.tested)
+    tested = [k for k in order if k in enough]
     if not tested:
         raise DataError(
             f"by {shown(check.by)}: no level has {FEWEST} rows in all files; found "
-            f"{listed([labels[k] for k in found])}."
+            f"{listed([found.names[k] for k in order])}."
         )
-    if len(tested) > MOST:
-        raise DataError(
-            f"by {shown(check.by)}: has {len(tested):,} levels, at most {MOST} can be checked one "
-            "by one; choose rows with where."
-        )
+    found.require_few("")
     kind = _kind(check.by, inputs, reading)
-    options = {labels[k]: _options(check, labels[k], kind, k == len(names)) for k in tested}
-    counts = {labels[k]: rows[:, k] for k in found if k not in tested}
-    return Levels(options, tuple(_left_out(check.by, [s.name for s in samples], counts)))
-
-
-def _left_out(
-    name: str, sides: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
-) -> Iterator[Notice]:
-    """Say which levels are not tested, with their rows."""
-    for code, alone, why in (
-        ("levels-on-one-side", True, "on one side only, and not tested"),
-        ("levels-not-tested", False, f"fewer than {FEWEST} rows on a side, and not tested"),
-    ):
-        some = []
-        for level, rows in counts.items():
-            if (rows.min() == 0) == alone:
-                each = (f"{side} {n:,}" for side, n in zip(sides, rows.tolist(), strict=True))
-                some.append(f"{printable(level)} ({', '.join(each)})")
-        if some:
-            yield Notice(code, f"by {printable(name)}: {in_words(some)}: {why}")
+    options = {found.names[k]: _options(check, found.names[k], kind, missing[k]) for k in tested}
+    return Levels(options, tuple(found.left_out()))
 
 
 def _options(check: Check, level: str, kind: str, missing: bool) -> dict[str, Any]:

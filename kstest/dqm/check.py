@@ -22,7 +22,7 @@ from ..kernels import Rows
 from ..nulls.online import CONTROLS
 from ..params import INPUT, NULL, check_choices, option, seed
 from ..result import Notice, Result
-from ..run import origin
+from ..run import origin, records_found, told_of_records
 from . import alarms, words
 from .calibration import Calibration, Score
 from .history import History, Identity
@@ -194,7 +194,20 @@ def judge(
     ]
     seconds = time.perf_counter() - clock
     where = [origin((b.sample,), params, started, seconds, work) for b in batches]
-    return [replace(r, **w) for r, w in zip(results, where, strict=True)]
+    results = [replace(r, **w) for r, w in zip(results, where, strict=True)]
+    return _in_units(calibration, batches, results)
+
+
+def _in_units(
+    calibration: Calibration, batches: Sequence[Batch], results: Sequence[Result]
+) -> list[Result]:
+    """Results, in the words of records where batches hold these."""
+    if calibration.layout.units is None:
+        return list(results)
+    return [
+        told_of_records(r, r.columns, b.notices).told(*records_found((b.sample,)))
+        for r, b in zip(results, batches, strict=True)
+    ]
 
 
 def identity(calibration: Calibration, batch: Batch) -> Identity:

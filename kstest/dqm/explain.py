@@ -29,6 +29,7 @@ from ..methods.describe import CATEGORY, MISSING, NUMBER, in_words
 from ..params import option
 from ..picture import Picture
 from ..result import Notice, Result
+from ..run import told_of_records
 from . import check, words
 from .advice import MOSTLY_RATE, advice, meaning
 from .calibration import Calibration
@@ -119,7 +120,7 @@ def explain(
         words.beyond(beyond["columns"]),
         Facts("beyond_events", beyond["events"]),
         words.rate(rate),
-        words.events(_events(batch, ratios, params.events)),
+        words.events(_events(batch, ratios, params.events), calibration.layout.units is not None),
         Facts("ratio_ridge", ratios.ridge),
         *words.meant(
             meaning(calibration, result), advice(result, ranking, beyond["columns"], rate)
@@ -127,6 +128,8 @@ def explain(
         words.calibrated(calibration.record),
         warnings=(*result.warnings, *found),
     )
+    if calibration.layout.units is not None:
+        result = told_of_records(result, result.columns, batch.notices)
     return result, picture(pair, calibration.reference.shares, ratios, ranking, result)
 
 

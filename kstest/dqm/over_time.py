@@ -12,6 +12,7 @@ import numpy as np
 from ..findings import Note
 from ..nulls.online import Rule
 from ..result import Notice, Result
+from ..run import told_of_records
 from . import alarms, words
 from .calibration import Calibration
 from .history import History, Identity
@@ -67,7 +68,14 @@ def with_alarms(
         if id(line) in added:
             line |= _found(result, params)
     known_until = None if history is None else history.acknowledged
-    return [_acknowledged(result, known_until) for result in out]
+    return [_in_units(_acknowledged(result, known_until)) for result in out]
+
+
+def _in_units(result: Result) -> Result:
+    """The same in the words of records, if these were judged."""
+    if "records" not in result.explanation:
+        return result
+    return told_of_records(result, result.columns, result.warnings)
 
 
 def _found(result: Result, params: Any) -> dict[str, Any]:

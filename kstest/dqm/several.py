@@ -33,9 +33,10 @@ def together(results: Sequence[Result]) -> Result | Answer:
 
 def _table(results: Sequence[Result]) -> Table:
     used = any(_unused(result) for result in results)
+    records = all("records" in result.explanation for result in results)
     columns = (
         Column("batch", "batch", "<", NAME - 8 * used),
-        Column("events", "events", width=8),
+        Column("events", "records" if records else "events", width=8),
         *((Column("judged", "judged", width=8),) if used else ()),
         Column("p", "p", width=10),
         Column("z", "z", width=7),

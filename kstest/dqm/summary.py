@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import printable
-from ..findings import Column, Facts, Finding, Line, Table, listed, number
+from ..findings import Column, Facts, Finding, Line, Table, joined, listed, number
 from ..result import Answer, Notice
+from ..run import told_of_records
 from .calibration import Calibration
 
 
@@ -37,6 +38,7 @@ def summary(calibration: Calibration) -> dict[str, Any]:
         "columns": columns,
         "missing": layout.missing,
         "pivot": None if layout.pivot is None else asdict(layout.pivot),
+        "records": None if layout.units is None else asdict(layout.units),
         "rows": {
             "reference": record["reference_rows"],
             "effective_reference": calibration.reference.effective_rows,
@@ -105,7 +107,19 @@ def answer(found: Mapping[str, Any]) -> Answer:
         else:
             findings.append(Facts(key, value, tuple(said.get(key, ()))))
     notices = tuple(Notice(w["code"], w["message"]) for w in found["warnings"])
-    return Answer(tuple(findings), warnings=notices)
+    made = Answer(tuple(findings), warnings=notices)
+    if found["records"] is None:
+        return made
+    about_files = [n for n in notices if n.code.startswith("records-")]
+    told = told_of_records(made, [c["name"] for c in found["columns"]], about_files)
+    return replace(told, findings=joined(told.findings, [_records(found["records"])]))
+
+
+def _records(units: Mapping[str, Any]) -> Facts:
+    """How rows became records."""
+    order = f"in the order of {units['order']}" if units["order"] else "in the order of the file"
+    text = f"{units['rows']:,} rows of each, told apart by {printable(units['unit'])}, {order}"
+    return Facts("records", units, (Line("records", text, order=1),))
 
 
 def _columns(found: Mapping[str, Any]) -> dict[str, list[Line]]:

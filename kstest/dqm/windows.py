@@ -107,6 +107,10 @@ def _overlap(window: int, step: int) -> Iterator[Notice]:
         )
 
 
+def _units(sample: Sample) -> str:
+    return "events" if sample.records is None else "records"
+
+
 def _left_out(batch: Batch, n: int, window: int, step: int, last: int) -> Iterator[Notice]:
     """Events in no window: those after the last, and those between windows."""
     gaps = max(step - window, 0) * (last // step)
@@ -115,6 +119,6 @@ def _left_out(batch: Batch, n: int, window: int, step: int, last: int) -> Iterat
         where = "at its end" if not gaps else f"between and after windows of {window:,}"
         yield Notice(
             "events-left-out",
-            f"{batch.label}: {after + gaps:,} of {n:,} events, {where}, are in no window and were "
-            "not judged",
+            f"{batch.label}: {after + gaps:,} of {n:,} {_units(batch.sample)}, {where}, are in no "
+            "window and were not judged",
         )

@@ -203,10 +203,11 @@ def rate(value: Mapping[str, Any]) -> Facts:
     return Facts("rate", value, (line,))
 
 
-def events(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The events with the largest learned ratio."""
+def events(rows: Sequence[Mapping[str, Any]], records: bool = False) -> Table:
+    """The events with the largest learned ratio; records begin in their row."""
+    which = "the one that begins in row" if records else "row"
     texts = [
-        f"row {row['row']}, {number(row['ratio'])} times as dense as in the reference"
+        f"{which} {row['row']}, {number(row['ratio'])} times as dense as in the reference"
         for row in rows[:MOST_EVENTS]
     ]
     columns = (

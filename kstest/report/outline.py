@@ -116,7 +116,8 @@ def facts(result: Result) -> Iterator[Entry]:
     dropped = sum(int(i["rows_dropped"]) for i in result.inputs)
     filtered = sum(int(i.get("rows_filtered", 0)) for i in result.inputs)
     apart = f"; {dropped:,} dropped" * (dropped > 0) + f"; {filtered:,} filtered" * (filtered > 0)
-    yield "rows", counts + apart
+    records = any(f.key == "records" for f in result.findings) or result.params.get("unit")
+    yield ("records" if records else "rows"), counts + apart
     yield from said(result, "data")
     names = ", ".join(printable(c) for c in result.columns[:MOST_COLUMNS])
     left = len(result.columns) - MOST_COLUMNS

@@ -45,6 +45,7 @@ CALIBRATION: Keys = {
     "columns": ("[object]", "Names, kinds and ranges."),
     "missing": ("string", "What is done about missing cells."),
     "pivot": ("object?", "How rows of hits became events."),
+    "records": ("object?", "How rows became records."),
     "rows": ("object", "Rows of the reference and of the pool, good runs, and centres."),
     "widths": ("[number]", "Bandwidths of the features."),
     "scales": ("[string]", "The units of each bandwidth."),

@@ -111,7 +111,7 @@ class Run:
 
     def result(self, state: Any, notices: tuple[Notice, ...] = ()) -> Result:
         """What is known, with inputs, options and provenance."""
-        from ..run import origin, records_found, unvarying_rows
+        from ..run import origin, records_found, told_of_records, unvarying_rows
 
         found = self.test.result(state, self.since)
         if not (self.feed.varies or self.given["state"]):
@@ -121,6 +121,8 @@ class Run:
             for side, feed in self.feeds.items()
         ]
         if self.feed.stream is not None:
+            found = replace(found, warnings=(*notices, *found.warnings))
+            found, notices = told_of_records(found, found.columns), ()
             found = found.told(*records_found(self.feed.stream.samples()))
         seconds = time.perf_counter() - self.clock
         notes = [note for feed in self.feeds.values() for note in feed.notices()]
@@ -206,6 +208,8 @@ def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:
     if saved is not None:
         fingerprint.require_columns(path, saved, columns)
         state, ledger = saved.state, saved.ledger
+        if this.feed.stream is not None:
+            this.feed.stream.cut = saved.cut
         # A batch that was cut off is gone on with: its rows so far are rows of this run.
         this.since = max(0, state.core.used - (ledger.open[-1].rows if ledger.open else 0))
         state = state if test.attach is None else test.attach(state, reference)
@@ -269,23 +273,27 @@ def _counted(this: Run, batch: Batch) -> tuple[Result, bool, Any]:
         said = "these rows were counted before: nothing has changed"
         result = this.result(batch.before, (Notice("batch-counted", said),))
         return result, False, batch.before
-    _save(this, batch.state, batch.ended())
+    _save(this, batch.state, batch.ended(), ended=True)
     return this.result(batch.state, _ending(this)), batch.shown, batch.state
 
 
 def _checkpoint(this: Run, batch: Batch, every: float | None = None) -> bool:
     """Save the state in the middle of a batch, at most once in so many seconds.
 
-    Returns whether all rows so far are saved.
+    Returns whether all rows so far are saved. A file that was followed and ended ends its record.
     """
     rows = batch.taken.rows
     early = every is not None and time.monotonic() - batch.saved <= every
     if rows > batch.saved_rows and not early and batch.may_save():
-        _save(this, batch.state, batch.so_far())
+        _save(this, batch.state, batch.so_far(), ended=bool(this.waiting.ended))
         batch.saved, batch.saved_rows = time.monotonic(), rows
     return rows == batch.saved_rows
 
 
-def _save(this: Run, state: Any, ledger: ledgers.Ledger) -> None:
+def _save(this: Run, state: Any, ledger: ledgers.Ledger, ended: bool = False) -> None:
     test, reading = fingerprint.options(this.params, this.reading)
-    state_file.write(this.given["state"], Saved(this.name, test, reading, state, ledger))
+    stream = this.feed.stream
+    cut: tuple[str, ...] = ()
+    if stream is not None:
+        cut = stream.ended() if ended else stream.cut
+    state_file.write(this.given["state"], Saved(this.name, test, reading, state, ledger, cut))

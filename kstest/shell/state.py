@@ -50,6 +50,7 @@ def _run(**given: Any) -> int:
     destinations.require(given, [given["file"]])
     saved = state_file.read(given["file"])
     from ..registry import METHODS
+    from ..run import told_of_records
 
     test = METHODS[saved.method].load()
     assert isinstance(test, StreamTest)
@@ -60,5 +61,7 @@ def _run(**given: Any) -> int:
         Facts("state", counted, (Line("counted", text, "evidence"),)),
         params={**saved.params, **{k: v for k, v in saved.reading.items() if v is not None}},
     )
+    if saved.reading.get("unit") is not None:
+        found = told_of_records(found, found.columns)
     deliver(lambda color: render(found, given["form"], color), given)
     return 0

@@ -168,7 +168,8 @@ def _missing(samples: Sequence[Sample]) -> Iterator[Notice]:
 def _dropped(samples: Sequence[Sample]) -> Iterator[Notice]:
     for sample in samples:
         total = sample.n + sample.n_dropped
-        if sample.n_dropped > NOTABLE_SHARE * total:
+        # What was left out of records is said by `units`.
+        if sample.records is None and sample.n_dropped > NOTABLE_SHARE * total:
             yield Notice(
                 "rows-dropped",
                 f"{sample.name}: {sample.n_dropped:,} of {total:,} rows "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kstest.archive.ledger import digest_of
 from kstest.columns import Units
 from kstest.errors import DataError
 from kstest.result import Notice
@@ -31,6 +32,13 @@ class Stream:
         Of the rows.
     kept : dict of str to Sample
         What is known of each side so far: `Records` in a sample without rows.
+    cut : tuple of str
+        Digests of the records with which earlier batches ended. One that goes on at the beginning
+        of this batch was looked at as far as it went, and its rest is no record.
+    last : str
+        The record with which the stream ends so far.
+    rest : tuple of (str, int)
+        The record that went on, and how many of its rows were left out.
     """
 
     how: Units
@@ -38,6 +46,9 @@ class Stream:
     categorical: Sequence[str]
     rows: int | None = None
     kept: dict[str, Records] = field(default_factory=dict)
+    cut: tuple[str, ...] = ()
+    last: str = ""
+    rest: tuple[str, int] = ("", 0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +67,7 @@ class Stream:
             return
         met: set[str] = set()
         waiting: list[Sample] = []
-        for some in rows:
+        for some in self._without_rest(rows, met):
             found = gathered(_joined([*waiting, some]), self.how)
             at = _last_begins(found, met, self.how)
             if at:
@@ -64,6 +75,26 @@ class Stream:
             waiting = [_part(found.sample, at, found.sample.n)]
         if waiting:
             yield from self._some(side, waiting[0])
+
+    def _without_rest(self, rows: Iterator[Sample], met: set[str]) -> Iterator[Sample]:
+        """Leave out what comes first of a record with which an earlier batch ended."""
+        cut, resting = self.cut, True
+        for some in rows:
+            assert some.groups is not None
+            names, first = [some.group_names[int(g)] for g in some.groups[[0, -1]]], 0
+            if resting and digest_of(names[0]) in cut:
+                others = np.flatnonzero(some.groups != some.groups[0])
+                first = int(others[0]) if len(others) else some.n
+                self.rest, cut = (names[0], self.rest[1] + first), (digest_of(names[0]),)
+                met.add(names[0])
+            resting = resting and first == some.n
+            self.last = names[1]
+            if first < some.n:
+                yield _part(some, first, some.n)
+
+    def ended(self) -> tuple[str, ...]:
+        """`cut`, once this batch has ended."""
+        return tuple(dict.fromkeys((*self.cut, *([digest_of(self.last)] if self.last else ()))))
 
     def _some(self, side: str, rows: Sample) -> Iterator[Sample]:
         made = self._made(side, gathered(rows, self.how))
@@ -94,7 +125,17 @@ class Stream:
 
     def notices(self, side: str) -> tuple[Notice, ...]:
         """Say which records of a side were left out."""
-        return left_out([s for s in self.samples() if s.name == side])
+        found = left_out([s for s in self.samples() if s.name == side])
+        name, rows = self.rest
+        if not rows or side == next(iter(self.kept), ""):
+            return found
+        said = (
+            f"record {shown(name)} of column {shown(self.how.unit)} began in an earlier batch and "
+            f"was looked at as far as it went there: its rest, the first {rows:,} rows, is no "
+            "record and was left out"
+        )
+        wrong = "; the length that counts for it, --unit-length, is that of its beginning"
+        return (*found, Notice("record-goes-on", said + wrong * self.how.length + "."))
 
 
 def _joined(parts: Sequence[Sample]) -> Sample:

@@ -144,7 +144,7 @@ def recorded(
     made = tuple(records(one, how, rows) for one in found)
     for one, sample in zip(found, made, strict=True):
         _require_records(one, sample, rows)
-    return made, (*_shared(samples, how), *left_out(made))
+    return made, (*_shared(samples, how), *_scattered(found, how), *left_out(made))
 
 
 def records(found: Gathered, how: Units, rows: int) -> Sample:
@@ -255,6 +255,27 @@ def _shared(samples: Sequence[Sample], how: Units) -> tuple[Notice, ...]:
         "the files is no two independent ones."
     )
     return (Notice("records-on-both-sides", said),)
+
+
+def _scattered(found: Sequence[Gathered], how: Units) -> tuple[Notice, ...]:
+    """Say whose rows do not stand together, where nothing but the file says what comes first."""
+    said = []
+    for one in found:
+        groups = one.sample.groups
+        assert groups is not None
+        begins = groups[np.r_[True, np.diff(groups) != 0]]
+        back = np.flatnonzero(np.bincount(begins) > 1)
+        if len(back) and how.order is None:
+            names = listed([one.sample.group_names[int(code)] for code in back])
+            said.append(f"{one.sample.name}: {names}")
+    if not said:
+        return ()
+    text = (
+        f"rows of a record do not stand together, {'; '.join(said)}: they were joined in the order "
+        "of the file. --order says which row comes first; if several records have a name, give a "
+        "column that tells them apart"
+    )
+    return (Notice("records-scattered", f"--unit {how.unit}: {text}."),)
 
 
 def left_out(made: Sequence[Sample]) -> tuple[Notice, ...]:

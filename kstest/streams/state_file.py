@@ -27,13 +27,14 @@ KIND, VERSION = "state", 2
 
 @dataclass(frozen=True)
 class Saved:
-    """What a state file holds."""
+    """What a state file holds; `cut` are records with which batches ended, see `Stream`."""
 
     method: str
     params: Mapping[str, Any]
     reading: Mapping[str, Any]
     state: State
     ledger: Ledger
+    cut: tuple[str, ...] = ()
 
 
 def exists(path: str) -> bool:
@@ -66,6 +67,8 @@ def write(path: str, saved: Saved) -> None:
         "core": core,
         "ledger": ledger,
     }
+    if saved.cut:
+        header["cut"] = saved.cut
     named = {f"core.{name}": array for name, array in arrays.items()}
     named |= {f"ledger.{name}": array for name, array in more.items()}
     try:
@@ -97,7 +100,10 @@ def read(path: str) -> Saved:
         reading = header["reading"]
         if not isinstance(reading, dict):
             raise TypeError(f"reading is {reading!r:.40}")
-        return Saved(header["method"], header["params"], reading, state, ledger)
+        cut = header.get("cut", [])
+        if not (isinstance(cut, list) and all(isinstance(digest, str) for digest in cut)):
+            raise TypeError(f"cut is {cut!r:.40}")
+        return Saved(header["method"], header["params"], reading, state, ledger, tuple(cut))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: is a state, but not of this kstest ({error}); begin a new one"

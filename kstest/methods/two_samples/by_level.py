@@ -13,7 +13,7 @@ elsewhere: {p <= u} lies in {p_2 <= u} for u <= alpha and in {p_1 <= u} above, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,21 +22,19 @@ from numpy.typing import NDArray
 
 from ...columns import parse_items, resolve
 from ...engine import Work, stage
-from ...errors import UsageError, printable
+from ...errors import KstestError, UsageError, printable
 from ...findings import Column, Facts, Line, Table, listed, number, summary
 from ...nulls import holm_adjusted, replicates
 from ...params import option
 from ...result import Notice, Result
 from ...sample import Sample
 from ...wording import shown
+from .levels import Levels, levels_of
 from .pooled import undecided
 
 Run = Callable[[Sequence[Sample], Any, np.random.Generator, Work], Result]
 
 NOTHING: Mapping[str, Any] = {}
-# Rows that a side of a level needs: fewer cannot reach a corrected level.
-FEWEST = 8
-MOST = 1000
 # Levels in words.
 LISTED = 8
 COLUMNS = (
@@ -138,47 +136,45 @@ def by_level(
 
     Raises
     ------
-    UsageError
-        If the column is no category, or has too many levels.
+    UsageError, DataError
+        If the column is not there, or has too many levels.
     """
     if params.by is None:
         return run(samples, params, rng, work)
-    split, name = divided(samples, params.by)
-    some = {k: v for k, v in split.items() if min(s.n for s in v) >= FEWEST}
+    levels, some = divided(samples, params.by)
     inner = replace(params, by=None)
     # Levels have generators of their own: what one takes changes no other.
-    seeds = rng.integers(2**63, size=(len(split), 2))
+    seeds = rng.integers(2**63, size=(len(levels.names), 2))
     results: dict[str, Result] = {}
     for place, (level, pair) in enumerate(some.items()):
         part = stage(work, place / len(some), (place + 1) / len(some))
         width = len(pair[0].columns) + len(pair[0].categorical) if columnwise else 1
         tests = len(some) * width
-        results[level] = _tested(run, pair, inner, quick, tests, seeds[place], part)
-    return _together(samples, params, name, split, results)
+        try:
+            results[level] = _tested(run, pair, inner, quick, tests, seeds[place], part)
+        except KstestError as error:
+            raise type(error)(f"{error} ({printable(levels.column)} {shown(level)})") from error
+    return _together(samples, params, levels, results)
 
 
-def divided(samples: Sequence[Sample], column: str) -> tuple[dict[str, list[Sample]], str]:
-    """The samples of each level, levels in their order, without the column; and its name."""
+def divided(samples: Sequence[Sample], column: str) -> tuple[Levels, dict[str, tuple[Sample, ...]]]:
+    """The levels, and the samples of each that is tested, in their order and without the column."""
     first = samples[0]
     names = first.file_columns or (*first.columns, *first.categorical)
     (name,) = resolve(parse_items(column, "--by"), names, "--by")
     place = first.categorical.index(name)
     if not (len(first.columns) + len(first.categorical) > 1):
         raise UsageError(f"--by {shown(name)}: no other column is left to be compared")
-    codes = np.unique(np.concatenate([s.codes[:, place] for s in samples]))
-    if len(codes) > MOST:
-        raise UsageError(
-            f"--by {shown(name)}: has {len(codes):,} levels; accepted: at most {MOST:,}. Choose "
-            "rows with --where, or a coarser column"
-        )
+    levels = levels_of(samples, place)
+    levels.require_few()
     rest = [s.without(place) for s in samples]
-    return {
-        first.level_name(place, int(code)): [
-            part.take(np.flatnonzero(s.codes[:, place] == code))
+    return levels, {
+        levels.names[k]: tuple(
+            part.take(np.flatnonzero(s.codes[:, place] == levels.codes[k]))
             for s, part in zip(samples, rest, strict=True)
-        ]
-        for code in codes
-    }, name
+        )
+        for k in levels.tested
+    }
 
 
 def _tested(
@@ -200,21 +196,22 @@ def _tested(
 
 
 def _together(
-    samples: Sequence[Sample],
-    params: Any,
-    name: str,
-    split: dict[str, list[Sample]],
-    results: dict[str, Result],
+    samples: Sequence[Sample], params: Any, levels: Levels, results: dict[str, Result]
 ) -> Result:
     """One result of all levels."""
+    name = levels.column
     decided = {k: r for k, r in results.items() if r.p_value is not None}
     adjusted = holm_adjusted(np.array([r.p_value for r in decided.values()]))
     corrected = dict(zip(decided, adjusted.tolist(), strict=True))
-    rows = [_level(k, pair, results.get(k), corrected.get(k), params) for k, pair in split.items()]
+    rows = [
+        _level(levels, k, results.get(level), corrected.get(level), params)
+        for k, level in enumerate(levels.names)
+    ]
     rows.sort(key=lambda r: (r.p_value is None, r.adjusted_p_value or 0, r.p_value or 0))
-    base = _base(samples, split, params)
+    base = _base(samples, levels, params)
     findings = (_facts(name, rows, params), _table(name, rows, params.alpha))
-    notices = (*_collected(name, decided), *_left_out(name, rows))
+    undone = [r for r in rows if r.p_value is None and r.level in results]
+    notices = (*_collected(name, decided), *levels.left_out(), *_without_verdict(name, undone))
     if not decided:
         said = summary(f"no level of {printable(name)} could be tested")
         return base.told(said, *findings, warnings=notices)
@@ -239,21 +236,19 @@ def _together(
     )
 
 
-def _base(samples: Sequence[Sample], split: dict[str, list[Sample]], params: Any) -> Result:
+def _base(samples: Sequence[Sample], levels: Levels, params: Any) -> Result:
     method = type(params).__module__.rpartition(".")[2]
-    pair = next(iter(split.values()), list(samples))
-    left = undecided(method, pair, params.alpha)
+    place = samples[0].categorical.index(levels.column)
+    left = undecided(method, [s.without(place) for s in samples], params.alpha)
     return replace(left, n={s.name: s.n for s in samples})
 
 
 def _level(
-    name: str, pair: Sequence[Sample], found: Result | None, adjusted: float | None, params: Any
+    levels: Levels, k: int, found: Result | None, adjusted: float | None, params: Any
 ) -> Level:
-    m, n = (s.n for s in pair)
+    name, (m, n) = levels.names[k], levels.rows[:, k].tolist()
     if found is None:
-        side = "both sides" if max(m, n) < FEWEST else pair[int(n < m)].name
-        words = f"fewer than {FEWEST} rows in {side}" if min(m, n) else f"no rows in {side}"
-        return Level(name, m, n, words=f"not tested: {words}")
+        return Level(name, m, n, words=levels.reason(k))
     if adjusted is None:
         return Level(name, m, n, words=f"not tested: {_sentence(found)}")
     column = words = ""
@@ -312,29 +307,12 @@ def _collected(name: str, results: dict[str, Result]) -> list[Notice]:
     ]
 
 
-def _left_out(name: str, rows: Sequence[Level]) -> list[Notice]:
-    """What was not tested, by the reason."""
-    alone = [r for r in rows if r.p_value is None and not min(r.reference, r.sample)]
-    few = [r for r in rows if r.p_value is None and min(r.reference, r.sample)]
-    notices = []
-    if alone:
-        counts = _named([f"{r.level} ({max(r.reference, r.sample):,} rows)" for r in alone])
-        notices.append(
-            Notice(
-                "levels-on-one-side",
-                f"{printable(name)} {counts}: on one side only, and not tested. kstest ks "
-                "--columns compares how many rows the levels have",
-            )
-        )
-    if few:
-        notices.append(
-            Notice(
-                "levels-not-tested",
-                f"{printable(name)} {_named([r.level for r in few])}: {few[0].words}"
-                + ", or another reason in the table" * (len({r.words for r in few}) > 1),
-            )
-        )
-    return notices
+def _without_verdict(name: str, rows: Sequence[Level]) -> Iterator[Notice]:
+    """Levels with rows enough on which there was no verdict all the same."""
+    if rows:
+        more = ", or another reason in the table" * (len({r.words for r in rows}) > 1)
+        text = f"{printable(name)} {_named([r.level for r in rows])}: {rows[0].words}{more}"
+        yield Notice("levels-not-tested", text)
 
 
 def _named(levels: Sequence[str]) -> str:

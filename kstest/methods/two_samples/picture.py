@@ -106,7 +106,8 @@ def _of_levels(
     samples: Sequence[Sample], series: tuple[str, ...], by: str, result: Result
 ) -> Picture:
     """Of every level that differs, the column that differs most."""
-    split, name = divided(samples, by)
+    levels, split = divided(samples, by)
+    name = levels.column
     rows = [r for r in result.explanation["levels"] if r["column"]]
     panels = []
     for row in rows[:MOST_PANELS]:
