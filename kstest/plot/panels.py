@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
@@ -61,12 +61,27 @@ def _band(ax: Axes, drawing: Band) -> None:
     ax.set_xlabel(drawing.across, size=SMALL, color=GREY, loc="right", labelpad=2)
 
 
+def name_distribution(upper: Axes, lower: Axes, drawing: Drawing, across: str) -> None:
+    """Name both axes of shares: the height above, the values below the lowest drawing."""
+    if not isinstance(drawing, Histogram | Bars):
+        return
+    lying = isinstance(drawing, Bars) and not drawing.upright
+    width = float(lower.get_position().width) * float(lower.figure.get_figwidth()) * POINTS
+    below = "share of rows" if lying else cut(across, width, SMALL)
+    above = cut(across, width, SMALL) if lying else "share of rows"
+    lower.set_xlabel(below, size=SMALL, color=GREY, loc="right", labelpad=2)
+    upper.text(0.0, 1.02, above, transform=upper.transAxes, size=SMALL, color=GREY,
+               ha="right" if lying else "left", va="bottom")  # fmt: skip
+
+
 def _histogram(ax: Axes, drawing: Histogram) -> None:
     """Steps: the first series filled, the others as lines on top of it."""
     for place, (shares, color) in enumerate(zip(drawing.shares, COLORS, strict=False)):
         if place == 0:
             ax.stairs(shares, drawing.edges, fill=True, color=color, alpha=0.25, linewidth=0)
         ax.stairs(shares, drawing.edges, color=color, linewidth=1.1 + 0.4 * (place > 0))
+    if drawing.logarithmic:
+        ax.set_xscale("log")
     ax.set_xlim(drawing.edges[0], drawing.edges[-1])
     _share_axis(ax, drawing.shares)
 
@@ -100,10 +115,12 @@ def name_values(axes: Iterable[Axes], drawing: Drawing, width: float) -> None:
         for ax in axes:
             ax.set_xticks(range(0, len(drawing.labels), step), drawing.labels[::step])
         return
-    if isinstance(drawing, Band) and drawing.logarithmic:
+    if isinstance(drawing, Band | Histogram) and drawing.logarithmic:
         for ax in axes:
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
-            ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            ax.set_xscale("log")
+            subs = (1, 2, 5) if isinstance(drawing, Band) else (1,)
+            ax.xaxis.set_major_locator(LogLocator(subs=subs, numticks=8))
+            ax.xaxis.set_major_formatter(_plain_number)
             ax.xaxis.set_minor_locator(NullLocator())
         return
     for ax in axes:
@@ -149,7 +166,10 @@ def path(ax: Axes, drawing: Curve) -> None:
     ax.set_ylim(low - room, high + room)
     first, last = float(drawing.x.min()), float(drawing.x.max())
     ax.set_xlim(first, last + (0.02 * (last - first) or 1.0))
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    if drawing.base:
+        _number_powers(ax, drawing)
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.texts[-1].set(position=(0.0, 1.02), ha="left", va="bottom")
     ax.set_xlabel(drawing.across, size=SMALL, color=GREY, loc="right", labelpad=2)
@@ -161,6 +181,20 @@ def path(ax: Axes, drawing: Curve) -> None:
                     va="bottom" if middle else "top", bbox=behind)  # fmt: skip
 
 
+def _number_powers(ax: Axes, drawing: Curve) -> None:
+    """Number an axis of logarithms by powers of ten, and by the level, where that has room."""
+    low, high = ax.get_ylim()
+    ten = np.log(10) / np.log(drawing.base)  # a factor of ten, on the axis
+    powers = np.sort([low / ten, high / ten])
+    step = max(1, int(np.ceil((powers[1] - powers[0]) / 5)))
+    first = step * int(np.ceil(powers[0] / step))
+    places = ten * np.arange(first, powers[1] + 1e-9, step)
+    if drawing.level is not None:
+        near = 0.11 * (high - low)
+        places = np.append(places[np.abs(places - drawing.level) > near], drawing.level)
+    ax.set_yticks(places, [_plain_number(drawing.base**place, 0) for place in places])
+
+
 def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, float]) -> None:
     """Cells with their numbers, and a bar that explains the colours.
 
@@ -170,6 +204,8 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     norm = kind(drawing.lowest, drawing.highest)
     rows, columns = drawing.values.shape
     masked = np.ma.masked_invalid(drawing.values)
+    if drawing.logarithmic:
+        masked = np.maximum(masked, drawing.lowest)  # 0, too, has a colour
     colors = (DIVERGING if drawing.diverging else colormaps["cividis"]).resampled(SHADES)
     mesh = ax.pcolormesh(masked, cmap=colors, norm=norm, edgecolors="white", linewidth=1)
     ax.set_ylim(rows, 0)
@@ -184,8 +220,7 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     if max(rows, columns) <= 12:
         for (i, j), value in np.ndenumerate(drawing.values):
             if np.isfinite(value):
-                dark = norm(value) < (0.15 if drawing.diverging else 0.5)
-                color = "white" if dark else DARK
+                color = readable(colors(norm(masked[i, j])))
                 ax.text(j + 0.5, i + 0.5, f"{value:.2g}", ha="center", va="center", size=size,
                         color=color)  # fmt: skip
     for i, j in zip(*np.nonzero(_marks(drawing)), strict=True):
@@ -194,12 +229,19 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
         ax.add_patch(frame)
     figure: Any = ax.figure
     shown = figure.colorbar(
-        mesh, cax=bar, format="%g", extend="max" if drawing.diverging else "neither"
+        mesh, cax=bar, format="%g", extend="both" if drawing.diverging else "neither"
     )
+    if drawing.diverging and drawing.logarithmic:
+        lowest, highest = np.log2([drawing.lowest, drawing.highest])
+        bar.set_yticks(2.0 ** np.arange(np.ceil(lowest), highest + 1))
     # As shapes: a page's policy loads no image, not even one that is part of it.
     shown.solids.set(rasterized=False, edgecolor="face")
     bar.minorticks_off()
     bar.set_ylabel(drawing.label, size=SMALL)
+    widths = [POINTS * side * inches for side, inches in
+              zip(ax.get_position().size, figure.get_size_inches(), strict=True)]  # fmt: skip
+    ax.set_xlabel(cut(drawing.across, widths[0], SMALL), size=SMALL, color=GREY, labelpad=2)
+    ax.set_ylabel(cut(drawing.upwards, widths[1], SMALL), size=SMALL, color=GREY, labelpad=2)
     bar.tick_params(labelsize=SMALL)
 
 
@@ -212,6 +254,28 @@ def _share_axis(ax: Axes, shares: Sequence[Any]) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(3))
     ax.yaxis.set_major_formatter(_percent)
     ax.grid(axis="y", color=LIGHT, linewidth=0.6)
+
+
+def luminance(color: Any) -> float:
+    """Relative luminance of a colour, 0 to 1 (WCAG 2.2)."""
+    c = np.array(to_rgb(color))
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Contrast of two colours, 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def readable(background: Any) -> str:
+    """The colour of text, white or dark, that stands out more."""
+    return max(("white", DARK), key=lambda color: contrast(color, background))
+
+
+def _plain_number(value: float, place: float) -> str:
+    return f"{value:,.0f}" if 1 <= value < 1e6 else f"{value:.3g}"
 
 
 def _percent(share: float, place: float) -> str:
