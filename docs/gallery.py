@@ -9,18 +9,8 @@ into FOLDER, `build/gallery` by default. The site has the same page, see `refere
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import io
-import os
-import re
-import shlex
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 ROOT = Path(__file__).parent.parent
 DAY = "1767225600"  # seconds of the first of January 2026, the date of all pictures

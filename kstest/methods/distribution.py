@@ -82,8 +82,7 @@ def _spans_decades(values: Array) -> bool:
     if highest < DECADES * lowest or low == high:
         return False
     skew, log_skew = (
-        (a + c - 2 * b) / (c - a)
-        for a, b, c in ((low, middle, high), np.log([low, middle, high]))
+        (a + c - 2 * b) / (c - a) for a, b, c in ((low, middle, high), np.log([low, middle, high]))
     )
     return bool(abs(log_skew) < abs(skew))
 

@@ -31,6 +31,7 @@ BODY, STRIP, TICKS = 1.3, 0.42, 0.4
 LOW = 0.55  # the body of a small panel
 TITLE, LINE, LEGEND = 0.22, 0.15, 0.2
 CELL = 0.8, 0.4  # of a heat map, at most
+NARROW = 8  # columns of a map that half of the width has room for
 MAP = 5.2
 COLOR_BAR = 1.0
 LETTER = 0.06
@@ -88,7 +89,7 @@ def drawings(picture: Picture) -> list[tuple[Panel, str, bool]]:
     """
     limits, found = _limits(picture), []
     with _styled():
-        for row in _rows(picture.panels):
+        for row in map(_on_page, _rows(picture.panels)):
             for panel in row.panels:
                 image = b""
                 if panel.drawings:
@@ -164,6 +165,12 @@ def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
         yield _Row(row, HALF)
 
 
+def _on_page(row: _Row) -> _Row:
+    """A page takes no more width than it needs: a phone has not more than half of ours."""
+    columns = [len(d.columns) for p in row.panels for d in p.drawings if isinstance(d, HeatMap)]
+    return row if max(columns, default=0) > NARROW else _Row(row.panels, HALF)
+
+
 class _Paper:
     """A figure that is drawn on in inches from its upper left corner."""
 
@@ -193,12 +200,14 @@ class _Paper:
         ax = self._axes(x + left, y, width - left - RIGHT, whole - strip)
         panels.distribution(ax, main, left - 0.1)
         lowest = ax
+        marks = {float(m) for d in curves for m in (() if d.marks is None else d.marks)}
         for k, drawing in enumerate(curves):
             top = y + whole - strip + k * STRIP + 0.06
             lowest.tick_params(labelbottom=False)
             lowest = self._axes(x + left, top, width - left - RIGHT, STRIP - 0.06)
             panels.curve(lowest, drawing, self.limits[drawing.common], isinstance(main, Bars))
             lowest.set_xlim(ax.get_xlim())
+        panels.mark(ax, sorted(marks))
         if not lying:
             panels.name_values((ax, lowest), main, width - left - RIGHT)
         panels.name_distribution(ax, lowest, main, panel.across or panel.title)

@@ -66,9 +66,9 @@ def name_distribution(upper: Axes, lower: Axes, drawing: Drawing, across: str) -
     if not isinstance(drawing, Histogram | Bars):
         return
     lying = isinstance(drawing, Bars) and not drawing.upright
-    width = float(lower.get_position().width) * float(lower.figure.get_figwidth()) * POINTS
-    below = "share of rows" if lying else cut(across, width, SMALL)
-    above = cut(across, width, SMALL) if lying else "share of rows"
+    width = _points(lower)[0]
+    below = "share" if lying else cut(across, width, SMALL)
+    above = cut(across, width, SMALL) if lying else "share"
     lower.set_xlabel(below, size=SMALL, color=GREY, loc="right", labelpad=2)
     upper.text(0.0, 1.02, above, transform=upper.transAxes, size=SMALL, color=GREY,
                ha="right" if lying else "left", va="bottom")  # fmt: skip
@@ -130,6 +130,12 @@ def name_values(axes: Iterable[Axes], drawing: Drawing, width: float) -> None:
         ax.xaxis.get_offset_text().set_fontsize(SMALL)
 
 
+def mark(ax: Axes, places: Iterable[float]) -> None:
+    """Vertical lines."""
+    for place in places:
+        ax.axvline(place, color=DARK, linewidth=0.8, linestyle=(0, (3, 2)))
+
+
 def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     """A signed function, as bars where its points are `separate` values."""
     x, y = drawing.x, drawing.y
@@ -138,8 +144,7 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
     else:
         ax.fill_between(x, 0, y, where=[*(y > 0)], interpolate=True, color=COLORS[1], linewidth=0)
         ax.fill_between(x, 0, y, where=[*(y < 0)], interpolate=True, color=COLORS[0], linewidth=0)
-    for place in () if drawing.marks is None else drawing.marks:
-        ax.axvline(place, color=DARK, linewidth=0.8, linestyle=(0, (3, 2)))
+    mark(ax, () if drawing.marks is None else drawing.marks)
     ax.axhline(0, color=GREY, linewidth=0.7)
     ax.set_ylim(-1.05 * limit, 1.05 * limit)
     ax.set_yticks([])
@@ -203,7 +208,7 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     kind: Any = LogNorm if drawing.logarithmic else Normalize
     norm = kind(drawing.lowest, drawing.highest)
     rows, columns = drawing.values.shape
-    masked = np.ma.masked_invalid(drawing.values)
+    masked: Any = np.ma.masked_invalid(drawing.values)
     if drawing.logarithmic:
         masked = np.maximum(masked, drawing.lowest)  # 0, too, has a colour
     colors = (DIVERGING if drawing.diverging else colormaps["cividis"]).resampled(SHADES)
@@ -238,8 +243,7 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     shown.solids.set(rasterized=False, edgecolor="face")
     bar.minorticks_off()
     bar.set_ylabel(drawing.label, size=SMALL)
-    widths = [POINTS * side * inches for side, inches in
-              zip(ax.get_position().size, figure.get_size_inches(), strict=True)]  # fmt: skip
+    widths = _points(ax)
     ax.set_xlabel(cut(drawing.across, widths[0], SMALL), size=SMALL, color=GREY, labelpad=2)
     ax.set_ylabel(cut(drawing.upwards, widths[1], SMALL), size=SMALL, color=GREY, labelpad=2)
     bar.tick_params(labelsize=SMALL)
@@ -272,6 +276,13 @@ def contrast(one: Any, other: Any) -> float:
 def readable(background: Any) -> str:
     """The colour of text, white or dark, that stands out more."""
     return max(("white", DARK), key=lambda color: contrast(color, background))
+
+
+def _points(ax: Axes) -> tuple[float, float]:
+    """Width and height in points."""
+    figure: Any = ax.figure
+    width, height = ax.get_position().size * figure.get_size_inches() * POINTS
+    return float(width), float(height)
 
 
 def _plain_number(value: float, place: float) -> str:

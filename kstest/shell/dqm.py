@@ -25,6 +25,8 @@ from .call import (
     answer,
     deliver,
     files_of,
+    plotted,
+    require_plot,
     sides_of,
     standard_input,
     working,
@@ -230,18 +232,20 @@ def _check() -> click.Command:
         ),
         LOCK_TIMEOUT,
     ]
-    return _on_batches("check", INPUTS, _run_check, True, extra=extra)
+    return _on_batches("check", INPUTS, _run_check, True, "plot", extra=extra)
 
 
 def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm import check as module
     from ..dqm.calibration import load
+    from ..dqm.course_picture import picture
     from ..dqm.history import remembered
     from ..dqm.reachable import require_reachable
     from ..dqm.several import together
 
     params = params_of(module.INPUTS, given, written())
     _require_history(given)
+    require_plot(given)
     destinations.require(given, [calibration, *batches])
     known = load(calibration)
     require_reachable(known, params, params.control)
@@ -250,11 +254,14 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
         parts, results = module.judge_all(known, found, params, work)
     with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
         results = module.remember(known, parts, results, params, history)
+        lines = None if history is None else history.counted
+    told = together(results)
+    plotted(told, lambda: picture(results, lines), given)
     code = module.exit_code(results)
     tell = given["form"] == "text" and code == 1 and len(batches) == 1
     line = shlex.join(["kstest", "dqm", "explain", calibration, *batches])
     last = "".join(f"{li}\n" for li in entry("next", line)) if tell else ""
-    deliver(lambda color: render(together(results), given["form"], color) + last, given)
+    deliver(lambda color: render(told, given["form"], color) + last, given)
     return 0 if given["exit_zero"] and code == 1 else code
 
 
@@ -267,26 +274,21 @@ def _require_history(given: Mapping[str, Any]) -> None:
 def _explain() -> click.Command:
     from ..dqm.explain import INPUTS
 
-    return _on_batches("explain", INPUTS, _run_explain, False, "plot")
+    return _on_batches("explain", INPUTS, _run_explain, False, "plot", "label")
 
 
 def _run_explain(calibration: str, batches: str, **given: Any) -> int:
     from ..dqm import explain as module
     from ..dqm.calibration import load
-    from ..plot import check as check_plot
-    from ..plot import draw
 
     params = params_of(module.INPUTS, given, written())
-    plot = given["plot"]
-    if plot is not None:
-        check_plot(plot)
+    require_plot(given)
     destinations.require(given, [calibration, batches])
     known = load(calibration)
     (batch,) = _read(known, [batches], given)
     with working(given, "fitting") as work:
         result, picture = module.explain(known, batch, params, work)
-    if plot is not None:
-        output.write(draw(result, picture, plot), plot, "--plot")
+    plotted(result, lambda: picture, given)
     return answer(result, given)
 
 
