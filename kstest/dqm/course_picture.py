@@ -11,9 +11,6 @@ from ..findings import number
 from ..picture import Curve, Panel, Picture
 from ..result import Result
 
-# More dots would be a band.
-MOST_DOTS = 100
-
 
 def picture(results: Sequence[Result], lines: Sequence[Mapping[str, Any]] | None) -> Picture:
     """Return p over the batches.
@@ -47,8 +44,7 @@ def picture(results: Sequence[Result], lines: Sequence[Mapping[str, Any]] | None
     curve = Curve(
         np.array(places, np.float64), np.array(heights), "p-value",
         np.array(begun, np.float64) if begun else None, "p-value", level=-float(np.log10(alpha)),
-        level_words=f"level {number(alpha)}", across="batch", dots=len(places) <= MOST_DOTS,
-        base=0.1,
+        level_words=f"level {number(alpha)}", across="batch", dots=True, base=0.1,
     )  # fmt: skip
     first, last = (str(lines[k]["batch"]) for k in (0, -1))
     words = [first if len(lines) == 1 else f"1: {first}; {len(lines):,}: {last}"]
@@ -57,6 +53,6 @@ def picture(results: Sequence[Result], lines: Sequence[Mapping[str, Any]] | None
     panel = Panel("p-value of every batch", tuple(words), (curve,), strong=any(alarms))
     note = (
         "The farther up, the smaller p; a batch that reaches the dotted line is rejected by "
-        "itself. Broken vertical lines: an alarm begins."
+        "itself (orange). Broken vertical lines: an alarm begins."
     )
     return Picture((), (panel,), (), (note,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,9 +160,10 @@ def curve(ax: Axes, drawing: Curve, limit: float, separate: bool) -> None:
 
 def path(ax: Axes, drawing: Curve) -> None:
     """A signed function that is a panel by itself: with numbers at its axis."""
-    curve(ax, drawing, float(np.abs(drawing.y).max()) or 1.0, separate=False)
+    fill = replace(drawing, y=drawing.y * (not drawing.dots))
+    curve(ax, fill, float(np.abs(drawing.y).max()) or 1.0, separate=False)
     if drawing.dots:
-        ax.plot(drawing.x, drawing.y, "o", color=DARK, markersize=2.5, linewidth=0)
+        _dots(ax, drawing)
     heights = [*drawing.y, 0.0]
     if drawing.level is not None:
         heights.append(drawing.level)
@@ -170,7 +172,8 @@ def path(ax: Axes, drawing: Curve) -> None:
     room = 0.05 * (high - low) or 1.0
     ax.set_ylim(low - room, high + room)
     first, last = float(drawing.x.min()), float(drawing.x.max())
-    ax.set_xlim(first, last + (0.02 * (last - first) or 1.0))
+    side = 0.02 * (last - first) or 1.0
+    ax.set_xlim(first - side * drawing.dots, last + side)
     if drawing.base:
         _number_powers(ax, drawing)
     else:
@@ -184,6 +187,17 @@ def path(ax: Axes, drawing: Curve) -> None:
         ax.annotate(drawing.level_words, (0.01, drawing.level), (0, 2 if middle else -2),
                     ("axes fraction", "data"), "offset points", size=SMALL, color=DARK,
                     va="bottom" if middle else "top", bbox=behind)  # fmt: skip
+
+
+def _dots(ax: Axes, drawing: Curve) -> None:
+    """A dot for every point; those that reach the level are larger and coloured."""
+    x, y = drawing.x, drawing.y
+    size = float(np.clip(400 / len(x), 1.2, 3))
+    ax.plot(x, y, color=GREY, linewidth=0.8, zorder=2)
+    ax.plot(x, y, "o", color=DARK, markersize=size, linewidth=0, zorder=3)
+    if drawing.level is not None:
+        over = y >= drawing.level
+        ax.plot(x[over], y[over], "o", color=COLORS[1], markersize=2 * size, zorder=3)
 
 
 def _number_powers(ax: Axes, drawing: Curve) -> None:
