@@ -57,6 +57,8 @@ def require_plot(given: Mapping[str, Any]) -> None:
     """Refuse a picture that cannot be drawn, before anything is computed."""
     if given.get("plot") is not None:
         check_plot(given["plot"])
+    elif given.get("label"):
+        raise UsageError("--label: names the axes of --plot FILE, which is not given")
 
 
 def plotted(result: Result | Answer, make: Callable[[], Picture], given: Mapping[str, Any]) -> None:

@@ -34,8 +34,6 @@ def labels(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> 
             f"--label {wrong[0]}: give NAME=TEXT, a column and the name of its axis, such as "
             "--label 't1=drift time [ns]'"
         )
-    if value and not ctx.params.get("plot"):
-        raise UsageError("--label: names the axes of --plot FILE, which is not given")
     return dict(text.split("=", 1) for text in value)
 
 
