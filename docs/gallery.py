@@ -64,7 +64,7 @@ CALIBRATED = (
     f"{TUBES} run_0817.parquet --events 200 --seed 6 --cathode 0.5",
     "kstest dqm calibrate ref.parquet --pool good.parquet --batch-size 200 --toys 199 -o drift.cal",
 )
-HISTORY = (*CALIBRATED, "kstest dqm check drift.cal day.parquet run_0816.parquet --history h.db")
+HISTORY = (*CALIBRATED, "kstest dqm check drift.cal day.parquet --history h.db")
 CHECKS = ("kstest init datasets/module10_early.parquet datasets/module10_late.csv",)
 
 SECTIONS: dict[str, tuple[Entry, ...]] = {
@@ -269,7 +269,10 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "The page of a control room",
             "kstest dqm status h.db",
             "All batches of a history, refreshed by itself.",
-            (*HISTORY, "kstest dqm check drift.cal run_0817.parquet --history h.db"),
+            (
+                *HISTORY,
+                "kstest dqm check drift.cal run_0816.parquet run_0817.parquet --history h.db",
+            ),
         ),
     ),
     "Checks": (
