@@ -324,7 +324,8 @@ def draw(entries: Iterable[Entry], folder: Path, ending: str = ".svg") -> None:
             for entry in some:
                 line = entry.written.replace(".svg", ending)
                 run(line)
-                shutil.move(line.rsplit(" ", 1)[1].removeprefix("html:"), target)
+                file = line.rsplit(" ", 1)[1].removeprefix("html:")
+                shutil.move(file, target / file)
 
 
 def run(line: str) -> None:

@@ -288,8 +288,8 @@ def contrast(one: Any, other: Any) -> float:
 
 
 def readable(background: Any) -> str:
-    """The colour of text, white or dark, that stands out more."""
-    return max(("white", DARK), key=lambda color: contrast(color, background))
+    """The colour of text that stands out more: 4.5 or more on whatever it is."""
+    return max(("white", "black"), key=lambda color: contrast(color, background))
 
 
 def _points(ax: Axes) -> tuple[float, float]:
