@@ -239,9 +239,9 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     if max(rows, columns) <= 12:
         for (i, j), value in np.ndenumerate(drawing.values):
             if np.isfinite(value):
-                digits = 1 if drawing.diverging and value < 0.1 else 2
+                text = f"{value:.1g}" if drawing.diverging and value < 0.1 else f"{value:.2g}"
                 color = readable(colors(norm(masked[i, j])))
-                ax.text(j + 0.5, i + 0.5, f"{value:.{digits}g}", ha="center", va="center", size=size,
+                ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", size=size,
                         color=color)  # fmt: skip
     for i, j in zip(*np.nonzero(_marks(drawing)), strict=True):
         frame = Rectangle((j, i), 1, 1, fill=False, edgecolor=COLORS[1], linewidth=1.6, zorder=3)
