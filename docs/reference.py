@@ -1,15 +1,20 @@
 """Hook of mkdocs: pages of the reference, written from the code at every build.
 
 `commands.md` is made of the click commands, `api.md` of the signatures and numpydoc docstrings of
-what `import kstest` offers. Neither is a file. Pages that `mkdocs.yml` does not name are put under
-"Guides".
+what `import kstest` offers, `gallery.md` and its pictures by `gallery.py`, kept in `build/gallery`
+until the package changes. None of them is a file of this folder. Pages that `mkdocs.yml` does not
+name are put under "Guides".
 """
 
 from __future__ import annotations
 
+import hashlib
 import html
+import importlib.util
 import inspect
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,8 @@ from typing import Any
 import click
 
 GUIDES = "Guides"
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "build" / "gallery"
 SHIM = "https://unpkg.com/iframe-worker/shim"  # what the theme loads, in place of `worker.js`
 
 
@@ -36,7 +43,32 @@ def on_files(files: Any, config: Any) -> Any:
 
     for name, text in (("commands.md", commands()), ("api.md", api())):
         files.append(File.generated(config, name, content=text))
+    gallery = _gallery()
+    files.append(File.generated(config, "gallery.md", content=gallery.page("gallery/")))
+    for entry in gallery.ENTRIES:
+        path = str(PICTURES / entry.file)
+        files.append(File.generated(config, f"gallery/{entry.file}", abs_src_path=path))
     return files
+
+
+def _gallery() -> Any:
+    """The module `gallery`, after it has drawn what is not yet there."""
+    specification = importlib.util.spec_from_file_location(
+        "gallery", Path(__file__).parent / "gallery.py"
+    )
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["gallery"] = module  # where a class of it looks for its names
+    specification.loader.exec_module(module)
+    sources = [Path(__file__).parent / "gallery.py", *(ROOT / "kstest").rglob("*.py")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+    stamp = PICTURES / "made-of.txt"
+    if not stamp.exists() or stamp.read_text() != digest:
+        shutil.rmtree(PICTURES, ignore_errors=True)
+        module.draw(module.ENTRIES, PICTURES)
+        stamp.write_text(digest)
+    return module
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

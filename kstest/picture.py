@@ -8,7 +8,8 @@ and `HeatMap`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +29,19 @@ class Histogram:
         Increasing.
     shares : tuple of ndarray (k,)
         Share of each series in every bin, 0 to 1; not all of 1 where some lie outside.
+    logarithmic : bool
+        Whether the horizontal axis is; the edges are then positive.
     """
 
     edges: Array
     shares: tuple[Array, ...]
+    logarithmic: bool = False
+
+    def grid(self, count: int, low: float = -np.inf, high: float = np.inf) -> Array:
+        """Return places at equal distances of the axis, between `low` and `high`."""
+        ends = max(float(self.edges[0]), low), min(float(self.edges[-1]), high)
+        spaced = np.geomspace if self.logarithmic else np.linspace
+        return np.asarray(spaced(*ends, count))
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,8 @@ class Curve:
         of the horizontal axis, only of curves that are a panel by themselves.
     dots : bool
         Whether such a curve has a dot at every point.
+    base : float
+        Of logarithms y: the axis of such a curve is numbered by base ** y. 0 for other numbers.
     """
 
     x: Array
@@ -84,6 +96,7 @@ class Curve:
     level_words: str = ""
     across: str = ""
     dots: bool = False
+    base: float = 0.0
 
     @property
     def common(self) -> str:
@@ -95,8 +108,9 @@ class Curve:
 class HeatMap:
     """A table of numbers as colours, dark where they are small.
 
-    Where `diverging`, white in the middle between `lowest` and `highest`, the first series' colour
-    below and the second's above; such a map takes half of the width.
+    Where `diverging`, white in the middle between `lowest` and `highest` (of their logarithms
+    where `logarithmic`), the first series' colour below and the second's above; such a map takes
+    half of the width.
 
     Attributes
     ----------
@@ -111,6 +125,8 @@ class HeatMap:
     diverging : bool
     marked : ndarray of bool, of the shape of `values`, or None
         Cells that get a frame.
+    across, upwards : str
+        Names of the axes, where rows and columns of the table do not say it.
     """
 
     rows: tuple[str, ...]
@@ -122,6 +138,8 @@ class HeatMap:
     logarithmic: bool = False
     diverging: bool = False
     marked: NDArray[np.bool_] | None = None
+    across: str = ""
+    upwards: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,12 +174,18 @@ Drawing = Histogram | Bars | Curve | HeatMap | Band
 
 @dataclass(frozen=True)
 class Panel:
-    """A title, lines of text, and drawings below each other; `strong` panels stand out."""
+    """A title, lines of text, and drawings below each other.
+
+    `strong` panels stand out, `small` ones are low. `across` is the name of the horizontal axis of
+    a distribution, where it is not the title.
+    """
 
     title: str
     words: tuple[str, ...]
     drawings: tuple[Drawing, ...]
     strong: bool = False
+    across: str = ""
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,3 +207,30 @@ class Picture:
     panels: tuple[Panel, ...] = ()
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def relabelled(picture: Picture, labels: Mapping[str, str]) -> tuple[Picture, set[str]]:
+    """Name axes by `labels`, from the names of columns; also return the names that were used."""
+    used: set[str] = set()
+
+    def told(name: str) -> str:
+        used.update({name} & set(labels))
+        return labels.get(name, name)
+
+    def drawn(drawing: Drawing) -> Drawing:
+        match drawing:
+            case HeatMap():
+                rows, columns = (tuple(map(told, side)) for side in (drawing.rows, drawing.columns))
+                across, upwards = told(drawing.across), told(drawing.upwards)
+                if drawing.across:  # rows and columns are values, and no names
+                    rows, columns = drawing.rows, drawing.columns
+                return replace(drawing, rows=rows, columns=columns, across=across, upwards=upwards)
+            case Band() | Curve():
+                return replace(drawing, across=told(drawing.across))
+        return drawing
+
+    panels = []
+    for panel in picture.panels:
+        across = told(panel.across or panel.title)
+        panels.append(replace(panel, across=across, drawings=tuple(map(drawn, panel.drawings))))
+    return replace(picture, panels=tuple(panels)), used

@@ -118,3 +118,43 @@ def tab():
         finally:
             started.kill()
             started.wait()
+
+
+# Every text with its contrast to what is behind it, where that is below AA of WCAG 2.2: 4.5, or 3
+# for large text. Drawings are turned round by a filter in the dark and are left to the colours of
+# `kstest.plot`, see test_gallery.py.
+FAINT = """(() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = color => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data;
+    return [d[0], d[1], d[2], d[3] / 255]; };
+  const over = (top, below) => [0, 1, 2].map(k => top[3] * top[k] + (1 - top[3]) * below[k]);
+  const light = c => { const l = c.slice(0, 3).map(v => (v /= 255) <= .04045 ? v / 12.92 :
+    ((v + .055) / 1.055) ** 2.4); return .2126 * l[0] + .7152 * l[1] + .0722 * l[2]; };
+  const behind = e => { const layers = [];
+    for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor);
+      if (c[3] > 0) layers.push(c); if (c[3] === 1) break; }
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches &&
+      getComputedStyle(document.documentElement).colorScheme.includes("dark");
+    return layers.reverse().reduce((below, top) => over(top, below), dark ? [18, 18, 18] :
+      [255, 255, 255]); };
+  const clear = e => { let o = 1; for (; e; e = e.parentElement)
+    o *= parseFloat(getComputedStyle(e).opacity); return o; };
+  const found = {}, walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
+    if (!text || e.closest("figure svg, script, style, noscript, [aria-hidden=true], [disabled]"))
+      continue;
+    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    if (!box.width || !box.height || style.visibility !== "visible" || !e.checkVisibility())
+      continue;
+    const back = behind(e), ink = rgba(style.color); ink[3] *= clear(e);
+    if (ink[3] === 0) continue;
+    const [a, b] = [light(over(ink, back)), light(back)].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && parseInt(style.fontWeight) >= 700);
+    const ratio = (a + .05) / (b + .05);
+    if (ratio < (large ? 3 : 4.5))
+      found[`${e.tagName}.${e.className}`] = `${ratio.toFixed(2)} ${text.slice(0, 30)}`;
+  }
+  return found; })()"""

@@ -104,7 +104,7 @@ def test_a_history_is_drawn_and_a_run_is_a_page(folder, capsys, monkeypatch):
     for name in ("h.svg", "h.html", "h.png"):
         assert kstest(["history", "--plot", name, "--last", "9"]) == 0
     drawn = Path("h.svg").read_text()
-    said = ("a &lt;b&gt;: p-value", "b: effect", "-log10 p", "3 checks in 3 runs", "level 0.05")
+    said = ("a &lt;b&gt;: p-value", "b: effect", "3 checks in 3 runs", "level 0.05")
     for words in (*said, "gone (0 of 3 rejected, 3 error"):
         assert words in drawn
     assert "3 checks in 3 runs, 3 of 9 outcomes rejected" in Path("h.html").read_text()

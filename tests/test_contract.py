@@ -70,7 +70,7 @@ ROOMS = {
     "pandera": "api errors testing",
     "pytest_plugin": "api testing",
     "shell": "about archive betting caches clusters contract datasets dqm engine errors "
-    "files findings inputs jit kernels params plot power registry report result run sample "
+    "files findings inputs jit kernels params picture plot power registry report result run sample "
     "sources streams thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs methods "
     "nulls params picture plot registry report result run sample shell sources streams wording",

@@ -160,12 +160,13 @@ def test_a_trend_has_a_place_for_every_run():
 
 
 def require_shown(tab, path, tables):
-    """No message on the console, nothing wider than a phone, and tables that sort."""
+    """No message on the console, nothing wider than a phone, no faint text, tables that sort."""
     for width in (380, 1000):
         for scheme in ("light", "dark"):
             tab.open(path, width, scheme=scheme)
             wide = tab.evaluate("document.documentElement.scrollWidth")
             assert wide <= width
+            assert tab.evaluate(chromium.FAINT) == {}
     sort = """(() => { const found = [];
       for (const table of document.querySelectorAll("table.sorted")) {
         for (const head of table.tHead.rows[0].cells) for (const k of [0, 1]) {
@@ -182,6 +183,17 @@ def require_shown(tab, path, tables):
             values = [float(text) for text in numbers]
             assert values == sorted(values, reverse=order == "descending")
     assert tab.said == []
+
+
+@needs_browser
+def test_faint_text_is_found(tmp_path):
+    page = tmp_path / "page.html"
+    body = "<body style='background: #fff'><p style='color: {}; opacity: {}'>text</p></body>"
+    with chromium.tab() as tab:
+        for color, opacity, faint in (("#777777", 1, 1), ("#767676", 1, 0), ("#333", 0.5, 1)):
+            page.write_text(body.format(color, opacity))
+            tab.open(page)
+            assert len(tab.evaluate(chromium.FAINT)) == faint
 
 
 @needs_browser

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from chromium import BROWSER, tab
+from chromium import BROWSER, FAINT, tab
 
 ROOT = Path(__file__).parent.parent
 
@@ -100,12 +100,26 @@ def test_reference_has_every_command_option_and_function(site):
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
 def test_pages_fit_a_phone_and_say_nothing_to_the_console(site):
-    names = ("index", "which-test", "two-samples", "right", "commands", "api", "faq", "batches")
+    names = (
+        "index",
+        "which-test",
+        "two-samples",
+        "right",
+        "commands",
+        "api",
+        "faq",
+        "batches",
+        "gallery",
+    )
     with tab() as browser:
         for name in names:
             browser.open(site / f"{name}.html", width=380, height=800)
             width = browser.evaluate("document.documentElement.scrollWidth")
             assert width <= 380, f"{name}: {width} px"
+            assert browser.evaluate(FAINT) == {}, name
+            browser.open(site / f"{name}.html", scheme="dark")
+            assert browser.evaluate("document.body.dataset.mdColorScheme") == "slate"
+            assert browser.evaluate(FAINT) == {}, name
         browser.open(site / "index.html", scheme="dark")
         browser.evaluate(SEARCH)
         until = time.monotonic() + 30

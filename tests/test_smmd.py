@@ -339,8 +339,8 @@ def test_the_evidence_path_is_drawn(name, options, titles, tmp_path):
         drawing = panel.drawings[0]
         assert drawing.x[-1] < curve.x[-1] + 16  # the guard ends where the test does, or a block on
         assert drawing.level_words in text
-        words = "log weighted wealth" if name == "smmd" else "log e-value"
-        assert drawing.label == ("log statistic" if "--detect" in options else words) or (
+        words = "weighted wealth" if name == "smmd" else "e-value"
+        assert drawing.label == ("statistic" if "--detect" in options else words) or (
             name != "skit" and panel.title == "guard"
         )
     page = tmp_path / "why.html"

@@ -24,8 +24,8 @@ MOST = 300.0
 # More dots would be a band.
 MOST_DOTS = 100
 NOTES = (
-    "p-values are drawn after the correction over the checks of their run, where there is one; of "
-    "p-values and e-values the logarithm (base 10), the farther up the more evidence. A "
+    "p-values are drawn after the correction over the checks of their run, where there is one, "
+    "p-values and e-values on logarithmic axes, the farther up the more evidence. A "
     "p-value that reaches the dotted line rejects; a stream rejects for good once its evidence got "
     "there at any row, also between two runs. Broken vertical lines: the check began anew. Runs "
     "without a verdict are not drawn.",
@@ -111,11 +111,12 @@ def _curves(
     lines = np.array(sorted(m for m in marks if m is not None), np.float64)
     p = [(row["run"], -_log(evidence(row))) for row, _ in judged if row["p_value"] is not None]
     if p:
-        yield "p-value", _curve(p, "-log10 p", lines, alpha)
+        yield "p-value", _curve(p, "p-value", lines, alpha, base=0.1)
     e = [(row["run"], _log(row["e_value"])) for row, _ in judged if row["e_value"] is not None]
     if e:
         levels = [row["level"] for row, _ in judged if row["level"]]
-        yield "e-value", _curve(e, "log10 e", lines, levels[-1] if levels else alpha)
+        level = levels[-1] if levels else alpha
+        yield "e-value", _curve(e, "e-value", lines, level, base=10.0)
     effects = [(row["run"], *_effect(result)) for row, result in judged if _effect(result)]
     if effects:
         name = effects[-1][1]
@@ -137,9 +138,13 @@ def _log(value: float | None) -> float:
 
 
 def _curve(
-    points: Sequence[tuple[int, float]], label: str, marks: Any, level: float | None
+    points: Sequence[tuple[int, float]],
+    label: str,
+    marks: Any,
+    level: float | None,
+    base: float = 0.0,
 ) -> Curve:
     x, y = np.array(points, np.float64).T
     height, words = (None, "") if level is None else (-math.log10(level), f"level {number(level)}")
     return Curve(x, y, label, marks if len(marks) else None, label, level=height,
-                 level_words=words, across="run", dots=len(x) <= MOST_DOTS)  # fmt: skip
+                 level_words=words, across="run", dots=len(x) <= MOST_DOTS, base=base)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,8 +60,12 @@ def picture(
     reference, batch = pair
     reweighted = np.maximum(shares, 0) * np.exp(np.minimum(ratios.reference, 700))
     third = replace(reference, name="reweighted", weights=reweighted)
+    why = result.explanation
+    ends: dict[str, list[float]] = defaultdict(list)
+    for row in why["beyond"]:
+        ends[row["column"]].append(row["bound"])
     panels = [
-        _panel((reference, batch, third), column, bool(result.reject))
+        _panel((reference, batch, third), column, bool(result.reject), ends[column.column])
         for column in ranking[:MOST_PANELS]
     ]
     series = (
@@ -68,17 +73,19 @@ def picture(
         f"batch: {Path(str(result.explanation['batch'])).name}, {batch.n:,} events",
         "reference, reweighted by the learned ratio",
     )
-    why = result.explanation
     beyond = beyond_note(why["beyond"], why["beyond_events"], batch.n)
-    notes = (*NOTES, beyond) if beyond else NOTES
+    notes = (*NOTES, f"{beyond} Broken vertical lines: where it ends.") if beyond else NOTES
     return Picture(series, tuple(panels), tuple(c.column for c in ranking[MOST_PANELS:]), notes)
 
 
-def _panel(samples: Sequence[Sample], column: Column, rejected: bool) -> Panel:
+def _panel(
+    samples: Sequence[Sample], column: Column, rejected: bool, ends: Sequence[float]
+) -> Panel:
     drawing = _distribution(samples, column.column)
     drawings: tuple[Drawing, ...] = ()
     if drawing is not None:
-        drawings = (drawing, *_log_ratios(drawing, [s.n for s in samples]))
+        lines = np.array(ends) if ends and isinstance(drawing, Histogram) else None
+        drawings = (drawing, *_log_ratios(drawing, [s.n for s in samples], lines))
     words = [column.words]
     if column.t_without is not None:
         words.append(f"t {column.t:.4g} with all columns, {column.t_without:.4g} without this one")
@@ -96,7 +103,9 @@ def _distribution(samples: Sequence[Sample], name: str) -> Histogram | Bars | No
     return numeric(parts, weights)
 
 
-def _log_ratios(drawing: Histogram | Bars, counts: Sequence[int]) -> list[Curve]:
+def _log_ratios(
+    drawing: Histogram | Bars, counts: Sequence[int], lines: Array | None = None
+) -> list[Curve]:
     """log10 of batch over reference, as observed and as learned."""
     if isinstance(drawing, Bars):
         if not drawing.upright:
@@ -113,5 +122,5 @@ def _log_ratios(drawing: Histogram | Bars, counts: Sequence[int]) -> list[Curve]
     ):
         y = np.zeros(len(x))
         y[where] = np.log10((events[where] + HALF) / (reference[where] + HALF))
-        curves.append(Curve(x, np.clip(y, -LARGEST, LARGEST), label, scale=LOG_RATIO))
+        curves.append(Curve(x, np.clip(y, -LARGEST, LARGEST), label, lines, LOG_RATIO))
     return curves

@@ -29,6 +29,7 @@ FAR = 0.005
 LONGER = 1.5
 # Beyond this matplotlib's own arithmetic overflows.
 LARGEST = 1e100
+DECADES = 1000.0
 
 
 def numeric(parts: Sequence[Array], weights: Sequence[Array | None]) -> Histogram | Bars | None:
@@ -54,12 +55,36 @@ def numeric(parts: Sequence[Array], weights: Sequence[Array | None]) -> Histogra
         return Bars(
             number_labels(distinct), tuple(map(_counts, index, weights, [distinct] * len(parts)))
         )
-    edges = bin_edges(parts, distinct)
+    logarithmic = _spans_decades(both)
+    if logarithmic:
+        edges = np.exp(bin_edges([np.log(part) for part in parts], np.log(distinct)))
+        # Rounding must not put the first or the last value outside.
+        ends = distinct[[0, -1]]
+        edges[[0, -1]] = np.where(np.isclose(edges[[0, -1]], ends), ends, edges[[0, -1]])
+    else:
+        edges = bin_edges(parts, distinct)
     shares = []
     for part, weight in zip(parts, weights, strict=True):
         total = len(part) if weight is None else float(weight.sum())
         shares.append(np.histogram(part, edges, weights=weight)[0] / (total or 1.0))
-    return Histogram(edges, tuple(shares))
+    return Histogram(edges, tuple(shares), logarithmic)
+
+
+def _spans_decades(values: Array) -> bool:
+    """Whether positive numbers ask for a logarithmic axis.
+
+    98 % of them span three powers of ten, which those of an exponential distribution do not, and
+    their logarithms are less skewed (by the skewness of Bowley, at the quantiles .05 and .95).
+    """
+    if values.min() <= 0:
+        return False
+    lowest, low, middle, high, highest = np.quantile(values, [0.01, 0.05, 0.5, 0.95, 0.99])
+    if highest < DECADES * lowest or low == high:
+        return False
+    skew, log_skew = (
+        (a + c - 2 * b) / (c - a) for a, b, c in ((low, middle, high), np.log([low, middle, high]))
+    )
+    return bool(abs(log_skew) < abs(skew))
 
 
 def categorical(samples: Sequence[Sample], place: int) -> Bars:

@@ -2,8 +2,8 @@
 
 `figure` lays out `headings` and `panels`, which draw the kinds of `kstest.picture`; `lettering`
 fits text into its place; `page` puts drawings into the page of the answer. matplotlib, an optional
-extra, does the drawing and is imported only when something is drawn. The same input gives the same
-bytes.
+extra, does the drawing and is imported only when something is drawn. The same answer gives the same
+bytes; the day that is written into it is that of the answer.
 """
 
 from __future__ import annotations

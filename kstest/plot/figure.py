@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..picture import Band, Bars, Curve, HeatMap, Panel, Picture
+from ..picture import Band, Bars, Curve, HeatMap, Histogram, Panel, Picture
 from ..result import Answer, Result
 from . import panels
 from .headings import NORMAL, SMALL, Line, heading, notes
@@ -25,11 +25,13 @@ WIDTH, MARGIN, GAP = 8.0, 0.2, 0.3
 WHOLE = WIDTH - 2 * MARGIN
 HALF = (WHOLE - GAP) / 2
 LEFT = 0.55  # for the numbers of the vertical axis
-NAMES = 1.15  # for the names of lying bars
+NAMES, LONG_NAMES = 1.15, 1.8  # for the names of lying bars
 RIGHT = 0.17  # for half of a number below the end of an axis
-BODY, STRIP, TICKS = 1.3, 0.42, 0.24
+BODY, STRIP, TICKS = 1.3, 0.42, 0.4
+LOW = 0.55  # the body of a small panel
 TITLE, LINE, LEGEND = 0.22, 0.15, 0.2
 CELL = 0.8, 0.4  # of a heat map, at most
+NARROW = 8  # columns of a map that half of the width has room for
 MAP = 5.2
 COLOR_BAR = 1.0
 LETTER = 0.06
@@ -54,7 +56,7 @@ STYLE = {
     "svg.hashsalt": "kstest",  # names of SVG elements are random without it
     "svg.fonttype": "none",  # text stays text
 }
-# Without dates and versions the same input gives the same bytes.
+# Without their dates and versions the same answer gives the same bytes.
 NO_METADATA = {
     "svg": {"Creator": None, "Date": None, "Format": None, "Type": None},
     "png": {"Software": None},
@@ -87,7 +89,7 @@ def drawings(picture: Picture) -> list[tuple[Panel, str, bool]]:
     """
     limits, found = _limits(picture), []
     with _styled():
-        for row in _rows(picture.panels):
+        for row in map(_on_page, _rows(picture.panels)):
             for panel in row.panels:
                 image = b""
                 if panel.drawings:
@@ -120,14 +122,16 @@ class _Row:
     @property
     def words(self) -> list[list[str]]:
         points = self.width * panels.POINTS
-        return [[line for t in p.words for line in wrapped(t, points, SMALL, 2)]
+        return [[line for t in p.words for line in wrapped(t, points, SMALL, 3)]
                 for p in self.panels]  # fmt: skip
 
     @property
     def text_height(self) -> float:
         # The name of an axis may stand above a drawing, and needs a line where words are.
         named = any(
-            p.words and isinstance(d, Curve | Band) for p in self.panels for d in p.drawings[:1]
+            isinstance(d, Curve | Band | Histogram | Bars)
+            for p in self.panels
+            for d in p.drawings[:1]
         )
         return TITLE + LINE * max(map(len, self.words)) + 0.5 * LINE * named
 
@@ -141,11 +145,15 @@ class _Row:
 
 
 def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
-    """Two panels in a row; a heat map, and a panel that is alone, have a row of their own."""
+    """Two panels in a row; a heat map, and a panel that is alone, have a row of their own.
+
+    So has the only one that is not small.
+    """
     row: tuple[Panel, ...] = ()
+    alone = sum(not panel.small for panel in every) == 1
     for panel in every:
         maps = [d for d in panel.drawings if isinstance(d, HeatMap)]
-        wide = any(not d.diverging for d in maps) or len(every) == 1
+        wide = any(not d.diverging for d in maps) or (alone and not panel.small)
         if row and (wide or len(row) == 2):
             yield _Row(row, HALF)
             row = ()
@@ -155,6 +163,12 @@ def _rows(every: Sequence[Panel]) -> Iterator[_Row]:
             row = (*row, panel)
     if row:
         yield _Row(row, HALF)
+
+
+def _on_page(row: _Row) -> _Row:
+    """A page takes no more width than it needs: a phone has not more than half of ours."""
+    columns = [len(d.columns) for p in row.panels for d in p.drawings if isinstance(d, HeatMap)]
+    return row if max(columns, default=0) > NARROW else _Row(row.panels, HALF)
 
 
 class _Paper:
@@ -177,22 +191,26 @@ class _Paper:
             left, wide, high, names = _map_size(main, width)
             ax = self._axes(x + left, y, wide, high)
             bar = self._axes(x + left + wide + 0.2, y, 0.14, high)
-            panels.heat_map(ax, bar, main, (left - 0.1, names - 0.1))
+            taken = [0.1 + LINE * bool(name) for name in (main.upwards, main.across)]
+            panels.heat_map(ax, bar, main, (left - taken[0], names - taken[1]))
             return
         lying = isinstance(main, Bars) and not main.upright
-        left = NAMES if lying else LEFT
-        whole, strip = BODY + STRIP, STRIP * len(curves)
+        left = _names(main.labels) if lying and isinstance(main, Bars) else LEFT
+        whole, strip = (LOW if panel.small else BODY + STRIP), STRIP * len(curves)
         ax = self._axes(x + left, y, width - left - RIGHT, whole - strip)
         panels.distribution(ax, main, left - 0.1)
         lowest = ax
+        marks = {float(m) for d in curves for m in (() if d.marks is None else d.marks)}
         for k, drawing in enumerate(curves):
             top = y + whole - strip + k * STRIP + 0.06
             lowest.tick_params(labelbottom=False)
             lowest = self._axes(x + left, top, width - left - RIGHT, STRIP - 0.06)
             panels.curve(lowest, drawing, self.limits[drawing.common], isinstance(main, Bars))
             lowest.set_xlim(ax.get_xlim())
+        panels.mark(ax, sorted(marks))
         if not lying:
             panels.name_values((ax, lowest), main, width - left - RIGHT)
+        panels.name_distribution(ax, lowest, main, panel.across or panel.title)
 
 
 class _Single(_Paper):
@@ -200,7 +218,7 @@ class _Single(_Paper):
 
     def __init__(self, panel: Panel, row: _Row, limits: Mapping[str, float]) -> None:
         # The name of an axis may stand above it.
-        above = LINE if isinstance(panel.drawings[0], Curve | Band) else 0.05
+        above = 0.05 if isinstance(panel.drawings[0], HeatMap) else LINE
         height = above + _drawing_height(panel, row.width) + 0.05
         super().__init__(row.width + RIGHT, height, limits)
         self._drawings(0.0, above, row.width, panel)
@@ -259,14 +277,22 @@ class _Sheet(_Paper):
 
 def _drawing_height(panel: Panel, width: float) -> float:
     maps = [sum(_map_size(d, width)[2:]) for d in panel.drawings if isinstance(d, HeatMap)]
-    return max(maps) if maps else (BODY + STRIP + TICKS) * bool(panel.drawings)
+    if maps or not panel.drawings:
+        return max(maps, default=0.0)
+    return TICKS + (LOW if panel.small else BODY + STRIP)
+
+
+def _names(labels: Sequence[str]) -> float:
+    """Room for the names of lying bars: long ones have up to a half of the panel."""
+    return float(np.clip(LETTER * max(map(len, labels)) + 0.15, NAMES, LONG_NAMES))
 
 
 def _map_size(drawing: HeatMap, width: float) -> tuple[float, float, float, float]:
     """Room for the names at the left, width and height of the cells, room for the names below."""
     rows, columns = drawing.values.shape
-    left, below = (min(NAMES, LETTER * max(map(len, s)) + 0.2)
-                   for s in (drawing.rows, drawing.columns))  # fmt: skip
+    left, below = (min(NAMES, LETTER * max(map(len, s)) + 0.2) + LINE * bool(name)
+                   for s, name in ((drawing.rows, drawing.upwards),
+                                   (drawing.columns, drawing.across)))  # fmt: skip
     wide = min(CELL[0] * columns, width - left - COLOR_BAR, MAP)
     return left, wide, min(CELL[1] * rows, 0.6 * wide if columns > 1 else MAP), below
 

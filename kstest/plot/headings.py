@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ..findings import Headline
@@ -11,7 +13,7 @@ from ..report.outline import facts, notice_label
 from ..report.outline import sentence as said
 from ..result import Answer, Result
 from .lettering import cut, wrapped
-from .panels import DARK
+from .panels import DARK, GREY
 
 # Sizes in points.
 LARGE, MEDIUM, NORMAL, SMALL = 15.0, 10.0, 9.0, 8.0
@@ -19,6 +21,7 @@ LARGE, MEDIUM, NORMAL, SMALL = 15.0, 10.0, 9.0, 8.0
 COLORS = {"rejected": "#8f1d14", "not rejected": "#0b4f6c", "no verdict": "#5f4700"}
 WARNING = COLORS["no verdict"]
 MOST_WARNINGS = 4
+MOST_FILES = 4
 # Names of columns that are not drawn; more do not fit into four lines.
 MOST_NAMES = 100
 
@@ -43,6 +46,7 @@ def heading(result: Result | Answer, width: float) -> Iterator[Line]:
         first = Line(head.title, LARGE, COLORS.get(head.verdict or "", DARK), bold=True)
         told, numbers = ended(head.sentence), iter(())
     yield first
+    yield Line(cut(origin(result), width, SMALL), color=GREY)
     for line in wrapped(told, width, MEDIUM, 3):
         yield Line(line, MEDIUM)
     for label, text in numbers:
@@ -55,6 +59,21 @@ def heading(result: Result | Answer, width: float) -> Iterator[Line]:
     more = len(result.warnings) - MOST_WARNINGS
     if more > 0:
         yield Line(f"and {more} more warnings", color=WARNING)
+
+
+def origin(result: Result | Answer) -> str:
+    """Files and day; the day is that of SOURCE_DATE_EPOCH, where that is set, as in other tools."""
+    every = result.documents()
+    inputs = [i for one in every for i in one.get("inputs") or ()]
+    paths = dict.fromkeys(str(i["path"]) for i in inputs if i.get("path"))
+    files = [path.rsplit("/", 1)[-1] for path in paths]
+    named, more = ", ".join(files[:MOST_FILES]), len(files) - MOST_FILES
+    named += f" and {more:,} more" * (more > 0)
+    day = str((every[-1].get("provenance") or {}).get("started", ""))[:10]
+    if os.environ.get("SOURCE_DATE_EPOCH", "").isdecimal():
+        epoch = int(os.environ["SOURCE_DATE_EPOCH"])
+        day = datetime.fromtimestamp(epoch, UTC).date().isoformat()
+    return "; ".join(filter(None, [named, day]))
 
 
 def notes(picture: Picture, width: float) -> Iterator[Line]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -20,10 +21,11 @@ from ..files import destinations, output
 from ..files.messages import say
 from ..inputs import Taken, of_files, params_of
 from ..inputs.spans import remarks_for_workers, require_spans, spans_if_large, spans_of
+from ..picture import Picture, relabelled
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
-from ..result import Result
+from ..result import Answer, Result
 from ..run import execute, execute_spans
 from ..sample import Sample
 from ..sources import given_options, reader
@@ -43,15 +45,32 @@ def run(
         output.write(test.references, given["output"])
         return 0
     sides, params = arguments(test.inputs, given)
-    plot = given.get("plot")
-    if plot is not None:
-        check_plot(plot)
+    require_plot(given)
     destinations.require(given, files_of(sides), params)
     result, samples = _executed(name, test, sides, params, given, label)
-    if plot is not None and test.picture is not None:
-        content = draw(result, test.picture(samples, params, result), plot)
-        output.write(content, plot, "--plot")
+    if test.picture is not None:
+        plotted(result, partial(test.picture, samples, params, result), given)
     return answer(result, given)
+
+
+def require_plot(given: Mapping[str, Any]) -> None:
+    """Refuse a picture that cannot be drawn, before anything is computed."""
+    if given.get("plot") is not None:
+        check_plot(given["plot"])
+    elif given.get("label"):
+        raise UsageError("--label: names the axes of --plot FILE, which is not given")
+
+
+def plotted(result: Result | Answer, make: Callable[[], Picture], given: Mapping[str, Any]) -> None:
+    """Write the picture that was asked for, with its axes named as was asked."""
+    plot, labels = given.get("plot"), given.get("label") or {}
+    if plot is None:
+        return
+    picture, used = relabelled(make(), labels)
+    for name in labels if picture.panels else ():
+        if name not in used:
+            note(f"--label {name}: no axis of the picture is that of a column {name}")
+    output.write(draw(result, picture, plot), plot, "--plot")
 
 
 def _executed(

@@ -26,6 +26,17 @@ def available(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+def labels(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> dict[str, str]:
+    """Columns with the names of their axes."""
+    wrong = [text for text in value if not all(text.partition("="))]
+    if wrong:
+        raise UsageError(
+            f"--label {wrong[0]}: give NAME=TEXT, a column and the name of its axis, such as "
+            "--label 't1=drift time [ns]'"
+        )
+    return dict(text.split("=", 1) for text in value)
+
+
 OUTPUT_OPTIONS = [
     Option(
         ["--format", "form"],
@@ -47,6 +58,14 @@ OUTPUT_OPTIONS = [
         metavar="FILE",
         help="Draw why: .svg or .png, or .html for a page with picture, numbers and warnings.",
         brief="Draw why: .svg, .png, or .html with all numbers.",
+    ),
+    Option(
+        ["--label"],
+        multiple=True,
+        metavar="NAME=TEXT",
+        callback=labels,
+        help="With --plot: name of an axis, for a column: --label 't1=drift time [ns]'. May be "
+        "repeated.",
     ),
     Option(
         ["--quiet", "-q"],
@@ -120,7 +139,8 @@ Exit codes:
 def build(name: str) -> click.Command:
     """Return the click command of the test `name`."""
     test = METHODS[name].load()
-    results = [o for o in OUTPUT_OPTIONS if o.name != "plot" or test.picture is not None]
+    drawn = test.picture is not None
+    results = [o for o in OUTPUT_OPTIONS if drawn or o.name not in ("plot", "label")]
     scheduler = SCHEDULER if test.by_spans is not None else _no_scheduler(name, test)
     results.insert([o.name for o in results].index("threads") + 1, scheduler)
     if isinstance(test, StreamTest):

@@ -25,6 +25,8 @@ from .call import (
     answer,
     deliver,
     files_of,
+    plotted,
+    require_plot,
     sides_of,
     standard_input,
     working,
@@ -235,12 +237,13 @@ def _check() -> click.Command:
             "'kstest[dask]'), which see the files under the same paths. The answer is the same.",
         ),
     ]
-    return _on_batches("check", INPUTS, _run_check, True, extra=extra)
+    return _on_batches("check", INPUTS, _run_check, True, "plot", extra=extra)
 
 
 def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
     from ..dqm import check as module
     from ..dqm.calibration import load
+    from ..dqm.course_picture import picture
     from ..dqm.history import remembered
     from ..dqm.over_time import with_alarms
     from ..dqm.reachable import require_reachable
@@ -248,17 +251,21 @@ def _run_check(calibration: str, batches: Sequence[str], **given: Any) -> int:
 
     params = params_of(module.INPUTS, given, written())
     _require_history(given)
+    require_plot(given)
     destinations.require(given, [calibration, *batches])
     known = load(calibration)
     require_reachable(known, params, params.control)
     results, identities = _judged(known, batches, params, given)
     with remembered(given["history"], known.digest, given["lock_timeout"]) as history:
         results = with_alarms(known, results, params, history, identities)
+        lines = None if history is None else history.counted
+    told = together(results)
+    plotted(told, lambda: picture(results, lines), given)
     code = module.exit_code(results)
     tell = given["form"] == "text" and code == 1 and len(batches) == 1
     line = shlex.join(["kstest", "dqm", "explain", calibration, *batches])
     last = "".join(f"{li}\n" for li in entry("next", line)) if tell else ""
-    deliver(lambda color: render(together(results), given["form"], color) + last, given)
+    deliver(lambda color: render(told, given["form"], color) + last, given)
     return 0 if given["exit_zero"] and code == 1 else code
 
 
@@ -294,26 +301,21 @@ def _require_history(given: Mapping[str, Any]) -> None:
 def _explain() -> click.Command:
     from ..dqm.explain import INPUTS
 
-    return _on_batches("explain", INPUTS, _run_explain, False, "plot")
+    return _on_batches("explain", INPUTS, _run_explain, False, "plot", "label")
 
 
 def _run_explain(calibration: str, batches: str, **given: Any) -> int:
     from ..dqm import explain as module
     from ..dqm.calibration import load
-    from ..plot import check as check_plot
-    from ..plot import draw
 
     params = params_of(module.INPUTS, given, written())
-    plot = given["plot"]
-    if plot is not None:
-        check_plot(plot)
+    require_plot(given)
     destinations.require(given, [calibration, batches])
     known = load(calibration)
     (batch,) = _read(known, [batches], given)
     with working(given, "fitting") as work:
         result, picture = module.explain(known, batch, params, work)
-    if plot is not None:
-        output.write(draw(result, picture, plot), plot, "--plot")
+    plotted(result, lambda: picture, given)
     return answer(result, given)
 
 

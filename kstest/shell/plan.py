@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
 from .. import power
-from ..files import destinations, output
-from ..plot import check as check_plot
-from ..plot import draw
+from ..files import destinations
 from ..power.answer import answer
 from ..power.picture import picture
 from ..report import render
-from .call import arguments, deliver, files_of, read, working
+from .call import arguments, deliver, files_of, plotted, read, require_plot, working
 from .command import OUTPUT_OPTIONS, command
 
 # What has no meaning without a verdict or a paper of its own.
@@ -34,14 +33,11 @@ def build(summary: str) -> click.Command:
 def _run(**given: Any) -> int:
     sides, params = arguments(power.search.INPUTS, given)
     destinations.require(given, files_of(sides), params)
-    plot = given["plot"]
-    if plot is not None:
-        check_plot(plot)
+    require_plot(given)
     samples, notices = read(power.search.INPUTS, sides, params, given)
     with working(given, "simulating tests") as work:
         found = power.plan(samples[0], params, notices, work)
     told = answer(found)
-    if plot is not None:
-        output.write(draw(told, picture(found), plot), plot, "--plot")
+    plotted(told, partial(picture, found), given)
     deliver(lambda color: render(told, given["form"], color), given)
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -18,8 +19,6 @@ from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import choose
 from ..params import STREAM
-from ..plot import check as check_plot
-from ..plot import draw
 from ..report import render
 from ..result import Notice, Result
 from ..sample import Columns, Sample
@@ -28,7 +27,16 @@ from ..sources.feeds import Feed, common_notices
 from ..streams import fingerprint, state_file
 from ..streams.batch import Batch, pieces
 from ..streams.state_file import Saved
-from .call import answer, arguments, files_of, note, standard_input, working
+from .call import (
+    answer,
+    arguments,
+    files_of,
+    note,
+    plotted,
+    require_plot,
+    standard_input,
+    working,
+)
 from .command import LOCK_TIMEOUT
 from .help import Option
 
@@ -142,9 +150,7 @@ def run(name: str, test: StreamTest[Any, Any], given: dict[str, Any]) -> int:
         return 0
     sides, params = arguments(test.inputs, given)
     result, shown, state = taken(name, test, given, sides, params)
-    if given.get("plot"):
-        content = draw(result, test.drawing(state), given["plot"])
-        output.write(content, given["plot"], "--plot")
+    plotted(result, partial(test.drawing, state), given)
     if not shown:
         return answer(result, given)
     return 0 if given["exit_zero"] and result.exit_code == 1 else result.exit_code
@@ -192,8 +198,7 @@ def _check(given: Mapping[str, Any]) -> None:
             raise UsageError(
                 f"--{name.replace('_', '-')}: is for --state FILE, which counts batches"
             )
-    if given.get("plot"):
-        check_plot(given["plot"])
+    require_plot(given)
 
 
 def _batch(this: Run, saved: Saved | None) -> tuple[Result, bool, Any]:

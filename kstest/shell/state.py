@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from ..files import destinations
 from ..findings import Facts, Line
 from ..report import FORMATS, render
 from ..streams import state_file
-from .call import deliver
+from .call import deliver, plotted, require_plot
 from .group import Group
 
 
@@ -40,6 +41,11 @@ def _show() -> click.Command:
                 help="Form of the answer.",
             ),
             click.Option(["--output", "-o"], metavar="FILE", help="Write the answer to FILE."),
+            click.Option(
+                ["--plot"],
+                metavar="FILE",
+                help="Draw how the evidence grew: .svg, .png, or .html with all numbers.",
+            ),
         ],
         help="Show the evidence of a stream and how many batches it has counted. Exits 0 whatever "
         "the verdict.",
@@ -47,6 +53,7 @@ def _show() -> click.Command:
 
 
 def _run(**given: Any) -> int:
+    require_plot(given)
     destinations.require(given, [given["file"]])
     saved = state_file.read(given["file"])
     from ..registry import METHODS
@@ -63,5 +70,6 @@ def _run(**given: Any) -> int:
     )
     if saved.reading.get("unit") is not None:
         found = told_of_records(found, found.columns)
+    plotted(found, partial(test.drawing, saved.state), given)
     deliver(lambda color: render(found, given["form"], color), given)
     return 0

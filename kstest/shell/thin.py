@@ -15,7 +15,7 @@ from .command import OUTPUT_OPTIONS, command
 from .help import Option
 
 # What has no meaning without a verdict or a picture.
-LEFT_OUT = ("output", "plot", "exit_zero")
+LEFT_OUT = ("output", "plot", "label", "exit_zero")
 WRITTEN = Option(
     ["--output", "-o", "path"],
     metavar="FILE",

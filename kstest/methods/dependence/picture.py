@@ -26,8 +26,8 @@ Index = NDArray[np.int64]
 MOST_TABLES = 6
 # Cells of a table on each side; where columns are independent a cell holds this many rows or more.
 FEWEST_BINS, MOST_BINS, CELL_ROWS = 2, 8, 10
-# Colours end at this many times the rows that independence gives.
-MOST_TIMES = 2.0
+# Colours end at this many times the rows that independence gives, and at one part of so many.
+MOST_TIMES = 4.0
 
 
 def picture(samples: Sequence[Sample], params: Any, result: Result) -> Picture:
@@ -119,10 +119,9 @@ def _table(data: Sample, pair: dict[str, Any], label: Index | None, strong: bool
     if "kind" in pair:
         z = f", {pair['z']:.3g} sd above independence" if pair["z"] is not None else ""
         words.append(f"{pair['kind']}, {pair['measure']} {pair['strength']:.2f}{z}")
-    words.append(f"across: {pair['x']}; upwards: {pair['y']}")
     drawn = HeatMap(
-        up[::-1], across, ratio[::-1], "times independence", 0.0, MOST_TIMES,
-        diverging=True,
+        up[::-1], across, ratio[::-1], "times independence", 1 / MOST_TIMES, MOST_TIMES,
+        logarithmic=True, diverging=True, across=pair["x"], upwards=pair["y"],
     )  # fmt: skip
     return Panel(f"{pair['x']} ~ {pair['y']}", tuple(words), (drawn,), strong)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def main_panel(title: str, core: Any, params: Any, label: str = E_VALUE) -> Pane
         marks = [core.row] * (core.row > 0)
         return rejection_panel(title, core.wealth, params.alpha, marks, label=label)
     level = math.log(params.run_length)
-    words = f"alarm at {params.run_length:,} (logarithm {level:.3g})"
+    words = f"alarm at {params.run_length:,}"
     return _panel(title, core.detector, words, core.detector.alarms.tolist(), level, "alarm")
 
 
@@ -43,16 +44,20 @@ def rejection_panel(
 ) -> Panel:
     """Evidence against a null hypothesis; `rows` are those of a decision."""
     level = math.log(1 / alpha)
-    words = words or f"rejects at {label} {1 / alpha:.4g} (logarithm {level:.3g})"
+    words = words or f"rejects at {label} {1 / alpha:.4g}"
     return _panel(title, wealth, words, rows, level, "rejects", label)
 
 
 def guard_panel(title: str, found: Wealth | Detector, params: Any) -> Panel:
     """What the guard says of a block of columns, and from where on it matters."""
     words = "above the line: rows depend on their time"
+    level, name = math.log(guard.FLAG), "noticed"
     if isinstance(found, Detector):
-        return _panel(title, found, words, (), math.log(params.run_length) / 2, "in doubt")
-    return _panel(title, found, words, (), math.log(guard.FLAG), "noticed")
+        level, name = math.log(params.run_length) / 2, "in doubt"
+    panel = _panel(title, found, words, (), level, name)
+    (curve,) = panel.drawings
+    seen = isinstance(curve, Curve) and float(curve.y.max()) >= level
+    return replace(panel, small=not seen)
 
 
 def _panel(
@@ -69,12 +74,13 @@ def _panel(
     curve = Curve(
         rows,
         np.maximum(values, LOWEST),
-        "log statistic" if isinstance(found, Detector) else f"log {label}",
+        "statistic" if isinstance(found, Detector) else label,
         lines,
         title,
         level=level,
         level_words=level_words,
         across="rows of the stream",
+        base=math.e,
     )
     return Panel(title, (words,), (curve,), strong=bool(len(marks)))
 
@@ -97,13 +103,13 @@ def evidence_picture(
     """All panels that there are."""
     many = "" if label == E_VALUE else ", the largest of several bets"
     what = (
-        f"the natural logarithm of the {label}{many}. Above 0 the bet against the null "
+        f"the {label}{many}, on a logarithmic axis. Above 1 the bet against the null "
         "hypothesis has won so far. The dotted line is where it decides; a dashed one marks the "
         "row where it did."
     )
     if detector:
         what = (
-            "the natural logarithm of the detector's statistic, the evidence for a change at any "
+            "the detector's statistic on a logarithmic axis, the evidence for a change at any "
             "earlier row together. The dotted line is where it raises an alarm; dashed ones mark "
             "the rows where it did."
         )

@@ -115,7 +115,8 @@ def _of_levels(
         p = f"p {row['adjusted_p_value']:.3g}, {row['reference']:,} and {row['sample']:,} rows"
         words = (p, *([row["words"]] if row["words"] else []))
         title = f"{row['level']}: {row['column']}"
-        panels.append(Panel(title, words, () if drawing is None else (drawing,), True))
+        drawings = () if drawing is None else (drawing,)
+        panels.append(Panel(title, words, drawings, True, across=row["column"]))
     note = (
         f"Levels of {name} that differ, each with the column that does so most; p-values are "
         "corrected for the number of levels."
@@ -222,7 +223,7 @@ def _shares_below(samples: Sequence[Sample], name: str, drawing: Histogram | Bar
     if isinstance(drawing, Bars):
         places = np.arange(len(distinct), dtype=np.float64)
         return Curve(places, apart, "shares", places[[farthest]])
-    x = np.linspace(drawing.edges[0], drawing.edges[-1], GRID)
+    x = drawing.grid(GRID)
     x = np.union1d(x, np.clip(distinct[[farthest]], x[0], x[-1]))
     before = np.searchsorted(distinct, x, side="right") - 1
     y = np.where(before < 0, 0.0, apart[np.maximum(before, 0)])
@@ -246,8 +247,7 @@ def _witness(
     scaled = scale_columns(both[:, None], params.unit)[:, 0]
     distinct, first = np.unique(both, return_index=True)
     if isinstance(drawing, Histogram):
-        low, high = max(drawing.edges[0], distinct[0]), min(drawing.edges[-1], distinct[-1])
-        x = points = np.linspace(low, high, GRID)
+        x = points = drawing.grid(GRID, float(distinct[0]), float(distinct[-1]))
     else:
         x, points = np.arange(len(distinct), dtype=np.float64), distinct
     kernel = KERNELS[strongest["kernel"]]
