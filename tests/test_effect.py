@@ -100,8 +100,8 @@ def test_doubly_robust_features_are_those_of_the_formula(rng, monkeypatch):
     X, psi = rng.normal(size=(n, 2)), rng.normal(size=(n, 3))
     treated = rng.random(n) < 0.5
     monkeypatch.setattr(nuisances, "FOLD_DRAWS", 1)
-    monkeypatch.setattr(nuisances, "_inverse_penalty", lambda *a: 1.0)
-    found = nuisances.doubly_robust(X, X, psi, treated, np.random.default_rng(2))
+    monkeypatch.setattr(nuisances, "_treatment_model", lambda X, *a: (X, 1.0))
+    found = nuisances.doubly_robust(X, (X.shape[1],), psi, treated, np.random.default_rng(2))
     fold = nuisances.folds_of(treated, np.random.default_rng(2))
     for i in (0, 17, 59):
         train = np.flatnonzero(fold != fold[i])
@@ -482,8 +482,10 @@ def test_features_with_overlap_weights_are_products_of_residuals(rng, monkeypatc
     X, psi = rng.normal(size=(n, 2)), rng.normal(size=(n, 3))
     treated = rng.random(n) < 0.5
     monkeypatch.setattr(nuisances, "FOLD_DRAWS", 1)
-    monkeypatch.setattr(nuisances, "_inverse_penalty", lambda *a: 1.0)
-    found = nuisances.doubly_robust(X, X, psi, treated, np.random.default_rng(2), None, True)
+    monkeypatch.setattr(nuisances, "_treatment_model", lambda X, *a: (X, 1.0))
+    found = nuisances.doubly_robust(
+        X, (X.shape[1],), psi, treated, np.random.default_rng(2), None, True
+    )
     fold = nuisances.folds_of(treated, np.random.default_rng(2))
     for i in (0, 17, 49):
         train, at = np.flatnonzero(fold != fold[i]), np.array([i])

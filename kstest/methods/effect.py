@@ -264,7 +264,7 @@ def _observational(
     weighted = params.overlap == "weights"
     robust = doubly_robust(
         X.values,
-        X.values[:, : X.joint],
+        X.prefixes,
         psi.values,
         made.treated,
         rng,

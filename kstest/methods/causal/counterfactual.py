@@ -61,9 +61,7 @@ def counterfactual(
     seen = stein_features(made, params.target, params.fit)
     with single_blas():
         X = covariate_features(made.covariates)
-        robust = one_arm(
-            X.values, X.values[:, : X.joint], seen.values, made.treated, rng, made.groups, work
-        )
+        robust = one_arm(X.values, X.prefixes, seen.values, made.treated, rng, made.groups, work)
         found = overlap(made, X, robust, False)
         found = replace(found, effective=(float(made.sizes[0]), found.effective[1]))
         base = base.told(*overlap_found(found, made.arms))

@@ -169,7 +169,7 @@ class CovariateFeatures:
         Straight lines (numbers, an indicator per level), then features of a Gaussian kernel, then
         of kernels of single columns.
     joint : int
-        Features before the last part: the treatment is predicted from these.
+        Features before the last part.
     names : tuple of str
         Of the straight lines.
     """
@@ -177,6 +177,11 @@ class CovariateFeatures:
     values: Array
     joint: int
     names: tuple[str, ...]
+
+    @property
+    def prefixes(self) -> tuple[int, ...]:
+        """How many features each candidate for the treatment takes: with and without a part."""
+        return tuple(sorted({len(self.names), self.joint, self.values.shape[1]}))
 
 
 def covariate_features(block: Block) -> CovariateFeatures:

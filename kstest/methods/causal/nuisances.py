@@ -11,8 +11,9 @@ only (Robins, Rotnitzky, Zhao 1994; Chernozhukov et al. 2018, arXiv 1608.00060).
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +117,7 @@ def _splits(
 
 def doubly_robust(
     X: Array,
-    Z: Array,
+    prefixes: Sequence[int],
     psi: Array,
     treated: Labels,
     rng: np.random.Generator,
@@ -130,8 +131,10 @@ def doubly_robust(
 
     Parameters
     ----------
-    X, Z : ndarray (n, p), (n, q)
-        Features of the covariates from which outcomes and treatment are predicted.
+    X : ndarray (n, p)
+        Features of the covariates from which outcomes are predicted.
+    prefixes : sequence of int
+        The treatment is predicted from so many of them, of which the best is taken.
     psi : ndarray (n, D)
         Features of the outcome.
     treated : ndarray of bool (n,)
@@ -155,7 +158,7 @@ def doubly_robust(
     phi, size, total, clipped = np.zeros_like(psi), np.zeros(n), np.zeros(n), 0.0
     first = np.zeros_like(psi[:, apart])
     predicted = np.zeros_like(psi if keep else psi[:, :0])
-    strength = _inverse_penalty(Z, treated, rng)
+    Z, strength = _treatment_model(X, prefixes, treated, rng)
     limits = clip_limits(treated)
     for at, train in _splits(treated, rng, groups, work):
         raw = _probabilities(Z, treated, train, at, strength)
@@ -184,7 +187,7 @@ def doubly_robust(
 
 def one_arm(
     X: Array,
-    Z: Array,
+    prefixes: Sequence[int],
     xi: Array,
     treated: Labels,
     rng: np.random.Generator,
@@ -198,7 +201,7 @@ def one_arm(
     """
     n, times = len(X), draws_of_folds(len(X))
     phi, total, clipped = np.zeros_like(xi), np.zeros(n), 0.0
-    strength = _inverse_penalty(Z, treated, rng)
+    Z, strength = _treatment_model(X, prefixes, treated, rng)
     low = clip_limits(treated)[0]
     for at, train in _splits(treated, rng, groups, work):
         raw = _probabilities(Z, treated, train, at, strength)
@@ -230,21 +233,27 @@ def clip_limits(treated: Labels) -> tuple[float, float]:
     return min(CLIP, CLIP_SHARE * share), 1 - min(CLIP, CLIP_SHARE * (1 - share))
 
 
-def _inverse_penalty(X: Array, treated: Labels, rng: np.random.Generator) -> float:
-    """The penalty of the smallest loss out of fold."""
+def _treatment_model(
+    X: Array, prefixes: Sequence[int], treated: Labels, rng: np.random.Generator
+) -> tuple[Array, float]:
+    """The features and the inverse penalty of the smallest loss out of fold."""
     rows = np.arange(len(X))
     if len(X) > CHOICE_ROWS:
         fold = folds_of(treated, rng, -(-len(X) // CHOICE_ROWS))
         rows = np.flatnonzero(fold == 0)
-    X, treated = X[rows], treated[rows]
+    some, treated = X[rows], treated[rows]
     fold = folds_of(treated, rng, CHOICE_FOLDS)
-    losses = np.zeros(len(INVERSE_PENALTIES))
-    for k in range(CHOICE_FOLDS):
-        at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
-        for place, strength in enumerate(INVERSE_PENALTIES):
-            p = np.clip(_probabilities(X, treated, train, at, strength), 1e-9, 1 - 1e-9)
-            losses[place] -= np.log(np.where(treated[at], p, 1 - p)).sum()
-    return INVERSE_PENALTIES[int(losses.argmin())]
+    losses = {}
+    for width, strength in itertools.product(prefixes, INVERSE_PENALTIES):
+        loss = 0.0
+        for k in range(CHOICE_FOLDS):
+            at, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+            p = _probabilities(some[:, :width], treated, train, at, strength)
+            p = np.clip(p, 1e-9, 1 - 1e-9)
+            loss -= float(np.log(np.where(treated[at], p, 1 - p)).sum())
+        losses[width, strength] = loss
+    width, strength = min(losses, key=lambda key: losses[key])
+    return X[:, :width], strength
 
 
 def _probabilities(X: Array, treated: Labels, train: Index, at: Index, strength: float) -> Array:
