@@ -22,6 +22,7 @@ from ..nulls import informative, p_value, replicates, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .causal.arms import of_arms
+from .causal.balance import imbalance, out_of_balance
 from .causal.counterfactual import counterfactual
 from .causal.data import Study, studies
 from .causal.features import (
@@ -281,6 +282,11 @@ def _observational(
             summary("no decision is possible: the arms hardly overlap"),
             warnings=(*base.warnings, refused(seen, made.arms)),
         )
+    uneven = imbalance(made, X, robust, weighted)
+    if uneven is not None:
+        base = base.told(warnings=(*base.warnings, out_of_balance(uneven)))
+        if uneven.refused:
+            return base.told(summary("no decision is possible: covariates are out of balance"))
     effect, influence = robust.influence(psi.means)
     base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
     base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
