@@ -22,7 +22,7 @@ from ..nulls import informative, p_value, replicates, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .causal.arms import of_arms
-from .causal.balance import imbalance, out_of_balance
+from .causal.balance import imbalance, many_covariates, out_of_balance
 from .causal.counterfactual import counterfactual
 from .causal.data import Study, studies
 from .causal.features import (
@@ -282,6 +282,7 @@ def _observational(
             summary("no decision is possible: the arms hardly overlap"),
             warnings=(*base.warnings, refused(seen, made.arms)),
         )
+    base = base.told(warnings=(*base.warnings, *many_covariates(made, X)))
     uneven = imbalance(made, X, robust, weighted)
     if uneven is not None:
         base = base.told(warnings=(*base.warnings, out_of_balance(uneven)))
