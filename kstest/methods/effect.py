@@ -149,7 +149,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     beside n^(-1/2), and on **overlap**: no verdict with fewer than 20 effective rows of an arm,
     (sum w)^2 / sum w^2 with w one over the probability of the own arm, fewer than a third of its
     rows, or over 10 % of the probabilities at their limits (.02 and .98, nearer to 0 and 1 for
-    small arms). Measured levels and power: ``benchmarks/effect.py``.
+    small arms). The treatment is predicted from straight lines alone, with the joint kernel, or
+    with those of single columns too, whichever predicts best out of fold. No verdict either where
+    the weights leave a feature of the covariates, or a product of two, .25 standard deviations
+    apart and more than chance would (see `kstest.methods.causal.balance`). Measured levels and power: ``benchmarks/effect.py``.
 
     Randomised (exact): psi(Y) less what the covariates predict of it, out of fold and without
     looking at the treatment, is compared between the arms, and labels are permuted, within

@@ -30,8 +30,8 @@ CHANCE = 0.01
 NOTED, REFUSED = 0.1, 0.25
 # Columns of which products are looked at, the first ones.
 MOST_PAIRED = 12
-# Rows of the smaller arm for each covariate or level, below which there is a warning (Peduzzi et al.
-# 1996, Journal of Clinical Epidemiology 49).
+# Rows of the smaller arm for each covariate or level, below which there is a warning (Peduzzi et
+# al. 1996, Journal of Clinical Epidemiology 49).
 ROWS_EACH = 10
 
 
@@ -117,7 +117,7 @@ def many_covariates(made: Study, covariates: CovariateFeatures) -> tuple[Notice,
             "many-covariates",
             f"{few:,} {'rows' if made.groups is None else 'groups'} of the smaller arm for "
             f"{count:,} covariates and levels: with fewer than {ROWS_EACH} for each the level is "
-            "only roughly kept (.10 to .16 in place of .05 in simulations with four to five). Leave "
-            "out covariates that explain only one of treatment and outcome, or take more rows",
+            "only roughly kept (.10 to .16 in place of .05 in simulations with four to five). "
+            "Leave out covariates that explain only the treatment, or take more rows",
         ),
     )
