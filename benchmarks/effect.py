@@ -93,7 +93,7 @@ def hostile(sets):
                 warned += bool(result.warnings)
             share = np.mean(verdicts) if verdicts else np.nan
             print(f"{name:12} {n} rows: rejected {share:.3f} of {len(verdicts)} verdicts, warned "
-                  f"{warned}, no verdict {dict(why)} ({band(len(verdicts))})", flush=True)  # fmt: skip
+                  f"{warned}, none {dict(why)} ({band(len(verdicts))})", flush=True)  # fmt: skip
 
 
 def randomised(sets):

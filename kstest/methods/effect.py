@@ -152,7 +152,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     small arms). The treatment is predicted from straight lines alone, with the joint kernel, or
     with those of single columns too, whichever predicts best out of fold. No verdict either where
     the weights leave a feature of the covariates, or a product of two, .25 standard deviations
-    apart and more than chance would (see `kstest.methods.causal.balance`). Measured levels and power: ``benchmarks/effect.py``.
+    apart and more than chance would (see `kstest.methods.causal.balance`). Measured levels and
+    power: ``benchmarks/effect.py``.
 
     Randomised (exact): psi(Y) less what the covariates predict of it, out of fold and without
     looking at the treatment, is compared between the arms, and labels are permuted, within
