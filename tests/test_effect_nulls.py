@@ -8,8 +8,9 @@ from effect_nulls import KINDS, corners, many, plain, steps, waves
 from scipy.stats import binom
 
 import kstest
+from kstest.methods import effect
 from kstest.methods.causal import nuisances
-from kstest.methods.causal.balance import CHANCE, imbalance
+from kstest.methods.causal.balance import CHANCE, Imbalance, imbalance
 from kstest.methods.causal.data import studies
 from kstest.methods.causal.features import CovariateFeatures, covariate_features
 from kstest.methods.causal.nuisances import Robust
@@ -82,11 +83,14 @@ def test_right_probabilities_are_in_balance(rng):
     assert unbalanced <= binom.isf(0.0005, 60, 2 * CHANCE)
 
 
-def test_no_verdict_where_a_product_was_not_learned():
-    results = [asked(corners(np.random.default_rng(k), 400)) for k in range(4)]
-    assert any("not-balanced" in codes(result) for result in results)
-    for result in results:
-        assert result.reject is None or "not-balanced" not in codes(result)
+@pytest.mark.parametrize(("difference", "verdict"), [(0.4, "no verdict"), (0.15, "not rejected")])
+def test_what_is_out_of_balance_is_told(rng, monkeypatch, difference, verdict):
+    found = Imbalance("the product of x0 and x1", difference, 6.0)
+    monkeypatch.setattr(effect, "imbalance", lambda *a: found)
+    result = asked(plain(np.random.default_rng(3), 200))
+    assert result.verdict == verdict
+    text = next(w.message for w in result.warnings if w.code == "not-balanced")
+    assert "the product of x0 and x1" in text
 
 
 def test_few_rows_beside_the_covariates_are_a_warning(rng):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,15 +77,17 @@ def test_python_functions_are_told_the_same(table):
         kstest.effect(frame, treatment="a", outcome="name", covariates="x")
 
 
-def test_warnings_are_told_the_same(tmp_path):
+def test_warnings_are_told_the_same(tmp_path, capsys):
     rng = np.random.default_rng(1)
     files = []
     for day in ("monday", "tuesday"):
         files.append(tmp_path / f"{day}.csv")
         frame = pd.DataFrame(rng.normal(size=(80, 2)), columns=["x", "y"]).assign(day=day)
         frame.to_csv(files[-1], index=False)
-    result = kstest.effect(*files, outcome="y", covariates="x,day")
-    texts = [w.message for w in result.warnings if w.code == "values-apart"]
+    names = [str(path) for path in files]
+    run(["effect", *names, "--outcome", "y", "--covariates", "x,day", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["warnings"]
+    texts = [w["message"] for w in found if w["code"] == "values-apart"]
     assert texts
     assert all("leave it out of --covariates" in text for text in texts)
 
@@ -96,7 +99,10 @@ def test_every_advice_of_reading_is_understood():
             if not isinstance(node, ast.JoinedStr) or path.name in BY_POSITION:
                 continue
             text = "".join(
-                part.value if isinstance(part, ast.Constant) else "x,y" for part in node.values
+                part.value
+                if isinstance(part, ast.Constant)
+                else ("x,y" if "option_value" in ast.unparse(part) else "it")
+                for part in node.values
             )
             if "--exclude x,y" in text:
                 assert _OUT.search(text), f"{path.name}: {text}"
