@@ -287,14 +287,14 @@ def _observational(
             warnings=(*base.warnings, refused(seen, made.arms)),
         )
     base = base.told(warnings=(*base.warnings, *many_covariates(made, X)))
+    effect, influence = robust.influence(psi.means)
+    base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
+    base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
     uneven = imbalance(made, X, robust, weighted)
     if uneven is not None:
         base = base.told(warnings=(*base.warnings, out_of_balance(uneven)))
         if uneven.refused:
             return base.told(summary("no decision is possible: covariates are out of balance"))
-    effect, influence = robust.influence(psi.means)
-    base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
-    base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
     if len(psi.points) and not weighted:
         arms = robust.first - robust.phi[:, psi.below], robust.first
         base = base.told(*distributions(made, psi, arms, params, rng))
