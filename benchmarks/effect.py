@@ -1,10 +1,11 @@
 """`effect`: level and power, beside `mmd` and the mean alone; coverage; real data; CPU time.
 
-    python3 benchmarks/effect.py [level power randomised files arm real cost] [--sets 100]
+    python3 benchmarks/effect.py [level power hostile randomised files arm real cost] [--sets 100]
 
 level and power: 500 rows, five covariates that decide who is treated and explain the outcome by a
 curved surface (`tests/test_effect.py`), at .05; beside them a test of the mean difference and its
-coverage, `mmd` of the arms' outcomes, and with power the cross statistic. randomised: 200 rows,
+coverage, `mmd` of the arms' outcomes, and with power the cross statistic. hostile: treatments that
+do nothing, on data made to mislead (`tests/effect_nulls.py`). randomised: 200 rows,
 half treated, with covariates and without, at two sizes of the noise. files: two files of 500 rows
 whose covariate moved. arm: 500 rows, one arm beside a density and a fitted family. real: NHEFS,
 the NSW experiment, and its controls beside those of CPS, if the package causaldata is there.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +26,7 @@ import pandas as pd
 from scipy.stats import binom
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from effect_nulls import KINDS as NULLS
 from test_effect import KINDS, NAMES, study
 
 import kstest
@@ -74,6 +77,23 @@ def level(sets):
 def power(sets):
     for kind in KINDS:
         observational(kind, sets, compared=False)
+
+
+def hostile(sets):
+    for name, make in NULLS.items():
+        for n in (200, 500):
+            verdicts, warned, why = [], 0, Counter()
+            for seed in range(START, START + sets):
+                data = make(np.random.default_rng(seed), n)
+                result = kstest.effect(data, **NAMES, draws=199, threads=1)
+                if result.reject is None:
+                    why[result.warnings[-1].code] += 1
+                    continue
+                verdicts.append(result.reject)
+                warned += bool(result.warnings)
+            share = np.mean(verdicts) if verdicts else np.nan
+            print(f"{name:12} {n} rows: rejected {share:.3f} of {len(verdicts)} verdicts, warned "
+                  f"{warned}, none {dict(why)} ({band(len(verdicts))})", flush=True)  # fmt: skip
 
 
 def randomised(sets):
@@ -178,7 +198,7 @@ def cost(sets):
               f"{result.p_value}", flush=True)  # fmt: skip
 
 
-PARTS = {f.__name__: f for f in (level, power, randomised, files, arm, real, cost)}
+PARTS = {f.__name__: f for f in (level, power, hostile, randomised, files, arm, real, cost)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

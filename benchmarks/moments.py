@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,20 @@ def counts(rng, kind, n=300):
 
 LINE = {"residual": "y - b0 - b1*x - b2*z", "fit": "b0,b1,b2", "given": "x,z"}
 ONE = {"residual": "y - b0 - b1*x", "fit": "b0,b1"}
+
+
 # name: maker, kind, options, whether the null hypothesis is true
+def skewed(rng, kind, n):
+    """Residuals of mean 0, by random signs."""
+    x = rng.normal(size=n)
+    r = {
+        "exponential": lambda: rng.exponential(size=n) - 1,
+        "lognormal 1.5": lambda: rng.lognormal(0, 1.5, n) - np.exp(1.125),
+        "pareto 1.5": lambda: rng.pareto(1.5, n) - 2,
+    }[kind]()
+    return pd.DataFrame({"r": r, "x": x})
+
+
 CASES = {
     "calibration": [
         (classifier, "calibrated", {"residual": "y - p", "given": "p"}, True),
@@ -114,6 +128,11 @@ CASES = {
         (series, "", {**ONE, "given": "x", "block_length": "auto"}, True),
         (series, "rows", {**ONE, "given": "x"}, True),
         (small, "40 rows", {**ONE, "given": "x"}, True),
+    ],
+    "skewed": [
+        (partial(skewed, n=n), kind, {"residual": "r", "given": "x"}, True)
+        for kind in ("exponential", "lognormal 1.5", "pareto 1.5")
+        for n in (15, 50, 200)
     ],
 }
 
@@ -159,6 +178,14 @@ def times():
         print(f"time {n:>9,} rows, {kind:<10} {seconds:6.1f} CPU s, p {result.p_value:.3f}")
 
 
+def _name(make):
+    """Of the function, and what is set in it."""
+    inner = getattr(make, "func", make)
+    return " ".join(
+        [inner.__name__, *(f"{k} {v}" for k, v in getattr(make, "keywords", {}).items())]
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=400, help="data sets under the null")
@@ -175,7 +202,7 @@ def main():
             what = "level" if null else "power"
             said = " ".join(f"{k} {v}" for k, v in options.items() if k not in ("residual", "fit"))
             none = f", no verdict {unable}" if unable else ""
-            print(f"{name} {make.__name__} {kind} [{said}] {what} of {sets}: {text}{none}",
+            print(f"{name} {_name(make)} {kind} [{said}] {what} of {sets}: {text}{none}",
                   flush=True)  # fmt: skip
     if "time" in given.only:
         times()

@@ -7,7 +7,7 @@ A list such as ``a,b,3-5,x*``: each item is an exact name, else a position or ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -93,6 +93,22 @@ def resolve(items: Iterable[str], names: Sequence[str], option: str) -> tuple[st
             raise no_match(item, names, option)
         chosen.update(dict.fromkeys(matched))
     return tuple(chosen)
+
+
+@dataclass(frozen=True)
+class ByOption:
+    """A choice of columns by the options of a test, each of which has a part for them.
+
+    Attributes
+    ----------
+    find : callable
+        From the names of all columns of a file to options and those that each names.
+    """
+
+    find: Callable[[Sequence[str]], Iterable[tuple[str, Sequence[str]]]]
+
+    def __call__(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for _, part in self.find(names) for name in part))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..result import Notice
 from ..sample import Sample
 from ..sources import UNIT_OPTIONS, reader
+from .roles import advised, advising, remembered
 
 P = TypeVar("P")
 Taken = tuple[tuple[Sample, ...], tuple[Notice, ...]]
@@ -53,7 +54,7 @@ def choose(inputs: Inputs[P], params: P, given: Mapping[str, Any]) -> Any:
         first = "streamed records" in inputs.accepts
         seed = getattr(params, "seed", 0)
         options = replace(options, unit_seed=seed, unit_by_first=first)
-    return options
+    return remembered(options)
 
 
 def of_files(
@@ -65,8 +66,10 @@ def of_files(
 ) -> Taken:
     """Read files by side, and those that options name beside them."""
     how, options = reader(inputs.reads), choose(inputs, params, given)
-    samples, notices = how.read(sides, options, stdin)
-    return how.with_beside(inputs.beside, params, samples, notices, options, stdin)
+    with advising(options):
+        samples, notices = how.read(sides, options, stdin)
+        taken = how.with_beside(inputs.beside, params, samples, notices, options, stdin)
+    return taken[0], advised(taken[1], options)
 
 
 def of_objects(
@@ -74,8 +77,10 @@ def of_objects(
 ) -> Taken:
     """Take arrays, frames and tables by side, and what options name beside them."""
     how, options = reader(inputs.reads), choose(inputs, params, given)
-    samples, notices = how.take(sides, options)
-    return how.with_beside(inputs.beside, params, samples, notices, options)
+    with advising(options):
+        samples, notices = how.take(sides, options)
+        taken = how.with_beside(inputs.beside, params, samples, notices, options)
+    return taken[0], advised(taken[1], options)
 
 
 def reading_of(inputs: Inputs[Any]) -> set[str]:

@@ -22,6 +22,7 @@ from ..nulls import informative, p_value, replicates, threshold, varies
 from ..result import Notice, Result, unvarying
 from ..sample import Sample
 from .causal.arms import of_arms
+from .causal.balance import imbalance, many_covariates, out_of_balance
 from .causal.counterfactual import counterfactual
 from .causal.data import Study, studies
 from .causal.features import (
@@ -148,7 +149,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     beside n^(-1/2), and on **overlap**: no verdict with fewer than 20 effective rows of an arm,
     (sum w)^2 / sum w^2 with w one over the probability of the own arm, fewer than a third of its
     rows, or over 10 % of the probabilities at their limits (.02 and .98, nearer to 0 and 1 for
-    small arms). Measured levels and power: ``benchmarks/effect.py``.
+    small arms). No verdict either where the weights leave a feature of the covariates, or a product
+    of two, .25 standard deviations apart and more than chance would (see
+    `kstest.methods.causal.balance`). Measured levels and power: ``benchmarks/effect.py``.
 
     Randomised (exact): psi(Y) less what the covariates predict of it, out of fold and without
     looking at the treatment, is compared between the arms, and labels are permuted, within
@@ -281,9 +284,15 @@ def _observational(
             summary("no decision is possible: the arms hardly overlap"),
             warnings=(*base.warnings, refused(seen, made.arms)),
         )
+    base = base.told(warnings=(*base.warnings, *many_covariates(made, X)))
     effect, influence = robust.influence(psi.means)
     base = base.told(warnings=(*base.warnings, *neighbours(made, influence)))
     base = base.told(mean_difference(made, psi, effect, influence, params.alpha))
+    uneven = imbalance(made, X, robust, weighted)
+    if uneven is not None:
+        base = base.told(warnings=(*base.warnings, out_of_balance(uneven)))
+        if uneven.refused:
+            return base.told(summary("no decision is possible: covariates are out of balance"))
     if len(psi.points) and not weighted:
         arms = robust.first - robust.phi[:, psi.below], robust.first
         base = base.told(*distributions(made, psi, arms, params, rng))

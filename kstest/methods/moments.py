@@ -41,6 +41,7 @@ from .moment.picture import picture
 from .moment.question import Null, Question, columns, residual_of
 from .moment.report import findings, notices, null_block
 from .moment.statistic import redrawn, signed
+from .moment.symmetry import unsound_signs
 from .stein.result import combined, per_bandwidth
 from .stein.result import impossible as rejected_at_once
 
@@ -69,6 +70,7 @@ NOTHING = "the fit makes the residual's mean 0 for every value of the given colu
 # Residuals that a fit leaves of larger ones, and that are only rounding.
 ROUNDING = 1e-13
 CONSTANT = "all residuals are 0"
+UNSOUND = "no decision is possible: random signs may be wrong for such residuals"
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Random signs ask for E[r | given] = 0 and independent rows (`group`, `block_length`: groups or
     blocks of time) and nothing of the spread of r. They are exact where r is symmetric given w,
     else asymptotic: few rows of a very skewed residual, whose mean few of them decide, reject too
-    often. After a fit the signs carry the influence of every row on the parameters with them,
+    often. A rejection with nothing fitted is therefore no verdict where a test of symmetry rejects
+    at level .1 and p lies above alpha less what the skewness adds to the level (see
+    `kstest.methods.moment.symmetry`), or where all outcomes are the same. After a fit the signs
+    carry the influence of every row on the parameters with them,
 
         r*_i = e_i r_i + G_i . mean_j e_j IF_j,
 
@@ -291,6 +296,11 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
         return unvarying(base, "draw of the null", NOTHING if fit else CONSTANT)
     p = p_value(one)
     rejected = p <= params.alpha
+    if rejected and drawn is None and fit is None:
+        doubt = unsound_signs(question, r, units, cut.order, p, params.alpha)
+        if doubt is not None:
+            told = base.told(*findings(question, fit, drawn, r, units, False))
+            return told.told(summary(UNSOUND), warnings=(*base.warnings, doubt))
     text = SENTENCES[rejected].format(given=in_words(question.given.names))
     return base.told(
         summary(text),

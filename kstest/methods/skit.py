@@ -9,7 +9,7 @@ row. `init`, `step` and `result` are the test; `run` does all rows at once. The 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import numpy as np
 from ..betting import STEP_ROWS, blocks, pairs
 from ..betting.detector import HALF_LIVES
 from ..betting.rows import no_rows, rows_of
+from ..columns import ByOption
 from ..contract import Inputs, StreamTest
 from ..engine import Work
 from ..errors import UsageError
@@ -70,11 +71,12 @@ REFERENCES = """\
 """
 
 
-def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
+def columns(params: Params) -> ByOption | None:
     """Return how the columns are chosen, where the options name blocks."""
     if not params.x:
         return None
-    return lambda names: [n for block in _lists(params, names) for n in block]
+    options = [option for option, _ in _named(params)]
+    return ByOption(lambda names: zip(options, _lists(params, names), strict=True))
 
 
 def with_blocks(params: Params, lists: Sequence[str]) -> Params:

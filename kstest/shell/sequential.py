@@ -18,6 +18,7 @@ from ..contract import StreamTest
 from ..errors import UsageError
 from ..files import destinations, output
 from ..inputs import choose
+from ..inputs.roles import advising
 from ..params import STREAM
 from ..report import render
 from ..result import Notice, Result
@@ -173,6 +174,7 @@ def taken(
     follow = test.inputs.roles[-1] if given["follow"] else ""
     waiting, started, clock = Waiting(), datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
+        stack.enter_context(advising(reading))
         saved = None
         if given["state"]:
             from ..archive import locked

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from ...columns import parse_items, resolve
-from ...contract import Choice
+from ...columns import ByOption, parse_items, resolve
 from ...errors import UsageError
 from ...params import NULL, alpha, check_common, draws, option, seed
 from ...wording import shown
@@ -199,12 +198,14 @@ class Named:
         return cls(*found.values())
 
     @property
+    def by_option(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(f"--{f.name}", getattr(self, f.name)) for f in fields(self)]
+
+    @property
     def all(self) -> tuple[str, ...]:
-        return tuple(
-            dict.fromkeys((*self.treatment, *self.outcome, *self.covariates, *self.strata))
-        )
+        return tuple(dict.fromkeys(name for _, part in self.by_option for name in part))
 
 
-def columns(params: Params) -> Choice:
+def columns(params: Params) -> ByOption:
     """Return how the columns of a file are chosen."""
-    return lambda names: Named.of(params, names).all
+    return ByOption(lambda names: Named.of(params, names).by_option)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from ...columns import ByOption
 from ...errors import UsageError
 from ...kernels import KERNELS, SCALES
 from ...nulls.pairings import PAIR_BINS
@@ -174,12 +175,13 @@ def blocks(params: Params) -> tuple[tuple[str, str], ...]:
     return (*tested, *([("--given", params.given)] if params.given else []))
 
 
-def columns(params: Params) -> Callable[[Sequence[str]], Sequence[str]] | None:
+def columns(params: Params) -> ByOption | None:
     """Return how the columns are chosen, where the options name all blocks."""
     lists = blocks(params)
     if not lists or params.all_pairs:
         return None
-    return lambda names: [name for block in named_blocks(lists, names) for name in block]
+    options = [option for option, _ in lists]
+    return ByOption(lambda names: zip(options, named_blocks(lists, names), strict=True))
 
 
 def with_blocks(params: Params, lists: Sequence[str]) -> Params:

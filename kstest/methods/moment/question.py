@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...columns import parse_items, resolve
+from ...columns import ByOption, parse_items, resolve
 from ...errors import DataError, UsageError
 from ...sample import Sample
 from ...targets.expression import Formula
@@ -101,25 +101,24 @@ def residual_of(params: Any) -> Formula:
     return formula
 
 
-def columns(params: Any) -> Callable[[Sequence[str]], Sequence[str]]:
+def columns(params: Any) -> ByOption:
     """Which columns of a file are read: those of the residual, and those that are named."""
     formula, fitted, null = residual_of(params), parameters(params.fit), Null.read(params.null)
 
-    def choose(names: Sequence[str]) -> Sequence[str]:
+    def find(names: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
         used = [n for n in formula.names if n not in fitted]
         require(used, names, "--residual")
         require(null.names, names, "--null")
         both = [n for n in fitted if n in names]
         if both:
             raise UsageError(f"--fit {shown(both[0])}: is a column of the data; rename one of them")
-        found = dict.fromkeys([*used, *null.names])
-        for option in ("given", "instruments"):
-            if text := getattr(params, option):
-                items = parse_items(text, f"--{option}")
-                found |= dict.fromkeys(resolve(items, names, f"--{option}"))
-        return list(found)
+        found: list[tuple[str, Sequence[str]]] = [("--residual", used), ("--null", null.names)]
+        for option in ("--given", "--instruments"):
+            if text := getattr(params, option[2:]):
+                found.append((option, resolve(parse_items(text, option), names, option)))
+        return found
 
-    return choose
+    return ByOption(find)
 
 
 def require(wanted: Sequence[str], names: Sequence[str], option: str) -> None:
