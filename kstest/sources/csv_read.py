@@ -224,11 +224,8 @@ def _blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
         with rows.explaining():
             reader = pc.open_csv(
                 Guarded(opened.stream, _quotes(opened, header)),
-                pc.ReadOptions(
-                    use_threads=False,  # then errors carry row numbers
-                    block_size=size,
-                    column_names=rows.names,
-                ),
+                # without threads errors carry row numbers
+                pc.ReadOptions(use_threads=False, block_size=size, column_names=rows.names),
                 rows.parse,
                 rows.convert,
             )
