@@ -98,6 +98,14 @@ def test_figure_is_that_of_the_plot(pair, tmp_path):
         shown(result).figure()  # as that of a test without one
 
 
+def test_the_page_is_that_of_the_plot_or_of_the_report(pair, tmp_path):
+    result = kstest.ks(*pair, plot=tmp_path / "a.html")
+    assert result.to_html() == (tmp_path / "a.html").read_text("utf-8")
+    plain = result.to_html(picture=False)
+    assert "<svg" not in plain
+    assert plain == shown(result).to_html()  # as that of a test without a picture
+
+
 @pytest.mark.parametrize(("other", "ours"), [(k, v[0]) for k, v in SYNONYMS.items()])
 def test_names_of_other_libraries_are_known(other, ours, pair):
     if other != "features":  # an option of mmd

@@ -62,6 +62,26 @@ class Result(plain.Result):
         """What a notebook shows."""
         return render(self, "markdown")
 
+    def to_html(self, picture: bool = True) -> str:
+        """Return the report as one page of HTML, which needs nothing else and no network.
+
+        Parameters
+        ----------
+        picture : bool
+            With the picture of ``plot=``, if the test has one.
+
+        Raises
+        ------
+        UsageError
+            If jinja2 is missing, or matplotlib where there is a picture.
+        """
+        if not picture or self._picture is None:
+            return render(self, "html")
+        from ..plot import check, draw
+
+        check("page.html")
+        return draw(self, self._picture(), "page.html").decode()
+
     @property
     def summary(self) -> str:
         """What was found, in a sentence."""
