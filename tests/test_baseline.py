@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,7 +51,10 @@ def answer(capsys, *words):
 
 
 def stripped(found):
-    return {k: v for k, v in found.items() if k not in ("inputs", "provenance")}
+    """Of a time whose last digits are lost a baseline shows the ones that are left."""
+    kept = {k: v for k, v in found.items() if k not in ("inputs", "provenance")}
+    said = [{**w, "message": re.sub(r"\d{6} s\)", "s)", w["message"])} for w in found["warnings"]]
+    return {**kept, "warnings": said}
 
 
 @pytest.mark.parametrize("test", ["mmd", "ks", "smmd"])

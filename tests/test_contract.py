@@ -45,7 +45,7 @@ ROOMS = {
     "nulls": "errors",
     "contract": "archive engine picture result sample",
     "registry": "contract",
-    "diagnostics": "errors kernels result sample wording",
+    "diagnostics": "errors kernels lean result sample wording",
     "sources": "archive columns contract diagnostics errors inexact params result sample syntax "
     "wording",
     "betting": "archive engine jit kernels sample targets",

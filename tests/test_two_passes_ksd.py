@@ -12,7 +12,8 @@ from scipy import stats
 
 import kstest
 from kstest.cli import run
-from kstest.engine import SteinPoints, Work, stein_sums
+from kstest.engine import Work
+from kstest.engine.stein import SteinPoints, stein_sums
 from kstest.errors import DataError, UsageError
 from kstest.methods.stein import passes, streamed
 from kstest.nulls import sign_bins

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,7 +21,6 @@ from ..files import destinations, output
 from ..files.messages import say
 from ..inputs import Taken, of_files, params_of
 from ..inputs.spans import remarks_for_workers, require_spans, spans_if_large, spans_of
-from ..picture import Picture, relabelled
 from ..plot import check as check_plot
 from ..plot import draw
 from ..report import render
@@ -33,6 +32,9 @@ from ..wording import shown
 from .advice import next_step
 from .help import Option
 from .progress import progress
+
+if TYPE_CHECKING:
+    from ..picture import Picture
 
 P = TypeVar("P")
 
@@ -66,6 +68,8 @@ def plotted(result: Result | Answer, make: Callable[[], Picture], given: Mapping
     plot, labels = given.get("plot"), given.get("label") or {}
     if plot is None:
         return
+    from ..picture import relabelled
+
     picture, used = relabelled(make(), labels)
     for name in labels if picture.panels else ():
         if name not in used:

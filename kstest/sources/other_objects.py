@@ -57,7 +57,7 @@ def plain(column: Any, where: str) -> Any:
         raise DataError(
             f"{where} holds complex numbers; give real and imaginary parts as columns of their own."
         )
-    if not getattr(column.dtype, "isnative", True):
+    if isinstance(column.dtype, np.dtype) and not column.dtype.isnative:
         return column.astype(column.dtype.newbyteorder("="))
     return column
 
