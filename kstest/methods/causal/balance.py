@@ -117,7 +117,7 @@ def many_covariates(made: Study, covariates: CovariateFeatures) -> tuple[Notice,
             "many-covariates",
             f"{few:,} {'rows' if made.groups is None else 'groups'} of the smaller arm for "
             f"{count:,} covariates and levels: with fewer than {ROWS_EACH} for each the level is "
-            "only roughly kept (.10 to .16 in place of .05 in simulations with four to five). "
+            "only roughly kept (.11 in place of .05 in simulations with four). "
             "Leave out covariates that explain only the treatment, or take more rows",
         ),
     )
