@@ -377,6 +377,20 @@ def test_rows_that_are_lost_or_altered_are_noticed(folder, capsys):
         assert "damaged" in capsys.readouterr().err
 
 
+def test_results_that_are_dropped_give_their_room_back(folder):
+    with opened("h.db") as history:
+        for k in range(300):
+            with history.transaction():
+                history.add("runs", {"started": str(k)})
+                history.add("outcomes", {"run": k + 1, "name": "a"}, "x" * 2500)
+                history.forget(3)
+        rows = history.rows("outcomes", "ORDER BY id")
+        kept = history.rows("outcomes", "WHERE result IS NOT NULL ORDER BY id")
+    assert [row["run"] for row in rows] == list(range(1, 301))
+    assert [row["run"] for row in kept] == [298, 299, 300]
+    assert Path("h.db").stat().st_size < 300 * 500  # a page each would be 1.2 MB
+
+
 # --- many runs of a stable process ------------------------------------------------------------
 
 

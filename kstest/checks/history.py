@@ -72,13 +72,21 @@ class History(Database):
         return found[0] if found else None
 
     def forget(self, keep: int) -> None:
-        """Drop the whole results of all but the last runs; what counts over time stays."""
+        """Drop the whole results of all but the last runs; what counts over time stays.
+
+        It belongs to a transaction.
+        """
+        names = ", ".join(("id", "checksum", *database.OUTCOME))
+        marks = ", ".join("?" * (2 + len(database.OUTCOME)))
         with self._guarded():
-            self._base.execute(
-                "UPDATE outcomes SET result = NULL WHERE result IS NOT NULL AND run <= "
+            # Deleted and entered anew: SQLite gives the room of a shortened row to no other.
+            rows = self._base.execute(
+                f"SELECT {names} FROM outcomes WHERE result IS NOT NULL AND run <= "
                 "(SELECT coalesce(max(id), 0) FROM runs) - ?",
                 (keep,),
-            )
+            ).fetchall()
+            self._base.executemany("DELETE FROM outcomes WHERE id = ?", [row[:1] for row in rows])
+            self._base.executemany(f"INSERT INTO outcomes ({names}) VALUES ({marks})", rows)
 
     def result(self, outcome: dict[str, Any]) -> dict[str, Any] | None:
         """The Result of an outcome, as JSON has it; None where it was dropped."""
