@@ -89,11 +89,11 @@ def scores(X, Y, landmarks, seed):
         if used is None:
             forms = quadratic_forms(rows, cut.starts, signs, [grid], Work(threads=1))
         else:
-            from kstest.engine.forms import _of_blocks
+            from kstest.engine.forms import of_blocks
             from kstest.engine.landmarks import landmark_sums
 
             table, size = landmark_sums(rows, cut.starts, used, [grid], Work(threads=1))
-            forms = _of_blocks(table, size, signs)
+            forms = of_blocks(table, size, signs)
         T = unbiased_mmd(forms, Pairs.of(cut.starts, signs, None))
         took.append(time.process_time() - start)
         out.append((T[:, 0] - T.mean(axis=1)) / T.std(axis=1))

@@ -38,7 +38,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from kstest.methods.dependence.bandwidths import combined
 from scipy.stats import binom
 
 import kstest
@@ -48,6 +47,7 @@ from kstest.engine.products import grid_products
 from kstest.kernels import KERNELS, BandwidthGrid
 from kstest.methods.dependence.arrangement import arrange, plan, seeded
 from kstest.methods.dependence.column_blocks import Block
+from kstest.methods.dependence.combinations import combined
 from kstest.methods.dependence.statistics import prepared, statistics
 from kstest.methods.hsic import Params
 from kstest.nulls import p_value
