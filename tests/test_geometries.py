@@ -72,7 +72,9 @@ def test_pairs_are_linear_kernels_of_their_features(blocked, monkeypatch):
     every = []
     for j in range(3):
         a, b = y[:, [j]], y[:, j + 1 :]
-        for group in (a * b, a * (b * b - 1), (a * a - 1) * b):
+        u, v = np.cos(np.pi / 4) * (a + b), np.sin(np.pi / 4) * (a - b)
+        third = [a * b**2 - a, a**2 * b - b, u * v**2 - u, u**2 * v - v]
+        for group in (a * b, *third):
             every.append((group - group.mean(axis=0)) / group.std(axis=0))
     expected = []
     for group in every:

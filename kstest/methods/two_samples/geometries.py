@@ -8,7 +8,8 @@ looked at in four ways:
 `robust`   all columns together, in robust units: what `--scale robust` does, S_R
 `whitened` all columns together: normal scores of the pooled ranks, without their correlation, S_W
 `columns`  every column by itself, on its normal scores: their mean and the largest of them, S_B
-`pairs`    products of two whitened scores, and of one with the square of the other, S_C
+`pairs`    products of two whitened scores, and of one with the square of the other, these also
+           after every pair by itself is turned by 45 degrees, S_C
 
 Each S is in units of its spread over the permutations, and
 
@@ -256,7 +257,7 @@ def _of_cells(
 
 
 def _pairs(y: Array, blocked: Blocked) -> Array:
-    """S_C: products of two columns, and of one with the square of the other."""
+    """S_C: sum and largest of the features of all pairs."""
     total = np.zeros(blocked.signs.shape[1])
     largest = np.full(len(total), -np.inf)
     v = blocked.signs.astype(np.float64)
@@ -281,9 +282,18 @@ def _pairs(y: Array, blocked: Blocked) -> Array:
 
 
 def _features(one: Array, others: Array) -> Array:
-    """Centred features of unit spread of a column with others, (N, 3 k) at most."""
-    a, b = one[:, None], others
-    features = np.concatenate([a * b, a * (b * b - 1), (a * a - 1) * b], axis=1)
+    """Centred features of unit spread of a column with others, (N, 5 k) at most.
+
+    Of a and b, and of u, v = (a + b, a - b) / sqrt(2): a b, a (b^2 - 1), (a^2 - 1) b, u (v^2 - 1)
+    and (u^2 - 1) v. The last two see tails that depend on each other at one end, as of a copula:
+    the spread across the diagonal changes along it, which in a and b is spread over four features.
+    The turn is the same for all pairs, so there are no axes to estimate; features of (b, a), or of
+    a column of the other sign, are the same up to order and sign.
+    """
+    a, b = np.broadcast_arrays(one[:, None], others)
+    u, v = (a + b) / np.sqrt(2), (a - b) / np.sqrt(2)
+    third = [f for x, y in ((a, b), (u, v)) for f in (x * (y * y - 1), (x * x - 1) * y)]
+    features = np.concatenate([a * b, *third], axis=1)
     features -= features.mean(axis=0)
     spread = features.std(axis=0)
     use = spread > 1e-9
