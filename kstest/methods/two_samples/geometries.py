@@ -13,7 +13,7 @@ looked at in four ways:
 
 Each S is in units of its spread over the permutations, and
 
-    S = Z(max(S_R, S_W, S_B, S_C)) + S_R / 2,
+    S = Z(max(S_R, S_W, S_B, S_C)) + 0.6 S_R,
 
 Z standardising again. Ranks, correlations, cells and the choice of geometries are functions of the
 pooled rows, and every step treats the observed permutation like any other: the p-value is exact.
@@ -46,7 +46,7 @@ WIDTHS = (0.25, 0.5, 1.0, 2.0)
 # Columns from which on single ones are looked at; pairs that are looked at, at most.
 FEW_COLUMNS, MOST_PAIRS = 3, 1300
 # Share of the robust geometry that is added to the largest of all.
-KEPT = 0.5
+KEPT = 0.6
 TITLES = {
     "robust": "all columns together",
     "whitened": "all columns together, without their correlation",
