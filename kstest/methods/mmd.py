@@ -349,6 +349,7 @@ def _tested(
             min(pooled.m, pooled.n),
             lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
             summed,
+            rng,
         )
         said = [geometries.geometry_found(each)] if len(each) > 1 else []
         combined = geometries.combined(each) if len(each) > 1 else combined

@@ -45,6 +45,8 @@ CELL, FAR = 0.1, 3.2
 WIDTHS = (0.25, 0.5, 1.0, 2.0)
 # Columns from which on single ones are looked at; pairs that are looked at, at most.
 FEW_COLUMNS, MOST_PAIRS = 3, 1300
+# Rows whose distances give the bandwidths of whitened scores, at most.
+DISTANCE_ROWS = 500
 # Share of the robust geometry that is added to the largest of all.
 KEPT = 0.6
 TITLES = {
@@ -79,6 +81,8 @@ class Blocked:
 
     def block_sums(self, values: Array) -> Array:
         """Sums of (N, p) values over the rows of every block, (G, p)."""
+        if len(self.starts) > len(values):
+            return values
         return np.asarray(np.add.reduceat(values, self.starts[:-1], axis=0))
 
     def unbiased(self, quadratic: Array, linear: Array, total: Array) -> Array:
@@ -110,6 +114,7 @@ def scores(
     smaller: int,
     choose: Callable[[Rows], Sequence[BandwidthGrid]],
     sums: Callable[[Rows, Sequence[BandwidthGrid]], Forms],
+    rng: np.random.Generator,
 ) -> dict[str, Array]:
     """Return the score of every geometry under every permutation, `robust` first.
 
@@ -124,6 +129,8 @@ def scores(
         Bandwidths for rows.
     sums : callable
         Forms of rows and bandwidth grids.
+    rng : numpy.random.Generator
+        Chooses the rows whose distances give bandwidths.
     """
     found = {"robust": standardise(robust)}
     z = normal_scores(blocked.rows.values, blocked.missing)
@@ -131,7 +138,10 @@ def scores(
     y = whitened(z) if d > 1 else z
     if d > 1:
         rows = Rows(y, blocked.rows.codes)
-        grids = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(rows)]
+        few = rows
+        if len(y) > DISTANCE_ROWS:
+            few = rows.take(rng.choice(len(y), DISTANCE_ROWS, replace=False))
+        grids = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(few)]
         forms = sums(rows, grids)
         T = unbiased_mmd(forms, blocked.pairs)
         keep = informative(T, forms.size)
