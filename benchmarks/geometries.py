@@ -1,7 +1,7 @@
 """Power and level of `kstest mmd --scale auto` beside `--scale robust`, on the same draws.
 
     python3 benchmarks/geometries.py power [--draws 100] [--permutations 199] [--only WORD ...]
-                                     [--workers 2]
+                                     [--first 0] [--workers 2]
     python3 benchmarks/geometries.py level [--draws 1000]
     python3 benchmarks/geometries.py cost
 
@@ -129,13 +129,13 @@ def both(X, Y, options):
     return [p_value(kept["robust"]) <= 0.05 if kept else auto, auto]
 
 
-def rates(kind, names, draws, permutations, workers):
+def rates(kind, names, repetitions, permutations, workers):
     every = {}
-    print(f"{'':24}{'robust':>16}{'auto':>16}   difference   of {draws} draws")
+    print(f"{'':24}{'robust':>16}{'auto':>16}   difference   of {len(repetitions)} draws")
     with ProcessPoolExecutor(workers) as pool:
         for name in names:
             work = partial(decisions, kind, name, permutations)
-            found = np.array(list(pool.map(work, range(draws), chunksize=5)), dtype=float)
+            found = np.array(list(pool.map(work, repetitions, chunksize=5)), dtype=float)
             every[name] = found
             line(name, found)
     for title, group in (("mean of the blind", BLIND), ("mean of the six", power.CASES)):
@@ -175,6 +175,7 @@ def main():
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--permutations", type=int, default=199)
     parser.add_argument("--only", nargs="+", help="cases whose names contain one of these words")
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     given = parser.parse_args()
     if given.what == "cost":
@@ -183,7 +184,8 @@ def main():
     names = [*LEVEL] if given.what == "level" else [*BLIND, *power.CASES]
     if given.only:
         names = [name for name in names if any(word in name for word in given.only)]
-    rates(given.what, names, given.draws, given.permutations, given.workers)
+    repetitions = range(given.first, given.first + given.draws)
+    rates(given.what, names, repetitions, given.permutations, given.workers)
 
 
 if __name__ == "__main__":
