@@ -344,13 +344,10 @@ def _tested(
     said: list[Finding] = []
     if params.scale == "auto":
         each = geometries.scores(
-            combined,
-            sums.blocked,
-            min(pooled.m, pooled.n),
+            combined, sums.blocked, min(pooled.m, pooled.n),
             lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
-            summed,
-            rng,
-        )
+            summed, rng,
+        )  # fmt: skip
         said = [geometries.geometry_found(each)] if len(each) > 1 else []
         combined = geometries.combined(each) if len(each) > 1 else combined
     p, limit = p_value(combined), threshold(combined, params.alpha)
