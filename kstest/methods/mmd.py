@@ -209,8 +209,8 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With `scale` ``auto`` several geometries are combined in one exact level: the grid of bandwidths
     on columns in robust units, the same on normal scores without their correlation, every column by
     itself, and products of two columns. It sees what one grid is nearly blind to (a light column
-    beside heavy ones, one column or one correlation of many, copulas), at three times the cost,
-    and pays little elsewhere: see `kstest.methods.two_samples.geometries`.
+    beside heavy ones, one column or one correlation of many, copulas), at two to three times the
+    cost, and pays little elsewhere: see `kstest.methods.two_samples.geometries`.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
@@ -344,12 +344,10 @@ def _tested(
     said: list[Finding] = []
     if params.scale == "auto":
         each = geometries.scores(
-            combined,
-            sums.blocked,
-            min(pooled.m, pooled.n),
+            combined, sums.blocked, min(pooled.m, pooled.n),
             lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
-            summed,
-        )
+            summed, rng,
+        )  # fmt: skip
         said = [geometries.geometry_found(each)] if len(each) > 1 else []
         combined = geometries.combined(each) if len(each) > 1 else combined
     p, limit = p_value(combined), threshold(combined, params.alpha)

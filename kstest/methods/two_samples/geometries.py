@@ -8,11 +8,12 @@ looked at in four ways:
 `robust`   all columns together, in robust units: what `--scale robust` does, S_R
 `whitened` all columns together: normal scores of the pooled ranks, without their correlation, S_W
 `columns`  every column by itself, on its normal scores: their mean and the largest of them, S_B
-`pairs`    products of two whitened scores, and of one with the square of the other, S_C
+`pairs`    products of two whitened scores, and of one with the square of the other, these also
+           after every pair by itself is turned by 45 degrees, S_C
 
 Each S is in units of its spread over the permutations, and
 
-    S = Z(max(S_R, S_W, S_B, S_C)) + S_R / 2,
+    S = Z(max(S_R, S_W, S_B, S_C)) + 0.6 S_R,
 
 Z standardising again. Ranks, correlations, cells and the choice of geometries are functions of the
 pooled rows, and every step treats the observed permutation like any other: the p-value is exact.
@@ -44,8 +45,10 @@ CELL, FAR = 0.1, 3.2
 WIDTHS = (0.25, 0.5, 1.0, 2.0)
 # Columns from which on single ones are looked at; pairs that are looked at, at most.
 FEW_COLUMNS, MOST_PAIRS = 3, 1300
+# Rows whose distances give the bandwidths of whitened scores, at most.
+DISTANCE_ROWS = 500
 # Share of the robust geometry that is added to the largest of all.
-KEPT = 0.5
+KEPT = 0.6
 TITLES = {
     "robust": "all columns together",
     "whitened": "all columns together, without their correlation",
@@ -78,6 +81,8 @@ class Blocked:
 
     def block_sums(self, values: Array) -> Array:
         """Sums of (N, p) values over the rows of every block, (G, p)."""
+        if len(self.starts) > len(values):
+            return values
         return np.asarray(np.add.reduceat(values, self.starts[:-1], axis=0))
 
     def unbiased(self, quadratic: Array, linear: Array, total: Array) -> Array:
@@ -109,6 +114,7 @@ def scores(
     smaller: int,
     choose: Callable[[Rows], Sequence[BandwidthGrid]],
     sums: Callable[[Rows, Sequence[BandwidthGrid]], Forms],
+    rng: np.random.Generator,
 ) -> dict[str, Array]:
     """Return the score of every geometry under every permutation, `robust` first.
 
@@ -123,6 +129,8 @@ def scores(
         Bandwidths for rows.
     sums : callable
         Forms of rows and bandwidth grids.
+    rng : numpy.random.Generator
+        Chooses the rows whose distances give bandwidths.
     """
     found = {"robust": standardise(robust)}
     z = normal_scores(blocked.rows.values, blocked.missing)
@@ -130,7 +138,10 @@ def scores(
     y = whitened(z) if d > 1 else z
     if d > 1:
         rows = Rows(y, blocked.rows.codes)
-        grids = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(rows)]
+        few = rows
+        if len(y) > DISTANCE_ROWS:
+            few = rows.take(rng.choice(len(y), DISTANCE_ROWS, replace=False))
+        grids = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(few)]
         forms = sums(rows, grids)
         T = unbiased_mmd(forms, blocked.pairs)
         keep = informative(T, forms.size)
@@ -185,15 +196,20 @@ def whitened(z: Array) -> Array:
     n, d = z.shape
     used = np.flatnonzero(z.any(axis=0))
     centred = z[:, used] - z[:, used].mean(axis=0)
-    with single_blas():
-        covariance = centred.T @ centred
-    spread = np.sqrt(np.diag(covariance))
-    share = d / (n + d)
-    R = (1 - share) * covariance / np.outer(spread, spread) + share * np.eye(len(used))
-    values, vectors = np.linalg.eigh(R)
     out = z.copy()
     with single_blas():
-        out[:, used] = z[:, used] @ (vectors / np.sqrt(values)) @ vectors.T
+        unit = centred / np.sqrt(np.einsum("ij,ij->j", centred, centred))
+        if len(used) <= n:
+            squares, vectors = np.linalg.eigh(unit.T @ unit)
+            axes = vectors.T
+        else:
+            _, singular, axes = np.linalg.svd(unit, full_matrices=False)
+            squares = singular**2
+        share = d / (n + d)
+        along = z[:, used] @ axes.T
+        out[:, used] -= along @ axes
+        out[:, used] /= np.sqrt(share)
+        out[:, used] += along / np.sqrt((1 - share) * squares + share) @ axes
     return out
 
 
@@ -209,9 +225,10 @@ def _columns(z: Array, blocked: Blocked) -> Array:
         count += 1
     parts = []
     for rows in (total / max(count, 1), largest):
-        use = np.isfinite(rows).all(axis=1) & (rows.std(axis=1) > 1e-12)
-        if use.any():
-            parts.append(standardise(signed_distance(rows[use])))
+        finite = rows[np.isfinite(rows).all(axis=1)]
+        use = finite[finite.std(axis=1) > 1e-12]
+        if len(use):
+            parts.append(standardise(signed_distance(use)))
     return standardise(np.max(parts, axis=0)) if parts else np.zeros(total.shape[1])
 
 
@@ -256,7 +273,7 @@ def _of_cells(
 
 
 def _pairs(y: Array, blocked: Blocked) -> Array:
-    """S_C: products of two columns, and of one with the square of the other."""
+    """S_C: sum and largest of the features of all pairs."""
     total = np.zeros(blocked.signs.shape[1])
     largest = np.full(len(total), -np.inf)
     v = blocked.signs.astype(np.float64)
@@ -281,9 +298,18 @@ def _pairs(y: Array, blocked: Blocked) -> Array:
 
 
 def _features(one: Array, others: Array) -> Array:
-    """Centred features of unit spread of a column with others, (N, 3 k) at most."""
-    a, b = one[:, None], others
-    features = np.concatenate([a * b, a * (b * b - 1), (a * a - 1) * b], axis=1)
+    """Centred features of unit spread of a column with others, (N, 5 k) at most.
+
+    Of a and b, and of u, v = (a + b, a - b) / sqrt(2): a b, a (b^2 - 1), (a^2 - 1) b, u (v^2 - 1)
+    and (u^2 - 1) v. The last two see tails that depend on each other at one end, as of a copula:
+    the spread across the diagonal changes along it, which in a and b is spread over four features.
+    The turn is the same for all pairs, so there are no axes to estimate; features of (b, a), or of
+    a column of the other sign, are the same up to order and sign.
+    """
+    a, b = np.broadcast_arrays(one[:, None], others)
+    u, v = (a + b) / np.sqrt(2), (a - b) / np.sqrt(2)
+    third = [f for x, y in ((a, b), (u, v)) for f in (x * (y * y - 1), (x * x - 1) * y)]
+    features = np.concatenate([a * b, *third], axis=1)
     features -= features.mean(axis=0)
     spread = features.std(axis=0)
     use = spread > 1e-9
