@@ -16,7 +16,7 @@ from .marks import FASTMATH, inline
 from .places import LOOPS, cache_directory, cache_lasts, is_compiled, mark_compiled
 
 __all__ = [
-    "FASTMATH", "LOOPS", "cache_directory", "cache_lasts", "inline", "is_compiled", "loop",
+    "FASTMATH", "LOOPS", "Loop", "cache_directory", "cache_lasts", "inline", "is_compiled", "loop",
     "mark_compiled",
 ]  # fmt: skip
 

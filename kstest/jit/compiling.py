@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from .entries import Compiled
@@ -62,6 +63,7 @@ class NotKept(ValueError):
     """What numba made is not of the kind that can be called without it."""
 
 
+@cache
 def for_numba(function: Callable[..., Any], numba: Any) -> Any:
     """The same function, with the helpers and loops that it calls compiled by numba."""
     scope = function.__globals__
@@ -69,10 +71,9 @@ def for_numba(function: Callable[..., Any], numba: Any) -> Any:
     for name in function.__code__.co_names:
         callee = scope.get(name)
         if is_inline(callee):
-            options = {"inline": "always", "error_model": "numpy", "fastmath": FASTMATH}
-            callees[name] = numba.njit(**options)(for_numba(callee, numba))
-        elif loop_of(callee) is not None:
-            callees[name] = dispatcher(loop_of(callee), numba)
+            callees[name] = _helper(callee, numba)
+        elif (called := loop_of(callee)) is not None:
+            callees[name] = _callee(called, numba)
     if not callees:
         return function
     code, closure = function.__code__, function.__closure__
@@ -81,6 +82,17 @@ def for_numba(function: Callable[..., Any], numba: Any) -> Any:
     )
     made.__module__, made.__qualname__ = function.__module__, function.__qualname__
     return made
+
+
+@cache
+def _helper(function: Callable[..., Any], numba: Any) -> Any:
+    options = {"inline": "always", "error_model": "numpy", "fastmath": FASTMATH}
+    return numba.njit(**options)(for_numba(function, numba))
+
+
+@cache
+def _callee(function: Callable[..., Any], numba: Any) -> Any:
+    return dispatcher(function, numba)
 
 
 def dispatcher(function: Any, numba: Any, **options: Any) -> Any:
@@ -107,12 +119,20 @@ def compiled(function: Callable[..., Any], arguments: Sequence[Any], numba: Any)
     kind = {"int64": ("i64", "q"), "float64": ("double", "d"), "none": ("ptr", "")}.get(returned)
     if kind is None:
         raise NotKept(f"returns {returned}")
-    source = _bridge(name, forms, numba, taken, kind[0])
+    source = _bridge(name, _flat(forms, numba), numba, taken, kind[0])
     return Compiled([result.library._get_compiled_object(), _object_of(source)], kind[1])
 
 
+def _flat(forms: Sequence[Any], numba: Any) -> list[Any]:
+    """Types with those in a tuple in its place."""
+    parts = [
+        _flat(form, numba) if isinstance(form, numba.types.BaseTuple) else [form] for form in forms
+    ]
+    return [form for part in parts for form in part]
+
+
 def _bridge(
-    name: str, forms: tuple[Any, ...], numba: Any, taken: list[str], result: str
+    name: str, forms: list[Any], numba: Any, taken: list[str], result: str
 ) -> str:  # fmt: skip
     from numba.core.runtime import nrtdynmod
 

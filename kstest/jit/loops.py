@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,14 @@ _lock = threading.RLock()
 class Loop:
     """A function whose machine code is made or loaded when it is first called with some types.
 
-    It runs without the GIL. Positional arguments only: arrays, and Python's or NumPy's numbers.
+    It runs without the GIL. Arguments have no names: arrays, Python's or NumPy's numbers, tuples of
+    these.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self.looped = function
+        self.name = function.__name__
         self.loaded: set[str] = set()  # forms whose code was kept
         self._calls: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._code: dict[str, tuple[int, str] | None] = {}
@@ -49,36 +51,29 @@ class Loop:
 
     def __call__(self, *arguments: Any) -> Any:
         form: list[Any] = []
-        for given in arguments:
-            if isinstance(given, np.ndarray):
-                form += (given.dtype, given.ndim, given.flags.num & FLAGS)
-            elif type(given) is int and not SMALLEST <= given <= LARGEST:
-                form.append(np.uint64)
-            else:
-                form.append(type(given))
+        flat: list[Any] = []
+        _take(arguments, form, flat)
         call = self._calls.get(tuple(form))
         if call is None:
             with _lock:
-                call = self._calls[tuple(form)] = self._prepared(arguments)
-        return call(*arguments)
+                call = self._prepared(arguments, flat) or self._by_numba
+                self._calls[tuple(form)] = call
+        return call(flat) if call is not self._by_numba else call(*arguments)
 
-    def _prepared(self, arguments: tuple[Any, ...]) -> Callable[..., Any]:
-        """What calls the code for arguments like these."""
-        if not _placeable():
-            self._code.setdefault(", ".join(str(type(given)) for given in arguments), None)
-            return self._by_numba
+    def _prepared(self, arguments: tuple[Any, ...], flat: list[Any]) -> Callable[..., Any] | None:
+        """What calls the code for arguments like these; None if only numba can."""
         form = ", ".join(_described(given) for given in arguments)
         if form not in self._code:
-            self._code[form] = self._address(form, arguments)
+            self._code[form] = self._address(form, arguments) if _placeable() else None
         found = self._code[form]
-        return self._by_numba if found is None else _caller(self.__name__, *found, arguments)
+        return None if found is None else _caller(self.name, *found, flat)
 
     def _address(self, form: str, arguments: tuple[Any, ...]) -> tuple[int, str] | None:
         """Where the code of a form is, and what it returns; None if it can be numba's only."""
         file = Path(self.looped.__code__.co_filename)
         key = places.key_of(file, self.looped.__qualname__, form)
         directory, read_only = places.cache_place()
-        path = directory / f"{self.__name__}-{key[:24]}.code"
+        path = directory / f"{self.name}-{key[:24]}.code"
         kept = entries.read(path, key)
         if kept is not None:
             try:
@@ -106,6 +101,22 @@ class Loop:
         return kept_by_numba(self.looped)
 
 
+def _take(arguments: tuple[Any, ...], form: list[Any], flat: list[Any]) -> None:
+    """Add what tells arguments of different forms apart, and the arguments without tuples."""
+    for given in arguments:
+        if isinstance(given, np.ndarray):
+            form += (given.dtype, given.ndim, given.flags.num & FLAGS)
+        elif type(given) is tuple:
+            form.append(len(given))
+            _take(given, form, flat)
+            continue
+        elif type(given) is int and not SMALLEST <= given <= LARGEST:
+            form.append(np.uint64)
+        else:
+            form.append(type(given))
+        flat.append(given)
+
+
 @functools.cache
 def _placeable() -> bool:
     """Whether this machine's code is of the kind that `objects` knows."""
@@ -120,8 +131,12 @@ def _described(given: Any) -> str:
     if isinstance(given, np.ndarray):
         flags = given.flags.num
         order = "C" if flags & IN_C else "F" if flags & IN_FORTRAN else "A"
-        more = ("" if flags & WRITABLE else " read-only") + ("" if flags & ALIGNED else " unaligned")
+        more = ("" if flags & WRITABLE else " read-only") + (
+            "" if flags & ALIGNED else " unaligned"
+        )
         return f"{given.dtype.str}[{given.ndim}{order}]{more}"
+    if isinstance(given, tuple):
+        return f"({', '.join(map(_described, given))})"
     return _number(given)
 
 
@@ -135,25 +150,24 @@ def _number(given: Any) -> str:
         return "i8" if SMALLEST <= given <= LARGEST else "u8"
     if isinstance(given, float):
         return "f8"
-    raise TypeError(f"a compiled loop takes arrays and numbers, not {type(given).__name__}")
+    raise TypeError(
+        f"a compiled loop takes arrays, numbers and tuples of these, not {type(given).__name__}"
+    )
 
 
-def _caller(name: str, address: int, returns: str, arguments: Sequence[Any]) -> Any:
+def _caller(name: str, address: int, returns: str, flat: list[Any]) -> Any:
     """What calls code for arguments of just these types."""
-    taken = [
+    taken: list[Any] = [
         ctypes.py_object if isinstance(given, np.ndarray) else NUMBERS[_number(given)]
-        for given in arguments
+        for given in flat
     ]
     function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, *taken)(address)
-    numpys = [i for i, given in enumerate(arguments) if isinstance(given, np.generic)]
-    result = RESULTS.get(returns)
+    numpys = [i for i, given in enumerate(flat) if isinstance(given, np.generic)]
+    result: Any = RESULTS.get(returns)
 
-    def call(*given: Any) -> Any:
-        if numpys:
-            plain = list(given)
-            for i in numpys:
-                plain[i] = plain[i].item()
-            given = tuple(plain)
+    def call(given: list[Any]) -> Any:
+        for i in numpys:
+            given[i] = given[i].item()
         room = None if result is None else result()
         status = function(None if room is None else ctypes.byref(room), *given)
         if status not in FINE:

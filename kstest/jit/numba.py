@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from . import places
 from .compiling import dispatcher
-from .places import cache_place, shared_digest
 
 
 @cache
@@ -46,8 +46,8 @@ def kept_by_numba(function: Callable[..., Any]) -> Any:
     numba = imported()
     config: Any = numba.config
     before = config.CACHE_DIR
-    directory, read_only = cache_place()
-    config.CACHE_DIR = str(directory / shared_digest()[:16])
+    directory, read_only = places.cache_place()
+    config.CACHE_DIR = str(directory / places.shared_digest()[:16])
     try:
         if not read_only:
             return dispatcher(function, numba, cache=True)

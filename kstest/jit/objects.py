@@ -14,14 +14,15 @@ import mmap
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 RELOCATABLE, X86_64 = 1, 62
 WRITABLE, ALLOCATED = 1, 2  # flags of sections
 SYMBOLS, RELOCATIONS, EMPTY, UNWINDING = 2, 4, 8, 0x70000001  # their types
-UNDEFINED, ABSOLUTE, COMMON = 0, 0xFFF1, 0xFFF2  # sections of symbols
+ABSOLUTE, COMMON = 0xFFF1, 0xFFF2  # sections of symbols that are in none
 # Types of relocation: value, and value less place, in 64 or in 32 bits.
 VALUE_64, RELATIVE_32, CALL_32, RELATIVE_64 = 1, 2, 4, 24
+ALL_32 = 0xFFFFFFFF
 LIBRARIES = ("libm.so.6", "libc.so.6")
 
 
@@ -51,6 +52,7 @@ class _Symbol(NamedTuple):
     section: int
     value: int
     size: int
+    visible: bool  # in other objects
 
 
 class _Object:
@@ -66,7 +68,9 @@ class _Object:
         rows = [struct.unpack_from("<IIQQQQIIQ", content, table + i * width) for i in range(count)]
         labels = rows[names][4]
         self.sections = [
-            _Section(self._text(labels + name), kind, flags, offset, size, link, info, max(align, 1))
+            _Section(
+                self._text(labels + name), kind, flags, offset, size, link, info, max(align, 1)
+            )
             for name, kind, flags, _, offset, size, link, info, align in rows
         ]
         self.symbols: list[_Symbol] = []
@@ -74,10 +78,9 @@ class _Object:
             if section.kind == SYMBOLS:
                 text = self.sections[section.link].offset
                 for at in range(section.offset, section.offset + section.size, 24):
-                    name, _, _, home, value, size = struct.unpack_from("<IBBHQQ", content, at)
-                    self.symbols.append(
-                        _Symbol(self._text(text + name).decode(), home, value, size)
-                    )
+                    name, sort, _, home, value, size = struct.unpack_from("<IBBHQQ", content, at)
+                    label = self._text(text + name).decode()
+                    self.symbols.append(_Symbol(label, home, value, size, sort >> 4 != 0))
 
     def _text(self, offset: int) -> bytes:
         return self.content[offset : self.content.index(b"\0", offset)]
@@ -104,76 +107,83 @@ def place(objects: list[bytes]) -> Callable[[str], int]:
         The system lets no process make code.
     """
     try:
-        return _placed([_Object(content) for content in objects])
+        memory = _Memory([_Object(content) for content in objects])
+        memory.link()
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise Unplaceable(str(error)) from error
     except ValueError as error:  # a name without an end
         raise error if isinstance(error, Unplaceable) else Unplaceable(str(error)) from error
+    _kept.append(memory)
+    return memory.named
 
 
-def _placed(objects: list[_Object]) -> Callable[[str], int]:
-    # Code and constants share pages that in the end cannot be written, variables have others.
-    sizes = [0, 0]
-    offsets: dict[tuple[int, int], tuple[int, int]] = {}
-    common: dict[str, int] = {}
-    for o, one in enumerate(objects):
-        for s, section in enumerate(one.sections):
-            if section.needed:
-                pages = int(bool(section.flags & WRITABLE))
-                start = -(-sizes[pages] // section.align) * section.align
-                offsets[o, s] = pages, start
-                sizes[pages] = start + section.size
-        for symbol in one.symbols:
-            if symbol.section == COMMON and symbol.name not in common:
-                common[symbol.name] = -(-sizes[1] // 64) * 64
-                sizes[1] = common[symbol.name] + symbol.size
-    memory = [mmap.mmap(-1, max(size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-              for size in sizes]  # fmt: skip
-    bases = [ctypes.addressof(ctypes.c_char.from_buffer(pages)) for pages in memory]
-    for (o, s), (pages, start) in offsets.items():
-        section = objects[o].sections[s]
-        if section.kind != EMPTY:
-            content = objects[o].content[section.offset : section.offset + section.size]
-            memory[pages][start : start + len(content)] = content
+class _Memory:
+    """Sections of objects, in pages of their own: code and constants, and what is written to."""
 
-    def address(o: int, symbol: _Symbol) -> int | None:
+    def __init__(self, objects: list[_Object]) -> None:
+        self.objects = objects
+        self.offsets: dict[tuple[int, int], tuple[int, int]] = {}
+        self.common: dict[str, int] = {}
+        sizes = [0, 0]
+        for o, one in enumerate(objects):
+            for s, section in enumerate(one.sections):
+                if section.needed:
+                    kind = int(bool(section.flags & WRITABLE))
+                    start = -(-sizes[kind] // section.align) * section.align
+                    self.offsets[o, s] = kind, start
+                    sizes[kind] = start + section.size
+            for symbol in one.symbols:
+                if symbol.section == COMMON and symbol.name not in self.common:
+                    self.common[symbol.name] = -(-sizes[1] // 64) * 64
+                    sizes[1] = self.common[symbol.name] + symbol.size
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self.pages = [mmap.mmap(-1, max(size, 1), flags=private) for size in sizes]
+        self.bases = [ctypes.addressof(ctypes.c_char.from_buffer(pages)) for pages in self.pages]
+        for (o, s), (kind, start) in self.offsets.items():
+            section = objects[o].sections[s]
+            if section.kind != EMPTY:
+                content = objects[o].content[section.offset : section.offset + section.size]
+                self.pages[kind][start : start + section.size] = content
+        self.globals = {
+            symbol.name: place
+            for o, one in enumerate(objects)
+            for symbol in one.symbols
+            if symbol.name and symbol.visible and (place := self._place(o, symbol)) is not None
+        }
+
+    def link(self) -> None:
+        """Fill in all addresses; from then on code can be called, and not be written to."""
+        for o, one in enumerate(self.objects):
+            for section in one.sections:
+                if section.kind != RELOCATIONS or (o, section.info) not in self.offsets:
+                    continue
+                kind, start = self.offsets[o, section.info]
+                for at in range(section.offset, section.offset + section.size, 24):
+                    offset, info, addend = struct.unpack_from("<QQq", one.content, at)
+                    symbol = one.symbols[info >> 32]
+                    place = self._place(o, symbol)
+                    value = addend + (self.named(symbol.name) if place is None else place)
+                    _fill(self.pages[kind], self.bases[kind], start + offset, info & ALL_32, value)
+        _close(self.bases[0], len(self.pages[0]))
+
+    def named(self, name: str) -> int:
+        """The address of what has a name in these objects, or in the C library."""
+        place = self.globals.get(name)
+        return _of_the_c_library(name) if place is None else place
+
+    def _place(self, o: int, symbol: _Symbol) -> int | None:
+        """The address of a symbol of one object; None where it is elsewhere."""
         if symbol.section == ABSOLUTE:
             return symbol.value
         if symbol.section == COMMON:
-            return bases[1] + common[symbol.name]
-        if (o, symbol.section) not in offsets:
+            return self.bases[1] + self.common[symbol.name]
+        if (o, symbol.section) not in self.offsets:
             return None
-        pages, start = offsets[o, symbol.section]
-        return bases[pages] + start + symbol.value
-
-    known = {
-        symbol.name: there
-        for o, one in enumerate(objects)
-        for symbol in one.symbols
-        if symbol.name and (there := address(o, symbol)) is not None
-    }
-
-    def named(name: str) -> int:
-        there = known.get(name)
-        return _of_the_c_library(name) if there is None else there
-
-    for o, one in enumerate(objects):
-        for section in one.sections:
-            if section.kind != RELOCATIONS or (o, section.info) not in offsets:
-                continue
-            pages, start = offsets[o, section.info]
-            for at in range(section.offset, section.offset + section.size, 24):
-                offset, info, addend = struct.unpack_from("<QQq", one.content, at)
-                symbol = one.symbols[info >> 32]
-                value = address(o, symbol)
-                value = (named(symbol.name) if value is None else value) + addend
-                _fill(memory[pages], bases[pages], start + offset, info & 0xFFFFFFFF, value)
-    _close(bases[0], len(memory[0]))
-    _kept.append(memory)
-    return named
+        kind, start = self.offsets[o, symbol.section]
+        return self.bases[kind] + start + symbol.value
 
 
-_kept: list[Any] = []
+_kept: list[_Memory] = []
 
 
 def _fill(memory: mmap.mmap, base: int, offset: int, kind: int, value: int) -> None:
