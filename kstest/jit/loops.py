@@ -41,7 +41,7 @@ class Loop:
         self.looped = function
         self.name = function.__name__
         self.loaded: set[str] = set()  # forms whose code was kept
-        self._calls: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._calls: dict[tuple[Any, ...], Callable[..., Any] | None] = {}
         self._code: dict[str, tuple[int, str] | None] = {}
 
     @property
@@ -53,12 +53,12 @@ class Loop:
         form: list[Any] = []
         flat: list[Any] = []
         _take(arguments, form, flat)
-        call = self._calls.get(tuple(form))
-        if call is None:
+        key = tuple(form)
+        if key not in self._calls:
             with _lock:
-                call = self._prepared(arguments, flat) or self._by_numba
-                self._calls[tuple(form)] = call
-        return call(flat) if call is not self._by_numba else call(*arguments)
+                self._calls[key] = self._prepared(arguments, flat)
+        call = self._calls[key]
+        return self._by_numba(*arguments) if call is None else call(flat)
 
     def _prepared(self, arguments: tuple[Any, ...], flat: list[Any]) -> Callable[..., Any] | None:
         """What calls the code for arguments like these; None if only numba can."""

@@ -22,6 +22,7 @@ LOOPS = Path(__file__).parents[1] / "engine" / "loops.py"
 SHARED = Path(__file__).parents[1] / "kernels" / "compiled.py"
 # What the kernel of Linux says of a processor that compiled code may depend on.
 TOLD = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
+MAKING = ("compiling", "marks")
 # Variables of numba that change no code.
 HARMLESS = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}
 
@@ -87,7 +88,8 @@ def key_of(file: Path, *what: str) -> str:
 def _surroundings() -> str:
     """Versions, the processor, and what a user tells numba."""
     compilers = [part for name in ("numba", "llvmlite") for part in _version(name)]
-    here = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    # How all are compiled, and what the kept code takes.
+    here = [Path(__file__).with_name(f"{name}.py").read_text("utf-8") for name in MAKING]
     told = [
         f"{name}={value}"
         for name, value in sorted(os.environ.items())
