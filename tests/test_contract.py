@@ -37,7 +37,7 @@ ROOMS = {
     "archive": "errors files wording",
     "datasets": "errors",
     "caches": "",
-    "jit": "about caches",
+    "jit": "about caches files",
     "lean": "about",
     "kernels": "jit",
     "targets": "errors sample syntax wording",

@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from kstest.betting.warm import use_loops
+
 HEAVY = "pandas scipy matplotlib jinja2 dask pyarrow.parquet pyarrow.dataset"
 # Conditions, hits, records, sequences, objects, and streams.
 SOURCES = (
@@ -40,11 +42,17 @@ LEFT_OUT = {
     "ks a.csv b.csv": COLUMN_WISE,
     "hsic a.csv --x a --y b": (SMALL - modules("engine.residuals engine.smoothers engine.tensors"))
     | modules(DEPENDENCE, "kstest.methods.dependence"),
+    # Loops that were compiled before are called without what compiles.
+    "skit a.csv --x a --y b": (SMALL - modules("sources.feeds"))
+    | {"llvmlite"}
+    | modules("jit.compiling jit.numba"),
 }
 
 
 @pytest.mark.parametrize("command", LEFT_OUT)
 def test_a_small_run_imports_no_room_of_another_option(command, tmp_path, rng):
+    if command.startswith("skit"):
+        use_loops("skit blocks")
     for name in ("a", "b"):
         values = rng.normal(size=(40, 2))
         np.savetxt(tmp_path / f"{name}.csv", values, delimiter=",", header="a,b", comments="")
