@@ -79,6 +79,16 @@ def in_memory(
     return ArrowFile(table.schema, batches, digest, close)
 
 
+def without_empty(array: pa.Array) -> pa.Array:
+    """Make empty texts missing, for formats that have no other missing text."""
+    if base_name(array.type) not in ("string", "large_string"):
+        return array
+    import pyarrow.compute as pc
+
+    filled = pc.fill_null(pc.not_equal(array, ""), False)
+    return pc.if_else(filled, array, pa.scalar(None, array.type))
+
+
 def to_arrow(column: NDArray[Any]) -> pa.Array:
     """Turn one column of any byte order into an Arrow array."""
     column = np.ascontiguousarray(column)

@@ -18,7 +18,7 @@ from kstest.columns import quoted
 from kstest.errors import DataError
 from kstest.inexact import Inexact, of_integers, of_long_doubles, of_times
 from kstest.sources.convert import coded, concatenated, level_text
-from kstest.sources.other_objects import advice, converted, plain
+from kstest.sources.other_objects import advice, converted, nested, plain
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
 from kstest.wording import DATE, DURATION, one_line, shown
@@ -39,7 +39,8 @@ def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
     if pandas is not None and isinstance(obj, pandas.Series):
         obj = obj.to_frame("1" if obj.name is None else obj.name)
     if pandas is not None and isinstance(obj, pandas.DataFrame) and not explode:
-        return _frame(obj, side)
+        if not nested(obj):
+            return _frame(obj, side)
     if hasattr(obj, "__arrow_c_stream__"):
         return _arrow_stream(obj, side, explode)
     return _array(obj, side)
