@@ -23,6 +23,7 @@ from kstest.wording import shown
 _TIMES = re.compile(r"(datetime64|timedelta64)(\[(s|ms|us|ns)\])?")
 _TEXTS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "SHORT_BINSTRING")
 _INTEGERS = ("INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2")
+_NONE = "N."  # how pickles write None
 _MISSING = "nan"  # what pandas writes for a missing text unless it is told otherwise
 
 
@@ -88,7 +89,8 @@ def _meant(node: Any, attrs: Any, field: str, base: Any, where: str) -> Callable
     if text(attrs.get(f"{field}_meta", "")) == "category":
         return _categories(node, field, where)
     if base.kind == "S":
-        missing = ([*_read_off(node.attrs.get("nan_rep"), _TEXTS)] or [_MISSING])[0]
+        missing = text(node.attrs.get("nan_rep", _NONE))
+        missing = _MISSING if missing == _NONE else missing
         return lambda rows: _texts(rows, missing)
     return _times(text(attrs.get(f"{field}_dtype", "")))
 
@@ -137,8 +139,8 @@ def _of_series(node: Any, where: str) -> Iterator[tuple[str, Column]]:
     array = node["values"]
     if array.ndim != 1:
         raise _objects(where)
-    name = text(node.attrs.get("name", "N."))
-    shown_name = "values" if name in ("N.", "None", "") else name
+    name = text(node.attrs.get("name", _NONE))
+    shown_name = "values" if name in (_NONE, "None", "") else name
     yield shown_name, Column(array, (), _times(text(array.attrs.get("value_type", ""))))
 
 

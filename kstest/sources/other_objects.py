@@ -51,7 +51,7 @@ def nested(frame: Any) -> bool:
         kind = str(getattr(dtype, "pyarrow_dtype", ""))
         if kind.startswith(("struct", "fixed_size_list")):
             return True
-        if dtype == object:
+        if getattr(dtype, "kind", "") == "O":
             first = next((cell for cell in frame.iloc[:, j] if cell is not None), None)
             if isinstance(first, dict):
                 return True
