@@ -74,6 +74,10 @@ NO_TIMES = dict.fromkeys(("clock", "day", "stamp", "zone"), "there are no times"
 NESTED = dict.fromkeys(("record", "vector"), "columns are single values")
 ARRAYS = {**NO_MISSING_TEXT, "clock": "no times of day", "zone": "no zones of time",
           "record": "records are columns there"}  # fmt: skip
+OBJECTS = dict.fromkeys(
+    ("maybe", "day", "clock", "empty", "label", "plain", "word", "word_holes"),
+    "an object of Python",
+)
 BLANK = {"empty": "an empty text is a missing one"}
 LISTS = {"vector": "lists have no fixed length"}
 
@@ -282,7 +286,7 @@ FILES = {
     "table.h5": (pandas_hdf5("table"), {**NESTED, "maybe": "an object of Python",
                                         "day": "an object of Python",
                                         "clock": "an object of Python"}),
-    "fixed.h5": (pandas_hdf5("fixed"), {**NESTED, **dict.fromkeys(("maybe", "day", "clock", "empty", "label", "plain", "word", "word_holes"), "an object of Python")}),
+    "fixed.h5": (pandas_hdf5("fixed"), {**NESTED, **OBJECTS}),
     "t.dta": (stata, {**NESTED, **BLANK, "maybe": "an object of Python",
                       "day": "an object of Python", "clock": "an object of Python",
                       "zone": "no zones of time", "extreme": "at most 8.9e307",
@@ -350,7 +354,7 @@ def test_every_format_and_compression_is_among_them():
 
 @pytest.mark.filterwarnings("ignore")
 def test_every_format_gives_the_p_value_of_the_table(tmp_path, monkeypatch, capsys):
-    """Of columns that all of them hold; formats read by a process of their own are tested elsewhere."""
+    """Of columns that all of them hold; not of formats that take a process to read."""
     monkeypatch.chdir(tmp_path)
     names = ("flag", "holes", "large", "plain", "some")
     rng = np.random.default_rng(8)

@@ -3,8 +3,8 @@
 Where to look when a CSV is read wrongly: `filters` for encoding, comments and blanks, `dialect` for
 missing cells, `csv_header` for delimiter, names and what its first lines show, `csv_types` for what
 a column holds, `csv_quotes` for rows that vanish into a cell, `csv_errors` for what is said of a
-cell or row that does not fit. Here the rows become blocks. `spellings` knows numbers in spellings that
-are not read.
+cell or row that does not fit. Here the rows become blocks. `spellings` knows numbers in spellings
+that are not read.
 """
 
 from __future__ import annotations
