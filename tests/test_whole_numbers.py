@@ -242,8 +242,8 @@ CASES = {
 @pytest.mark.parametrize("form", ["array", "npy", "swapped", "fortran", "record", "npz", "h5"])
 def test_long_doubles_follow_the_rule_of_decimals(case, form, tmp_path):
     cells, said = CASES[case]
-    if form == "h5" and case in ("equal", "tinies", "missing"):
-        return  # one of each kind is enough of what runs another process
+    if form == "h5" and case not in ("measured", "whole"):
+        return  # enough of what runs another process
     column, path = np.array(cells, np.longdouble), str(tmp_path / f"a.{form}")
     values = np.column_stack([np.arange(3), column])
     name = "2"
@@ -307,7 +307,7 @@ def test_times_are_rounded_once(tmp_path):
     micro = rng.integers(-(2**50), 2**51, 300)
     frame = {u: micro.astype("M8[us]").astype(f"M8[{u}]") for u in ("us", "ns")}
     np.savez(tmp_path / "t.npz", **frame)
-    for value in (str(tmp_path / "t.npz"), pa.table(frame), np.column_stack(frame.values())):
+    for value in (str(tmp_path / "t.npz"), pa.table(frame), np.column_stack([*frame.values()])):
         found = taken(value)[0].values
         assert np.array_equal(found[:, 0], micro / 1e6)
         assert np.array_equal(found[:, 1], micro / 1e6)
