@@ -290,15 +290,14 @@ def test_a_chain_that_is_stuck_gives_no_verdict(test, rng):
     how = {"draws": 99, "threads": 1}
     whole = getattr(kstest, test)(table(chains), target=modes, chain="chain", **how)
     assert whole.verdict != "no verdict"
-    for rows in (slice(None), slice(60, 200)):
-        stuck = [chains[0].copy(), *chains[1:]]
-        stuck[0][rows] = stuck[0][60]
-        found = getattr(kstest, test)(table(stuck), target=modes, chain="chain", **how)
-        assert found.verdict == "no verdict"
-        assert "stands still for" in found.warnings[0].message
+    stuck = [np.repeat(chains[0][:1], 250, axis=0), *chains[1:]]
+    found = getattr(kstest, test)(table(stuck), target=modes, chain="chain", **how)
+    assert found.verdict == "no verdict"
+    assert "stands still for 250 rows" in found.warnings[0].message
     # A sampler that often refuses is not stuck.
     held = [x[np.repeat(np.arange(50), 5)] for x in chains]
-    assert getattr(kstest, test)(table(held), target=modes, chain="chain", **how).verdict
+    again = getattr(kstest, test)(table(held), target=modes, chain="chain", **how)
+    assert again.verdict != "no verdict"
 
 
 def test_one_short_or_constant_chain_among_others(rng):

@@ -43,7 +43,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
     how = replace(how, decimal=header.decimal, thousands=header.thousands)
     with converting(opened.label):
         opened.stream.read(header.size)
-        about = opened.about_lines()
+        about = opened.about_lines(PEEK_BYTES)
     opened = replace(opened, stream=rows_of(opened, header))
     known: dict[int, Types] = {}
 

@@ -127,13 +127,13 @@ class Opened:
         """The path without the part."""
         return self.path.removesuffix("" if self.part is None else f":{self.part}")
 
-    def about_lines(self) -> int | None:
-        """About how many lines follow in a regular file, by the length of the next ones."""
+    def about_lines(self, size: int) -> int | None:
+        """About how many lines follow in a regular file, by the length of those in `size` bytes."""
         if self.regular is None or self.stream.live:
             return None
-        head = self.stream.peek(CHUNK_BYTES)
-        size = os.fstat(self.regular.fileno()).st_size
-        return int(_MORE * size * head.count(b"\n") / max(len(head), 1))
+        head = self.stream.peek(size)
+        every = os.fstat(self.regular.fileno()).st_size
+        return int(_MORE * every * head.count(b"\n") / max(len(head), 1))
 
 
 def open_path(
