@@ -10,7 +10,10 @@ import io
 import json
 import lzma
 import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +29,7 @@ from kstest.cli import run as command
 from kstest.sources import ReadOptions, compression, formats, read_samples, samples_from_objects
 
 ROWS = 24
+FUZZ = Path(__file__).parents[1] / "benchmarks" / "fuzz_values.py"
 
 
 def column(kind, values):
@@ -426,3 +430,12 @@ def test_what_pandas_keeps_in_hdf5(tmp_path):
     found = read(str(path))
     assert found.levels == (("0.5",), ("b", "nan"))
     assert found.codes.tolist() == [[0, 1], [-1, 0], [0, -1]]
+
+
+@pytest.mark.slow
+def test_a_thousand_damaged_files_are_refused_or_keep_what_a_checksum_covers():
+    """Some of each format; see `benchmarks/fuzz_values.py`."""
+    words = [sys.executable, str(FUZZ), "--count", "1000", "--seed", "7"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=3000)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "1000 cases ended, 0 faults" in done.stdout
