@@ -18,6 +18,38 @@ from kstest.sources.stream import CHUNK_BYTES, Opened, seekable
 from kstest.sources.table import told_apart
 
 _SAS_DAY = np.datetime64("1960-01-01")  # the first day that SAS counts from
+# Names of the formats in which SAS shows days, and seconds, as dates.
+_DATES = frozenset(
+    [
+        "DATE",
+        "DAY",
+        "DDMMYY",
+        "DDMMYYB",
+        "DDMMYYD",
+        "DDMMYYP",
+        "DDMMYYS",
+        "MMDDYY",
+        "MMDDYYB",
+        "MMDDYYD",
+        "MMDDYYP",
+        "MMDDYYS",
+        "YYMMDD",
+        "YYMMDDB",
+        "YYMMDDD",
+        "YYMMDDP",
+        "YYMMDDS",
+        "JULIAN",
+        "WEEKDATE",
+        "WEEKDATX",
+        "WORDDATE",
+        "WORDDATX",
+        "MONYY",
+        "YYMON",
+        "E8601DA",
+        "B8601DA",
+    ]
+)
+_MOMENTS = frozenset(["DATETIME", "DATEAMPM", "DTDATE", "E8601DT", "B8601DT"])
 # pandas reads a zero of the numbers that IBM's machines had as the least one above it.
 _LEAST_IBM = 16.0**-65
 
@@ -80,10 +112,8 @@ def _text(value: Any) -> str:
 
 def _meant(values: Any, kind: str) -> Any:
     """Times, where a column is shown as such: days, or seconds, since the first of 1960."""
-    from pandas.io.sas.sas_constants import sas_date_formats, sas_datetime_formats
-
     name = kind.strip().upper()
-    unit = 86_400_000 if name in sas_date_formats else 1000 if name in sas_datetime_formats else 0
+    unit = 86_400_000 if name in _DATES else 1000 if name in _MOMENTS else 0
     if not unit or (np.abs(values) * unit > 1e15).any():
         return values
     whole = np.where(np.isnan(values), 0, np.rint(values * unit)).astype("m8[ms]")
