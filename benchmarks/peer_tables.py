@@ -225,6 +225,8 @@ def pairs(options):
     names = "".join(f"{make.__name__:>14}" for make in cases)
     print(f"{'1,000 rows, at .05':28}{names}   CPU s of one test by rows {sizes}")
     for name, home in tests:
+        if options.only and not any(word in name for word in options.only):
+            continue
         cells, times = [], []
         for make in cases:
             told = ask(options.table, name, data(make, 1_000, options.sets), options, home)
@@ -247,7 +249,7 @@ def main():
     parser.add_argument("--sets", type=int, default=100, help="data sets a case")
     parser.add_argument("--limit", type=float, default=10, help="CPU seconds a cell")
     parser.add_argument("--rows", type=int, default=1_000_000, help="largest size that is timed")
-    parser.add_argument("--only", nargs="*", help="streams: cases whose name has a word")
+    parser.add_argument("--only", nargs="*", help="cases of streams, or tests, by words")
     options = parser.parse_args()
     options.peers = options.peers.absolute()
     streams(options) if options.table == "streams" else pairs(options)
