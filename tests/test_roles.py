@@ -136,6 +136,7 @@ def test_indicators_are_advised_only_where_they_are_taken(
         code = run([*line.split(), *more])
         said = capsys.readouterr().err
         if not more:
-            assert code == 2 and "--missing drop" in said
+            assert code == 2
+            assert "--missing drop" in said
             advised = "keep them with --missing indicator" in said
     assert advised is kept is (code != 2), said
