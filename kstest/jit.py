@@ -32,12 +32,21 @@ def loop(function: Callable[..., Any]) -> Any:
     when a callee in another file changes, and would go on using the old machine code. For the
     shared file its digest is a part of the directory's name.
     """
+    return _kept(function, FASTMATH)
+
+
+def exact_loop(function: Callable[..., Any]) -> Any:
+    """The same as `loop`, in the order of operations that is written."""
+    return _kept(function, False)
+
+
+def _kept(function: Callable[..., Any], fastmath: set[str] | bool) -> Any:
     numba = _numba()
     config: Any = numba.config
     before = config.CACHE_DIR
     directory, read_only = _cache()
     config.CACHE_DIR = str(directory / _shared_digest()[:16])
-    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
         if not read_only:
             return numba.njit(cache=True, **options)(function)

@@ -13,7 +13,8 @@ from scipy import stats
 import kstest
 from kstest import inputs as inputs_room
 from kstest.cli import run
-from kstest.engine import Work
+from kstest.engine import Work, landmarks
+from kstest.engine.landmark_loops import power_sums
 from kstest.engine.landmarks import batch_sums, landmark_sums, tables_of_sums
 from kstest.errors import DataError, UsageError
 from kstest.inputs import spans as inputs_spans
@@ -117,6 +118,35 @@ def test_sums_of_batches_are_those_of_all_rows(name, rng):
     here, _ = tables_of_sums(out, np.bincount(block), marks, rows.take(slice(500)), grid)
     off = ~np.eye(6, dtype=bool)
     np.testing.assert_allclose(here[:, off], there[:, off], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n", "r"), [(1, 130), (7, 128), (48, 5), (49, 128), (103, 200), (256, 64)]
+)
+def test_powers_are_summed_in_one_written_order(n, r, rng):
+    values = np.exp(-3 * rng.random((n, r))).astype(np.float32)
+    out = np.ones((3, r))
+    power_sums(values.copy(), out)
+    v = values
+    for row in out:
+        total, i = np.zeros(r, np.float32), 0
+        while i < n:
+            size = 1 if n <= 48 else next(k for k in (8, 4, 2, 1) if k <= n - i)
+            total += sum(v[i + 1 : i + size], start=v[i])
+            i += size
+        np.testing.assert_array_equal(row, 1 + total.astype(float))
+        v = v * v
+
+
+def test_compiled_sums_are_those_of_numpy(rng, monkeypatch):
+    rows, marks = Rows.of(rng.normal(size=(700, 3))), Rows.of(rng.normal(size=(70, 3)))
+    block, grid = rng.integers(3, size=700), [BandwidthGrid(KERNELS["gaussian"], (2.0, 1.0, 0.5))]
+    out = np.zeros((2, 3, 5, 70))
+    batch_sums(rows, block, marks, grid, out[0])
+    monkeypatch.setattr(landmarks, "_gaussian_batch", lambda *given: False)
+    batch_sums(rows, block, marks, grid, out[1])
+    assert not out[:, :, 3:].any()
+    np.testing.assert_allclose(out[0], out[1], atol=1e-4)
 
 
 def test_sums_of_batches_against_plain_loops(rng):

@@ -185,7 +185,7 @@ def _first_pass(spans: Spans, key: int, work: Work) -> Prepared:
         (spans.files, span, side, key, shape) for span, side in zip(spans.spans, sides, strict=True)
     ]
     costs = [float(span.rows) for span in spans.spans]
-    results = run_tasks(sketched, tasks, work, costs, ahead=1)
+    results = run_tasks(sketched, tasks, work, costs, ahead=2)
     first, second, rows = merged(zip(sides, results, strict=True), shape)
     samples = _samples(spans, (first, second))
     low, high = np.minimum(first.low, second.low), np.maximum(first.high, second.high)
@@ -283,7 +283,7 @@ def _second_pass(spans: Spans, found: Prepared, how: Setting, work: Work) -> Sum
         tasks.append((spans.files, span, side ^ found.swapped, seen[side], rows, how))
         seen[side] += rows
     out = Sums.empty(how)
-    for part in run_tasks(summed, tasks, work, [float(r) for r in found.span_rows], ahead=1):
+    for part in run_tasks(summed, tasks, work, [float(r) for r in found.span_rows], ahead=2):
         out.add(part)
     return out
 
