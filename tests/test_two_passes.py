@@ -121,7 +121,7 @@ def test_sums_of_batches_are_those_of_all_rows(name, rng):
 
 
 @pytest.mark.parametrize(
-    ("n", "r"), [(1, 130), (7, 128), (48, 5), (49, 128), (103, 200), (256, 64)]
+    ("n", "r"), [(1, 130), (7, 128), (48, 5), (49, 128), (103, 200)]
 )
 def test_powers_are_summed_in_one_written_order(n, r, rng):
     values = np.exp(-3 * rng.random((n, r))).astype(np.float32)
