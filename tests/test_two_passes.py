@@ -19,7 +19,8 @@ from kstest.engine.landmarks import batch_sums, landmark_sums, tables_of_sums
 from kstest.errors import DataError, UsageError
 from kstest.inputs import spans as inputs_spans
 from kstest.kernels import KERNELS, BandwidthGrid, Rows, Units, scale_columns
-from kstest.methods.two_samples import passes, sketch, streamed
+from kstest.methods.two_passes import sketch
+from kstest.methods.two_samples import passes, streamed
 from kstest.nulls import partition
 from kstest.nulls.places import ROUNDS, placed, scattered
 from kstest.registry import METHODS
@@ -120,9 +121,7 @@ def test_sums_of_batches_are_those_of_all_rows(name, rng):
     np.testing.assert_allclose(here[:, off], there[:, off], rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("n", "r"), [(1, 130), (7, 128), (48, 5), (49, 128), (103, 200)]
-)
+@pytest.mark.parametrize(("n", "r"), [(1, 130), (7, 128), (48, 5), (49, 128), (103, 200)])
 def test_powers_are_summed_in_one_written_order(n, r, rng):
     values = np.exp(-3 * rng.random((n, r))).astype(np.float32)
     out = np.ones((3, r))
@@ -302,14 +301,14 @@ def test_parts_that_differ_are_named_before_any_row_is_read(files, tmp_path, rng
 
 
 def test_a_file_that_changes_between_the_passes(files, tmp_path, rng, monkeypatch):
-    first = streamed._first_pass
+    first = streamed.prepared
 
     def then_changed(*given):
         found = first(*given)
         write(tmp_path / "a-01.parquet", rng.normal(size=(1500, 2)))
         return found
 
-    monkeypatch.setattr(streamed, "_first_pass", then_changed)
+    monkeypatch.setattr(streamed, "prepared", then_changed)
     with pytest.raises(DataError, match=r"a-01.parquet: has changed while it was read"):
         kstest.mmd(*files, scheduler="local")
 
@@ -341,7 +340,7 @@ def test_spent_rows_are_a_uniform_sample_that_sees_no_value(tmp_path, rng, monke
     sides = {"reference": parts(tmp_path, "a", x, 4), "sample": parts(tmp_path, "b", x[::-1], 3)}
     found = spans_room.survey(sides, options)
     for key in (1, 2):
-        got = streamed._first_pass(found, key, Work(1))
+        got = streamed.prepared(found, key, Work(1))
         a, b = got.sketches
         assert got.totals == (4000, 4000)
         assert np.array_equal(a.values[:, 0], x[a.numbers, 0])
@@ -356,9 +355,9 @@ def test_spent_rows_are_left_out_of_the_sums(tmp_path, rng):
     sides = {"reference": parts(tmp_path, "a", x, 2), "sample": parts(tmp_path, "b", x, 2)}
     test = METHODS["mmd"].load()
     found = spans_room.survey(sides, inputs_room.choose(test.inputs, test.inputs.params(), {}))
-    prepared = streamed._first_pass(found, 1, Work(1))
+    prepared = streamed.prepared(found, 1, Work(1))
     how, _, cut = streamed._setting(prepared, test.inputs.params(), np.random.default_rng(1))
-    sums = streamed._second_pass(found, prepared, how, Work(1))
+    sums = streamed.added_up(found, prepared, how, Work(1))
     assert np.array_equal(sums.counts, cut.sizes)
     assert sums.counts.sum() == 2 * (1000 - 50)
     assert all(np.array_equal(cells.sum(axis=0), cut.sizes) for cells in sums.cells)

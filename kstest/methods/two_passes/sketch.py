@@ -161,12 +161,12 @@ def _word(text: str, column: int) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def merged(sketches: Iterable[tuple[int, Sketch]], shape: tuple[int, int]) -> tuple[
-    Sketch, Sketch, list[int]
-]:  # fmt: skip
-    """Both sides, from sketches with their side in the order of the spans; and the rows of each."""
-    sides, rows = (Sketch.empty(*shape), Sketch.empty(*shape)), []
+def merged(
+    sketches: Iterable[tuple[int, Sketch]], sides: int, shape: tuple[int, int]
+) -> tuple[list[Sketch], list[int]]:
+    """Every side, from sketches with their side in the order of the spans; and the rows of each."""
+    found, rows = [Sketch.empty(*shape) for _ in range(sides)], []
     for side, sketch in sketches:
         rows.append(sketch.rows)
-        sides[side].add(sketch)
-    return sides[0].limited(), sides[1].limited(), rows
+        found[side].add(sketch)
+    return [sketch.limited() for sketch in found], rows
