@@ -122,6 +122,7 @@ def ks(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def hsic(

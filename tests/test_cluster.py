@@ -215,6 +215,12 @@ def test_ksd_has_the_sums_of_one_process(address, files, capsys):
     assert "a Python object is not sent to workers" in " ".join(capsys.readouterr().err.split())
 
 
+def test_ks_has_the_sums_of_one_process(address, files):
+    here = kstest.ks(*files, scheduler="local", threads=1)
+    same(kstest.ks(*files, scheduler=address), here)
+    same(kstest.ks(*files, scheduler="local", threads=2), here)
+
+
 @pytest.fixture
 def batches(tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
