@@ -69,7 +69,7 @@ The classical tests, column by column, at one level for all columns together: th
 to use when each column matters by itself. A change in how columns go together is invisible to them;
 kstest mmd sees it. In one numeric column ad and energy find a shift as often as mmd does, which
 finds more changes of spread and shape; ks finds less. Of files that are read in two passes
-(--scheduler) the shares of about a thousand cells a column are compared, quantiles of both sides."""
+(--scheduler) the shares of about a thousand cells a column are compared."""
 REFERENCES = """\
 @article{smirnov1948table,
   title   = {Table for Estimating the Goodness of Fit of Empirical Distributions},
