@@ -136,7 +136,7 @@ def test_no_verdict_of_equal_or_of_few_rows(tmp_path, rng):
 
 
 def test_wide_tables_have_fewer_cells(tmp_path, rng):
-    x = rng.normal(size=(8000, 300))
+    x = rng.normal(size=(2000, 200))
     test = METHODS["ks"].load()
     sides = {"reference": [write(tmp_path / "a.parquet", x)], "sample": [
         write(tmp_path / "b.parquet", x)]}  # fmt: skip
