@@ -28,9 +28,8 @@ Whole = NDArray[np.int64]
 BATCH_ROWS = 1 << 16
 # Rows of a side below which there is nothing to spend.
 LEAST_ROWS = 400
-# Spans that are handed over at a time, per thread: their sums are large, but a thread that waits
-# until all spans before its own are done is idle.
-AHEAD = 2
+# Spans that are handed over at a time, per thread: their sums are large.
+AHEAD = 1
 
 
 class Additive(Protocol):
