@@ -139,7 +139,8 @@ def _add(out: Sums, sample: Sample, side: int, first: int, how: Setting) -> None
     rows = how.rows(sample).take(keep)
     block = how.places.blocks(side, number)
     out.counts += np.bincount(block, minlength=len(out.counts))
-    batch_sums(rows, block, how.landmarks, how.grids, out.kernels)
+    if how.grids:
+        batch_sums(rows, block, how.landmarks, how.grids, out.kernels)
     d = rows.values.shape[1]
     for c, table in enumerate(out.cells):
         if c < len(how.edges):
