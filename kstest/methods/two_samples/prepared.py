@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ...contract import Spans
 from ...engine import Work
-from ...engine.work import shared
 from ...nulls import Partition, bin_size
 from ...nulls.places import Places, placed
 from ...result import Result
@@ -134,9 +133,8 @@ def _samples(spans: Spans, sketches: tuple[Sketch, Sketch]) -> tuple[Sample, Sam
 
 def added_up(spans: Spans, found: Prepared, how: Setting, work: Work) -> Sums:
     """The second pass."""
-    known = shared(how, work)
     return second_pass(
-        summed, spans, found.span_rows, lambda side: (side ^ found.swapped, known),
+        summed, spans, found.span_rows, lambda side: (side ^ found.swapped, how),
         Sums.empty(how), work,
     )  # fmt: skip
 
