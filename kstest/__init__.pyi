@@ -124,6 +124,7 @@ def ks(
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
     label: Mapping[str, str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def hsic(

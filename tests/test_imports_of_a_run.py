@@ -17,7 +17,7 @@ SOURCES = (
     "where_parse where_tree split pivot_rows units unit_streams feeds objects sequences "
     "sequence_options csv_grouped csv_errors columnar spans"
 )
-TWO_SAMPLES = "streamed passes sketch massed differences segments picture"
+TWO_SAMPLES = "streamed streamed_columns passes prepared massed differences segments picture"
 DEPENDENCE = "picture pairs_map delay_test pairwise conditional_notes doubt"
 
 
@@ -35,6 +35,7 @@ COLUMN_WISE = (
     SMALL
     | modules("engine.margins engine.products nulls.pairings")
     | modules(TWO_SAMPLES, "kstest.methods.two_samples")
+    | modules("sketch spans", "kstest.methods.two_passes")
 )
 # What a command does not import.
 LEFT_OUT = {

@@ -15,6 +15,7 @@ Rosasco 2025, arXiv 2502.13570).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -145,10 +146,53 @@ def batch_sums(
     starts = np.append(starts, len(order)).astype(np.int64)
     rows, l = rows.take(order), 0
     for grid in grids:
-        sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1))
-        for values in sums:
-            out[l, present] += np.rint(values / GRAIN) * GRAIN
-            l += 1
+        part = out[l : l + len(grid)]
+        if not _gaussian_batch(rows, starts, present, landmarks, grid, part):
+            sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1))
+            for own, values in zip(part, sums, strict=True):
+                own[present] += np.rint(values / GRAIN) * GRAIN
+        l += len(grid)
+
+
+def _gaussian_batch(
+    rows: Rows,
+    starts: NDArray[np.int64],
+    present: NDArray[np.int64],
+    landmarks: Rows,
+    grid: BandwidthGrid,
+    out: Array,
+) -> bool:
+    """Add the sums of a batch by a compiled loop, where there is one; say whether there is."""
+    both, r = _joined(landmarks, rows), len(landmarks)
+    if not single_suffices(both, grid):
+        return False
+    halved = _gaussian_grid(Points.of(both, np.float32), r, grid)
+    if halved is None:
+        return False
+    loops, (left, right) = load_landmark_loops(), halved
+    scratch, sums = np.empty((TILE_ROWS, r), np.float32), np.empty((len(grid), r))
+    with single_blas():
+        for g, first, last in zip(present, starts[:-1] + r, starts[1:] + r, strict=True):
+            sums[:] = 0
+            for i in range(first, last, TILE_ROWS):
+                tile = left[i : min(i + TILE_ROWS, last)]
+                values = np.matmul(tile, right, out=scratch[: len(tile)])
+                np.minimum(values, 0, out=values)
+                np.exp(values, out=values)
+                loops.power_sums(values, sums)
+            loops.add_rounded(sums, GRAIN, out[:, g])
+    return True
+
+
+@cache
+def load_landmark_loops() -> Any:
+    """Import the compiled loops, and numba with them; compile what is not kept."""
+    from . import landmark_loops
+
+    sums = np.zeros((1, 1, 1))
+    landmark_loops.power_sums(np.zeros((1, 1), np.float32), sums[:, 0])
+    landmark_loops.add_rounded(sums[:, 0].copy(), GRAIN, sums[:, 0])
+    return landmark_loops
 
 
 def tables_of_sums(

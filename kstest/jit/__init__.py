@@ -16,8 +16,8 @@ from .marks import FASTMATH, inline
 from .places import LOOPS, cache_directory, cache_lasts, is_compiled, mark_compiled
 
 __all__ = [
-    "FASTMATH", "LOOPS", "Loop", "cache_directory", "cache_lasts", "inline", "is_compiled", "loop",
-    "mark_compiled",
+    "FASTMATH", "LOOPS", "Loop", "cache_directory", "cache_lasts", "exact_loop", "inline",
+    "is_compiled", "loop", "mark_compiled",
 ]  # fmt: skip
 
 
@@ -27,4 +27,10 @@ def loop(function: Callable[..., Any]) -> Any:
     A loop may call only loops of its own file, and functions of `places.SHARED`: the key of what
     is kept has a digest of these two files.
     """
+    return Loop(function)
+
+
+def exact_loop(function: Callable[..., Any]) -> Any:
+    """The same as `loop`, in the order of operations that is written."""
+    function.__dict__["exact"] = True
     return Loop(function)

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from .entries import Compiled
-from .marks import FASTMATH, is_inline, loop_of
+from .marks import FASTMATH, fastmath, is_inline, loop_of
 
 # Where NumPy's array objects have their data, shape and strides, in bytes after Python's head.
 DATA, SHAPE, STRIDES = 0, 16, 24
@@ -97,7 +97,7 @@ def _callee(function: Callable[..., Any], numba: Any) -> Any:
 
 def dispatcher(function: Any, numba: Any, **options: Any) -> Any:
     """numba's compiled function, which compiles a form when it is called."""
-    options |= {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    options |= {"nogil": True, "error_model": "numpy", "fastmath": fastmath(function)}
     return numba.njit(**options)(for_numba(function, numba))
 
 

@@ -16,6 +16,11 @@ def inline(function: Callable[..., Any]) -> Any:
     return function
 
 
+def fastmath(function: Callable[..., Any]) -> set[str] | bool:
+    """What LLVM may do to the arithmetic of a function."""
+    return False if getattr(function, "exact", False) else FASTMATH
+
+
 def is_inline(thing: Any) -> bool:
     return bool(getattr(thing, "inlined", False)) and callable(thing)
 
