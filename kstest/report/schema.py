@@ -61,8 +61,8 @@ def schema() -> dict[str, Any]:
     --------
     >>> from kstest.report.schema import schema
     >>> sorted(schema()["$defs"])
-    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest', 'status',
-     'thin']
+    ['calibration', 'input', 'notice', 'outcome', 'plan', 'release', 'result', 'run', 'selftest',
+     'status', 'thin']
     """
     result = _object(Result)
     properties = result["properties"]
@@ -79,7 +79,15 @@ def schema() -> dict[str, Any]:
             {"type": "array", "items": {"$ref": "#/$defs/result"}},
             *(
                 {"$ref": f"#/$defs/{name}"}
-                for name in ("plan", "thin", "calibration", "selftest", "status", "run")
+                for name in (
+                    "plan",
+                    "thin",
+                    "release",
+                    "calibration",
+                    "selftest",
+                    "status",
+                    "run",
+                )  # fmt: skip
             ),
         ],
         "$defs": {
