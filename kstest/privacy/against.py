@@ -22,7 +22,7 @@ from ..contract import Inputs, Test
 from ..diagnostics.dependence import serial_dependence
 from ..engine import Work
 from ..errors import UsageError
-from ..findings import Facts, Line, number, summary
+from ..findings import Facts, Finding, Line, number, summary
 from ..params import alpha, check_common, option, permutations, seed
 from ..result import Notice, Result
 from ..sample import Sample
@@ -163,7 +163,10 @@ def run(
     rejected = p <= params.alpha
     own = float(np.trace(batch.covariance)) * sampling
     share = WIDTH * noise / (own + WIDTH * noise)
-    found = [summary(SENTENCES[rejected]), _sketch_found(sketch, share, sample.n)]
+    found: list[Finding] = [
+        summary(SENTENCES[rejected]),
+        _sketch_found(sketch, share, sample.n),
+    ]
     if rejected and params.explain == "columns":
         found += witness_found(sample, rows, sketch, delta / UNIT)
     return base.told(

@@ -67,7 +67,7 @@ def _exponential(p: int, q: int, below: Below) -> bool:
 
 
 def _of_part(p: int, q: int, below: Below) -> bool:
-    """True with probability exp(-p / q), p <= q: the length of a run of ever rarer events is odd."""
+    """True with probability exp(-p / q), p <= q: a run of ever rarer events has odd length."""
     k = 1
     while below(q * k) < p:
         k += 1

@@ -26,6 +26,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +87,7 @@ class Frequencies:
         drawn = [_orthogonal(d, rng) / (h * math.sqrt(columns)) for h in BANDWIDTHS]
         whole = np.ascontiguousarray(np.vstack(drawn).T / (2 * np.pi))
         ends = numeric + np.cumsum([0, *widths])
-        parts = zip(ends[:-1], ends[1:], strict=True)
-        return cls(whole[:numeric], tuple(whole[a:b] for a, b in parts))
+        return cls(whole[:numeric], tuple(whole[a:b] for a, b in pairwise(ends)))
 
     @property
     def check(self) -> float:

@@ -104,8 +104,8 @@ def budget_of(text: str, delta: float) -> Budget:
         low <= x <= high for x, (low, high) in zip(numbers, bounds, strict=True)
     ):
         raise UsageError(
-            f"--budget {shown(text)}: give EPSILON or EPSILON,DELTA for all releases together, such "
-            "as 2,1e-6"
+            f"--budget {shown(text)}: give EPSILON or EPSILON,DELTA for all releases "
+            "together, such as 2,1e-6"
         )
     return Budget(*numbers)
 
@@ -191,7 +191,8 @@ def read(path: str) -> Ledger:
 
 
 def _entry(given: Mapping[str, Any]) -> Entry:
-    entry, sizes = Entry(**given), {}
+    entry = Entry(**given)
+    sizes: dict[str, Any] = {}
     for name in ("made", "group", "sketch"):
         Word().check(name, getattr(entry, name), sizes)
     real(*EPSILON).check("epsilon", entry.epsilon, sizes)

@@ -29,8 +29,8 @@ from .features import FAR, Array, Frequencies, Whole
 
 MOST_LEVELS = 10_000
 ACCEPTED = (
-    'accepted: a unit such as 5; { unit = 5, centre = 20 }; { range = [0, 100] }; or { levels = ["a"'
-    ', "b"] }'
+    "accepted: a unit such as 5; { unit = 5, centre = 20 }; { range = [0, 100] }; or "
+    '{ levels = ["a", "b"] }'
 )
 
 
@@ -218,7 +218,8 @@ def placed(sample: Sample, columns: Sequence[Declared]) -> Placed:
         np.empty((sample.n, len(numeric))),
         np.empty((sample.n, len(levelled)), np.int64),
     )
-    far, other = {}, {}
+    far: dict[str, int] = {}
+    other: dict[str, tuple[str, ...]] = {}
     with np.errstate(over="ignore"):
         for c, column in enumerate(numeric):
             x = sample.values[:, sample.columns.index(column.name)]

@@ -47,6 +47,9 @@ _EXPLANATION = {
     },
 }
 
+# Answers that are no result of a test.
+ANSWERS = ("plan", "thin", "release", "calibration", "selftest", "status", "run")
+
 
 def schema() -> dict[str, Any]:
     """Return the schema.
@@ -77,18 +80,7 @@ def schema() -> dict[str, Any]:
         "anyOf": [
             {"$ref": "#/$defs/result"},
             {"type": "array", "items": {"$ref": "#/$defs/result"}},
-            *(
-                {"$ref": f"#/$defs/{name}"}
-                for name in (
-                    "plan",
-                    "thin",
-                    "release",
-                    "calibration",
-                    "selftest",
-                    "status",
-                    "run",
-                )  # fmt: skip
-            ),
+            *({"$ref": f"#/$defs/{name}"} for name in ANSWERS),
         ],
         "$defs": {
             "notice": _object(Notice),
