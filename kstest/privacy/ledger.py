@@ -223,7 +223,7 @@ def _require_room(path: str, before: Ledger, after: Ledger, entry: Entry) -> Non
     room = rho_for(budget.epsilon, budget.delta) - before.rho
     left = epsilon_of(room, entry.delta) if room > 0 else 0.0
     advice = (
-        f"at most --epsilon {left * 0.9999:.4g} is left"
+        f"at most --epsilon {left * 0.995:.3g} is left"
         if left > EPSILON[0]
         else "nothing is left for these rows"
     )
