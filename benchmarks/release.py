@@ -53,7 +53,7 @@ def table(options):
         for r in range(options.sets):
             rng = np.random.default_rng([n, r])
             sums, batch = sums_of(rng.normal(size=(n, 3))), rng.normal(size=(1000, 3))
-            batches = (batch, batch + [0.12, 0, 0], batch * 1.06)
+            batches = (batch, [*batch, 0.12, 0, 0], batch * 1.06)
             for name, privacy in levels.items():
                 sketch, began = sketch_of(sums, n, privacy), time.process_time()
                 counts[name] += [rejected(sketch, Y, rng) for Y in batches]

@@ -161,7 +161,8 @@ def _sketch(found: Mapping[str, Any]) -> Sketch:
     Number(1, 10**60).check("sigma2", privacy["sigma2"], sizes)
     Number(0, 2**32 - 1).check("seed", features["seed"], sizes)
     Number(1).check("n", found["n"], sizes)
-    Word().check("written_by", found["written_by"], sizes)
+    for name in ("written_by", "review"):
+        Word().check(name, found[name], sizes)
     if rows is not None:
         Number(1, 10**9).check("rows_per_group", rows, sizes)
     held = Privacy(float(privacy["epsilon"]), float(privacy["delta"]), privacy["sigma2"], rows)

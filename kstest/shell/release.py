@@ -121,8 +121,13 @@ def with_categories(given: Mapping[str, Any], columns: Sequence[Declared]) -> di
     Raises
     ------
     UsageError
-        If the options say it themselves.
+        If the options say it themselves, or ask for missing cells to be kept: whether there are
+        any must not decide whether that is refused.
     """
+    if given["missing"] == "indicator":
+        raise UsageError(
+            "--missing indicator: a sketch has no place for missing cells; accepted: error, drop"
+        )
     if given.get("categorical") is not None:
         raise UsageError("--categorical: columns with levels are categories here; leave it out")
     names = [column.name for column in columns if column.levels]
