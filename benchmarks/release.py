@@ -3,9 +3,9 @@
     python3 benchmarks/release.py [--sets 200] [--rows 1000,10000,100000]
     python3 benchmarks/release.py small [--sets 400]    # few rows, ties, heavy tails, users
 
-Three normal columns, unit 1; a batch of 1,000 rows that is like the reference, with one mean moved by
-.12, and with all spreads times 1.06; delta 1e-6, level .05. Batches and references are the same in
-every row of one number of reference rows, so that rows of a table are paired.
+Three normal columns, unit 1; a batch of 1,000 rows that is like the reference, with one mean moved
+by .12, and with all spreads times 1.06; delta 1e-6, level .05. Batches and references are the same
+in every row of one number of reference rows, so that rows of a table are paired.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def table(options):
         for r in range(options.sets):
             rng = np.random.default_rng([n, r])
             sums, batch = sums_of(rng.normal(size=(n, 3))), rng.normal(size=(1000, 3))
-            batches = (batch, [*batch, 0.12, 0, 0], batch * 1.06)
+            batches = (batch, batch + np.array([0.12, 0, 0]), batch * 1.06)
             for name, privacy in levels.items():
                 sketch, began = sketch_of(sums, n, privacy), time.process_time()
                 counts[name] += [rejected(sketch, Y, rng) for Y in batches]

@@ -1,4 +1,4 @@
-"""Private sketches: features, sensitivity, the exact sampler, accounting, ledger, files, the test."""
+"""Private sketches: features, sensitivity, exact noise, accounting, ledger, files, the test."""
 
 from __future__ import annotations
 
@@ -566,15 +566,38 @@ def test_level_of_larger_ones(n, m):
     assert (hits <= stats.binom.ppf(0.9995, 300, most)).all()
 
 
-def test_the_statistic_is_that_of_plain_means(rng):
+@pytest.mark.parametrize("epsilon", [0.5, 1000])
+def test_the_statistic_is_that_of_matrices(epsilon, rng):
+    """A twin: traces and inverses in place of eigenvectors."""
     columns, params = (Declared("a"),), against.Params(permutations=99)
-    at = units.frequencies(columns, 0)
-    X, Y = rng.normal(size=(500, 1)), rng.normal(0.5, 1, (60, 1))
-    sums, privacy = numbers(X, at).sum(axis=0), Privacy.of(1e3, 1e-6)
-    found = sketch.Sketch(columns, 0, 500, tuple(map(int, sums)), privacy)
+    at, privacy = units.frequencies(columns, 0), Privacy.of(epsilon, 1e-6)
+    X, Y = rng.normal(size=(900, 1)), rng.normal(0.3, 1, (60, 1))
+    noise = rng.normal(size=WIDTH) * math.sqrt(privacy.sigma2)
+    sums = numbers(X, at).sum(axis=0) + np.rint(noise).astype(np.int64)
+    found = sketch.Sketch(columns, 0, 900, tuple(map(int, sums)), privacy)
     result = against.run(found, [Sample("sample", Y, ("a",))], params, rng)
-    apart = numbers(X, at).mean(axis=0) - numbers(Y, at).mean(axis=0)
-    assert result.statistic == pytest.approx((apart**2).sum() / (AMPLITUDE**2 * PAIRS))
+    v = numbers(Y, at) / against.UNIT
+    delta, C = sums / 900 / against.UNIT - v.mean(axis=0), np.cov(v.T) * (1 / 900 + 1 / 60)
+    whole = C + privacy.noise(900) ** 2 * np.eye(WIDTH)
+    plain = (delta @ delta - np.trace(whole)) / math.sqrt(2 * np.trace(whole @ whole))
+    weighed = delta @ C @ np.linalg.solve(whole, delta) - np.trace(C)
+    wanted = max(plain, weighed / math.sqrt(2 * np.trace(C @ C)))
+    assert result.statistic == pytest.approx(wanted, rel=1e-6)
+    mmd2 = result.explanation["sketch"]["mmd2"]
+    assert mmd2 == pytest.approx(delta @ delta - np.trace(whole), rel=1e-6)
+
+
+@pytest.mark.parametrize("stuck", [0.0, 1.0, 50.0])
+def test_a_batch_that_does_not_vary_is_rejected(stuck, rng):
+    columns, privacy = (Declared("a"),), Privacy.of(1.0, 1e-6)
+    sums = numbers(rng.normal(size=(2000, 1)), units.frequencies(columns, 0)).sum(axis=0)
+    found = sketch.Sketch(columns, 0, 2000, tuple(map(int, sums)), privacy)
+    for batch in (
+        np.full((50, 1), stuck),
+        np.full((50, 1), stuck) + 1e-9 * rng.normal(size=50)[:, None],
+    ):
+        result = against.run(found, [Sample("sample", batch, ("a",))], against.Params(), rng)
+        assert result.reject
 
 
 def test_options_that_cannot_be():

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..contract import Inputs
 from ..engine import Work
 from ..errors import DataError, UsageError
-from ..params import check_choices, option, option_name, seed
+from ..params import check_choices, option, option_name
 from ..result import SCHEMA_VERSION, Notice, plain
 from ..run import origin, require_accepted
 from ..sample import Sample
@@ -93,7 +93,9 @@ class Params:
         "With --group: protect all rows of a user, of whom the first so many are used.",
         metavar="ROWS",
     )
-    seed: int = seed()
+    seed: int = option(
+        0, "Seed of the frequencies, which are public. The noise has none and is new every time."
+    )
 
     def __post_init__(self) -> None:
         check_choices(self)

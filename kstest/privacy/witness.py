@@ -86,7 +86,10 @@ def _levelled(sample: Sample, c: int, w: Array) -> dict[str, Any]:
 
 
 def _row(name: str, place: Whole, w: Array, words: Any) -> dict[str, Any]:
-    """The share of the variance of w between the places, and the places of its extremes."""
+    """The share of the variance of w between the places, and the places of its extremes.
+
+    The share is less what as many places of chance would have.
+    """
     counts = np.bincount(place)
     there = np.flatnonzero(counts)
     means = np.bincount(place, w)[there] / counts[there]
@@ -94,7 +97,7 @@ def _row(name: str, place: Whole, w: Array, words: Any) -> dict[str, Any]:
     least, most = int(means.argmin()), int(means.argmax())
     return {
         "column": name,
-        "share": min(between, 1.0),
+        "share": max(0.0, 1 - (1 - between) * (len(w) - 1) / max(len(w) - len(there), 1)),
         "more": words(there[least]) if means[least] < 0 else None,
         "fewer": words(there[most]) if means[most] > 0 else None,
     }
