@@ -151,7 +151,7 @@ INPUTS = Inputs(
     roles=("reference",),
     accepts=frozenset({"categorical", "groups"}),
     params=Params,
-    example="kstest release ref.parquet --epsilon 1 --delta 1e-6 --units units.toml -o ref.sketch",
+    example="kstest release a.csv --units u.toml --epsilon 1 --delta 1e-6 -o out",
     description="""\
 EXPERIMENTAL: not reviewed by others yet. Writes a sketch of a reference that may leave where its
 rows may not: differentially private, some kilobytes, and good for any number of tests by kstest
