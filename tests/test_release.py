@@ -508,6 +508,13 @@ def test_verdicts_and_their_codes(folder, capsys):
     assert {w["code"] for w in answer["warnings"]} == set()
 
 
+@pytest.mark.parametrize("words", ["ks ref.sketch like.csv", "mmd like.csv ref.parquet.ledger"])
+def test_others_say_what_a_sketch_is(words, kept, monkeypatch, capsys):
+    monkeypatch.chdir(kept)
+    assert run(words.split()) == 2
+    assert "of kstest, which holds no rows" in capsys.readouterr().err
+
+
 def test_warnings_of_a_batch(folder, capsys, rng):
     made()
     data = frame(rng, 400)

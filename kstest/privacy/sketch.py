@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..about import __version__
+from ..archive import own_json
 from ..archive.schema import Number, Word, real
 from ..errors import DataError
 from ..files import status
@@ -27,7 +27,6 @@ from .units import Declared, declared, frequencies
 
 KIND, VERSION = "sketch", 1
 SUFFIX = ".sketch"
-_BEGINS = re.compile(rb'\s*\{\s*"kstest"\s*:\s*"sketch"')
 MOST_BYTES = 50_000_000
 # The map of rows to features; another one is another version.
 FEATURES = {
@@ -76,7 +75,7 @@ def is_sketch(path: str) -> bool:
         if not Path(path).is_file():
             return path.endswith(SUFFIX) and status(path) is None
         with open(path, "rb") as stream:
-            return path.endswith(SUFFIX) or _BEGINS.match(stream.read(64)) is not None
+            return path.endswith(SUFFIX) or own_json(stream.read(64)) == KIND
     except (OSError, ValueError):
         return False
 
