@@ -72,8 +72,8 @@ ROOMS = {
     "pandera": "api errors testing",
     "pytest_plugin": "api testing",
     "shell": "about archive betting caches clusters columns contract datasets dqm engine errors "
-    "files findings inputs jit kernels params picture plot power privacy registry report result run "
-    "sample sources streams thinning wording",
+    "files findings inputs jit kernels params picture plot power privacy registry report result "
+    "run sample sources streams thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs methods "
     "nulls params picture plot registry report result run sample shell sources streams wording",
     "cli": "about errors files registry shell",

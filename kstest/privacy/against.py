@@ -15,8 +15,12 @@ The statistic is the larger one of both in units of its spread,
 
     (T_w - sum_l t_l) / sqrt(2 sum_l t_l^2),   t_l = w_l (c_l + s^2),
 
-compared with the same of draws of sum_l t_l chi^2_1, the chi-squared numbers shared by both. The
-noise is inside the null, and the level holds at every epsilon.
+compared with the same of draws from N(0, C + s^2 I) in place of delta. The noise is inside the
+null, and the level holds at every epsilon.
+
+A small batch may lack what is rare in the reference, and its S is then too small where delta
+points. The trace of the reference's S is known, 1 - |mean v(x)|^2, since |v| is 1: by what it
+exceeds that of the batch, the S of the draws is made larger in the direction of delta.
 """
 
 from __future__ import annotations
@@ -168,15 +172,16 @@ def run(
     delta = np.array([s / sketch.n for s in sketch.sums]) / UNIT - batch.mean
     sampling, noise = _variances(sketch, batch)
     c, U = np.linalg.eigh(batch.covariance * sampling)
-    c, squares = np.maximum(c, 0), (U.T @ delta) ** 2
+    c, turned = np.maximum(c, 0), U.T @ delta
     weights = np.array([np.ones(WIDTH), c / (c + noise)])
     sizes = weights * (c + noise)
-    statistic = float(_larger(weights @ squares, sizes))
-    null = _draws(sizes, params.permutations, rng)
+    statistic = float(_larger(turned**2, weights, sizes))
+    lack = _lack(batch, delta, noise) * sampling / max(float(delta @ delta), 1e-300)
+    null = _draws(weights, sizes, c + noise, turned * lack**0.5, params.permutations, rng)
     p = float((1 + (null >= statistic).sum()) / (1 + len(null)))
     rejected = p <= params.alpha
     share = WIDTH * noise / float(sizes[0].sum())
-    mmd2 = float(squares.sum() - sizes[0].sum())
+    mmd2 = float(delta @ delta - sizes[0].sum())
     found: list[Finding] = [
         summary(SENTENCES[rejected]),
         _sketch_found(sketch, share, mmd2, sample.n),
@@ -211,23 +216,35 @@ def _variances(sketch: Sketch, batch: _Moments) -> tuple[float, float]:
     return sampling, sketch.privacy.noise(sketch.n) ** 2
 
 
-def _larger(sums: Array, sizes: Array) -> Array:
-    """The larger one of both sums (..., 2) in units of its spread under the null.
+def _draws(
+    weights: Array, sizes: Array, variances: Array, more: Array, draws: int,
+    rng: np.random.Generator,
+) -> Array:  # fmt: skip
+    """Draws of the statistic under N(0, diag(variances) + more more')."""
+    found = []
+    for first in range(0, draws, DRAWN_AT_ONCE):
+        k = min(DRAWN_AT_ONCE, draws - first)
+        z = rng.normal(size=(k, WIDTH)) * np.sqrt(variances) + rng.normal(size=(k, 1)) * more
+        found.append(_larger(z**2, weights, sizes))
+    return np.concatenate(found)
+
+
+def _lack(batch: _Moments, delta: Array, noise: float) -> float:
+    """By how much the trace of the reference's covariance exceeds the batch's, if it does."""
+    reference = delta + batch.mean
+    lack = float(batch.mean @ batch.mean - reference @ reference) + WIDTH * noise
+    return max(lack, 0.0)
+
+
+def _larger(squares: Array, weights: Array, sizes: Array) -> Array:
+    """The larger one of both sums of squares (..., D) in units of its spread.
 
     The second is left out where the batch does not vary at all, so that it sees nothing.
     """
     spread = np.sqrt(2 * (sizes**2).sum(axis=1))
     kept = spread > 0
-    return np.asarray(((sums - sizes.sum(axis=1))[..., kept] / spread[kept]).max(axis=-1))
-
-
-def _draws(sizes: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Draws of the statistic under the null."""
-    found = [
-        _larger(rng.chisquare(1, (min(DRAWN_AT_ONCE, draws - first), WIDTH)) @ sizes.T, sizes)
-        for first in range(0, draws, DRAWN_AT_ONCE)
-    ]
-    return np.concatenate(found)
+    sums = squares @ weights[kept].T - sizes[kept].sum(axis=1)
+    return np.asarray((sums / spread[kept]).max(axis=-1))
 
 
 def _sketch_found(sketch: Sketch, share: float, mmd2: float, m: int) -> Facts:
