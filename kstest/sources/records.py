@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.json
 
+from kstest.archive import own_json
 from kstest.errors import DataError
 from kstest.inexact import beyond_exact
 from kstest.sources.arrow_file import ArrowFile
@@ -39,6 +40,12 @@ _MICRO = 6  # digits of a millionth of a second
 def open_json(opened: Opened) -> ArrowFile:
     """Open a file of objects: find their keys and types."""
     file, digest, close = seekable(opened)
+    own = own_json(file.read(64))
+    if own is not None:
+        raise DataError(
+            f"{opened.label}: is a {own} of kstest, which holds no rows; a sketch is taken by "
+            "kstest mmd SKETCH BATCH only, as its first file"
+        )
     lines = _in_lines(file)
     schema = pa.schema([])
     for block in _blocks(file, lines, opened.label):
