@@ -223,7 +223,7 @@ def test_hexadecimal_text_is_no_number(tmp_path):
         taken(str(path))
 
 
-LONG = np.finfo(np.longdouble).nmant > 52
+LONGER = np.finfo(np.longdouble).nmant > 52
 TENTH = np.longdouble(1) / 10
 CASES = {
     "exact": ([1.5, 2.0**60, -0.0], ""),
@@ -237,7 +237,7 @@ CASES = {
 }
 
 
-@pytest.mark.skipif(not LONG, reason="long doubles are doubles here")
+@pytest.mark.skipif(not LONGER, reason="long doubles are doubles here")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("form", ["array", "npy", "swapped", "fortran", "record", "npz", "h5"])
 def test_long_doubles_follow_the_rule_of_decimals(case, form, tmp_path):

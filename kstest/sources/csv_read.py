@@ -19,7 +19,6 @@ import numpy as np
 from kstest.errors import DataError
 from kstest.inexact import Inexact, beyond_exact, near, of_text, of_texts
 from kstest.sources.convert import empty_values, recoded, to_coded, to_float64
-from kstest.sources.csv_errors import too_long
 from kstest.sources.csv_header import Header, read_header, rows_of
 from kstest.sources.csv_quotes import Guarded, Quotes
 from kstest.sources.csv_types import Types, infer
@@ -233,6 +232,8 @@ def _blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
         rest += data
         end = _whole(rest, quotes) if data else len(rest)
         if len(rest) - end > most:
+            from kstest.sources.csv_errors import too_long
+
             raise too_long(where, most, live)
         lines, rest = rest[:end], rest[end:]
         if lines.strip():
@@ -268,6 +269,8 @@ def _ahead(opened: Opened, header: Header, rows: _Rows, most: int) -> Iterator[B
     except DataError as error:
         if "straddling" not in str(error.__cause__):
             raise
+        from kstest.sources.csv_errors import too_long
+
         raise too_long(opened.label, most, False) from error.__cause__
 
 
