@@ -399,3 +399,16 @@ def test_few_rows_and_long_text_are_remarked_for_workers(files, tmp_path, monkey
     assert "long.csv: one worker reads the whole file" in long
     monkeypatch.setattr(inputs_spans, "FEW_ROWS", 100)
     assert len([*inputs_spans.remarks_for_workers(found)]) == 1
+
+
+@pytest.mark.parametrize("names", [("gaussian",), ("laplace",)])
+def test_a_far_row_changes_no_sum_but_that_of_its_block(names, rng):
+    """Else rows beside it in a file are rounded in another way than those of the other sample."""
+    x, z = rng.normal(size=(400, 2)), rng.normal(size=(60, 2))
+    far = np.concatenate([x, [[3e6, -2e6]]])
+    block = rng.integers(0, 8, 400)
+    grids = [BandwidthGrid(KERNELS[name], (4.0, 2.0, 1.0, 0.5)) for name in names]
+    plain, beside = np.zeros((2, 4, 9, 60))
+    batch_sums(Rows.of(x), block, Rows.of(z), grids, plain)
+    batch_sums(Rows.of(far), np.append(block, 8), Rows.of(z), grids, beside)
+    np.testing.assert_allclose(beside[:, :8], plain[:, :8], atol=1e-5)

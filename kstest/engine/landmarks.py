@@ -140,33 +140,41 @@ def batch_sums(
     out : ndarray (L, G, r)
         Is added to, multiples of GRAIN: they add up exactly, so that the sums over many batches are
         the same in any order, up to 10^10 rows.
+
+    Notes
+    -----
+    Centre and precision of the distances follow from the landmarks alone. From the rows of a batch
+    they would differ between batches, and so between the samples: a far row in one file, by which
+    all rows beside it are rounded in another way, would be taken for a difference.
     """
     order = np.argsort(block, kind="stable")
     present, starts = np.unique(block[order], return_index=True)
     starts = np.append(starts, len(order)).astype(np.int64)
+    centre = np.median(landmarks.values, axis=0)
+    near = Rows(landmarks.values - centre, landmarks.codes)
     rows, l = rows.take(order), 0
+    both = _joined(landmarks, rows)
     for grid in grids:
         part = out[l : l + len(grid)]
-        if not _gaussian_batch(rows, starts, present, landmarks, grid, part):
-            sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1))
+        single = single_suffices(near, grid)
+        points = Points.of(both, np.float32 if single else np.float64, centre)
+        if not single or not _gaussian_batch(points, starts, present, len(landmarks), grid, part):
+            sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1), points)
             for own, values in zip(part, sums, strict=True):
                 own[present] += np.rint(values / GRAIN) * GRAIN
         l += len(grid)
 
 
 def _gaussian_batch(
-    rows: Rows,
+    points: Points,
     starts: NDArray[np.int64],
     present: NDArray[np.int64],
-    landmarks: Rows,
+    r: int,
     grid: BandwidthGrid,
     out: Array,
 ) -> bool:
     """Add the sums of a batch by a compiled loop, where there is one; say whether there is."""
-    both, r = _joined(landmarks, rows), len(landmarks)
-    if not single_suffices(both, grid):
-        return False
-    halved = _gaussian_grid(Points.of(both, np.float32), r, grid)
+    halved = _gaussian_grid(points, r, grid)
     if halved is None:
         return False
     loops, (left, right) = load_landmark_loops(), halved
@@ -248,10 +256,15 @@ def _row_sums(
     grid: BandwidthGrid,
     weights: Array | None,
     work: Work,
+    points: Points | None = None,
 ) -> Array:
-    """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r)."""
+    """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r).
+
+    `points` : landmarks and rows, if they are to be centred and rounded otherwise than for one sum.
+    """
     both, r = _joined(landmarks, rows), len(landmarks)
-    points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
+    if points is None:
+        points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
     heavy = np.ones(len(rows)) if weights is None else weights
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)
