@@ -11,9 +11,8 @@ from the spent ones. Bins have one size on both sides, and which rows are in a b
 their numbers and a key, which knows the pooled rows only as an unordered whole. And the key's
 bijection of row numbers acts like a random one: it spreads the rows of sorted and of partitioned
 files over all bins (`kstest.nulls.places`; measured on such files by ``benchmarks/two_passes.py``).
-Of files whose rows are in no random order the level is that over seeds: one seed spends the same row
-numbers of all data that lie in files alike. And centre and precision of distances follow from the
-landmarks: from the rows of a batch they would differ between the sides.
+Centre and precision of distances follow from the landmarks: from the rows of a batch they would
+differ between the sides.
 """
 
 from __future__ import annotations
