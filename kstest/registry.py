@@ -66,7 +66,7 @@ METHODS: dict[str, Entry] = {
     "mmd": Entry(
         "kstest.methods.mmd",
         "Do two samples come from the same distribution?",
-        around="kstest.shell.sketched:around",
+        around="kstest.shell.around_mmd:around",
     ),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),

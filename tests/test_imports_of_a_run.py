@@ -30,6 +30,7 @@ SMALL = (
     | modules("syntax picture targets nulls.bounds nulls.multipliers")
     | modules(SOURCES, "kstest.sources")
     | modules("stein residuals smoothers tensors sequences", "kstest.engine")
+    | modules("privacy.sketch privacy.against shell.sketched shell.release jit.objects")
 )
 COLUMN_WISE = (
     SMALL
@@ -44,7 +45,7 @@ LEFT_OUT = {
     "hsic a.csv --x a --y b": (SMALL - modules("engine.residuals engine.smoothers engine.tensors"))
     | modules(DEPENDENCE, "kstest.methods.dependence"),
     # Loops that were compiled before are called without what compiles.
-    "skit a.csv --x a --y b": (SMALL - modules("sources.feeds"))
+    "skit a.csv --x a --y b": (SMALL - modules("sources.feeds jit.objects"))
     | {"llvmlite"}
     | modules("jit.compiling jit.numba"),
 }

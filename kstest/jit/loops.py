@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import entries, objects, places
+from . import places
 
 # Of an array's flags those that its code depends on: order in C or Fortran, alignment, writable.
 IN_C, IN_FORTRAN, ALIGNED, WRITABLE = 1, 2, 0x100, 0x400
@@ -70,6 +70,8 @@ class Loop:
 
     def _address(self, form: str, arguments: tuple[Any, ...]) -> tuple[int, str] | None:
         """Where the code of a form is, and what it returns; None if it can be numba's only."""
+        from . import entries, objects
+
         file = Path(self.looped.__code__.co_filename)
         key = places.key_of(file, self.looped.__qualname__, form)
         directory, read_only = places.cache_place()

@@ -38,6 +38,7 @@ from .two_samples.cell_statistics import (
 )
 from .two_samples.cells import Cells, Layout, merged, value_cells
 from .two_samples.columns import (
+    ColumnTest,
     Evidence,
     Labelled,
     categorical,
@@ -134,6 +135,28 @@ class Statistic:
     power: float
     # From the computed value and the numbers of rows to the reported value.
     report: Callable[[float, int, int], float] = lambda value, m, n: value
+
+    def verdict(
+        self, base: Result, columns: Sequence[ColumnTest], evidence: Sequence[Evidence],
+        numeric: Sequence[str], sizes: tuple[int, int], params: Any,
+    ) -> Result:  # fmt: skip
+        """The verdict of all columns, ordered by p-value, and what there is to say of each.
+
+        `numeric` are the names of numeric ones, `sizes` the rows of the samples.
+        """
+        p, single = columns[0].adjusted_p_value, len(evidence) == 1 and bool(numeric)
+        limit = threshold(evidence[0].statistics, params.alpha) ** (1 / self.power)
+        title = self.title if columns[0].column in numeric else "chi-squared"
+        rejected = bool(p <= params.alpha)
+        return base.told(
+            summary(SENTENCES[rejected]),
+            statistic_named(title, columns[0].column),
+            columns_found(columns, params.alpha, rejected, all_of_them=params.explain == "all"),
+            verdict="rejected" if rejected else "not rejected",
+            statistic=columns[0].statistic,
+            p_value=p,
+            threshold=self.report(limit, *sizes) if single else None,
+        )
 
 
 STATISTICS = {
@@ -320,20 +343,7 @@ def _tested(
     if not any(varies(e.statistics) for e in evidence):
         return constant(base, "every column has one value")
     columns = ordered(samples, pooled, evidence, params.correction, params.alpha)
-    p = columns[0].adjusted_p_value
-    single = len(evidence) == 1 and bool(samples[0].columns)
-    limit = threshold(evidence[0].statistics, params.alpha) ** (1 / chosen.power)
-    title = chosen.title if columns[0].column in samples[0].columns else "chi-squared"
-    rejected = bool(p <= params.alpha)
-    return base.told(
-        summary(SENTENCES[rejected]),
-        statistic_named(title, columns[0].column),
-        columns_found(columns, params.alpha, rejected, all_of_them=params.explain == "all"),
-        verdict="rejected" if rejected else "not rejected",
-        statistic=columns[0].statistic,
-        p_value=p,
-        threshold=chosen.report(limit, pooled.m, pooled.n) if single else None,
-    )
+    return chosen.verdict(base, columns, evidence, samples[0].columns, (pooled.m, pooled.n), params)
 
 
 def _numeric(

@@ -12,21 +12,18 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..about import __version__
-from ..archive import own_json
 from ..archive.schema import Number, Word, real
 from ..errors import DataError
-from ..files import status
 from ..wording import label, meant_file
 from .accounting import DELTA, EPSILON, Privacy, epsilon_of, sensitivity_squared
 from .features import AMPLITUDE, BANDWIDTHS, PAIRS, STEPS, WIDTH, Frequencies
+from .recognise import KIND
 from .units import Declared, declared, frequencies
 
-KIND, VERSION = "sketch", 1
-SUFFIX = ".sketch"
+VERSION = 1
 MOST_BYTES = 50_000_000
 # The map of rows to features; another one is another version.
 FEATURES = {
@@ -64,20 +61,6 @@ class Sketch:
     @property
     def frequencies(self) -> Frequencies:
         return frequencies(self.columns, self.seed)
-
-
-def is_sketch(path: str) -> bool:
-    """Whether a file says that it is a sketch, by its first bytes or by its name.
-
-    What is no regular file is not looked into: a pipe can be read only once.
-    """
-    try:
-        if not Path(path).is_file():
-            return path.endswith(SUFFIX) and status(path) is None
-        with open(path, "rb") as stream:
-            return path.endswith(SUFFIX) or own_json(stream.read(64)) == KIND
-    except (OSError, ValueError):
-        return False
 
 
 def text_of(sketch: Sketch) -> tuple[str, str]:

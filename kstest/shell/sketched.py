@@ -1,12 +1,8 @@
-"""`kstest mmd` where the reference is a sketch: other rows, another null, the same command.
-
-The command of `mmd` has its one answer per kind of reference decided here, before anything is read:
-`around` in the registry puts this file between the command line and the test.
-"""
+"""`kstest mmd` where the reference is a sketch: other rows, another null, the same command."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
@@ -14,7 +10,8 @@ from ..files import destinations
 from ..inputs import params_of
 from ..params import option_name
 from ..privacy import against
-from ..privacy.sketch import Sketch, is_sketch, load
+from ..privacy.recognise import is_sketch
+from ..privacy.sketch import Sketch, load
 from ..report import render
 from ..run import execute
 from ..sources import given_options, reader
@@ -44,20 +41,8 @@ INSTEAD = {
 }
 
 
-def around(run: Callable[..., int]) -> Callable[..., int]:
-    """Return a callback that tests against a sketch where one is named, and else calls `run`."""
-
-    def callback(**given: Any) -> int:
-        if not given["cite"] and given["sample_column"] is None:
-            named = [*given["files"], *given["role_reference"], *given["role_sample"]]
-            if any(is_sketch(path) for path in named):
-                return _run(given)
-        return run(**given)
-
-    return callback
-
-
-def _run(given: Mapping[str, Any]) -> int:
+def run_against(given: Mapping[str, Any]) -> int:
+    """Read a sketch and a batch, and deliver the answer; the exit code."""
     for name in sorted(written() - TAKEN):
         why = INSTEAD.get(name, "it needs the rows of the reference")
         raise UsageError(

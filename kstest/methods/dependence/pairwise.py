@@ -73,12 +73,12 @@ def _in_stages(
     few = replace(params, permutations=drawn)
     p, z, last = _p_values(*first, pairs, few, rng, work)
     bound = AGAIN * params.alpha
-    counts = [asked] if drawn < asked or first[0] is not data else []
+    counts = [asked] if drawn < asked else []
     if needed > asked:
         steps = max(1, round(math.log(needed / asked, GROWTH)))
-        counts = [*counts[: drawn < asked]] + [
-            math.ceil(asked * (needed / asked) ** (k / steps)) for k in range(1, steps + 1)
-        ]
+        counts += [math.ceil(asked * (needed / asked) ** (k / steps)) for k in range(1, steps + 1)]
+    elif first[0] is not data:
+        counts = [asked]
     most = drawn
     for count in counts:
         close = [k for k in range(len(pairs)) if p[k] <= bound]

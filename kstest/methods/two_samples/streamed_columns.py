@@ -22,18 +22,16 @@ from numpy.typing import NDArray
 
 from ...contract import Spans
 from ...engine import Work, single_blas, stage
-from ...findings import summary
 from ...kernels import Rows, Units
-from ...nulls import permuted_labels, threshold, varies
+from ...nulls import permuted_labels, varies
 from ...result import Result
 from ...sample import Sample
-from ..by_column import columns_found
 from ..common import require_served
 from ..two_passes.spans import too_few
 from .cell_statistics import chi_squared, kolmogorov_smirnov, total_variation
-from .columns import Evidence, Labelled, statistic_named
+from .columns import Evidence, Labelled
 from .passes import Setting, edges_of
-from .pooled import SENTENCES, constant, null_block, refused
+from .pooled import constant, null_block, refused
 from .prepared import Prepared, added_up, found_in_order, prepared
 
 if TYPE_CHECKING:
@@ -133,20 +131,8 @@ def _result(
     if not any(varies(e.statistics) for e in evidence):
         return constant(base, "every column has one value, or one cell of values")
     columns = found_in_order(found, evidence, params)
-    p, numeric = columns[0].adjusted_p_value, found.samples[0].columns
-    limit = threshold(evidence[0].statistics, params.alpha) ** (1 / chosen.power)
-    title = chosen.title if columns[0].column in numeric else "chi-squared"
-    rejected = bool(p <= params.alpha)
-    left = [k - len(s.values) for k, s in zip(found.totals, found.samples, strict=True)]
-    return base.told(
-        summary(SENTENCES[rejected]),
-        statistic_named(title, columns[0].column),
-        columns_found(columns, params.alpha, rejected, all_of_them=params.explain == "all"),
-        verdict="rejected" if rejected else "not rejected",
-        statistic=columns[0].statistic,
-        p_value=p,
-        threshold=chosen.report(limit, *left) if len(evidence) == 1 and numeric else None,
-    )
+    m, n = (k - len(s.values) for k, s in zip(found.totals, found.samples, strict=True))
+    return chosen.verdict(base, columns, evidence, found.samples[0].columns, (m, n), params)
 
 
 @dataclass(frozen=True)
