@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
-from ..findings import Column, Facts, Finding, Headline, Line, Table, number, plain
-from ..result import Answer
+from ..findings import Column, Headline, number, plain
+from ..result import Answer, answered
 from ..sample import Sample
 from ..wording import value_text
 from .search import Thinned
@@ -58,22 +58,17 @@ def _free(name: str, taken: dict[str, Any]) -> str:
 
 def answer(found: Thinned, path: str | None) -> Answer:
     """What reports show; the JSON object is that of `Thinned.to_dict`."""
-    said = dict(_lines(found, path))
-    findings: list[Finding] = []
-    for order, (key, value) in enumerate(found.to_dict().items()):
-        lines = tuple(Line(label, text, order=order) for label, text in said.get(key, ()))
-        if key == "distances" and value:
-            title = "distance of the kept rows from all rows, and that of as many random rows"
-            findings.append(Table(key, value, DISTANCES, title, lines, printed="last"))
-        else:
-            findings.append(Facts(key, value, lines))
-    return Answer(tuple(findings), _headline(found), found.warnings)
+    title = "distance of the kept rows from all rows, and that of as many random rows"
+    shown, said = ("distances", DISTANCES, title), dict(_lines(found, path))
+    return answered(found.to_dict(), said, _headline(found), found.warnings, shown)
 
 
 def _headline(found: Thinned) -> Headline:
     title = f"{found.rows:,} OF {found.of:,} ROWS"
     if found.worth is None:
         return Headline(title)
+    if not np.isfinite(found.worth[0]):
+        return Headline(title, "at no distance from all rows")
     low, high = (_rounded(w) for w in found.worth)
     return Headline(title, f"as near to all rows as {low} to {high} rows at random")
 
