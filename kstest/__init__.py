@@ -20,8 +20,8 @@ from .about import __version__ as __version__
 FUNCTIONS = {
     "DriftDetector": "kstest.api.detector:DriftDetector",
     "Result": "kstest.api.shown:Result",
-    "plan": "kstest.api:plan",
-    "thin": "kstest.api:thin",
+    "plan": "kstest.api.planned:plan",
+    "thin": "kstest.api.thinned:thin",
     "dqm_calibrate": "kstest.api.dqm:calibrate",
     "dqm_check": "kstest.api.dqm:check",
     "dqm_compare": "kstest.api.dqm:compare",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import Field
+from dataclasses import Field, replace
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from ..errors import KstestError
+from ..findings import Note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,6 +69,27 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
         return match[0].replace(f"--{match[1]}", name, 1)
 
     return _OPTION.sub(keyword, message)
+
+
+def in_keywords(result: R) -> R:
+    """An answer whose warnings and sentences speak of keywords, as a report in Python shows it."""
+    answer: Any = result
+
+    def told(text: str) -> str:
+        return in_python(text, {}, ())
+
+    findings = []
+    for finding in answer.findings:
+        lines = tuple(replace(line, text=told(line.text)) for line in finding.lines)
+        finding = replace(finding, lines=lines)
+        if isinstance(finding, Note):
+            texts = [finding.value] if isinstance(finding.value, str) else finding.value
+            said = tuple(map(told, texts))
+            value = said[0] if isinstance(finding.value, str) else said
+            finding = replace(finding, value=value)
+        findings.append(finding)
+    warnings = tuple(replace(n, message=told(n.message)) for n in answer.warnings)
+    return cast(R, replace(answer, findings=tuple(findings), warnings=warnings))
 
 
 def unknown(name: str, option: str, accepted: Collection[str]) -> TypeError:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .. import thinning
+from ..errors import printable
 from ..files import destinations, output, tables
 from ..report import render
 from ..thinning.answer import answer, table
@@ -54,7 +55,8 @@ def _run(**given: Any) -> int:
         found = thinning.thin(samples, params, notices, work)
     if path is not None:
         output.write(tables.content(table(samples[0], found), path), path)
-    told = answer(found, path)
+    unwritten = "nothing: name a file by --output to have the rows"
+    told = answer(found, unwritten if path is None else printable(path))
     plotted(told, partial(picture, samples[0], found), given)
     deliver(lambda color: render(told, given["form"], color), given)
     return 0

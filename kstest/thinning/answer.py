@@ -56,10 +56,13 @@ def _free(name: str, taken: dict[str, Any]) -> str:
     return name
 
 
-def answer(found: Thinned, path: str | None) -> Answer:
-    """What reports show; the JSON object is that of `Thinned.to_dict`."""
+def answer(found: Thinned, written: str) -> Answer:
+    """What reports show; the JSON object is that of `Thinned.to_dict`.
+
+    `written` says where the rows are.
+    """
     title = "distance of the kept rows from all rows, and that of as many random rows"
-    shown, said = ("distances", DISTANCES, title), dict(_lines(found, path))
+    shown, said = ("distances", DISTANCES, title), dict(_lines(found, written))
     return answered(found.to_dict(), said, _headline(found), found.warnings, shown)
 
 
@@ -77,7 +80,7 @@ def _rounded(worth: float) -> str:
     return "all" if not np.isfinite(worth) else f"{int(float(f'{worth:.2g}')):,}"
 
 
-def _lines(found: Thinned, path: str | None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _lines(found: Thinned, written: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     kept = found.params["by"] == "kernel" and found.by in ("every", "random")
     yield "by", [("chosen by", BY[found.by] + ", no worse than halving here" * kept)]
     names = [printable(name) for name in found.columns]
@@ -87,7 +90,4 @@ def _lines(found: Thinned, path: str | None) -> Iterator[tuple[str, list[tuple[s
         facts = {k: number(v) for k, v in plain(found.stein).items()}
         text = f"{facts['ksd']} (every k-th row {facts['every_kth']}, random {facts['random']})"
         yield "stein", [("discrepancy", f"{text}, kernel Stein")]
-    if path is None:
-        yield "n", [("written", "nothing: name a file by --output to have the rows")]
-    else:
-        yield "n", [("written", printable(path))]
+    yield "n", [("written", written)]
