@@ -243,13 +243,11 @@ __version__: str
 '''
 
 
-def stub(names: Iterable[str]) -> str:
-    """Return the text of ``kstest/__init__.pyi``, of a package with these names."""
-    import kstest
-
-    named = "".join(f"    {name!r},\n" for name in names)
-    functions = (*METHODS, *DECLARED)
-    declared = (_declared(name, inspect.signature(getattr(kstest, name))) for name in functions)
+def stub(package: Any) -> str:
+    """Return the text of the file ``__init__.pyi`` of a package with these functions."""
+    named = "".join(f"    {name!r},\n" for name in dir(package))
+    functions = {name: getattr(package, name) for name in (*METHODS, *DECLARED)}
+    declared = (_declared(name, inspect.signature(f)) for name, f in functions.items())
     return "\n".join([f"{STUB}__all__ = [\n{named}]\n", *declared])
 
 
