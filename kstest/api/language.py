@@ -46,7 +46,8 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
     ----------
     message : str
     given : mapping of str to object
-        The keywords of the call: what follows an option is its value where it was given so.
+        The keywords of the call: what follows an option is its value where it was given so, or
+        stands in quotes elsewhere in the message.
     options : iterable of dataclass fields
         Their choices are values too.
     """
@@ -62,7 +63,7 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
         if value[0] in "'\"":
             return f"{name}={value}"
         word = bare.rstrip(".")
-        if word in choices.get(name, ()):
+        if word in choices.get(name, ()) or f"'{word}'" in message:
             return f"{name}={word!r}" + bare[len(word) :]
         if word.isupper() or re.fullmatch(r"-?[0-9.eE+-]+", word):
             return f"{name}={word}" + bare[len(word) :]
