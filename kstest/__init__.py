@@ -45,7 +45,11 @@ def __getattr__(name: str) -> Any:
     if name in (*MODULES, *EXTRAS):
         return import_module(f"kstest.{name}")
     if name not in METHODS:
-        raise AttributeError(f"module 'kstest' has no attribute {name!r}")
+        import difflib
+
+        close = difflib.get_close_matches(name.lower(), __dir__(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise AttributeError(f"module 'kstest' has no attribute {name!r}{hint}")
     from .api import function
 
     return function(name)

@@ -184,6 +184,14 @@ def test_a_near_name_is_asked_for(pair):
         kstest.mmd(*pair, permutatons=99)
     with pytest.raises(TypeError, match="no option 'qqq'; it has aggregate, alpha"):
         kstest.mmd(*pair, qqq=99)
+    with pytest.raises(TypeError, match=r"'format', which is one of the command; .*to_dict"):
+        kstest.mmd(*pair, format="json")
+    with pytest.raises(AttributeError, match="did you mean 'mmd'"):
+        kstest.MMD  # noqa: B018
+    with pytest.raises(UsageError, match="calibration: found ndarray; accepted"):
+        kstest.dqm_check(*pair)
+    with pytest.raises(UsageError, match="plot: found int"):
+        kstest.mmd(*pair, plot=1)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +201,15 @@ def test_a_near_name_is_asked_for(pair):
         ("--where 'x > 1': no", "where='x > 1': no"),
         ("see --missing.", "see missing."),
         ("--delimiter CHAR", "delimiter=CHAR"),
+        (
+            "no column 'd'. Leave it out by --exclude d.",
+            "no column 'd'. Leave it out by exclude='d'.",
+        ),
+        ("--columns or --exclude", "columns or exclude"),
+        ("out with --exclude 'a b',c.", "out with exclude='a b,c'."),
+        ("for example --score-prefix score_", "for example score_prefix='score_'"),
+        ("such as --residual 'y - p' --given p,q", "such as residual='y - p' given='p,q'"),
+        ("--target 'normal(mean=0, sd=1)', or", "target='normal(mean=0, sd=1)', or"),
         ("a--b", "a--b"),
         ("2 -- 3", "2 -- 3"),
     ],

@@ -159,6 +159,8 @@ def plot_path(plot: str | os.PathLike[str] | None) -> str | None:
     """The file to draw, checked before anything is computed."""
     if plot is None:
         return None
+    if not isinstance(plot, str | os.PathLike):
+        raise UsageError(f"plot: found {type(plot).__name__}; accepted: the name of a file.")
     path = os.fspath(plot)
     check(path)
     destinations.check(path, "plot")

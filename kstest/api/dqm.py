@@ -115,6 +115,7 @@ def check(
     >>> [result.verdict for result in kstest.dqm_check(calibration, *batches)]
     ['not rejected', 'rejected']
     """
+    _require(calibration)
     written = options_of("dqm_check", checking.INPUTS, given, set(), set())
     params = params_of(checking.INPUTS, written, set(written))
     if scheduler is not None:
@@ -178,6 +179,7 @@ def explain(
     >>> result.explanation["ranking"][0].column
     '2'
     """
+    _require(calibration)
     written = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
     params = params_of(explaining.INPUTS, written, set(written))
     drawn = Drawn.of({"plot": plot, "label": label})
@@ -216,6 +218,14 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
         "dqm compare", call.samples, call.params, call.notices, call.work, call.reading, test
     )
     return shown(result)
+
+
+def _require(calibration: object) -> None:
+    if not isinstance(calibration, Calibration):
+        raise UsageError(
+            f"calibration: found {type(calibration).__name__}; accepted: a Calibration, of "
+            "kstest.dqm_calibrate or kstest.dqm_load."
+        )
 
 
 def _batch(calibration: Calibration, data: Any, place: int) -> Batch:

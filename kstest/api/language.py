@@ -33,10 +33,13 @@ SYNONYMS = {
     **dict.fromkeys(("groups", "cluster", "clusters"), ("group",)),
     **dict.fromkeys(("cols", "features", "variables"), ("columns",)),
 }
-_OPTION = re.compile(
-    r"(?<!\w)--([a-z][a-z0-9-]*)"
-    r"""(?:[ =]('[^']*'|"[^"]*"|-?[0-9][^\s:;,()]*|[A-Za-z_][\w.*=|-]*))?"""
-)
+# What only a command has: where its answer goes.
+COMMANDS_OWN = ("format", "output", "quiet", "exit_zero", "cite", "debug")
+# An option with what may be its value: items with commas between them.
+_ITEM = r"""(?:'[^']*'|"[^"]*"|-?[0-9][^\s:;,()]*|[A-Za-z_][\w.*=|-]*)"""
+_OPTION = re.compile(rf"(?<!\w)--([a-z][a-z0-9-]*)(?:[ =]({_ITEM}(?:,{_ITEM})*))?")
+# Before an option that is written out for the reader, with its value.
+_WRITTEN_OUT = ("for example ", "such as ")
 
 
 def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[Any]]) -> str:
@@ -52,22 +55,27 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
         Their choices are values too.
     """
     choices = {f.name: f.metadata.get("choices", ()) for f in options}
+    ends = [-1]  # of the last option with a value
 
     def keyword(match: re.Match[str]) -> str:
         name, value = match[1].replace("-", "_"), match[2]
         if value is None:
             return name
-        bare = value.strip("'\"")
-        if name in given and bare.rstrip(".") in (str(given[name]), repr(given[name])):
-            return f"{name}={given[name]!r}"
-        if value[0] in "'\"":
-            return f"{name}={value}"
+        one = re.fullmatch(_ITEM, value) is not None
+        bare = value.strip("'\"") if one else value
         word = bare.rstrip(".")
-        if word in choices.get(name, ()) or f"'{word}'" in message:
-            return f"{name}={word!r}" + bare[len(word) :]
-        if word.isupper() or re.fullmatch(r"-?[0-9.eE+-]+", word):
-            return f"{name}={word}" + bare[len(word) :]
-        return match[0].replace(f"--{match[1]}", name, 1)
+        shown: str | None = repr(word.replace("'", ""))  # a list of names or numbers
+        if one:
+            shown = _keyword_value(word, value, given.get(name, bare), choices.get(name, ()))
+        before = message[: match.start()]
+        # Written out, or the next option of the same line.
+        out = before.endswith(_WRITTEN_OUT) or ends[-1] == match.start() - 1
+        if shown is None and (out or f"'{word}'" in message):
+            shown = repr(word)
+        if shown is None:
+            return match[0].replace(f"--{match[1]}", name, 1)
+        ends.append(match.end())
+        return f"{name}={shown}" + ("" if one and value[0] in "'\"" else bare[len(word) :])
 
     return _OPTION.sub(keyword, message)
 
@@ -93,6 +101,17 @@ def in_keywords(result: R) -> R:
     return cast(R, replace(answer, findings=tuple(findings), warnings=warnings))
 
 
+def _keyword_value(word: str, value: str, given: Any, choices: Collection[str]) -> str | None:
+    """How a value is written in Python; None for a word that may be none."""
+    if word in (str(given), repr(given)):
+        return repr(given)
+    if value[0] in "'\"":
+        return value
+    if word in choices:
+        return repr(word)
+    return word if word.isupper() or re.fullmatch(r"-?[0-9.eE+-]+", word) else None
+
+
 def unknown(name: str, option: str, accepted: Collection[str]) -> TypeError:
     """The error for a keyword that a function does not have, with the name that is meant."""
     named = next((n for n in SYNONYMS.get(option.lower(), ()) if n in accepted), None)
@@ -100,6 +119,11 @@ def unknown(name: str, option: str, accepted: Collection[str]) -> TypeError:
         return TypeError(
             f"kstest.{name} has no option {option!r}, as nothing is proved of a function; "
             "kstest.ksd, kstest.pksd and kstest.thin take one"
+        )
+    if option in COMMANDS_OWN:
+        return TypeError(
+            f"kstest.{name} has no option {option!r}, which is one of the command; the answer has "
+            "print(...), .to_dict(), .to_html() and .figure()"
         )
     close = difflib.get_close_matches(option, accepted, n=1)
     if named is not None:
