@@ -55,7 +55,7 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
         Their choices are values too.
     """
     choices = {f.name: f.metadata.get("choices", ()) for f in options}
-    ends = [-1]  # of the last option with a value
+    ends = [-2]  # of the last option with a value
 
     def keyword(match: re.Match[str]) -> str:
         name, value = match[1].replace("-", "_"), match[2]
@@ -66,7 +66,7 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
         word = bare.rstrip(".")
         shown: str | None = repr(word.replace("'", ""))  # a list of names or numbers
         if one:
-            shown = _keyword_value(word, value, given.get(name, bare), choices.get(name, ()))
+            shown = _keyword_value(word, value, given.get(name), choices.get(name, ()))
         before = message[: match.start()]
         # Written out, or the next option of the same line.
         out = before.endswith(_WRITTEN_OUT) or ends[-1] == match.start() - 1
@@ -103,7 +103,7 @@ def in_keywords(result: R) -> R:
 
 def _keyword_value(word: str, value: str, given: Any, choices: Collection[str]) -> str | None:
     """How a value is written in Python; None for a word that may be none."""
-    if word in (str(given), repr(given)):
+    if given is not None and word in (str(given), repr(given)):
         return repr(given)
     if value[0] in "'\"":
         return value
