@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work
@@ -33,7 +35,7 @@ MACHINE = ("threads", "executor")
 DRAWN = ("plot", "label")
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """What a function is to do."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from kstest.frozen import frozen
 
 from .. import result as plain
 from ..errors import UsageError
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ..picture import Picture
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Result(plain.Result):
     """What a test found; `print` shows the report, ``statistic, p_value = result`` unpacks it.
 
