@@ -2,8 +2,8 @@
 
 A test that can be drawn has a function `picture(samples, params, result) -> Picture`; the room
 `plot` draws it and computes nothing. A panel holds one drawing, or several below each other that
-share their horizontal axis. The kinds are `Histogram`, `Bars`, `Curve`, `Band`
-and `HeatMap`.
+share their horizontal axis. The kinds are `Histogram`, `Bars`, `Curve`, `Band`,
+`Points` and `HeatMap`.
 """
 
 from __future__ import annotations
@@ -171,7 +171,24 @@ class Band:
     logarithmic: bool = False
 
 
-Drawing = Histogram | Bars | Curve | HeatMap | Band
+@frozen
+class Points:
+    """Rows as points of a plane, those of later series on top; such a panel is high.
+
+    Attributes
+    ----------
+    places : tuple of ndarray (k_s, 2)
+        Of each series: how far to the right, and how far up.
+    across, upwards : str
+        Names of the axes.
+    """
+
+    places: tuple[Array, ...]
+    across: str
+    upwards: str
+
+
+Drawing = Histogram | Bars | Curve | HeatMap | Band | Points
 
 
 @frozen
@@ -227,6 +244,9 @@ def relabelled(picture: Picture, labels: Mapping[str, str]) -> tuple[Picture, se
                 if drawing.across:  # rows and columns are values, and no names
                     rows, columns = drawing.rows, drawing.columns
                 return replace(drawing, rows=rows, columns=columns, across=across, upwards=upwards)
+            case Points():
+                across, upwards = told(drawing.across), told(drawing.upwards)
+                return replace(drawing, across=across, upwards=upwards)
             case Band() | Curve():
                 return replace(drawing, across=told(drawing.across))
         return drawing

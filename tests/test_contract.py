@@ -63,8 +63,8 @@ ROOMS = {
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
-    "thinning": "contract engine errors findings jit kernels methods params result run sample "
-    "wording",
+    "thinning": "contract engine errors findings jit kernels methods params picture result run "
+    "sample wording",
     "privacy": "about archive contract diagnostics engine errors files findings kernels lean "
     "params result run sample wording",
     "api": "clusters contract dqm engine errors files findings inputs params picture plot "

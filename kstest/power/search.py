@@ -30,7 +30,7 @@ from ..methods.two_samples.pooled import balanced_rows
 from ..nulls import bin_size, partition
 from ..params import NULL, alpha, check_common, option, permutations, seed
 from ..registry import METHODS
-from ..result import SCHEMA_VERSION, Notice, plain
+from ..result import SCHEMA_VERSION, Notice, document
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .alternative import Change
@@ -175,8 +175,8 @@ class Plan:
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
-        values = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-        return {"schema_version": values.pop("schema_version"), "command": "plan", **values}
+        """Return the JSON object as plain Python values."""
+        return document("plan", self, "schema_version")
 
 
 def plan(

@@ -22,7 +22,7 @@ from ..contract import Inputs
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import check_choices, option, option_name
-from ..result import SCHEMA_VERSION, Notice, plain
+from ..result import Notice, document
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .accounting import DELTA, EPSILON, Privacy
@@ -199,8 +199,7 @@ class Released:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object as plain Python values."""
-        found = {"schema_version": SCHEMA_VERSION, "command": "release"}
-        return {**found, **{name: plain(value) for name, value in vars(self).items()}}
+        return document("release", self)
 
 
 def sketch_of(

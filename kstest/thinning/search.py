@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +29,7 @@ from ..methods.dependence.column_blocks import Block
 from ..methods.stein.options import allow_python as python_allowed
 from ..methods.stein.options import param, target
 from ..params import check_choices, option, seed
-from ..result import SCHEMA_VERSION, Notice, plain
+from ..result import Notice, document
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .certificate import Distance, compared, distances
@@ -171,10 +170,7 @@ class Thinned:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object as plain Python values."""
-        found = {"schema_version": SCHEMA_VERSION, "command": "thin"}
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "index"}
-        named["distances"] = [asdict(d) for d in self.distances]
-        return {**found, **{key: plain(value) for key, value in named.items()}}
+        return document("thin", self, "index")
 
 
 def thin(

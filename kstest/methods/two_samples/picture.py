@@ -104,6 +104,14 @@ def picture(
     )
 
 
+def side_by_side(samples: Sequence[Sample]) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
+    """Distributions of all columns, untested, and the names of those that are left out."""
+    columns, drawings = _untested(samples)
+    shown = columns[:MOST_PANELS]
+    panels = tuple(_panel(samples, c, drawings[c.name], None, 0.0) for c in shown)
+    return panels, tuple(c.name for c in columns[MOST_PANELS:])
+
+
 def _of_levels(
     samples: Sequence[Sample], series: tuple[str, ...], by: str, result: Result
 ) -> Picture:
