@@ -9,17 +9,19 @@ share their horizontal axis. The kinds are `Histogram`, `Bars`, `Curve`, `Band`,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
 LOG_RATIO = "log ratio"
 
 
-@dataclass(frozen=True)
+@frozen
 class Histogram:
     """Distributions of numbers over common bins.
 
@@ -44,7 +46,7 @@ class Histogram:
         return np.asarray(spaced(*ends, count))
 
 
-@dataclass(frozen=True)
+@frozen
 class Bars:
     """Shares of single values: upright for ordered ones, lying for names.
 
@@ -62,7 +64,7 @@ class Bars:
     upright: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Curve:
     """A signed function around zero: above it the second series has more, below it the first.
 
@@ -104,7 +106,7 @@ class Curve:
         return self.scale or self.label
 
 
-@dataclass(frozen=True)
+@frozen
 class HeatMap:
     """A table of numbers as colours, dark where they are small.
 
@@ -142,7 +144,7 @@ class HeatMap:
     upwards: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Band:
     """A mean along an axis with its uncertainty, and what is expected of it.
 
@@ -169,7 +171,7 @@ class Band:
     logarithmic: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Points:
     """Rows as points of a plane, those of later series on top; such a panel is high.
 
@@ -189,7 +191,7 @@ class Points:
 Drawing = Histogram | Bars | Curve | HeatMap | Band | Points
 
 
-@dataclass(frozen=True)
+@frozen
 class Panel:
     """A title, lines of text, and drawings below each other.
 
@@ -205,7 +207,7 @@ class Panel:
     small: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Picture:
     """All panels, the most telling first.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any
+
+from kstest.frozen import frozen
 
 from .findings import (
     Column,
@@ -29,7 +31,7 @@ SCHEMA_VERSION = 1
 EXIT_CODES: dict[Verdict, int] = {"not rejected": 0, "rejected": 1, "no verdict": 3}
 
 
-@dataclass(frozen=True)
+@frozen
 class Notice:
     """Something the user should know about the run; `code` is stable, `message` is for people."""
 
@@ -37,7 +39,7 @@ class Notice:
     message: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """What a test found, what that rests on, and where it came from.
 
@@ -179,7 +181,7 @@ def _has_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """What a command says that runs no single test: a plan, a calibration, many batches.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work
@@ -34,7 +36,7 @@ MACHINE = ("threads", "executor")
 DRAWN = ("plot", "label")
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """What a function is to do."""
 
@@ -134,7 +136,7 @@ def work_of(threads: Any, executor: Any = None) -> Work:
     return Work(threads=int(threads), executor=executor)
 
 
-@dataclass(frozen=True)
+@frozen
 class Drawn:
     """What a call says of pictures, checked before anything is computed."""
 

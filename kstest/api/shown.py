@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from kstest.frozen import frozen
 
 from .. import result as plain
 from ..errors import UsageError
@@ -84,7 +86,7 @@ class Reported:
         return as_figure(report, self._picture())
 
 
-@dataclass(frozen=True, repr=False)
+@frozen
 class Result(Reported, plain.Result):
     """What a test found; `print` shows the report, ``statistic, p_value = result`` unpacks it.
 

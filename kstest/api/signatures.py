@@ -9,9 +9,11 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, fields
 from inspect import Parameter
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..inputs import reading_of
@@ -75,7 +77,7 @@ def own(inputs: Inputs[Any]) -> list[Field[Any]]:
     return [f for f in fields(inputs.params) if not f.metadata.get("hidden")]
 
 
-@dataclass(frozen=True)
+@frozen
 class Keywords:
     """What a function takes by name: its own options, and those that many functions have."""
 

@@ -6,13 +6,14 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from kstest.frozen import frozen
 
 from ..picture import Bars, Curve, HeatMap, Panel, Picture, Points
 from ..result import Answer, Result
@@ -113,7 +114,7 @@ def _saved(drawn: Figure, form: str) -> bytes:
     return stream.getvalue()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Row:
     """Panels side by side, each `width` inches wide."""
 

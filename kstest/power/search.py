@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
@@ -41,7 +43,7 @@ RESOLUTION = 1.1
 SMALLEST = 8
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `plan`; see the help of each field."""
 
@@ -114,7 +116,7 @@ with a given power, by running the test on random splits of the reference with o
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Size:
     """What `draws` simulated tests at one number of rows a side say.
 
@@ -136,7 +138,7 @@ class Size:
     smallest_p_value: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """The answer; the attributes are the keys of the JSON object.
 

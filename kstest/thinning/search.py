@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work
@@ -69,7 +70,7 @@ REFERENCES = """\
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `thin`; see the help of each field."""
 
@@ -81,8 +82,8 @@ class Params:
         choices=("kernel", "every", "random"),
         brief="kernel, every or random.",
     )
-    target: Any = target("; rows are then chosen by it (Stein thinning)")  # noqa: RUF009
-    param: Any = param()  # noqa: RUF009
+    target: Any = target("; rows are then chosen by it (Stein thinning)")
+    param: Any = param()
     allow_python: bool = python_allowed()
     distinct: bool = option(False, "With --target: choose no row twice.")
     scale: str = option(
@@ -131,7 +132,7 @@ the rows of a Markov chain that stand for a density, whose start and bias are le
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Thinned:
     """The rows that are kept; the attributes but `index` are the keys of the JSON object.
 
