@@ -32,14 +32,14 @@ Single = NDArray[np.float32]
 
 # Directions of landmark rows, and of features, with less than these shares of the largest variance
 # are rounding.
-CUT, FINEST = 1e-6, 1e-6
+CUT, FINEST = 1e-6, 1e-5
 # Features of a block at most: sums take 8 bytes for every pair of them and bin, 34 MB.
 MOST = 128
 # Rows that say which directions vary.
 FEW = 4096
 # Features have variances from FINEST to the number of kernels.
 QUANTUM = 2.0**-10
-TILE = 1024
+TILE = 512
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class FeatureMap:
         r rows.
     grids : tuple of BandwidthGrid
         L kernels in all.
-    tables : tuple of ndarray of float32 (r, R)
-        Kernel values at the landmarks times these, summed over the L kernels, are features.
+    table : ndarray of float32 (L r, R)
+        Kernel values at the landmarks, kernel after kernel, times this are features.
     centre : ndarray of float32 (R,)
         Their mean in a few rows.
     weights : tuple of ndarray (R, q)
@@ -64,7 +64,7 @@ class FeatureMap:
 
     landmarks: Rows
     grids: tuple[BandwidthGrid, ...]
-    tables: tuple[Single, ...]
+    table: Single
     centre: Single
     weights: tuple[Array, ...]
     size: Array
@@ -76,27 +76,29 @@ class FeatureMap:
 
     def features(self, rows: Rows) -> Single:
         """Return 1 and the features of rows, multiples of QUANTUM; shape (n, 1 + R)."""
-        out = np.empty((len(rows), 1 + len(self.centre)), np.float32)
-        out[:, 0] = 1
-        out[:, 1:] = -self.centre
         r, near = len(self.landmarks), self._near
         both = Rows(
             np.concatenate([self.landmarks.values, rows.values]),
             np.concatenate([self.landmarks.codes, rows.codes]),
         )
-        tables = iter(self.tables)
-        for grid in self.grids:
-            own = [next(tables) for _ in range(len(grid))]
-            kind = np.float32 if single_suffices(near, grid) else np.float64
-            points = Points.of(both, kind, self._middle)
-            for first in range(0, len(rows), TILE):
-                at = slice(first, min(first + TILE, len(rows)))
-                tiles = tile_values(points, slice(r + at.start, r + at.stop), slice(0, r), grid)
-                for values, table in zip(tiles, own, strict=True):
-                    out[at, 1:] += values.astype(np.float32, copy=False) @ table
-        out[:, 1:] *= np.float32(1 / QUANTUM)
-        np.rint(out[:, 1:], out=out[:, 1:])
-        out[:, 1:] *= np.float32(QUANTUM)
+        kinds = [np.float32 if single_suffices(near, grid) else np.float64 for grid in self.grids]
+        points = [Points.of(both, kind, self._middle) for kind in kinds]
+        out = np.empty((len(rows), 1 + len(self.centre)), np.float32)
+        out[:, 0] = 1
+        side = np.empty((min(TILE, len(rows)), len(self.table)), np.float32)
+        for first in range(0, len(rows), TILE):
+            at = slice(first, min(first + TILE, len(rows)))
+            own, place = side[: at.stop - at.start], 0
+            for some, grid in zip(points, self.grids, strict=True):
+                shifted = slice(r + at.start, r + at.stop)
+                for values in tile_values(some, shifted, slice(0, r), grid):
+                    own[:, place : place + r] = values
+                    place += r
+            found = own @ self.table
+            found -= self.centre
+            found *= np.float32(1 / QUANTUM)
+            np.rint(found, out=found)
+            np.multiply(found, np.float32(QUANTUM), out=out[at, 1:])
         return out
 
     @property
@@ -136,7 +138,7 @@ def feature_map(landmarks: Rows, few: Rows, grids: Sequence[BandwidthGrid]) -> F
     return FeatureMap(
         landmarks,
         tuple(grids),
-        tuple((m @ w).astype(np.float32) for m, w in zip(maps, rotations, strict=True)),
+        np.concatenate([m @ w for m, w in zip(maps, rotations, strict=True)]).astype(np.float32),
         (centre @ directions).astype(np.float32),
         tuple(np.asarray(s * w.T) for s, w in zip(scales, rotations, strict=True)),
         np.array(sizes),
@@ -189,7 +191,7 @@ def add_cross_products(left: Single, right: Single, bins: NDArray[np.int64], out
     order = np.argsort(bins, kind="stable")
     present, starts = np.unique(bins[order], return_index=True)
     for g, some in zip(present, np.split(order, starts[1:]), strict=True):
-        out[g] += left[some].T.astype(np.float64) @ right[some].astype(np.float64)
+        out[g] += left[some].astype(np.float64).T @ right[some].astype(np.float64)
 
 
 def bin_covariances(sums: Array) -> tuple[Array, Array]:

@@ -21,14 +21,17 @@ from ...nulls import sign_bins
 from ...nulls.places import scattered
 from ...result import Notice
 from ...sample import Sample
-from ..two_passes.spans import BATCH_ROWS, batches, coded, digest, unspent
+from ..two_passes.spans import batches, coded, digest, unspent
 from .arrangement import Plan
 from .column_blocks import Block
 from .result import serial_notice, series_of
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
-Features = NDArray[np.float32]
+# Rows of small row groups that are summed together: every bin costs a product of matrices.
+HELD_ROWS = 1 << 14
+# Features of both blocks, and bins, of some rows.
+Batch = tuple[NDArray[np.float32], NDArray[np.float32], Whole]
 
 
 @dataclass(frozen=True)
@@ -129,19 +132,19 @@ def crossed(reader: SpanReader, span: Any, first: int, rows: int, how: Setting) 
     how : Setting
     """
     out = Sums.empty(how)
-    held: list[tuple[Any, ...]] = []
+    held: list[Batch] = []
     for _, _, batch, number in batches(reader, span, first, rows):
         if not number:
             out.notices += _neighbours(batch, how)
         held.append(_features(batch, number, how))
-        if sum(len(bins) for *_, bins in held) >= BATCH_ROWS:
-            _add(out, held)  # small row groups together: every bin costs a product
+        if sum(len(bins) for *_, bins in held) >= HELD_ROWS:
+            _add(out, held)
             held = []
     _add(out, held)
     return out
 
 
-def _features(sample: Sample, first: int, how: Setting) -> tuple[Features, Features, Whole]:
+def _features(sample: Sample, first: int, how: Setting) -> Batch:
     """Features of both blocks, and bins, of the rows of a batch that are summed."""
     keep, number = unspent(how.spent, first, sample.n)
     codes = coded(sample, how.levels)
@@ -153,10 +156,15 @@ def _features(sample: Sample, first: int, how: Setting) -> tuple[Features, Featu
     return left, right, np.searchsorted(how.starts, place, side="right") - 1
 
 
-def _add(out: Sums, held: Sequence[tuple[Any, ...]]) -> None:
+def _add(out: Sums, held: Sequence[Batch]) -> None:
     if held:
-        left, right, bins = (np.concatenate(some) for some in zip(*held, strict=True))
+        left, right, bins = held[0] if len(held) == 1 else _joined(held)
         add_cross_products(left, right, bins, out.products)
+
+
+def _joined(held: Sequence[Batch]) -> Batch:
+    lefts, rights, bins = zip(*held, strict=True)
+    return np.concatenate(lefts), np.concatenate(rights), np.concatenate(bins)
 
 
 def _neighbours(batch: Sample, how: Setting) -> tuple[Notice, ...]:

@@ -82,7 +82,7 @@ class Sketch:
     @property
     def most(self) -> int:
         """Rows that are drawn at most."""
-        columns = self.values.shape[1] + len(self.texts)
+        columns = int(self.values.shape[1]) + len(self.texts)
         return max(KEPT, min(DRAWN, DRAWN_CELLS // max(1, columns)))
 
     def add(self, more: Sketch) -> None:

@@ -140,7 +140,9 @@ def spent_rows(spans: Spans, sketches: Sequence[Sketch]) -> tuple[Sample, ...]:
 
     Their inputs are those of all rows, and the codes of categories hold for all sides.
     """
-    levels = [sorted(set().union(*some)) for some in zip(*(s.levels for s in sketches), strict=True)]
+    levels = [
+        sorted(set().union(*some)) for some in zip(*(s.levels for s in sketches), strict=True)
+    ]
     samples = []
     for name, sketch in zip(spans.paths, sketches, strict=True):
         codes = np.zeros((len(sketch.values), len(levels)), np.int32)
