@@ -202,7 +202,7 @@ def bin_covariances(sums: Array) -> tuple[Array, Array]:
 
 
 def kernel_pairs(x: FeatureMap, y: FeatureMap) -> list[tuple[int, int]]:
-    """Places of kernels of one name in both blocks: every bandwidth of one with all of the other."""
+    """Places of kernels of one name in both blocks: every bandwidth with all of the other."""
     names = [[name for name, _ in side.kernels] for side in (x, y)]
     return [(l, m) for l, own in enumerate(names[0]) for m, other in enumerate(names[1])
             if own == other]  # fmt: skip

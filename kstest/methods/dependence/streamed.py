@@ -14,9 +14,10 @@ at s = 1 an unbiased estimate of HSIC. Which rows are in a bin follows from thei
 key, so that bins are random draws of all rows whatever order the files are in. Where the blocks are
 independent and rows are draws of one distribution, the D_g are independent with mean 0, and random
 signs keep the null distribution of the sum if their distributions are symmetric. They are nearly
-so, as sums over many rows: the test is asymptotic in the rows of a bin (``benchmarks/two_passes.py``
-measures its level). To permute within parts of files would be exact only for files in random order:
-in one that is sorted by a function of both blocks they depend on each other in every part.
+so, as sums over many rows: the test is asymptotic in the rows of a bin
+(``benchmarks/two_passes.py`` measures its level). To permute within parts of files would be exact
+only for files in random order: in one that is sorted by a function of both blocks they depend on
+each other in every part.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class Sketch:
         self.mark = (self.mark + more.mark) % 2**64
 
     def limited(self, mark: int) -> Sketch:
-        """The same with a few of the rows that were drawn, by their ranks and a mark of all rows."""
+        """The same with a few of the drawn rows, by their ranks and a mark of all rows."""
         few = min(KEPT, int(SHARE * self.rows))
         again = mixed(self.ranks ^ mixed(np.array([mark], np.uint64)))
         order = np.argsort(again, kind="stable")[:few]
