@@ -267,7 +267,14 @@ def test_options_that_need_all_rows_are_refused(files, options, words, capsys):
     assert words in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize(("name", "why"), [("hsic", "all rows at once"), ("skit", "one after the")])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("pksd", "all rows at once"),
+        ("skit", "one after the"),
+        ("seqksd", "sequences are read whole"),
+    ],
+)
 def test_other_tests_say_why_they_have_no_scheduler(name, why, files, capsys):
     assert run([name, *files[:1], "--scheduler", "local"]) == 2
     assert f"--scheduler: not for {name}: " in (err := capsys.readouterr().err)
