@@ -1,13 +1,12 @@
-"""The second pass of `hsic` over rows that nobody keeps: cross products of features by bin.
+"""The second pass of `hsic` over rows that nobody keeps: how many rows are in which cells.
 
-A task reads a span, finds the bin of every row by its number (`kstest.nulls.places`), and returns
-its part of the sums. These are whole multiples of a power of two and add up exactly, so that the
-answer depends neither on the order of the parts nor on how rows were cut into spans.
+A task reads a span, rounds the rows of both blocks to their cells, and returns a table of counts.
+Counts add up exactly, so that the answer depends neither on the order of the parts nor on how rows
+were cut into spans; and it does not depend on the order of the rows in the files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,40 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import SpanReader
-from ...engine.feature_sums import FeatureMap, add_cross_products
-from ...kernels import Rows, Units
-from ...nulls import sign_bins
 from ...nulls.places import scattered
 from ...result import Notice
 from ...sample import Sample
 from ..two_passes.spans import batches, coded, digest, unspent
 from .arrangement import Plan
+from .cells import Cells
 from .column_blocks import Block
 from .result import serial_notice, series_of
 
-Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
-# Rows of small row groups that are summed together: every bin costs a product of matrices.
-HELD_ROWS = 1 << 14
-# Features of both blocks, and bins, of some rows.
-Batch = tuple[NDArray[np.float32], NDArray[np.float32], Whole]
-
-
-@dataclass(frozen=True)
-class Side:
-    """A block of columns: how its rows become features.
-
-    Attributes
-    ----------
-    names : tuple of str
-    units : Units
-        Of its numeric columns.
-    made : FeatureMap
-    """
-
-    names: tuple[str, ...]
-    units: Units
-    made: FeatureMap
 
 
 @dataclass(frozen=True)
@@ -57,29 +32,27 @@ class Setting:
 
     Attributes
     ----------
-    sides : (Side, Side)
+    blocks : (tuple of str, tuple of str)
+        Columns of both.
+    cells : (Cells, Cells)
     levels : tuple of dict of str to int
         Code of every level, by categorical column.
     rows : int
-        Rows of all spans that are summed.
-    bins : int
+        Rows of all spans that are counted.
+    tables : int
+        Tables that they are dealt to, by their numbers and a key: one has only so many rows.
     keys : ndarray of uint64
-        Of the bins.
     spent : ndarray of int
         Numbers of the rows that are left out, in order.
     """
 
-    sides: tuple[Side, Side]
+    blocks: tuple[tuple[str, ...], tuple[str, ...]]
+    cells: tuple[Cells, Cells]
     levels: tuple[dict[str, int], ...]
     rows: int
-    bins: int
+    tables: int
     keys: NDArray[np.uint64]
     spent: Whole
-
-    @property
-    def starts(self) -> Whole:
-        """First place of every bin, and their end."""
-        return sign_bins(self.rows, self.bins)
 
 
 @dataclass
@@ -88,41 +61,39 @@ class Sums:
 
     Attributes
     ----------
-    products : ndarray (G, 1 + R, 1 + R')
-        Of the features of both blocks, each with 1 before it, by bin.
+    counts : ndarray of int (S, K, K')
+        Rows by table, cell of one block and cell of the other.
     notices : tuple of Notice
         On rows that are neighbours, from the first batch of all.
     """
 
-    products: Array
+    counts: Whole
     notices: tuple[Notice, ...] = ()
 
     @classmethod
     def empty(cls, how: Setting) -> Sums:
-        left, right = (1 + len(side.made.centre) for side in how.sides)
-        return cls(np.zeros((how.bins, left, right)))
+        return cls(np.zeros((how.tables, *map(len, how.cells)), np.int64))
 
     def add(self, more: Sums) -> None:
         """Take the sums over other rows."""
-        self.products += more.products
+        self.counts += more.counts
         self.notices += more.notices
 
     @property
     def digest(self) -> str:
         """Of all sums: equal digests, equal answers."""
-        return digest((self.products,))
+        return digest((self.counts,))
 
 
-def block_rows(
-    sample: Sample, names: tuple[str, ...], units: Units, codes: NDArray[np.int32]
-) -> Rows:
-    """Rows of a block of columns in its units, with codes of all categorical columns given."""
-    block = Block.of(sample, names)
+def parts_of(
+    sample: Sample, names: tuple[str, ...], codes: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Numeric columns of a block, and its part of the codes of all categorical ones."""
     texts = [c for c, name in enumerate(sample.categorical) if name in names]
-    return Rows(units.scaled(block.values), np.ascontiguousarray(codes[:, texts]))
+    return Block.of(sample, names).values, np.ascontiguousarray(codes[:, texts])
 
 
-def crossed(reader: SpanReader, span: Any, first: int, rows: int, how: Setting) -> Sums:
+def counted(reader: SpanReader, span: Any, first: int, rows: int, how: Setting) -> Sums:
     """Read a span for the second time: a task.
 
     Parameters
@@ -132,41 +103,17 @@ def crossed(reader: SpanReader, span: Any, first: int, rows: int, how: Setting) 
     how : Setting
     """
     out = Sums.empty(how)
-    held: list[Batch] = []
     for _, _, batch, number in batches(reader, span, first, rows):
         if not number:
-            out.notices += _neighbours(batch, how)
-        held.append(_features(batch, number, how))
-        if sum(len(bins) for *_, bins in held) >= HELD_ROWS:
-            _add(out, held)
-            held = []
-    _add(out, held)
+            blocks = [Block.of(batch, names) for names in how.blocks]
+            out.notices += serial_notice(series_of(batch, blocks, None), Plan(1))
+        keep, number_of = unspent(how.spent, number, batch.n)
+        codes = coded(batch, how.levels)
+        place = np.zeros(len(keep), np.int64)
+        if how.tables > 1:
+            place = scattered(number_of, how.rows, how.keys) * how.tables // how.rows
+        for names, cells in zip(how.blocks, how.cells, strict=True):
+            numbers, some = parts_of(batch, names, codes)
+            place = place * len(cells) + cells.of(numbers[keep], some[keep])
+        out.counts += np.bincount(place, minlength=out.counts.size).reshape(out.counts.shape)
     return out
-
-
-def _features(sample: Sample, first: int, how: Setting) -> Batch:
-    """Features of both blocks, and bins, of the rows of a batch that are summed."""
-    keep, number = unspent(how.spent, first, sample.n)
-    codes = coded(sample, how.levels)
-    left, right = (
-        side.made.features(block_rows(sample, side.names, side.units, codes).take(keep))
-        for side in how.sides
-    )
-    place = scattered(number, how.rows, how.keys)
-    return left, right, np.searchsorted(how.starts, place, side="right") - 1
-
-
-def _add(out: Sums, held: Sequence[Batch]) -> None:
-    if held:
-        left, right, bins = held[0] if len(held) == 1 else _joined(held)
-        add_cross_products(left, right, bins, out.products)
-
-
-def _joined(held: Sequence[Batch]) -> Batch:
-    lefts, rights, bins = zip(*held, strict=True)
-    return np.concatenate(lefts), np.concatenate(rights), np.concatenate(bins)
-
-
-def _neighbours(batch: Sample, how: Setting) -> tuple[Notice, ...]:
-    blocks = [Block.of(batch, side.names) for side in how.sides]
-    return serial_notice(series_of(batch, blocks, None), Plan(1))

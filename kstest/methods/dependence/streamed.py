@@ -1,56 +1,51 @@
 """`hsic` of rows that nobody keeps: two passes over files, on this machine or on others.
 
 The first pass counts, and draws a few rows by their number (`two_passes.sketch`). These are spent:
-units, bandwidths, landmarks and features of both blocks come from them, and they are left out of
-the sums. The second pass sums the cross products of the features by bin (`passes`).
+units, bandwidths and cells of both blocks come from them, and they are left out of the second pass,
+which counts the rows of every pair of cells (`passes`). What follows is the permutation test of
+HSIC, of rows that are rounded to their cell (`cells`): a permutation of the rows makes of the table
+of counts a random one with the same margins (`kstest.nulls.tables`), so that none of them is needed
+any more.
 
-A row cannot be paired anew with one of another file, since nobody has both. So this is not the
-permutation test of rows in memory. Bins get random signs instead: with D_g the covariance of the
-features within bin g of h_g rows, the statistic is
-
-    sum_{a != b} s_a s_b <D_a, D_b> / sum_{a != b} (h_a - 1) (h_b - 1),
-
-at s = 1 an unbiased estimate of HSIC. Which rows are in a bin follows from their numbers and a
-key, so that bins are random draws of all rows whatever order the files are in. Where the blocks are
-independent and rows are draws of one distribution, the D_g are independent with mean 0, and random
-signs keep the null distribution of the sum if their distributions are symmetric. They are nearly
-so, as sums over many rows: the test is asymptotic in the rows of a bin
-(``benchmarks/two_passes.py`` measures its level). To permute within parts of files would be exact
-only for files in random order: in one that is sorted by a function of both blocks they depend on
-each other in every part.
+It is exact. Given the spent rows the cells are fixed; the table does not know in which order the
+rows were read, and under the null hypothesis it is, given its margins, a draw like the random ones.
+With more than 9 10^8 rows they are dealt to several tables, by their numbers and a key, and
+permuted within each. Rounding costs little power where cells are small beside a bandwidth: a column
+has 128 of equal shares, several columns 256, and of ten columns they are coarse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import Spans
-from ...engine import Work, signed_sums, single_blas, stage
-from ...engine.feature_margins import landmark_rows
-from ...engine.feature_sums import bin_covariances, bin_products, feature_map, kernel_pairs
-from ...engine.work import shared
+from ...engine import Work, single_blas, stage
+from ...engine.work import run_tasks, shared
 from ...errors import UsageError
 from ...findings import Facts, Finding, summary
-from ...kernels import KERNELS, Rows, Units
-from ...nulls import SIGN_BINS, independent_signs, p_value, threshold, varies
+from ...kernels import KERNELS, BandwidthGrid, Rows
+from ...nulls import p_value, threshold, varies
 from ...nulls.places import ROUNDS
+from ...nulls.tables import MOST_ROWS, random_tables
 from ...result import Notice, Result, unvarying
 from ...sample import Sample
 from ..common import kernel_names, require_served
 from ..two_passes.sketch import Sketch
 from ..two_passes.spans import dropped, first_pass, second_pass, spent_rows, too_few
+from .cells import cells_of, kernel_features
 from .combinations import Combination, Statistics, combined
 from .options import column_names, resolved
-from .passes import Setting, Side, Sums, block_rows, crossed
+from .passes import Setting, Sums, counted, parts_of
 from .result import SENTENCES, dependence, kernel_block, spent_pairs, strongest
 from .statistics import grids
 
 Array = NDArray[np.float64]
+Whole = NDArray[np.int64]
 Names = tuple[tuple[str, ...], ...]
 
 # Options that work as in memory; others have to be at their defaults.
@@ -58,8 +53,8 @@ SERVED = {
     "x", "y", "block", "alpha", "permutations", "seed", "kernel", "bandwidth", "bandwidth_x",
     "bandwidth_y", "aggregate", "scale", "features",
 }  # fmt: skip
-# Rows of a bin at least, and bins at least where there are few rows.
-BIN_ROWS, FEWEST_BINS = 64, 16
+# Random tables that are drawn at a time: 13 MB.
+STEP = 25
 CONSTANT = "a block is constant in the rows of the first pass, or its bandwidth far off"
 
 
@@ -93,7 +88,7 @@ def run(
         A few rows, with the inputs of all of them.
     """
     check_streamed(params)
-    params = resolved(params, True)
+    params = resolved(params, False)
     names, _ = column_names(_without_rows(spans), params)
     with single_blas():
         return _run(spans, names, params, rng, work)
@@ -123,12 +118,14 @@ def _run(
     rng = np.random.default_rng([int(rng.integers(2**63)), sketch.mark])
     how = _setting(sample, sketch, names, params, rng)
     more = (shared(how, work),)
+    used = _grids(how, sample, params, rng)
     sums = second_pass(
-        crossed, spans, span_rows, lambda side: more, Sums.empty(how), stage(work, 0.2, 1.0)
+        counted, spans, span_rows, lambda side: more, Sums.empty(how), stage(work, 0.2, 0.9)
     )
     warnings = (*base.warnings, *sums.notices)
     base = replace(base, warnings=warnings, provenance={"sums": sums.digest})
-    return _result(base, sample, names, how, sums, params, rng), [sample]
+    found = _statistics(how, sums.counts, used, params, rng, stage(work, 0.9, 1.0))
+    return _result(base, sample, names, how, found, params), [sample]
 
 
 def _base(spans: Spans, sketch: Sketch, sample: Sample, params: Any) -> Result:
@@ -148,83 +145,132 @@ def _base(spans: Spans, sketch: Sketch, sample: Sample, params: Any) -> Result:
 def _setting(
     sample: Sample, sketch: Sketch, names: Names, params: Any, rng: np.random.Generator
 ) -> Setting:
-    """Units, bandwidths and features from the spent rows, which are in random order; bins."""
-    units = [Units.of(_numbers(sample, block), params.scale) for block in names]
-    rows = [
-        block_rows(sample, block, unit, sample.codes)
-        for block, unit in zip(names, units, strict=True)
+    """Cells of both blocks from the spent rows."""
+    most = None if params.features == "auto" else int(params.features)
+    cells = [
+        cells_of(*parts_of(sample, block, sample.codes), params.scale, most) for block in names
     ]
-    sides = []
-    by_block = zip(*grids(rows, params, rng), strict=True)
-    for block, unit, own, some in zip(names, units, rows, by_block, strict=True):
-        landmarks = own.take(slice(_count(params, own)))
-        sides.append(Side(block, unit, feature_map(landmarks, own, some)))
-    left = sketch.rows - len(rows[0])
+    left = sketch.rows - sample.n
     return Setting(
-        (sides[0], sides[1]),
+        (names[0], names[1]),
+        (cells[0], cells[1]),
         tuple({text: k for k, text in enumerate(some)} for some in sample.levels),
         left,
-        int(np.clip(left // BIN_ROWS, FEWEST_BINS, SIGN_BINS)),
+        -(-left // MOST_ROWS),
         rng.integers(2**64, size=ROUNDS, dtype=np.uint64),
         np.sort(sketch.numbers),
     )
 
 
-def _numbers(sample: Sample, block: Sequence[str]) -> Array:
-    """Numeric columns of a block."""
-    return sample.values[:, [c for c, name in enumerate(sample.columns) if name in block]]
+def _grids(
+    how: Setting, sample: Sample, params: Any, rng: np.random.Generator
+) -> list[list[BandwidthGrid]]:
+    """Bandwidths of both blocks by the spent rows, per kernel of --kernel."""
+    rows = []
+    for names, cells in zip(how.blocks, how.cells, strict=True):
+        numbers, codes = parts_of(sample, names, sample.codes)
+        rows.append(Rows(cells.units.scaled(numbers), codes))
+    return grids(rows, params, rng)
 
 
-def _count(params: Any, rows: Rows) -> int:
-    """Number of landmarks, all of them spent rows."""
-    if params.features == "auto":
-        return min(landmark_rows(rows), len(rows))
-    if int(params.features) > len(rows):
-        raise UsageError(
-            f"--features {params.features}: give at most {len(rows):,}; landmarks are among the "
-            f"{len(rows):,} rows that the first pass draws"
-        )
-    return int(params.features)
+@dataclass(frozen=True)
+class _Kernels:
+    """One kernel of --kernel: features of the cells of both blocks at all of its bandwidths.
+
+    Attributes
+    ----------
+    left, right : ndarray (K, Q), (K', Q')
+        Bandwidth after bandwidth.
+    cuts : (ndarray of int, ndarray of int)
+        Where each begins.
+    """
+
+    left: Array
+    right: Array
+    cuts: tuple[Whole, Whole]
+
+    def squares(self, tables: Whole) -> Array:
+        """|F' N H|^2 of every table, (B, K, K'), and pair of bandwidths; (pairs, B)."""
+        out = []
+        for table in tables.astype(np.float64):
+            products = (self.left.T @ table @ self.right) ** 2
+            rows = np.add.reduceat(products, self.cuts[0], axis=0)
+            out.append(np.add.reduceat(rows, self.cuts[1], axis=1).ravel())
+        return np.array(out).T
 
 
-def _statistics(how: Setting, sums: Sums, params: Any, rng: np.random.Generator) -> Statistics:
-    """HSIC of all pairs of kernels, and the same under random signs of the bins."""
-    x, y = (side.made for side in how.sides)
-    D, free = bin_covariances(sums.products)
-    pairs = float(free.sum() ** 2 - (free**2).sum())
-    signs = independent_signs(len(D), params.permutations, rng)
-    T = []
-    for products in bin_products(D, x, y):
-        np.fill_diagonal(products, 0.0)  # pairs within a bin see no sign
-        T.append(signed_sums(products[None], signs)[0] / pairs)
-    met = kernel_pairs(x, y)
-    combinations: list[Combination] = [
-        (x.kernels[l][0], (x.kernels[l][1], y.kernels[m][1])) for l, m in met
-    ]
-    return Statistics(np.array(T), np.array([x.size[l] * y.size[m] for l, m in met]), combinations)
+def _drawn(
+    kernels: Sequence[_Kernels], margins: Sequence[tuple[Whole, Whole]], count: int, seed: int
+) -> Array:
+    """Statistics of random tables with the margins of all tables of counts: a task."""
+    rng = np.random.default_rng(seed)
+    tables = sum(random_tables(rows, columns, count, rng) for rows, columns in margins)
+    return np.concatenate([one.squares(np.asarray(tables)) for one in kernels])
+
+
+def _statistics(
+    how: Setting, counts: Whole, used: Sequence[Sequence[BandwidthGrid]], params: Any,
+    rng: np.random.Generator, work: Work,
+) -> Statistics:  # fmt: skip
+    """HSIC of all pairs of bandwidths, and the same of random tables."""
+    n, whole = float(how.rows), counts.sum(axis=0)
+    totals = [whole.sum(axis=1), whole.sum(axis=0)]
+    kernels, combinations, means, sizes = [], list[Combination](), [], []
+    for pair in used:
+        both = [kernel_features(c, g, t) for c, g, t in zip(how.cells, pair, totals, strict=True)]
+        own = [[(f * f).sum(axis=1) for f in side] for side in both]
+        traces = [[float(t @ v) for v in side] for side, t in zip(own, totals, strict=True)]
+        norms = [
+            [_off_diagonal(f, v, t) for f, v in zip(fs, vs, strict=True)]
+            for fs, vs, t in zip(both, own, totals, strict=True)
+        ]
+        kernels.append(_kernels(both))
+        means += [a * b / (n - 1) for a in traces[0] for b in traces[1]]
+        sizes += [np.sqrt(a * b) for a in norms[0] for b in norms[1]]
+        name = pair[0].kernel.name
+        combinations += [(name, (a, b)) for a in pair[0].bandwidths for b in pair[1].bandwidths]
+    margins = [(table.sum(axis=1), table.sum(axis=0)) for table in counts]
+    observed = np.concatenate([one.squares(whole[None]) for one in kernels])
+    steps = [min(STEP, params.permutations - b) for b in range(0, params.permutations, STEP)]
+    tasks = [(kernels, margins, step, int(rng.integers(2**63))) for step in steps]
+    T = np.hstack([observed, *run_tasks(_drawn, tasks, replace(work, executor=None))])
+    unit = n * (n - 3)
+    return Statistics((T - np.array(means)[:, None]) / unit, np.array(sizes) / unit, combinations)
+
+
+def _kernels(both: Sequence[Sequence[Array]]) -> _Kernels:
+    """Features side by side; a kernel that says nothing has one, of zeros."""
+    sides, cuts = [], []
+    for some in both:
+        some = [f if f.shape[1] else np.zeros((len(f), 1)) for f in some]
+        sides.append(np.hstack(some))
+        cuts.append(np.cumsum([0, *(f.shape[1] for f in some)])[:-1])
+    return _Kernels(sides[0], sides[1], (cuts[0], cuts[1]))
+
+
+def _off_diagonal(features: Array, own: Array, counts: Whole) -> float:
+    """Sum of k~(i, j)^2 over i != j; 0 where only rounding is left."""
+    inner = (features * counts[:, None]).T @ features
+    whole, diagonal = float((inner * inner).sum()), float(counts @ (own * own))
+    return whole - diagonal if whole - diagonal > 1e-5 * whole else 0.0
 
 
 def _result(
-    base: Result, sample: Sample, names: Names, how: Setting, sums: Sums, params: Any,
-    rng: np.random.Generator,
-) -> Result:  # fmt: skip
+    base: Result, sample: Sample, names: Names, how: Setting, found: Statistics, params: Any
+) -> Result:
     """The verdict, and what there is to say of it."""
-    found = _statistics(how, sums, params, rng)
     T = combined(found, params.aggregate, how.rows)
-    landmarks = max(len(side.made.landmarks) for side in how.sides)
     base = replace(
         base,
-        kernel=kernel_block(found, params, landmarks),
+        kernel={**kernel_block(found, params, 0), "cells": [len(cells) for cells in how.cells]},
         null={
-            "scheme": "random signs of bins of rows",
+            "scheme": "permutation of rows, rounded to cells",
             "replicates": params.permutations,
-            "exact": False,
-            "bins": how.bins,
-            "rows_per_bin": how.rows // how.bins,
+            "exact": True,
         },
     )
     if T is None or not varies(T):
-        return unvarying(base, "sign of the bins", CONSTANT)
+        return unvarying(base, "pairing of the rows", CONSTANT)
     p = p_value(T)
     rejected = bool(p <= params.alpha)
     findings: list[Finding] = [
