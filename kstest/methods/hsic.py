@@ -169,8 +169,9 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     their rank correlation and those of folded ranks say; p is the larger one of that of
     independence and that of the effects, which is asymptotic (`kstest.nulls.rank_bounds`).
 
-    Of files that are read in two passes no row is kept, and none is paired anew: bins of rows get
-    random signs, for two blocks, which is approximate (`kstest.methods.dependence.streamed`).
+    Of files that are read in two passes no row is kept. Rows are rounded to cells, and what
+    permutations make of their counts is drawn: for two blocks, and exact all the same
+    (`kstest.methods.dependence.streamed`).
 
     Without `lags` rows are sorted by value before they are shuffled with the seed, so the answer
     does not depend on their order in the file.

@@ -25,7 +25,7 @@ SINGLE, SEVERAL = 128, 256
 # of a kernel are kept.
 CUT, MOST = 1e-6, 64
 # Rows whose distances to the cells are computed at a time.
-TILE = 2048
+TILE = 512
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Cells:
                 np.concatenate([self.values.values, scaled[at]]),
                 np.concatenate([self.values.codes, codes[at]]),
             )
-            points = Points.of(both, np.float64, centre)
+            points = Points.of(both, np.float32, centre)
             far = distances(points, slice(k, len(both)), slice(0, k), "euclidean")
             out[at] = far.argmin(axis=1)
         return out
