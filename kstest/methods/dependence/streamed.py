@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ...contract import Spans
 from ...engine import Work, single_blas, stage
-from ...engine.work import run_tasks, shared
+from ...engine.work import available_threads, run_tasks, shared
 from ...errors import UsageError
 from ...findings import Facts, Finding, summary
 from ...kernels import KERNELS, BandwidthGrid, Rows
@@ -233,7 +233,8 @@ def _statistics(
     observed = np.concatenate([one.squares(whole[None]) for one in kernels])
     steps = [min(STEP, params.permutations - b) for b in range(0, params.permutations, STEP)]
     tasks = [(kernels, margins, step, int(rng.integers(2**63))) for step in steps]
-    T = np.hstack([observed, *run_tasks(_drawn, tasks, replace(work, executor=None))])
+    here = replace(work, executor=None, threads=min(work.threads, available_threads()))
+    T = np.hstack([observed, *run_tasks(_drawn, tasks, here)])
     unit = n * (n - 3)
     return Statistics((T - np.array(means)[:, None]) / unit, np.array(sizes) / unit, combinations)
 
