@@ -25,6 +25,8 @@ from .result import serial_notice, series_of
 
 Whole = NDArray[np.int64]
 
+REMEDY = "fewer rows in memory, with --block-length auto"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -106,7 +108,7 @@ def counted(reader: SpanReader, span: Any, first: int, rows: int, how: Setting) 
     for _, _, batch, number in batches(reader, span, first, rows):
         if not number:
             blocks = [Block.of(batch, names) for names in how.blocks]
-            out.notices += serial_notice(series_of(batch, blocks, None), Plan(1))
+            out.notices += serial_notice(series_of(batch, blocks, None), Plan(1), REMEDY)
         keep, number_of = unspent(how.spent, number, batch.n)
         codes = coded(batch, how.levels)
         place = np.zeros(len(keep), np.int64)

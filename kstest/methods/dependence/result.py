@@ -205,7 +205,9 @@ def series_of(data: Sample, blocks: Sequence[Block], given: Given | None) -> lis
     return found if given is None else [given.left_over(series) for series in found]
 
 
-def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
+def serial_notice(
+    series: Sequence[Sample], how: Plan, remedy: str = "--block-length auto"
+) -> tuple[Notice, ...]:
     """Warn when the rows of two or more blocks look like their neighbours in the file.
 
     One block may be a time series: permuting rows is exact as long as the rows of the others
@@ -213,5 +215,5 @@ def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
     """
     if how.unit in (STRETCHES, GROUPS):
         return ()
-    found = [notice for one in series for notice in serial_dependence([one])]
+    found = [notice for one in series for notice in serial_dependence([one], remedy)]
     return tuple(found[:1]) if len(found) > 1 else ()
