@@ -23,11 +23,13 @@ pooled rows, and every step treats the observed permutation like any other: the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Forms
 from ...engine.work import single_blas
@@ -57,7 +59,7 @@ TITLES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Blocked:
     """Rows in the order of blocks, and the permutations of these.
 
