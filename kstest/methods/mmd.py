@@ -54,7 +54,7 @@ from .two_samples.explanation import (
     rows_found,
     strange_rows,
 )
-from .two_samples.geometries import check_scale
+from .two_samples.geometries import check_scale, other_than_auto
 from .two_samples.kinds import kinds_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
@@ -132,11 +132,14 @@ class Params:
     aggregate: str = option(
         "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
     )
-    scale: str = option(
-        "robust",
-        "Unit of each column: pooled median absolute deviation, standard deviation, or as it is; "
-        "auto: also ranks, without correlation, single columns and pairs of them, in one level.",
+    scale: str | None = option(
+        None,
+        "Unit of each column: pooled median absolute deviation (robust), standard deviation, or as "
+        "it is; auto: robust, and also ranks, without correlation, single columns and pairs of "
+        "them, in one level. Default: auto with the Gaussian grid of bandwidths by mahalanobis, of "
+        "rows in memory that are permuted; otherwise robust.",
         choices=(*SCALES, "auto"),
+        brief="Unit of each column, or several geometries (auto).",
     )
     features: str = features()
     permute: str = permute()
@@ -176,7 +179,12 @@ class Params:
     @property
     def unit(self) -> str:
         """Unit of the columns that are taken together."""
-        return "robust" if self.scale == "auto" else self.scale
+        return "robust" if self.scale in (None, "auto") else self.scale
+
+    @property
+    def several(self) -> bool:
+        """Whether several geometries are combined."""
+        return self.scale == "auto" or (self.scale is None and other_than_auto(self) is None)
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -206,11 +214,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Exact: p <= alpha has probability at most alpha at every m, n and d, over the data and the
     seed, if rows are exchangeable under the null; ties and heavy tails do no harm. Scaling,
     bandwidths and the choice of informative kernels use the pooled rows without their labels.
-    With `scale` ``auto`` several geometries are combined in one exact level: the grid of bandwidths
-    on columns in robust units, the same on normal scores without their correlation, every column by
-    itself, and products of two columns. It sees what one grid is nearly blind to (a light column
-    beside heavy ones, one column or one correlation of many, copulas), at three times the cost,
-    and pays little elsewhere: see `kstest.methods.two_samples.geometries`.
+    Without `scale`, and with ``auto``, several geometries are combined in one exact level: the grid
+    of bandwidths on columns in robust units, the same on normal scores without their correlation,
+    every column by itself, and products of two columns. It sees what one grid is nearly blind to (a
+    light column beside heavy ones, one column or one correlation of many, copulas), at two to three
+    times the cost, and pays little elsewhere: see `kstest.methods.two_samples.geometries`. Other
+    kernels, bandwidths and aggregates, a tolerance, two passes over files, counts and weights of
+    another distribution mean ``robust``, as does a single column.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
@@ -342,7 +352,7 @@ def _tested(
     if combined is None or not varies(combined):
         return constant(base, CONSTANT)
     said: list[Finding] = []
-    if params.scale == "auto":
+    if params.several:
         each = geometries.scores(
             combined,
             sums.blocked,
@@ -351,8 +361,10 @@ def _tested(
             summed,
             rng,
         )
-        said = [geometries.geometry_found(each)] if len(each) > 1 else []
-        combined = geometries.combined(each) if len(each) > 1 else combined
+        if len(each) > 1:
+            said = [geometries.geometry_found(each)]
+            combined = geometries.combined(each)
+            base = replace(base, kernel={**base.kernel, "scale": "auto"})
     p, limit = p_value(combined), threshold(combined, params.alpha)
     if params.tolerance:
         p = tolerant_p_value(combined, params.tolerance)
@@ -459,7 +471,7 @@ def _kernel_block(
         "name": ",".join(name for name in KERNELS if name in names),
         "bandwidths": [h if KERNELS[name].has_bandwidth else None for name, h in kernels],
         "aggregate": params.aggregate if len(kernels) > 1 else None,
-        "scale": params.scale,
+        "scale": params.unit,
         **({"landmarks": landmarks} if landmarks else {}),
     }
 

@@ -1,4 +1,4 @@
-"""Several geometries of the same rows under one exact level: `kstest mmd --scale auto`.
+"""Several geometries of the same rows under one exact level: `kstest mmd`, `--scale auto`.
 
 One grid of bandwidths on columns in robust units sees what changes the distances of many rows. It
 is nearly blind where one heavy column fills the distances, where columns are correlated, where many
@@ -92,8 +92,17 @@ class Blocked:
 
 def check_scale(params: Any) -> None:
     """Refuse what --scale auto does not go with."""
-    if params.scale != "auto":
-        return
+    found = other_than_auto(params)
+    if params.scale == "auto" and found is not None:
+        name, given, needed = found
+        raise UsageError(
+            f"--scale auto with {name} {given}: several geometries are combined with {name} "
+            f"{needed} only; leave it out, or give --scale robust"
+        )
+
+
+def other_than_auto(params: Any) -> tuple[str, Any, Any] | None:
+    """The first option that several geometries do not go with: name, what was given, is needed."""
     asked = {
         "--kernel": (params.kernel, "gaussian"),
         "--bandwidth": (params.bandwidth, "aggregate"),
@@ -102,10 +111,8 @@ def check_scale(params: Any) -> None:
     }
     for name, (found, needed) in asked.items():
         if found != needed:
-            raise UsageError(
-                f"--scale auto with {name} {found}: several geometries are combined with {name} "
-                f"{needed} only; leave it out, or give --scale robust"
-            )
+            return name, found, needed
+    return None
 
 
 def scores(
