@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.linalg
 import scipy.stats
 
 import kstest
@@ -116,6 +117,16 @@ def test_whitened_scores_have_no_correlation_and_keep_their_column(rng):
     both = np.corrcoef(z[:, :3].T, y[:, :3].T)[:3, 3:]
     assert (both.argmax(axis=1) == range(3)).all()
     assert not y[:, 3].any()
+
+
+@pytest.mark.parametrize("shape", [(60, 4), (8, 8), (9, 30)])
+def test_whitened_scores_are_those_of_the_symmetric_root(shape, rng):
+    z = rng.normal(size=shape)
+    z[:3, 0] = 0
+    share = shape[1] / sum(shape)
+    R = (1 - share) * np.corrcoef(z.T) + share * np.eye(shape[1])
+    root = scipy.linalg.inv(scipy.linalg.sqrtm(R))
+    np.testing.assert_allclose(geometries.whitened(z), z @ root, atol=1e-10)
 
 
 def test_order_of_rows_columns_and_files_does_not_matter(rng):

@@ -203,15 +203,20 @@ def whitened(z: Array) -> Array:
     n, d = z.shape
     used = np.flatnonzero(z.any(axis=0))
     centred = z[:, used] - z[:, used].mean(axis=0)
-    with single_blas():
-        covariance = centred.T @ centred
-    spread = np.sqrt(np.diag(covariance))
-    share = d / (n + d)
-    R = (1 - share) * covariance / np.outer(spread, spread) + share * np.eye(len(used))
-    values, vectors = np.linalg.eigh(R)
     out = z.copy()
     with single_blas():
-        out[:, used] = z[:, used] @ (vectors / np.sqrt(values)) @ vectors.T
+        unit = centred / np.sqrt(np.einsum("ij,ij->j", centred, centred))
+        if len(used) <= n:
+            squares, vectors = np.linalg.eigh(unit.T @ unit)
+            axes = vectors.T
+        else:
+            _, singular, axes = np.linalg.svd(unit, full_matrices=False)
+            squares = singular**2
+        share = d / (n + d)
+        along = z[:, used] @ axes.T
+        out[:, used] -= along @ axes
+        out[:, used] /= np.sqrt(share)
+        out[:, used] += along / np.sqrt((1 - share) * squares + share) @ axes
     return out
 
 
