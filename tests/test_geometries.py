@@ -152,7 +152,7 @@ def test_one_changed_correlation_of_twenty_columns_is_found(rng):
     found = kstest.mmd(X, Y, scale="auto", explain="none")
     assert found.p_value == 0.001
     assert found.explanation["geometry"]["strongest"] == "pairs"
-    assert not kstest.mmd(X, Y, explain="none").reject
+    assert not kstest.mmd(X, Y, scale="robust", explain="none").reject
 
 
 def copula(rng, n):
@@ -206,6 +206,32 @@ def test_tables_of_all_kinds(options, rng):
 
 
 @pytest.mark.parametrize(
+    ("options", "scale"),
+    [
+        ({}, "auto"),
+        ({"kernel": "laplace"}, "robust"),
+        ({"bandwidth": "median"}, "robust"),
+        ({"aggregate": "fuse"}, "robust"),
+        ({"tolerance": 0.01}, "robust"),
+        ({"scale": "standard"}, "standard"),
+    ],
+)
+def test_default_is_several_geometries_where_other_options_let_it(options, scale, rng):
+    X, Y = rng.normal(size=(2, 30, 2))
+    found = kstest.mmd(X, Y, permutations=99, **options)
+    same = kstest.mmd(X, Y, permutations=99, **{"scale": scale} | options)
+    assert found.kernel["scale"] == scale
+    assert (found.p_value, found.statistic) == (same.p_value, same.statistic)
+
+
+def test_default_of_one_column_is_one_geometry(rng):
+    X, Y = rng.normal(size=(2, 30, 1))
+    found = kstest.mmd(X, Y, permutations=99)
+    assert found.kernel["scale"] == "robust"
+    assert found.statistic == kstest.mmd(X, Y, permutations=99, scale="robust").statistic
+
+
+@pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"kernel": "laplace"}, "kernel.*laplace"),
@@ -224,6 +250,8 @@ def test_weights_of_another_distribution_are_refused(rng):
     frames[0]["w"], frames[1]["w"] = rng.exponential(size=300), 1.0
     with pytest.raises(UsageError, match="scale='auto': not with weights"):
         kstest.mmd(*frames, weights="w", scale="auto")
+    found = kstest.mmd(*frames, weights="w", permutations=99)
+    assert found.kernel["scale"] == "robust"
 
 
 def test_of_many_columns_no_pairs_are_looked_at(rng):
