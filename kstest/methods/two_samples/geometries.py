@@ -232,9 +232,10 @@ def _columns(z: Array, blocked: Blocked) -> Array:
         count += 1
     parts = []
     for rows in (total / max(count, 1), largest):
-        use = np.isfinite(rows).all(axis=1) & (rows.std(axis=1) > 1e-12)
-        if use.any():
-            parts.append(standardise(signed_distance(rows[use])))
+        finite = rows[np.isfinite(rows).all(axis=1)]
+        use = finite[finite.std(axis=1) > 1e-12]
+        if len(use):
+            parts.append(standardise(signed_distance(use)))
     return standardise(np.max(parts, axis=0)) if parts else np.zeros(total.shape[1])
 
 
