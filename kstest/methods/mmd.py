@@ -354,13 +354,10 @@ def _tested(
     said: list[Finding] = []
     if params.several:
         each = geometries.scores(
-            combined,
-            sums.blocked,
-            min(pooled.m, pooled.n),
+            combined, sums.blocked, min(pooled.m, pooled.n),
             lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
-            summed,
-            rng,
-        )
+            summed, rng,
+        )  # fmt: skip
         if len(each) > 1:
             said = [geometries.geometry_found(each)]
             combined = geometries.combined(each)
