@@ -1,6 +1,7 @@
 """`effect`: level and power, beside `mmd` and the mean alone; coverage; real data; CPU time.
 
     python3 benchmarks/effect.py [level power hostile randomised files arm real cost] [--sets 100]
+        [--start 50000]
 
 level and power: 500 rows, five covariates that decide who is treated and explain the outcome by a
 curved surface (`tests/test_effect.py`), at .05; beside them a test of the mean difference and its
@@ -204,6 +205,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--sets", type=int, default=100)
+    parser.add_argument("--start", type=int, default=START, help="the first seed")
     given = parser.parse_args()
+    START = given.start
     for part in given.parts or PARTS:
         PARTS[part](given.sets)

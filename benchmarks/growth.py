@@ -5,18 +5,22 @@
 Data in memory, one thread, default options. Each is measured at n and 4 n rows of five columns, and
 at n rows of twenty; the exponent of growth is the logarithm of the ratio to the base 4. What a test
 costs whatever the data are (a few hundredths of a second) is measured on 60 rows of as many
-columns, and taken off.
+columns, and taken off. Of `dqm check` the rows are those of one batch, and the calibration is made
+before; the covariates of `effect` and the given columns of `moments` are the columns. `--limits`
+prints what the heaviest step that no way around is known of costs alone, in NumPy.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import time
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 import numpy as np
+import pandas as pd
 
 import kstest
 
@@ -43,6 +47,41 @@ def texts(n, d):
     )
 
 
+def study(n, d):
+    """Half of the rows treated, by the first two of d covariates."""
+    rng, X = np.random.default_rng([2, n, d]), normal(n, d)
+    arm = X[:, 0] + 0.5 * X[:, 1] + rng.logistic(size=n) > 0
+    table = {f"x{j}": X[:, j] for j in range(d)}
+    return table | {"arm": 1 * arm, "y": X[:, 0] + np.sin(2 * X[:, 1]) + rng.normal(size=n)}
+
+
+def effect(n, d):
+    names = {"treatment": "arm", "outcome": "y", "covariates": "x*"}
+    return kstest.effect(pd.DataFrame(study(n, d)), **names, **ONE)
+
+
+def moments(n, d):
+    X, rng = normal(n, d), np.random.default_rng([3, n, d])
+    table = {f"x{j}": X[:, j] for j in range(d)} | {"y": X[:, 0] + rng.normal(size=n)}
+    given = ",".join(f"x{j}" for j in range(d))
+    return kstest.moments(
+        pd.DataFrame(table), residual="y - b*x0", fit="b", given=given, null="signs", **ONE
+    )
+
+
+@functools.cache
+def calibration(n, d):
+    return kstest.dqm_calibrate(normal(2000, d), normal(8000, d, 1), batch_size=n, toys=100, **ONE)
+
+
+def dqm_check(n, d):
+    return kstest.dqm_check(calibration(n, d), normal(n, d, 2), **ONE)
+
+
+def thin(n, d):
+    return kstest.thin(normal(n, d), rows=min(200, n // 3), **ONE)
+
+
 ONE = {"threads": 1}
 # What is measured, and how many rows it takes to be measured.
 CASES = {
@@ -57,10 +96,40 @@ CASES = {
     "skit": (5_000, both("skit", **ONE)),
     "smmd": (5_000, both("smmd", **ONE)),
     "sksd": (20_000, lambda n, d: kstest.sksd(normal(n, d), target="normal(0, 1)", **ONE)),
+    "ksd, landmarks": (
+        50_000,
+        lambda n, d: kstest.ksd(normal(n, d), target="normal(0, 1)", features="300", **ONE),
+    ),
+    "pksd": (1_000, lambda n, d: kstest.pksd(normal(n, d), target="normal(0, 1)", **ONE)),
+    "hsic --lags 0:20": (10_000, both("hsic", lags="0:20", **ONE)),
+    "moments": (20_000, moments),
+    "effect": (4_000, effect),
+    "dqm check": (500, dqm_check),
+    "thin": (10_000, thin),
 }
 
 
-def seconds(test, n, d, repeat=2):
+def product(n, d, features=200):
+    """Gaussian kernel of n rows with landmarks, one bandwidth."""
+    X, Z = normal(n, d), normal(features, d, 1)
+    return np.exp(X @ Z.T - (X**2).sum(1)[:, None] / 2 - (Z**2).sum(1) / 2)
+
+
+# What nobody can leave out, at the rows of CASES.
+LIMITS = {
+    "ks": (50_000, lambda n, d: np.sort(np.vstack([normal(n, d), normal(n, d, 1)]), axis=0)),
+    "moments": (20_000, lambda n, d: product(n, d, 512)),
+    "effect": (4_000, lambda n, d: product(n, d, 512)),
+    "dqm check": (500, product),
+    "thin": (10_000, lambda n, d: product(n, d, 200)),
+    "hsic --lags 0:20": (
+        10_000,
+        lambda n, d: np.fft.rfft(np.hstack([product(n, d, 100)] * 2), axis=0),
+    ),
+}
+
+
+def seconds(test, n, d, repeat):
     best = np.inf
     for _ in range(repeat):
         clock = time.process_time()
@@ -72,13 +141,15 @@ def seconds(test, n, d, repeat=2):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", help="tests whose names contain one of these words")
+    parser.add_argument("--repeat", type=int, default=2, help="of which the smallest counts")
+    parser.add_argument("--limits", action="store_true", help="the step that cannot be left out")
     given = parser.parse_args()
     print(f"{'':20}{'rows':>9}{'CPU s':>8}{'4 n':>8}{'d = 20':>8}{'exponent n':>12}{'d':>6}")
-    for name, (n, test) in CASES.items():
+    for name, (n, test) in (LIMITS if given.limits else CASES).items():
         if given.only and not any(word in name for word in given.only):
             continue
-        idle = {d: seconds(test, 60, d) for d in (5, 20)}
-        found = [seconds(test, *size) for size in ((n, 5), (4 * n, 5), (n, 20))]
+        idle = {d: seconds(test, 60, d, given.repeat + 1) for d in (5, 20)}
+        found = [seconds(test, *size, given.repeat) for size in ((n, 5), (4 * n, 5), (n, 20))]
         base, rows, columns = (
             max(t - idle[d], 1e-3) for t, d in zip(found, (5, 5, 20), strict=True)
         )

@@ -14,11 +14,14 @@ peak MB         peak resident memory: the larger of the kernel's figure for one 
                 sum over the process tree, looked at every 50 ms
 p               the p-value. Statistics and bandwidths differ, so p-values need not agree: Gaussian
                 kernels near the median bandwidth, but the energy distance in dcor, permuted bins of
-                a compressed sample in goodpoints, and a grid of bandwidths in kstest.
+                a compressed sample in goodpoints, and a grid of bandwidths in kstest. "random
+                features" is our own writing of the plain method, one kernel and 256 frequencies.
+                scipy has one column only (--columns 1).
 
 "failed" names the limit that was hit or the last line of the error; larger n are not tried then.
 Every peer first runs once untimed on 50 rows, so that compiled code is cached where it can be.
-All threads are allowed; --threads 1 compares work instead of cores.
+All threads are allowed; --threads 1 compares work instead of cores. river has no test of two
+samples; `peer_tables.py` asks it, and others, what they answer.
 """
 
 import argparse
@@ -36,8 +39,11 @@ SIZES = (500, 1000, 2000, 5000, 10000, 20000)
 
 # In the order of installation, one pip call each: torch's CPU build first, so that nothing pulls in
 # a GPU build. alibi-detect holds numpy and numba back, hence one environment per peer.
-PEERS = ("hyppo", "alibi-detect", "frouros", "dcor", "goodpoints", "scikit-learn")
-PACKAGES = {peer: (peer,) for peer in PEERS} | {"alibi-detect": ("torch==2.13.0", "alibi-detect")}
+ALONE = ("hyppo", "alibi-detect", "frouros", "dcor", "goodpoints", "scikit-learn")
+PACKAGES = {peer: (peer,) for peer in (*ALONE, "river")}
+PACKAGES["alibi-detect"] = ("torch==2.13.0", "alibi-detect")
+SHARED = {"random features": "scikit-learn", "scipy": "scikit-learn"}  # in the environment of
+PEERS = (*ALONE, *SHARED)
 
 # (imports, test): the test sees X, Y (n, d), B, h (median bandwidth), np and leaves p behind.
 SNIPPETS: dict[str, tuple[str, str]] = {
@@ -88,6 +94,19 @@ rng, s = np.random.default_rng(0), np.repeat([1.0, -1.0], len(X))
 V = np.column_stack([s] + [rng.permutation(s) for _ in range(B)])
 T = (V * (K @ V)).sum(axis=0)  # for equal sizes the MMD grows with v'Kv
 p = (1 + (T[1:] >= T[0] * (1 - 1e-12)).sum()) / (1 + B)
+""",
+    ),
+    "random features": (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from peer_answers import random_features",
+        "p = random_features(X, Y, draws=B)",
+    ),
+    "scipy": (
+        "from scipy.stats import energy_distance, permutation_test",
+        """
+assert X.shape[1] == 1, "SciPy's energy distance has one column only"
+p = permutation_test((X[:, 0], Y[:, 0]), energy_distance, n_resamples=B, rng=0,
+                     alternative="greater").pvalue
 """,
     ),
 }
@@ -178,7 +197,8 @@ def measure(command: list[str], folder: Path, args: argparse.Namespace) -> dict[
 
 def run_cell(peer: str, n: int, args: argparse.Namespace) -> dict[str, object]:
     """Measure one peer at one n."""
-    if peer != "kstest" and not (args.peers / peer / "ready").exists():
+    home = args.peers / SHARED.get(peer, peer)
+    if peer != "kstest" and not (home / "ready").exists():
         return {"failed": "not installed"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -194,7 +214,7 @@ def run_cell(peer: str, n: int, args: argparse.Namespace) -> dict[str, object]:
             imports, test = SNIPPETS[peer]
             values = {"B": args.permutations, "h": h, "jobs": args.threads}
             (folder / "cell.py").write_text(CHILD.format(imports=imports, test=test, **values))
-            command = [str(args.peers / peer / "bin" / "python"), str(folder / "cell.py")]
+            command = [str(home / "bin" / "python"), str(folder / "cell.py")]
         return measure(command, folder, args)
 
 
@@ -219,7 +239,7 @@ def main() -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--setup", type=Path, metavar="DIR", help="create the environments here")
     where.add_argument("--peers", type=Path, metavar="DIR", help="environments made by --setup")
-    parser.add_argument("--only", nargs="+", choices=("kstest", *PEERS), metavar="PEER")
+    parser.add_argument("--only", nargs="+", choices=("kstest", *PEERS, "river"), metavar="PEER")
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), metavar="N")
     parser.add_argument("--columns", type=int, default=10, metavar="D")
     parser.add_argument("--permutations", type=int, default=200, metavar="B")
@@ -230,7 +250,7 @@ def main() -> None:
     args = parser.parse_args()
     peers = args.only or ["kstest", *PEERS]
     if args.setup:
-        set_up(args.setup.absolute(), [peer for peer in peers if peer in PEERS])
+        set_up(args.setup.absolute(), [peer for peer in PACKAGES if not args.only or peer in peers])
         return
     args.peers = args.peers.absolute()
     shape = "{:<13}{:>7}{:>9}{:>9}{:>10}{:>9}{:>9}{:>8}  {}"

@@ -3,12 +3,14 @@
     python3 benchmarks/thin.py [--rows 100000] [--keep 1000] [--columns 4]
     python3 benchmarks/thin.py peer      # pip install goodpoints
     python3 benchmarks/thin.py stein
+    python3 benchmarks/thin.py verdicts
 
 The first prints CPU seconds and the worth at every bandwidth: bar 15,000 at the middle one in 20 s.
 `peer` thins 16,384 rows to 128 by goodpoints' compress++ (g = 2 and 4) and by kstest, both with one
 Gaussian kernel at the middle of our bandwidths, and prints the MMD of both and CPU seconds.
 `stein` thins a chain that starts 8 standard deviations away: bar half of every k-th row's
-discrepancy, and no row of the first 1 %.
+discrepancy, and no row of the first 1 %. `verdicts` tests data sets of the folder `datasets` as
+they are, and thinned to a quarter and to an eighth of their rows.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import kstest
 
@@ -77,14 +81,48 @@ def stein(options):
     print(f"largest error of a mean {np.abs(kept.mean(0)).max():.4f}, sd {kept.std(0).round(3)}")
 
 
+def verdicts(options):
+    """Files against a reference, by mmd, or against a density, by ksd."""
+    folder = Path(__file__).parents[1] / "datasets"
+    early = folder / "module10_early.parquet"
+    pulses = ["module10_late.csv", "module09_without_tube23.csv", "module09.csv"]
+    cases = [(name, ["tot_ns"], early) for name in pulses]
+    cases += [(f"posterior_{kind}.parquet", None, None) for kind in ("exact", "inflated")]
+    cases += [
+        (f"modes_{k}.csv", ["speed", "lag"], folder / "modes.toml") for k in ("even", "stuck")
+    ]
+    for name, columns, against in cases:
+        table = read(folder / name)
+        numbers = table[columns or [c for c in table if not c.startswith("score_")]]
+        said = []
+        for share in (1, 4, 8):
+            rows = len(table) // share
+            kept = kstest.thin(numbers, rows=rows, threads=1).index if share > 1 else slice(None)
+            if against is early:
+                found = kstest.mmd(read(early)[columns], numbers.iloc[kept], explain="none")
+            elif against is None:
+                found = kstest.ksd(table.iloc[kept], score_prefix="score_", explain="none")
+            else:
+                found = kstest.ksd(numbers.iloc[kept], target=str(against), explain="none")
+            said.append(f"{rows} {found.verdict} (p {found.p_value:.3g})")
+        print(f"{name}: {', '.join(said)}", flush=True)
+
+
+def read(path):
+    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", default="whole", choices=["whole", "peer", "stein"])
+    parser.add_argument(
+        "what", nargs="?", default="whole", choices=["whole", "peer", "stein", "verdicts"]
+    )
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--keep", type=int, default=1000)
     parser.add_argument("--columns", type=int, default=4)
     options = parser.parse_args()
-    {"whole": whole, "peer": peer, "stein": stein}[options.what](options)
+    commands = {"whole": whole, "peer": peer, "stein": stein, "verdicts": verdicts}
+    commands[options.what](options)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,11 @@ def workers(folder: str, rows: int, features: str) -> None:
     for count, killed in ((1, False), (2, False), (2, True)):
         with (
             LocalCluster(
-                count, threads_per_worker=1, dashboard_address=":0", memory_limit=0, silence_logs=50
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address=":0",
+                memory_limit=0,
+                silence_logs=50,
             ) as own,
             Client(own) as client,
         ):

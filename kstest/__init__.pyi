@@ -1,6 +1,6 @@
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal
@@ -87,6 +87,7 @@ def mmd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
     scheduler: Any = ...,
 ) -> Result: ...
 
@@ -122,6 +123,8 @@ def ks(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def hsic(
@@ -163,6 +166,7 @@ def hsic(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def effect(
@@ -201,6 +205,7 @@ def effect(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def moments(
@@ -234,6 +239,7 @@ def moments(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def skit(
@@ -278,6 +284,7 @@ def skit(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def smmd(
@@ -317,6 +324,7 @@ def smmd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def sksd(
@@ -343,6 +351,7 @@ def sksd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def ksd(
@@ -384,6 +393,7 @@ def ksd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
     scheduler: Any = ...,
 ) -> Result: ...
 
@@ -425,6 +435,7 @@ def pksd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...
 
 def seqksd(
@@ -448,4 +459,5 @@ def seqksd(
     threads: int | None = ...,
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
 ) -> Result: ...

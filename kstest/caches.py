@@ -1,15 +1,14 @@
 """Where compiled code is kept, and from where it may be loaded.
 
 Compiled code must serve every later process, from cron with HOME unset and from a read-only
-installation. numba's own choice (beside the source, else under HOME) raises at import when
-neither is writable, so the directory is chosen here, only for our loops: the first usable of
+installation. So the directory is chosen here, only for our loops: the first usable of
 KSTEST_CACHE_DIR, NUMBA_CACHE_DIR, XDG_CACHE_HOME/kstest, ~/.cache/kstest, a directory of this
 user under the system's temporary directory, and at last a private one of this process.
 
-numba loads its cache with pickle. Who may write there may run code as whoever reads it, so two
-kinds are accepted: a directory owned by this user and closed to others; and, only to be read, a
-shared one where nobody but root and this user may write: not in it, not in anything it holds, and
-not in a directory above it, by which it could be exchanged.
+Who may write there may run code as whoever loads it, so two kinds are accepted: a directory owned
+by this user and closed to others; and, only to be read, a shared one where nobody but root and this
+user may write: not in it, not in anything it holds, and not in a directory above it, by which it
+could be exchanged.
 """
 
 from __future__ import annotations

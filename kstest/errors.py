@@ -39,5 +39,19 @@ class DataError(KstestError):
     """A file, stream or array that cannot be read or cannot be tested."""
 
 
+class MissingError(DataError):
+    """Rows with missing cells, where they are to be refused.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Their columns.
+    """
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+
 class OutputError(KstestError):
     """The result could not be written where it was asked for."""

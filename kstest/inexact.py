@@ -1,9 +1,9 @@
 """Numbers that float64 does not hold: whole ones beyond 2^53, and long decimals.
 
 9007199254740993 becomes 9007199254740992, so that two identifiers become one. Tested as numbers
-such cells are refused (`refusal`), and so are decimals beyond 2^53, and those that become equal to
-another one of their block. Other decimals are measurements, whose last digits are rounded with a
-note.
+such cells are refused (`refusal`), and so are decimals and long doubles beyond 2^53, and those that
+become equal to another one of their block. Others are measurements, whose last digits are rounded
+with a note.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from kstest.wording import option_value, shown
 
 _LONG = re.compile(r"\s*[+-]?[0-9]{16,300}(\.[0-9]{0,300})?\s*", re.ASCII)
 _DIGITS = re.compile(r"\s*[+-]?0*\.?0*([1-9][0-9]*(\.[0-9]+)?)\s*", re.ASCII)
-_FRACTION = re.compile(r"[^.,]*[.,][0-9]*[1-9][0-9]*\s*", re.ASCII)
+_FRACTION = re.compile(r"[^.,e]*[.,][0-9]*[1-9][0-9]*\s*|-?[0-9.]+e-[0-9]+", re.ASCII)
+_BEYOND = re.compile(r"-?[0-9.]+e\+(30[89]|3[1-9][0-9]|[4-9][0-9]{2}|[0-9]{4,})", re.ASCII)
 MANY_DIGITS = 18  # a float64 is written in at most 17
 EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64
 
@@ -73,9 +74,26 @@ def of_integers(column: NDArray[Any], numbers: NDArray[np.float64]) -> Inexact |
 
 
 def of_long_doubles(column: NDArray[Any], numbers: NDArray[np.float64]) -> Inexact | None:
-    """Find those of long doubles (n,) beyond 2^53 that their floats do not equal."""
-    rows = np.flatnonzero((np.abs(numbers) >= EXACT) & (column != numbers))
-    return Inexact(rows, lambda row: str(column[row])) if rows.size else None
+    """Find those of long doubles (n,) that their floats do not equal, like those of decimals.
+
+    Those beyond 2^53, and beyond the largest float, come before others.
+    """
+    off = (column != numbers) & ~np.isnan(numbers)
+    if not off.any():
+        return None
+
+    def cell(row: int) -> str:
+        return str(column[row])
+
+    rows = np.flatnonzero(off & (np.abs(numbers) >= EXACT))
+    if not rows.size:
+        # Neighbours of equal numbers that were not equal: some of them became so.
+        order = np.lexsort((column, numbers))
+        same = (np.diff(numbers[order]) == 0) & (np.diff(column[order]) != 0)
+        rows = np.sort(order[1:][same])
+    if rows.size:
+        return Inexact(rows, cell)
+    return Inexact(np.flatnonzero(off)[:1], cell, refused=False)
 
 
 def of_decimals(column: Any, numbers: NDArray[np.float64]) -> Inexact | None:
@@ -151,6 +169,12 @@ def near(numbers: NDArray[np.float64]) -> Inexact | None:
 def refusal(where: str, name: str, row: int, cell: str) -> DataError:
     """Say which whole number cannot be tested as one; `row` from 1."""
     value = option_value([name])
+    if _BEYOND.fullmatch(cell):
+        return DataError(
+            f"{where}: column {shown(name)}, row {row:,}: found {cell}, which is beyond the "
+            "largest number that is compared (1.8e308, double precision). Write it in another "
+            f"unit, or as its logarithm; or leave the column out with --exclude {value}."
+        )
     if _FRACTION.fullmatch(cell):
         return DataError(
             f"{where}: column {shown(name)}, row {row:,}: found {cell}, which has more digits than "

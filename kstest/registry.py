@@ -7,6 +7,7 @@ until it is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -19,14 +20,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """A test: the module whose TEST it is, and what it answers, in at most 55 characters."""
+    """A test: the module whose TEST it is, and what it answers, in at most 55 characters.
+
+    `around`, ``module:function``, stands between its command line and the test, and may answer
+    itself.
+    """
 
     module: str
     summary: str
+    around: str = ""
 
     def load(self) -> Test[Any]:
         """Import the module and return its test (`kstest.contract`)."""
         found: Test[Any] = import_module(self.module).TEST
+        return found
+
+    def wrapped(self, run: Callable[..., int]) -> Callable[..., int]:
+        """What the command line calls: `run`, or what stands around it."""
+        if not self.around:
+            return run
+        module, _, name = self.around.partition(":")
+        found: Callable[..., int] = getattr(import_module(module), name)(run)
         return found
 
 
@@ -49,7 +63,11 @@ class Command:
 
 
 METHODS: dict[str, Entry] = {
-    "mmd": Entry("kstest.methods.mmd", "Do two samples come from the same distribution?"),
+    "mmd": Entry(
+        "kstest.methods.mmd",
+        "Do two samples come from the same distribution?",
+        around="kstest.shell.around_mmd:around",
+    ),
     "ks": Entry("kstest.methods.ks", "Does any column differ, by a classical test?"),
     "hsic": Entry("kstest.methods.hsic", "Are blocks of columns independent of each other?"),
     "effect": Entry("kstest.methods.effect", "Does a treatment change an outcome's distribution?"),
@@ -72,6 +90,7 @@ COMMANDS: dict[str, Command] = {
     "datasets": Command("kstest.shell.datasets", "Make data by a formula, for trying the tests."),
     "plan": Command("kstest.shell.plan", "How many rows does it take to find a given change?"),
     "thin": Command("kstest.shell.thin", "Which rows stand for a big file?"),
+    "release": Command("kstest.shell.release", "Write a private sketch of a reference."),
     "run": Command(f"{CHECKS}.commands", "Run the checks of kstest.toml.", judges=True),
     "baseline": Command(f"{CHECKS}.baseline", "Keep a reference in one file, for CI."),
     "init": Command(f"{CHECKS}.commands", "Write a kstest.toml for two files.", maker="init"),

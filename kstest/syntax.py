@@ -262,7 +262,7 @@ class _Source:
         if token in self.language.odd:
             return self.language.odd[token]
         if kind == "odd":
-            return f"{token} is not accepted"
+            return "this character is not accepted"
         if kind == "other" and not (token.isascii() and token.isprintable()):
             return "this character is not accepted"  # it might join the name before it
         return ""

@@ -19,8 +19,12 @@ from collections.abc import Collection, Sequence
 from kstest.errors import printable
 
 __all__ = [
+    "BOOLEAN",
     "DATE",
     "DURATION",
+    "EMPTY",
+    "NUMBER",
+    "TEXT",
     "TIME",
     "label",
     "listed",
@@ -40,6 +44,12 @@ LISTED_NAMES = 10
 MOST_FILES = 2000  # of a folder, that are compared with a name
 _SIMPLE_NAME = re.compile(r"[\w.][\w.-]*")
 _INDEXED_NAME = re.compile(r"[\w.][\w.-]*(?:\[\d+(?:,\d+)*\])?")  # theta[1], b[1,1]
+# What a column holds. Numbers and booleans are tested as they are, times in seconds, texts as
+# categories; a column of kind EMPTY shows no value at first and agrees with every other kind.
+NUMBER = "numbers"
+BOOLEAN = "true/false"
+TEXT = "text"
+EMPTY = "no values"
 # What a numeric column may hold that is no plain number.
 DATE = "dates"
 TIME = "times of day"

@@ -21,7 +21,13 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 from kstest.cli import run
+from kstest.privacy.accounting import Privacy
+from kstest.privacy.features import WIDTH, features
+from kstest.privacy.sketch import Sketch, text_of
+from kstest.privacy.units import Declared, frequencies
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,6 +49,8 @@ CALIBRATION = [
     "--batch-size", "30", "--toys", "199", "--centres", "20", "--widths", "2", "--quiet",
     "--threads", "1",
 ]  # fmt: skip
+
+PRIVATE = ["--epsilon", "1", "--delta", "1e-6", "--units", "units.toml"]
 
 # name: arguments, exit code
 CASES: dict[str, tuple[list[str], int]] = {
@@ -123,6 +131,17 @@ CASES: dict[str, tuple[list[str], int]] = {
     "dqm-check-few.txt": (["dqm", "check", "k.cal", "one.csv"], 3),
     "error-dqm-rule.txt": (["dqm", "check", "k.cal", "batch.csv", "--control", "lond"], 2),
     "dqm-explain.txt": (["dqm", "explain", "k.cal", "moved.csv"], 1),
+    "help-release.txt": (["release", "--help"], 0),
+    "release.txt": (
+        ["release", "pool.csv", *PRIVATE, "-o", "pool.sketch", "--ledger", "pool.ledger"],
+        0,
+    ),
+    "error-release.txt": (
+        ["release", "pool.csv", "--epsilon", "1", "--delta", "1e-6", "-o", "pool.sketch"],
+        2,
+    ),
+    "sketch.txt": (["mmd", "old.sketch", "moved.csv"], 1),
+    "error-sketch.txt": (["mmd", "old.sketch", "moved.csv", "--scale", "auto"], 2),
     "error-no-file.txt": (["mmd", "good.csv", "nowhere.csv"], 2),
     "error-one-file.txt": (["mmd", "good.csv"], 2),
     "error-text-cell.txt": (["mmd", "good.csv", "text.csv"], 2),
@@ -207,8 +226,23 @@ def write_data(folder: Path) -> None:
     for name, (header, content) in table.items():
         lines = [",".join(map(str, row)) for row in content]
         (folder / f"{name}.csv").write_text("\n".join([header, *lines]) + "\n")
+    (folder / "units.toml").write_text("speed = 1\nmass = { unit = 10, centre = 0 }\n")
+    (folder / "old.sketch").write_text(sketch_with_known_noise())
     with contextlib.chdir(folder):
         run(["dqm", "calibrate", "events.csv", "--pool", "pool.csv", "-o", "k.cal", *CALIBRATION])
+
+
+def sketch_with_known_noise() -> str:
+    """A sketch of numbers that are the same everywhere."""
+    columns = (Declared("speed"), Declared("mass", 10.0))
+    sums = np.zeros(WIDTH, np.int64)
+    values = np.array(rows(9, 600)) / [1, 10]
+    for block in features(values, np.empty((600, 0), np.int64), frequencies(columns, 0)):
+        sums += block.sum(axis=0)
+    privacy = Privacy.of(1.0, 1e-6)
+    noise = [round(x * privacy.sigma2**0.5) for x in numbers(30, WIDTH)]
+    noisy = tuple(int(s) + z for s, z in zip(sums, noise, strict=True))
+    return text_of(Sketch(columns, 0, 600, noisy, privacy))[0]
 
 
 def produce(name: str, folder: Path) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from stub import PATH
 from test_contract import NEEDED, samples_for
@@ -161,3 +163,33 @@ def test_a_near_name_is_asked_for(pair):
 )
 def test_what_becomes_a_keyword(shell, python):
     assert in_python(shell, {}, ()) == python
+
+
+def test_axes_have_the_names_that_were_asked(pair, tmp_path):
+    A, B = (pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])]) for X in pair)
+    label = {"c0": "drift time [ns]"}
+    result = kstest.ks(A, B, label=label, plot=tmp_path / "a.svg")
+    assert "drift time [ns]" in (tmp_path / "a.svg").read_text("utf-8")
+    assert "drift time [ns]" in [axes.get_xlabel() for axes in result.figure().axes]
+    assert "drift time [ns]" in result.to_html()
+    with pytest.warns(UserWarning, match="no axis of the picture is that of a column other"):
+        kstest.ks(A, B, label={"other": "x"}).figure()
+
+
+@pytest.mark.parametrize("label", ["c0=x", {"c0": 1}, {0: "x"}, ["c0"], {"c0": ""}])
+def test_names_of_axes_that_are_none_are_refused(label, pair):
+    with pytest.raises(UsageError, match="label: found"):
+        kstest.ks(*pair, label=label)
+
+
+def test_a_notebook_shows_the_core_of_the_page(pair, monkeypatch):
+    A = pd.DataFrame({"<b>x</b>": pair[0][:, 0]})
+    result = kstest.ks(A, A + 3)
+    found = result._repr_html_()
+    assert "REJECTED" in found
+    assert "&lt;b&gt;x&lt;/b&gt;" in found
+    assert "<b>x" not in found
+    for whole in ("<script", "<html", "<body", "\nbody", ":root"):  # nothing of the page around it
+        assert whole not in found
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert result._repr_html_() is None  # then Markdown is shown

@@ -53,7 +53,10 @@ def answer(capsys, *words):
 def stripped(found):
     """Of a time whose last digits are lost a baseline shows the ones that are left."""
     kept = {k: v for k, v in found.items() if k not in ("inputs", "provenance")}
-    said = [{**w, "message": re.sub(r"\d{6} s\)", "s)", w["message"])} for w in found["warnings"]]
+    said = [
+        {**w, "message": re.sub(r"(\.\d{0,3})\d* s\)", r"\1 s)", w["message"])}
+        for w in found["warnings"]
+    ]
     return {**kept, "warnings": said}
 
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 import kstest
+from kstest import jit
 from kstest.betting import loops, pair_loops, round_loops, stein_loops, wing_loops
 from kstest.betting.warm import USES, use_loops
 
@@ -19,7 +19,7 @@ def forms():
         f"{module.__name__}.{name}": list(loop.signatures)
         for module in (loops, pair_loops, round_loops, stein_loops, wing_loops)
         for name, loop in vars(module).items()
-        if isinstance(loop, Dispatcher) and loop.targetoptions.get("inline") != "always"
+        if isinstance(loop, jit.Loop)
     }
 
 

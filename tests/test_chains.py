@@ -283,6 +283,23 @@ def test_what_chains_cannot_say(rng):
     assert still.verdict == "no verdict"
 
 
+@pytest.mark.parametrize("test", ["ksd", "pksd"])
+def test_a_chain_that_is_stuck_gives_no_verdict(test, rng):
+    chains = [x + rng.choice([-4.0, 4.0], (250, 1)) for x in chains_of(rng, 0.5, (250,) * 4)]
+    modes = "gaussian_mixture(weights=[0.5, 0.5], means=[[-4], [4]], covariances=[1, 1])"
+    how = {"draws": 99, "threads": 1}
+    whole = getattr(kstest, test)(table(chains), target=modes, chain="chain", **how)
+    assert whole.verdict != "no verdict"
+    stuck = [np.repeat(chains[0][:1], 250, axis=0), *chains[1:]]
+    found = getattr(kstest, test)(table(stuck), target=modes, chain="chain", **how)
+    assert found.verdict == "no verdict"
+    assert "stands still for 250 rows" in found.warnings[0].message
+    # A sampler that often refuses is not stuck.
+    held = [x[np.repeat(np.arange(50), 5)] for x in chains]
+    again = getattr(kstest, test)(table(held), target=modes, chain="chain", **how)
+    assert again.verdict != "no verdict"
+
+
 def test_one_short_or_constant_chain_among_others(rng):
     chains = chains_of(rng, 0.7, (300, 40, 200, 3))
     assert kstest.ksd(table(chains), chain="chain", **QUICK).verdict == "not rejected"

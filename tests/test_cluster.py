@@ -113,7 +113,7 @@ def test_a_task_that_always_kills_its_worker_is_named(files, monkeypatch):
         client.run_on_scheduler(
             lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
         )
-        monkeypatch.setattr("kstest.methods.two_samples.streamed.summed", dies)
+        monkeypatch.setattr("kstest.methods.two_samples.prepared.summed", dies)
         with pytest.raises(DataError, match=r"a-0.parquet.* rows from row 1: its worker died"):
             kstest.mmd(*files, scheduler=client)
 
@@ -182,14 +182,14 @@ def test_a_part_that_a_worker_does_not_see(address, files, tmp_path, monkeypatch
 def test_a_part_that_changes_between_the_passes(address, files, tmp_path, monkeypatch):
     from kstest.methods.two_samples import streamed
 
-    first = streamed._first_pass
+    first = streamed.prepared
 
     def then_changed(*given):
         found = first(*given)
         os.utime(tmp_path / "a-1.parquet", (1, 1))
         return found
 
-    monkeypatch.setattr(streamed, "_first_pass", then_changed)
+    monkeypatch.setattr(streamed, "prepared", then_changed)
     with pytest.raises(DataError, match=r"a-1.parquet: has changed while it was read"):
         kstest.mmd(*files, scheduler=address)
 
@@ -213,6 +213,12 @@ def test_ksd_has_the_sums_of_one_process(address, files, capsys):
     words = ["ksd", files[1], "--target", "python:os:path", "--allow-python", "--quiet"]
     assert run([*words, "--scheduler", address]) == 2
     assert "a Python object is not sent to workers" in " ".join(capsys.readouterr().err.split())
+
+
+def test_ks_has_the_sums_of_one_process(address, files):
+    here = kstest.ks(*files, scheduler="local", threads=1)
+    same(kstest.ks(*files, scheduler=address), here)
+    same(kstest.ks(*files, scheduler="local", threads=2), here)
 
 
 @pytest.fixture
@@ -280,9 +286,9 @@ def test_errors_travel():
 def test_an_interrupt_cancels_the_tasks(address, files):
     code = (
         "import sys, time\n"
-        "from kstest.methods.two_samples import streamed\n"
+        "from kstest.methods.two_samples import prepared\n"
         "from tests.test_cluster import slow\n"
-        "streamed.summed = slow\n"
+        "prepared.summed = slow\n"
         "from kstest.cli import main\n"
         "sys.argv[1:] = ['mmd', *sys.argv[1:]]\n"
         "sys.exit(main())\n"

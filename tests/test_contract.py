@@ -37,7 +37,7 @@ ROOMS = {
     "archive": "errors files wording",
     "datasets": "errors",
     "caches": "",
-    "jit": "about caches",
+    "jit": "about caches files",
     "lean": "about",
     "kernels": "jit",
     "targets": "errors sample syntax wording",
@@ -64,14 +64,16 @@ ROOMS = {
     "plot": "errors findings picture report result wording",
     "thinning": "contract engine errors findings jit kernels methods params result run sample "
     "wording",
+    "privacy": "about archive contract diagnostics engine errors files findings kernels lean "
+    "params result run sample wording",
     "api": "clusters contract dqm engine errors files findings inputs params picture plot "
     "power registry report result run sample sources targets thinning",
     "testing": "api",
     "pandera": "api errors testing",
     "pytest_plugin": "api testing",
-    "shell": "about archive betting caches clusters contract datasets dqm engine errors "
-    "files findings inputs jit kernels params picture plot power registry report result run sample "
-    "sources streams thinning wording",
+    "shell": "about archive betting caches clusters columns contract datasets dqm engine errors "
+    "files findings inputs jit kernels params picture plot power privacy registry report result "
+    "run sample sources streams thinning wording",
     "checks": "about archive columns contract dqm engine errors files findings inputs methods "
     "nulls params picture plot registry report result run sample shell sources streams wording",
     "cli": "about errors files registry shell",

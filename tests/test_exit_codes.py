@@ -69,6 +69,9 @@ TABLE: dict[str, list[tuple[int, str]]] = {
                (2, "ref.csv like.csv --outcome z --design randomised")],
     "moments": [(0, "ref.csv --residual a --given b"), (1, "tied.csv --residual a --given b"),
                 (2, "ref.csv --residual z --given b"), (3, "one.csv --residual a --given b")],
+    "release": [(0, "ref.csv --epsilon 1 --delta 1e-6 --units units.toml -o made.sketch"),
+                (2, "ref.csv --epsilon 1 --delta 1e-6 -o made.sketch"),
+                (2, "ref.csv --epsilon 1 --delta 1e-6 --units units.toml -o x --budget 0.5")],
     "thin": [(0, "ref.csv --rows 20 -o made.csv"), (2, "absent.csv --rows 20 -o made.csv")],
     "sniff": [(0, "ref.csv"), (2, "absent.csv"), (2, "broken.parquet")],
     "datasets make drift-tubes": [(0, "--seed 1 --events 20 -o made.parquet"),
@@ -131,6 +134,7 @@ def made(tmp_path_factory):
     words = ["".join(rng.choice(list("abc"), 12)) for _ in range(60)]
     (path / "words.txt").write_text("\n".join(words) + "\n")
     (path / "word.txt").write_text("ab\n")
+    (path / "units.toml").write_text("a = 1\nb = 1\n")
     (path / "broken.parquet").write_bytes(b"PAR1 broken")
     (path / "broken.kst").write_bytes(b"PK\x03\x04 broken")
     checks = [TOML.format(name, "ks", f"{name}.csv") for name in ("like", "far", "absent", "one")]

@@ -36,6 +36,7 @@ ELSEWHERE = {
     "kstest mmd 's3:": "there is no such bucket; test_remote.py has a server",
     "BashOperator": "a line of a file of Airflow, see test_recipes.py",
     "kstest mmd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
+    "kstest ks --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "kstest ksd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "kstest dqm check --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "dask ": "the programs of a cluster; test_cluster.py has one",

@@ -202,7 +202,7 @@ def test_warmup_compiles_once_into_the_temporary_directory_where_nothing_else_wo
     first = in_copy(package, "-m", "kstest", "warmup", **nowhere)
     cache = tmp_path / f"kstest-{os.getuid()}"
     assert re.fullmatch(rf"compiled in \d+\.\d s of CPU time; kept in {cache}\n", first)
-    assert list(cache.rglob("*.nbi"))
+    assert list(cache.rglob("*.code"))
     second = in_copy(package, "-m", "kstest", "warmup", **nowhere)
     assert second == f"already compiled; kept in {cache}\n"
 

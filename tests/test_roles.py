@@ -106,3 +106,37 @@ def test_every_advice_of_reading_is_understood():
             )
             if "--exclude x,y" in text:
                 assert _OUT.search(" ".join(text.split())), f"{path.name}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("effect a.csv --treatment a --outcome y --covariates x", True),
+        ("effect a.csv --treatment a --outcome x --covariates y", False),
+        ("effect a.csv --treatment x --outcome a --covariates y", False),
+        ("moments a.csv --residual y-a --given x", True),
+        ("moments a.csv --residual x-y --given a", False),
+        ("ksd a.csv --target normal()", False),
+        ("sksd a.csv --target normal()", False),
+        ("skit a.csv --x x --y y", True),
+        ("mmd a.csv a.csv", True),
+        ("mmd a.csv a.csv --group x --columns a,y", False),
+        ("mmd a.csv a.csv --weights x --columns a,y", False),
+        ("mmd a.csv a.csv --group a --columns x,y", True),
+    ],
+)
+def test_indicators_are_advised_only_where_they_are_taken(
+    line, kept, tmp_path, monkeypatch, capsys
+):
+    """Column x has a missing cell; what is not advised would be refused."""
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{'' if k == 7 else k},{k % 2},{k * k % 11}\n" for k in range(40))
+    Path("a.csv").write_text("x,a,y\n" + rows)
+    for more in ([], ["--missing", "indicator"]):
+        code = run([*line.split(), *more])
+        said = capsys.readouterr().err
+        if not more:
+            assert code == 2
+            assert "--missing drop" in said
+            advised = "keep them with --missing indicator" in said
+    assert advised is kept is (code != 2), said

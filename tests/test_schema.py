@@ -67,6 +67,10 @@ def test_what_is_no_answer_is_refused(broken, rng):
 CALIBRATE = ["dqm", "calibrate", "events.csv", "--pool", "pool.csv", "-o", "again.cal"]
 CHECK = ["dqm", "check", "k.cal"]
 STREAM = ["smmd", "--reference", "events.csv", "good.csv", "--state", "s.kst"]
+PRIVATE = [
+    "--epsilon", "1", "--delta", "1e-6", "--units-from", "good.csv", "--ledger", "pool.ledger",
+    "-o", "pool.sketch",
+]  # fmt: skip
 COMMANDS = {
     "calibrate": [*CALIBRATE, *(word for word in CALIBRATION if word != "--quiet")],
     "show": ["dqm", "show", "k.cal"],
@@ -83,6 +87,7 @@ COMMANDS = {
     "plan": ["plan", "good.csv", "--shift", "3", *SHORT],
     "thin": ["thin", "pool.csv", "--rows", "20"],
     "thin-target": ["thin", "pool.csv", "--rows", "20", "--target", "normal(sd=9)"],
+    "release": ["release", "pool.csv", *PRIVATE],
     "run": ["run"],
 }
 CHECKS = """

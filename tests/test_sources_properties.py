@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from kstest.columns import exclusion, parse_items, resolve
 from kstest.errors import UsageError
 from kstest.sources import ReadOptions, read_samples
-from kstest.sources.convert import kind_of, to_float64
+from kstest.sources.arrow_types import kind_of
+from kstest.sources.convert import to_float64
 
 NAMES = st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=8, unique=True)
 

@@ -80,7 +80,7 @@ def test_swap_takes_the_best_row_each_time(rows):
 
 @pytest.mark.parametrize(
     ("n", "wanted"), [(2, 1), (3, 2), (7, 3), (500, 499), (500, 251), (513, 64), (3000, 10),
-                      (2100, 90), (5000, 2400)],
+                      (2100, 90), (5000, 2400), (515, 257), (2917, 729)],
 )  # fmt: skip
 def test_every_number_of_rows(n, wanted, rng):
     points = halving.Points.of(Rows.of(rng.normal(size=(n, 2))), GRID)

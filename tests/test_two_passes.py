@@ -13,12 +13,14 @@ from scipy import stats
 import kstest
 from kstest import inputs as inputs_room
 from kstest.cli import run
-from kstest.engine import Work
+from kstest.engine import Work, landmarks
+from kstest.engine.landmark_loops import power_sums
 from kstest.engine.landmarks import batch_sums, landmark_sums, tables_of_sums
 from kstest.errors import DataError, UsageError
 from kstest.inputs import spans as inputs_spans
 from kstest.kernels import KERNELS, BandwidthGrid, Rows, Units, scale_columns
-from kstest.methods.two_samples import passes, sketch, streamed
+from kstest.methods.two_passes import sketch
+from kstest.methods.two_samples import passes, streamed
 from kstest.nulls import partition
 from kstest.nulls.places import ROUNDS, placed, scattered
 from kstest.registry import METHODS
@@ -117,6 +119,33 @@ def test_sums_of_batches_are_those_of_all_rows(name, rng):
     here, _ = tables_of_sums(out, np.bincount(block), marks, rows.take(slice(500)), grid)
     off = ~np.eye(6, dtype=bool)
     np.testing.assert_allclose(here[:, off], there[:, off], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("n", "r"), [(1, 130), (7, 128), (48, 5), (49, 128), (103, 200)])
+def test_powers_are_summed_in_one_written_order(n, r, rng):
+    values = np.exp(-3 * rng.random((n, r))).astype(np.float32)
+    out = np.ones((3, r))
+    power_sums(values.copy(), out)
+    v = values
+    for row in out:
+        total, i = np.zeros(r, np.float32), 0
+        while i < n:
+            size = 1 if n <= 48 else next(k for k in (8, 4, 2, 1) if k <= n - i)
+            total += sum(v[i + 1 : i + size], start=v[i])
+            i += size
+        np.testing.assert_array_equal(row, 1 + total.astype(float))
+        v = v * v
+
+
+def test_compiled_sums_are_those_of_numpy(rng, monkeypatch):
+    rows, marks = Rows.of(rng.normal(size=(700, 3))), Rows.of(rng.normal(size=(70, 3)))
+    block, grid = rng.integers(3, size=700), [BandwidthGrid(KERNELS["gaussian"], (2.0, 1.0, 0.5))]
+    out = np.zeros((2, 3, 5, 70))
+    batch_sums(rows, block, marks, grid, out[0])
+    monkeypatch.setattr(landmarks, "_gaussian_batch", lambda *given: False)
+    batch_sums(rows, block, marks, grid, out[1])
+    assert not out[:, :, 3:].any()
+    np.testing.assert_allclose(out[0], out[1], atol=1e-4)
 
 
 def test_sums_of_batches_against_plain_loops(rng):
@@ -238,7 +267,7 @@ def test_options_that_need_all_rows_are_refused(files, options, words, capsys):
     assert words in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize(("name", "why"), [("ks", "all rows at once"), ("skit", "one after the")])
+@pytest.mark.parametrize(("name", "why"), [("hsic", "all rows at once"), ("skit", "one after the")])
 def test_other_tests_say_why_they_have_no_scheduler(name, why, files, capsys):
     assert run([name, *files[:1], "--scheduler", "local"]) == 2
     assert f"--scheduler: not for {name}: " in (err := capsys.readouterr().err)
@@ -272,14 +301,14 @@ def test_parts_that_differ_are_named_before_any_row_is_read(files, tmp_path, rng
 
 
 def test_a_file_that_changes_between_the_passes(files, tmp_path, rng, monkeypatch):
-    first = streamed._first_pass
+    first = streamed.prepared
 
     def then_changed(*given):
         found = first(*given)
         write(tmp_path / "a-01.parquet", rng.normal(size=(1500, 2)))
         return found
 
-    monkeypatch.setattr(streamed, "_first_pass", then_changed)
+    monkeypatch.setattr(streamed, "prepared", then_changed)
     with pytest.raises(DataError, match=r"a-01.parquet: has changed while it was read"):
         kstest.mmd(*files, scheduler="local")
 
@@ -311,7 +340,7 @@ def test_spent_rows_are_a_uniform_sample_that_sees_no_value(tmp_path, rng, monke
     sides = {"reference": parts(tmp_path, "a", x, 4), "sample": parts(tmp_path, "b", x[::-1], 3)}
     found = spans_room.survey(sides, options)
     for key in (1, 2):
-        got = streamed._first_pass(found, key, Work(1))
+        got = streamed.prepared(found, key, Work(1))
         a, b = got.sketches
         assert got.totals == (4000, 4000)
         assert np.array_equal(a.values[:, 0], x[a.numbers, 0])
@@ -326,9 +355,9 @@ def test_spent_rows_are_left_out_of_the_sums(tmp_path, rng):
     sides = {"reference": parts(tmp_path, "a", x, 2), "sample": parts(tmp_path, "b", x, 2)}
     test = METHODS["mmd"].load()
     found = spans_room.survey(sides, inputs_room.choose(test.inputs, test.inputs.params(), {}))
-    prepared = streamed._first_pass(found, 1, Work(1))
+    prepared = streamed.prepared(found, 1, Work(1))
     how, _, cut = streamed._setting(prepared, test.inputs.params(), np.random.default_rng(1))
-    sums = streamed._second_pass(found, prepared, how, Work(1))
+    sums = streamed.added_up(found, prepared, how, Work(1))
     assert np.array_equal(sums.counts, cut.sizes)
     assert sums.counts.sum() == 2 * (1000 - 50)
     assert all(np.array_equal(cells.sum(axis=0), cut.sizes) for cells in sums.cells)
@@ -370,3 +399,16 @@ def test_few_rows_and_long_text_are_remarked_for_workers(files, tmp_path, monkey
     assert "long.csv: one worker reads the whole file" in long
     monkeypatch.setattr(inputs_spans, "FEW_ROWS", 100)
     assert len([*inputs_spans.remarks_for_workers(found)]) == 1
+
+
+@pytest.mark.parametrize("names", [("gaussian",), ("laplace",)])
+def test_a_far_row_changes_no_sum_but_that_of_its_block(names, rng):
+    """Else rows beside it in a file are rounded in another way than those of the other sample."""
+    x, z = rng.normal(size=(400, 2)), rng.normal(size=(60, 2))
+    far = np.concatenate([x, [[3e6, -2e6]]])
+    block = rng.integers(0, 8, 400)
+    grids = [BandwidthGrid(KERNELS[name], (4.0, 2.0, 1.0, 0.5)) for name in names]
+    plain, beside = np.zeros((2, 4, 9, 60))
+    batch_sums(Rows.of(x), block, Rows.of(z), grids, plain)
+    batch_sums(Rows.of(far), np.append(block, 8), Rows.of(z), grids, beside)
+    np.testing.assert_allclose(beside[:, :8], plain[:, :8], atol=1e-5)

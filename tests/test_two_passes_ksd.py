@@ -61,7 +61,7 @@ def test_sums_of_batches_are_those_of_all_rows(files, rng):
     found = spans_room.survey(
         {"data": [files]}, inputs.choose(METHODS["ksd"].load().inputs, params, {})
     )
-    sketch, rows = streamed._first_pass(found, 1, Work(1))
+    (sketch,), rows = streamed.first_pass(found, 1, Work(1))
     sample = streamed._spent(found, sketch)
     target = streamed._target(found, params, Work(1))
     given = streamed.on_target(sample, target)

@@ -330,3 +330,22 @@ def test_batches_of_records_are_told_of_records(tmp_path):
     shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert "reference   100 records" in shown
     assert "records     60 rows of each, told apart by run, in the order of t" in shown
+
+
+def test_other_shapes_are_judged_and_other_units_of_records_refused():
+    """A feature without a unit is no column in another unit."""
+    rng = np.random.default_rng(3)
+
+    def saws(count, reverse=False):
+        parts = []
+        for k in range(count):
+            x = (np.arange(60) / 12 + rng.uniform()) % 1 + rng.normal(scale=0.02, size=60)
+            parts.append(pd.DataFrame({"run": k, "t": range(60), "x": x[::-1] if reverse else x}))
+        return pd.concat(parts, ignore_index=True)
+
+    made = kstest.dqm_calibrate(saws(100), saws(200), unit="run", order="t", batch_size=10,
+                                toys=99, threads=1)  # fmt: skip
+    assert kstest.dqm_check(made, saws(10, reverse=True), threads=1)[0].reject
+    other = saws(10)
+    with pytest.raises(DataError, match=r"(level|spread)'.*another unit"):
+        kstest.dqm_check(made, other.assign(x=1000 * other["x"]), threads=1)

@@ -221,3 +221,98 @@ def test_hexadecimal_text_is_no_number(tmp_path):
     path.write_text("id\n" + "".join(f"0x2{k:015x}\n" for k in range(ROWS)))
     with pytest.raises(DataError, match="id"):
         taken(str(path))
+
+
+LONGER = np.finfo(np.longdouble).nmant > 52
+TENTH = np.longdouble(1) / 10
+CASES = {
+    "exact": ([1.5, 2.0**60, -0.0], ""),
+    "measured": ([1, TENTH, 3], "rounded"),
+    "missing": ([1, np.nan, np.inf], "missing"),
+    "tiny": ([1, np.longdouble("1e-4000"), 3], "rounded"),
+    "whole": ([1, np.longdouble(2) ** 63 + 1, 3], r"row 2: found 9.2.*beyond 2\^53"),
+    "vast": ([1, np.longdouble("-1e4000"), 3], r"row 2: found -1e\+4000, which is beyond the larg"),
+    "equal": ([1 + np.longdouble(2) ** -60, 1, 2], "row 1: found 1.0.*more digits than"),
+    "tinies": ([1, np.longdouble("1e-4000"), np.longdouble("2e-4000")], "row 3: found 2e-4000, wh"),
+}
+
+
+@pytest.mark.skipif(not LONGER, reason="long doubles are doubles here")
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("form", ["array", "npy", "swapped", "fortran", "record", "npz", "h5"])
+def test_long_doubles_follow_the_rule_of_decimals(case, form, tmp_path):
+    cells, said = CASES[case]
+    if form == "h5" and case not in ("measured", "whole"):
+        return  # enough of what runs another process
+    column, path = np.array(cells, np.longdouble), str(tmp_path / f"a.{form}")
+    values = np.column_stack([np.arange(3), column])
+    name = "2"
+    if form == "array":
+        path = values
+    elif form == "npz":
+        name = "v"
+        np.savez(path, n=np.arange(3), v=column)
+    elif form == "h5":
+        name = "v"
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["n"], file["v"] = np.arange(3), column
+    else:
+        path = str(tmp_path / "a.npy")
+        swapped = column.dtype.newbyteorder("S")
+        record = np.empty(3, [("n", "i4"), ("v", np.longdouble)])
+        record["n"], record["v"] = np.arange(3), column
+        name = "v" if form == "record" else "2"
+        forms = {"npy": values, "swapped": values.astype(swapped), "record": record}
+        np.save(path, forms.get(form, np.asfortranarray(values)))
+    if said and said not in ("rounded", "missing"):
+        with pytest.raises(DataError, match=f"column '{name}', {said}"):
+            taken(path)
+        assert taken(path, exclude=name)[0].n == 3
+        return
+    sample, notices = taken(path, missing="drop")
+    codes = {notice.code for notice in notices}
+    assert ("rounded" in codes) == (said == "rounded")
+    if said != "missing":
+        assert sample.values[:, 1].tolist() == [float(x) for x in column]
+
+
+@pytest.mark.parametrize("form", ["array", "npy", "npz"])
+def test_times_that_no_arrow_type_holds_are_refused(form, tmp_path):
+    for cells, kind in (
+        ([0, 2**62], "M8[D]"), ([0, 2**40], "M8[D]"), ([0, 2**62], "M8[h]"), ([0, 10**15], "M8[Y]"),
+        ([0, 1], "M8[ps]"), ([0, 2**62], "m8[W]"), ([0, -1], "m8[as]"),
+    ):  # fmt: skip
+        column, path = np.array(cells, kind), str(tmp_path / f"a.{form}")
+        if form == "npz":
+            np.savez(path, column)
+        elif form == "npy":
+            np.save(path, column)
+        with pytest.raises(DataError, match=rf"row 2: found the time {cells[1]} \(in units of"):
+            taken(column if form == "array" else path)
+    for kind, unit in (
+        ("M8[Y]", 31536000.0),
+        ("M8[D]", 86400.0),
+        (">M8[ms]", 1e-3),
+        ("m8[h]", 3600),
+    ):
+        np.save(tmp_path / "b.npy", np.array([0, 1], kind))
+        found = taken(str(tmp_path / "b.npy"))[0].values[:, 0]
+        assert found.tolist() == [0, unit]
+        assert taken(np.array([0, 1], kind))[0].values[:, 0].tolist() == [0, unit]
+
+
+def test_times_are_rounded_once(tmp_path):
+    """The same time is the same number, whatever its unit."""
+    rng = np.random.default_rng(2)
+    micro = rng.integers(-(2**50), 2**51, 300)
+    frame = {u: micro.astype("M8[us]").astype(f"M8[{u}]") for u in ("us", "ns")}
+    np.savez(tmp_path / "t.npz", **frame)
+    for value in (str(tmp_path / "t.npz"), pa.table(frame), np.column_stack([*frame.values()])):
+        found = taken(value)[0].values
+        assert np.array_equal(found[:, 0], micro / 1e6)
+        assert np.array_equal(found[:, 1], micro / 1e6)
+
+
+def test_text_of_numpy_may_hold_a_nul(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([b"a\0b", b"a", b"a\0b"]))
+    assert taken(str(tmp_path / "a.npy"))[0].levels == (("a", "a\0b"),)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..registry import METHODS
 from ..run import execute
-from .binding import MACHINE, bind, plot_path, plotted
+from .binding import DRAWN, MACHINE, bind, labelled, labels_of, plot_path, plotted
 from .densities import KEYWORDS, able, recorded, with_functions
 from .language import speaking
 from .passes import by_spans
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def function(name: str) -> Callable[..., Result]:
     """Return the test `name` as a function of its samples and options."""
     found = METHODS[name].load()
-    others = MACHINE if found.picture is None else (*MACHINE, "plot")
+    others = MACHINE if found.picture is None else (*MACHINE, *DRAWN)
     if found.by_spans is not None:
         others = (*others, "scheduler")
     functions = able(found.inputs)
@@ -35,6 +35,7 @@ def function(name: str) -> Callable[..., Result]:
         if given.get("scheduler") is not None:
             return by_spans(name, found, data, given, set(others))
         path = None if found.picture is None else plot_path(given.get("plot"))
+        labels = {} if found.picture is None else labels_of(given.get("label"))
         options = with_functions(given) if functions else given
         call = bind(name, found.inputs, data, options, set(others))
         result = execute(name, call.samples, call.params, call.notices, call.work, call.reading)
@@ -42,7 +43,8 @@ def function(name: str) -> Callable[..., Result]:
         result = replace(result, params={**result.params, **record})
         if found.picture is None:
             return shown(result)
-        picture = partial(found.picture, call.samples, call.params, result)
+        drawn = partial(found.picture, call.samples, call.params, result)
+        picture = partial(labelled, drawn, labels)
         if path is not None:
             plotted(result, picture(), path)
         return shown(result, picture)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence, Set
+import warnings
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Options of every function that are none of its test: where the sums run. See `Work`.
 MACHINE = ("threads", "executor")
+# Of every function that has a picture.
+DRAWN = ("plot", "label")
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,33 @@ def plot_path(plot: str | os.PathLike[str] | None) -> str | None:
     check(path)
     destinations.check(path, "plot")
     return path
+
+
+def labels_of(label: Any) -> Mapping[str, str]:
+    """Names of axes by column, as ``label=`` gives them, checked before anything is computed."""
+    label = {} if label is None else label
+    if not isinstance(label, Mapping) or not all(
+        isinstance(text, str) and text for pair in label.items() for text in pair
+    ):
+        raise UsageError(
+            f"label: found {label!r}; accepted: names of axes by column, such as "
+            "label={'t1': 'drift time [ns]'}."
+        )
+    return label
+
+
+def labelled(make: Callable[[], Picture], labels: Mapping[str, str]) -> Picture:
+    """A picture with its axes named as was asked."""
+    if not labels:
+        return make()
+    from ..picture import relabelled
+
+    picture, used = relabelled(make(), labels)
+    for name in labels if picture.panels else ():
+        if name not in used:
+            text = f"label: no axis of the picture is that of a column {name}"
+            warnings.warn(text, stacklevel=3)
+    return picture
 
 
 def plotted(result: Result, picture: Picture, path: str) -> None:

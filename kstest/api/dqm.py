@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..clusters import check_scheduler, working_at
@@ -22,7 +22,7 @@ from ..inputs.batch_files import batch_files, judge_files, stamps_of
 from ..inputs.batches import batch_options, calibrated, from_objects
 from ..run import execute
 from ..sources import ReadOptions
-from .binding import MACHINE, bind, options_of, plot_path, plotted, work_of
+from .binding import MACHINE, bind, labelled, labels_of, options_of, plot_path, plotted, work_of
 from .language import speaking
 from .shown import Result, shown
 from .signatures import options
@@ -146,6 +146,7 @@ def explain(
     batch: Any,
     *,
     plot: str | os.PathLike[str] | None = None,
+    label: Mapping[str, str] | None = None,
     threads: int | None = None,
     **given: Any,
 ) -> Result:
@@ -157,6 +158,8 @@ def explain(
     batch : array, DataFrame or Arrow table
     plot : path, optional
         File to draw: .svg, .png or .html.
+    label : mapping of str to str, optional
+        Names of axes by column, in all pictures of the result.
     threads : int, optional
     **given
         Options of ``kstest dqm explain``, with underscores.
@@ -178,9 +181,10 @@ def explain(
     """
     written = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
     params = params_of(explaining.INPUTS, written, set(written))
-    path = plot_path(plot)
+    path, labels = plot_path(plot), labels_of(label)
     own = _batch(calibration, batch, 1)
-    result, picture = explaining.explain(calibration, own, params, work_of(threads))
+    result, drawn = explaining.explain(calibration, own, params, work_of(threads))
+    picture = labelled(lambda: drawn, labels)
     if path is not None:
         plotted(result, picture, path)
     return shown(result, lambda: picture)

@@ -59,8 +59,17 @@ class Result(plain.Result):
         return render(self, "text").rstrip("\n")
 
     def _repr_markdown_(self) -> str:
-        """What a notebook shows."""
+        """What a notebook shows where it has no `_repr_html_`."""
         return render(self, "markdown")
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the core of the page, or None without jinja2."""
+        from ..report.html import core
+
+        try:
+            return core(self)
+        except UsageError:  # Markdown takes its place
+            return None
 
     def to_html(self, picture: bool = True) -> str:
         """Return the report as one page of HTML, which needs nothing else and no network.

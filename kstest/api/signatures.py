@@ -50,6 +50,11 @@ OTHERS = {
         "Client of a dask scheduler.",
     ),
     "plot": ("str | PathLike[str] | None", None, "File to draw: .svg, .png or .html."),
+    "label": (
+        "Mapping[str, str] | None",
+        None,
+        "Names of axes by column, in all pictures of the result: {'t1': 'drift time [ns]'}.",
+    ),
 }
 
 
@@ -134,7 +139,7 @@ def _wrapped(text: str) -> list[str]:
 STUB = '''\
 """The tests of kstest as typed functions; made by ``python3 -m tests.stub``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from typing import Any, Literal

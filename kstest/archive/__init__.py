@@ -13,6 +13,6 @@ claim to be larger than the file. Equal content gives equal bytes.
 from __future__ import annotations
 
 from .lock import locked
-from .store import load, save
+from .store import load, own_json, save
 
-__all__ = ["load", "locked", "save"]
+__all__ = ["load", "locked", "own_json", "save"]

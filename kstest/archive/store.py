@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
@@ -23,6 +24,7 @@ KIND = "kstest"
 VERSION = "version"
 # Numbers and fixed-width text or bytes: what numpy stores without pickle.
 KINDS = "biufcSU"
+_OWN_JSON = re.compile(rb'\s*\{\s*"kstest"\s*:\s*"(\w+)"')
 # The oldest date a zip file can name: equal content gives equal bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -71,6 +73,12 @@ def save(
         replace(content.getvalue(), Path(path))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def own_json(head: bytes) -> str | None:
+    """What a file of JSON that kstest wrote says that it is, by its first bytes."""
+    found = _OWN_JSON.match(head)
+    return found[1].decode() if found else None
 
 
 def load(

@@ -204,8 +204,10 @@ def _numbers(values: NDArray[np.float64], kind: str) -> pa.Array:
     seconds = np.where(gone, 0.0, values)
     # nanoseconds reach from 1678 to 2262
     fine = not _whole(seconds * 1e6) and np.abs(seconds).max(initial=0.0) < 9e9
-    unit, scale = ("ns", 1e9) if fine else ("us", 1e6)
-    whole = np.rint(seconds * scale).astype(np.int64)
+    unit, scale = ("ns", 10**9) if fine else ("us", 10**6)
+    # by parts, since nanoseconds since 1970 are beyond 2^53
+    floor = np.floor(seconds)
+    whole = floor.astype(np.int64) * scale + np.rint((seconds - floor) * scale).astype(np.int64)
     made = {DATE: pa.timestamp, TIME: pa.time64, DURATION: pa.duration}[kind](unit)
     return pa.array(whole, mask=gone).cast(made)
 

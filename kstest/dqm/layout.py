@@ -161,9 +161,12 @@ class Layout:
         Either the quartiles of the batch are those of the reference times a factor of 8 or more,
         or less than 1/8 (milliseconds for seconds), or more than half of the values lie farther
         outside of the reference's range than that range is wide (kelvin for degrees Celsius).
+        Of the features of records only level and spread have a unit.
         """
         found = []
         for name, q in zip(self.columns, self.quantiles, strict=True):
+            if self.units is not None and not name.endswith((": level", ": spread")):
+                continue
             values = sample.values[:, sample.columns.index(name)]
             if sample.missing is not None:
                 values = values[~sample.missing[:, sample.columns.index(name)]]

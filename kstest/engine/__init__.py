@@ -12,7 +12,7 @@ matrix. The engine never holds that matrix and never repeats the sweep::
                                 +----+----+----+----+             v_b: a sign per block
 
 - `blocks` sums the kernel over pairs of blocks. It has three ways to make the values, chosen by
-  size: NumPy in float64 (small inputs, which then need not load numba), and two compiled float32
+  size: NumPy in float64 (small inputs, which then need no compiled code), and two compiled float32
   sweeps, with direct distances (few columns) or from a matrix product (many columns). `fourier`
   makes the same sums without pairs, of Gaussian kernels in one or two columns; `landmarks` those of
   the Nystrom kernel, for very many rows.

@@ -20,7 +20,7 @@ from .work import Work, run_tasks, single_blas
 # both): with fewer, the direct sweep's strips stay in the first-level cache.
 PRODUCT_COLUMNS = 8
 PRODUCT_STEPS = 1e5  # multiplications for a pair of blocks, on average
-# Below this many elementary steps NumPy has finished before numba is imported.
+# Below this many elementary steps NumPy has finished before numba could be imported.
 NUMPY_STEPS = 4e8
 # CPU seconds a step of either sweep, those of loading compiled code, and below how many of them no
 # other way is looked for (benchmarks/engine.py).

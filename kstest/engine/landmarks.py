@@ -15,6 +15,7 @@ Rosasco 2025, arXiv 2502.13570).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -139,16 +140,67 @@ def batch_sums(
     out : ndarray (L, G, r)
         Is added to, multiples of GRAIN: they add up exactly, so that the sums over many batches are
         the same in any order, up to 10^10 rows.
+
+    Notes
+    -----
+    Centre and precision of the distances follow from the landmarks alone. From the rows of a batch
+    they would differ between batches, and so between the samples: a far row in one file, by which
+    all rows beside it are rounded in another way, would be taken for a difference.
     """
     order = np.argsort(block, kind="stable")
     present, starts = np.unique(block[order], return_index=True)
     starts = np.append(starts, len(order)).astype(np.int64)
+    centre = np.median(landmarks.values, axis=0)
+    near = Rows(landmarks.values - centre, landmarks.codes)
     rows, l = rows.take(order), 0
+    both = _joined(landmarks, rows)
     for grid in grids:
-        sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1))
-        for values in sums:
-            out[l, present] += np.rint(values / GRAIN) * GRAIN
-            l += 1
+        part = out[l : l + len(grid)]
+        single = single_suffices(near, grid)
+        points = Points.of(both, np.float32 if single else np.float64, centre)
+        if not single or not _gaussian_batch(points, starts, present, len(landmarks), grid, part):
+            sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1), points)
+            for own, values in zip(part, sums, strict=True):
+                own[present] += np.rint(values / GRAIN) * GRAIN
+        l += len(grid)
+
+
+def _gaussian_batch(
+    points: Points,
+    starts: NDArray[np.int64],
+    present: NDArray[np.int64],
+    r: int,
+    grid: BandwidthGrid,
+    out: Array,
+) -> bool:
+    """Add the sums of a batch by a compiled loop, where there is one; say whether there is."""
+    halved = _gaussian_grid(points, r, grid)
+    if halved is None:
+        return False
+    loops, (left, right) = load_landmark_loops(), halved
+    scratch, sums = np.empty((TILE_ROWS, r), np.float32), np.empty((len(grid), r))
+    with single_blas():
+        for g, first, last in zip(present, starts[:-1] + r, starts[1:] + r, strict=True):
+            sums[:] = 0
+            for i in range(first, last, TILE_ROWS):
+                tile = left[i : min(i + TILE_ROWS, last)]
+                values = np.matmul(tile, right, out=scratch[: len(tile)])
+                np.minimum(values, 0, out=values)
+                np.exp(values, out=values)
+                loops.power_sums(values, sums)
+            loops.add_rounded(sums, GRAIN, out[:, g])
+    return True
+
+
+@cache
+def load_landmark_loops() -> Any:
+    """Import the compiled loops, and numba with them; compile what is not kept."""
+    from . import landmark_loops
+
+    sums = np.zeros((1, 1, 1))
+    landmark_loops.power_sums(np.zeros((1, 1), np.float32), sums[:, 0])
+    landmark_loops.add_rounded(sums[:, 0].copy(), GRAIN, sums[:, 0])
+    return landmark_loops
 
 
 def tables_of_sums(
@@ -204,10 +256,15 @@ def _row_sums(
     grid: BandwidthGrid,
     weights: Array | None,
     work: Work,
+    points: Points | None = None,
 ) -> Array:
-    """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r)."""
+    """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r).
+
+    `points` : landmarks and rows, if they are to be centred and rounded otherwise than for one sum.
+    """
     both, r = _joined(landmarks, rows), len(landmarks)
-    points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
+    if points is None:
+        points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
     heavy = np.ones(len(rows)) if weights is None else weights
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
     heavy = (heavy / largest).astype(points.rows.dtype)

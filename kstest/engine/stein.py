@@ -31,7 +31,7 @@ from .work import Work, run_tasks, silent, single_blas
 
 Array = NDArray[np.float64]
 
-# Below this many elementary steps NumPy has finished before numba is imported.
+# Below this many elementary steps NumPy has finished before numba could be imported.
 NUMPY_STEPS = 2e8
 # Rectangles of pairs that NumPy evaluates at once: their ten arrays stay in the cache.
 TILE_ROWS, TILE_COLUMNS = 64, 1024

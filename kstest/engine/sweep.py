@@ -1,4 +1,4 @@
-"""Calls the compiled loops for one task. Importing this module imports numba."""
+"""Calls the compiled loops for one task."""
 
 from __future__ import annotations
 

@@ -47,10 +47,17 @@ class Points:
     code_columns: NDArray[np.int32]
 
     @classmethod
-    def of(cls, rows: Rows | NDArray[np.float64], dtype: Any = np.float64) -> Points:
+    def of(
+        cls,
+        rows: Rows | NDArray[np.float64],
+        dtype: Any = np.float64,
+        centre: NDArray[np.float64] | None = None,
+    ) -> Points:
+        """Centre rows, at their mean unless a `centre` (d,) is given, and round them."""
         rows = Rows.of(rows)
         centred = np.empty(rows.values.shape, dtype)  # rounded as they come, not after all
-        np.subtract(rows.values, rows.values.mean(axis=0), out=centred, casting="same_kind")
+        middle = rows.values.mean(axis=0) if centre is None else centre
+        np.subtract(rows.values, middle, out=centred, casting="same_kind")
         return cls(
             centred,
             np.ascontiguousarray(centred.T),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import jit
 from .blocks import load_loops
+from .landmarks import load_landmark_loops
 from .sequences import load_sequence_loops
 from .work import Work
 
@@ -20,4 +21,5 @@ def warm(work: Work) -> Path:
         load_loops(way, Work())
     jit.mark_compiled()
     load_sequence_loops(work)
+    load_landmark_loops()
     return jit.cache_directory()

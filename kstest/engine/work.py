@@ -106,7 +106,8 @@ def run_tasks(
     costs : sequence of float, optional
         For the progress that is reported; by default all are equal.
     ahead : int
-        Tasks that are handed over at a time, per thread: 1 where results are large.
+        Tasks that are handed over at a time, per thread: 1 where results are large. One more is,
+        lest a thread is idle until all tasks before its own are done.
 
     Notes
     -----
@@ -129,7 +130,7 @@ def _results(
 ) -> Iterator[T]:
     if work.executor is not None:
         tasks = ((_elsewhere, function, *some) for some in arguments)
-        yield from _in_order(work.executor, tasks, ahead * work.threads)
+        yield from _in_order(work.executor, tasks, ahead * work.threads + 1)
     elif work.threads <= 1 or len(arguments) == 1:
         for some in arguments:
             with flushed_denormals():
@@ -138,7 +139,7 @@ def _results(
     else:
         with ThreadPoolExecutor(work.threads, initializer=flush_denormals) as pool:
             tasks = ((function, *some) for some in arguments)
-            yield from _in_order(pool, tasks, ahead * work.threads)
+            yield from _in_order(pool, tasks, ahead * work.threads + 1)
 
 
 def _in_order(pool: Executor, tasks: Iterator[tuple[Any, ...]], most: int) -> Iterator[Any]:

@@ -66,7 +66,7 @@ def of_files(
 ) -> Taken:
     """Read files by side, and those that options name beside them."""
     how, options = reader(inputs.reads), choose(inputs, params, given)
-    with advising(options):
+    with advising(options, inputs.accepts):
         samples, notices = how.read(sides, options, stdin)
         taken = how.with_beside(inputs.beside, params, samples, notices, options, stdin)
     return taken[0], advised(taken[1], options)
@@ -77,7 +77,7 @@ def of_objects(
 ) -> Taken:
     """Take arrays, frames and tables by side, and what options name beside them."""
     how, options = reader(inputs.reads), choose(inputs, params, given)
-    with advising(options):
+    with advising(options, inputs.accepts):
         samples, notices = how.take(sides, options)
         taken = how.with_beside(inputs.beside, params, samples, notices, options)
     return taken[0], advised(taken[1], options)

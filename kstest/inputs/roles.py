@@ -8,20 +8,24 @@ to be left out of that option, or another one named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ..columns import ByOption
-from ..errors import KstestError
+from ..errors import KstestError, MissingError
 from ..result import Notice
+from ..sources.notices import KEEP
 from ..wording import in_words
 
 # A value as `option_value` writes it: bare, in quotes, or what stands for one.
 _VALUE = r"(?: (?P<names>'[^']*'|[\w.][^\s;]*[^\s;.,]|\w|NAME\[,NAME\.\.\.\]))?"
 _OUT = re.compile(rf"\b(?P<verb>[Ll])eave (?P<what>[\w ]+?) out with --exclude{_VALUE}")
 _CHOOSE = re.compile(r"\b(?P<verb>[Cc])hoose columns with --columns or --exclude")
+
+# Options that name columns of which no cell may be missing, even with --missing indicator.
+VALUED = "--residual", "--treatment", "--outcome"
 
 
 class Named:
@@ -48,6 +52,10 @@ class Named:
         if not self.options:
             return text
         return _CHOOSE.sub(self._other, _OUT.sub(self._leave, text))
+
+    def needs_values(self, names: Sequence[str]) -> bool:
+        """Whether one of these columns is named by an option that takes no missing cell."""
+        return any(set(self.options.get(option, ())) & set(names) for option in VALUED)
 
     def _leave(self, found: re.Match[str]) -> str:
         value = found["names"]
@@ -84,12 +92,25 @@ def remembered(options: Any) -> Any:
 
 
 @contextmanager
-def advising(options: Any) -> Iterator[None]:
-    """Put the advice of errors in the terms of the options that name the columns."""
+def advising(options: Any, accepts: Set[str]) -> Iterator[None]:
+    """Put the advice of errors in the terms of a test and its options that name the columns.
+
+    Parameters
+    ----------
+    options : object
+        Of reading.
+    accepts : set of str
+        What the test `accepts`.
+    """
     wanted = getattr(options, "choose", None)
     try:
         yield
     except KstestError as error:
+        if isinstance(error, MissingError) and (
+            "missing" not in accepts
+            or (isinstance(wanted, Named) and wanted.needs_values(error.names))
+        ):
+            error.args = (str(error).replace(KEEP, ""),)
         if isinstance(wanted, Named) and wanted.options:
             error.args = (wanted.advice(str(error)),)
             error.more = () if "--exclude" in error.more else error.more

@@ -33,7 +33,7 @@ def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
         why = "its rows come one after the other" if hasattr(test, "step") else (
             "it needs all rows at once"
         )  # fmt: skip
-        raise UsageError(f"--scheduler: not for {name}: {why}. kstest mmd and kstest ksd take it.")
+        raise UsageError(f"--scheduler: not for {name}: {why}. kstest mmd, ks and ksd take it.")
     if params is not None:
         test.check_spans(params)
 

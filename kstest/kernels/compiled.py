@@ -1,9 +1,8 @@
 """What kernels, and the numbers around them, are in compiled loops: one branch per kernel.
 
 The loops of `kstest.engine` and `kstest.betting` inline these functions, each for its own strip or
-pair of rows; `Kernel.branch` in `radial` says which branch is whose. Importing this module imports
-numba, so only files of loops do. A change here gives compiled code another place in the cache
-(`kstest.jit`), so no loop goes on with an old formula.
+pair of rows; `Kernel.branch` in `radial` says which branch is whose. A change here gives all
+compiled code another key in the cache (`kstest.jit`), so no loop goes on with an old formula.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Inputs, Test
+from ..contract import Inputs, Spans, Test
 from ..diagnostics.missing import missingness
 from ..engine import Work
 from ..engine.work import single_blas
@@ -38,6 +38,7 @@ from .two_samples.cell_statistics import (
 )
 from .two_samples.cells import Cells, Layout, merged, value_cells
 from .two_samples.columns import (
+    ColumnTest,
     Evidence,
     Labelled,
     categorical,
@@ -68,7 +69,8 @@ DESCRIPTION = """\
 The classical tests, column by column, at one level for all columns together: the baseline, and what
 to use when each column matters by itself. A change in how columns go together is invisible to them;
 kstest mmd sees it. In one numeric column ad and energy find a shift as often as mmd does, which
-finds more changes of spread and shape; ks finds less."""
+finds more changes of spread and shape; ks finds less. Of files that are read in two passes
+(--scheduler) the shares of about a thousand cells a column are compared."""
 REFERENCES = """\
 @article{smirnov1948table,
   title   = {Table for Estimating the Goodness of Fit of Empirical Distributions},
@@ -121,24 +123,49 @@ PREPARED = 0.5
 
 
 @dataclass(frozen=True)
-class _Statistic:
-    """A statistic by name: how it is computed, compared between columns, and reported."""
+class Statistic:
+    """A statistic by name: how it is computed, compared between columns, and reported.
+
+    `of` takes the values of the cells.
+    """
 
     title: str
-    compute: Callable[[Cells], Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]]
+    of: Callable[[NDArray[Any]], Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]]
     # Makes null distributions of columns alike: a power that takes most of the skewness.
     power: float
     # From the computed value and the numbers of rows to the reported value.
     report: Callable[[float, int, int], float] = lambda value, m, n: value
 
+    def verdict(
+        self, base: Result, columns: Sequence[ColumnTest], evidence: Sequence[Evidence],
+        numeric: Sequence[str], sizes: tuple[int, int], params: Any,
+    ) -> Result:  # fmt: skip
+        """The verdict of all columns, ordered by p-value, and what there is to say of each.
+
+        `numeric` are the names of numeric ones, `sizes` the rows of the samples.
+        """
+        p, single = columns[0].adjusted_p_value, len(evidence) == 1 and bool(numeric)
+        limit = threshold(evidence[0].statistics, params.alpha) ** (1 / self.power)
+        title = self.title if columns[0].column in numeric else "chi-squared"
+        rejected = bool(p <= params.alpha)
+        return base.told(
+            summary(SENTENCES[rejected]),
+            statistic_named(title, columns[0].column),
+            columns_found(columns, params.alpha, rejected, all_of_them=params.explain == "all"),
+            verdict="rejected" if rejected else "not rejected",
+            statistic=columns[0].statistic,
+            p_value=p,
+            threshold=self.report(limit, *sizes) if single else None,
+        )
+
 
 STATISTICS = {
-    "ks": _Statistic("Kolmogorov-Smirnov", lambda cells: kolmogorov_smirnov, 1 / 2),
-    "cvm": _Statistic("Cramér-von Mises", lambda cells: cramer_von_mises, 1 / 3),
-    "ad": _Statistic(
-        "Anderson-Darling", lambda cells: anderson_darling, 1 / 3, standard_anderson_darling
+    "ks": Statistic("Kolmogorov-Smirnov", lambda values: kolmogorov_smirnov, 1 / 2),
+    "cvm": Statistic("Cramér-von Mises", lambda values: cramer_von_mises, 1 / 3),
+    "ad": Statistic(
+        "Anderson-Darling", lambda values: anderson_darling, 1 / 3, standard_anderson_darling
     ),
-    "energy": _Statistic("energy distance", lambda cells: partial(energy, cells.values), 1 / 2),
+    "energy": Statistic("energy distance", lambda values: partial(energy, values), 1 / 2),
 }
 
 
@@ -222,6 +249,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Weights, and `counts` of entries that a row stands for: as in `mmd`; every statistic is that of
     the weighted distribution functions (``ad`` and ``cvm`` as means over the pooled mass, without
     SciPy's factor of the numbers of rows; ``chi-squared`` as the sum of (f - g)^2 / h).
+
+    Of files that are read in two passes (``scheduler``) every numeric column is rounded to about a
+    thousand cells, quantiles of up to 8,192 rows of each side, which are left out of the statistic:
+    see `kstest.methods.two_samples.streamed_columns`.
 
     Rows with a missing cell (``missing="indicator"``) are left out of the statistic of this column,
     and how many there are on each side is tested as one column more.
@@ -312,28 +343,15 @@ def _tested(
     if not any(varies(e.statistics) for e in evidence):
         return constant(base, "every column has one value")
     columns = ordered(samples, pooled, evidence, params.correction, params.alpha)
-    p = columns[0].adjusted_p_value
-    single = len(evidence) == 1 and bool(samples[0].columns)
-    limit = threshold(evidence[0].statistics, params.alpha) ** (1 / chosen.power)
-    title = chosen.title if columns[0].column in samples[0].columns else "chi-squared"
-    rejected = bool(p <= params.alpha)
-    return base.told(
-        summary(SENTENCES[rejected]),
-        statistic_named(title, columns[0].column),
-        columns_found(columns, params.alpha, rejected, all_of_them=params.explain == "all"),
-        verdict="rejected" if rejected else "not rejected",
-        statistic=columns[0].statistic,
-        p_value=p,
-        threshold=chosen.report(limit, pooled.m, pooled.n) if single else None,
-    )
+    return chosen.verdict(base, columns, evidence, samples[0].columns, (pooled.m, pooled.n), params)
 
 
 def _numeric(
-    layout: Layout, cells: Cells, chosen: _Statistic
+    layout: Layout, cells: Cells, chosen: Statistic
 ) -> Callable[[NDArray[np.int8]], Evidence]:
     """The test of one column: what depends on no permutation is computed here, once."""
     first, both = layout.observed(cells)
-    compute = chosen.compute(cells)
+    compute = chosen.of(cells.values)
     value = float(compute(first, both)[0])
     far = value if compute is kolmogorov_smirnov else float(kolmogorov_smirnov(first, both)[0])
     m = int(first.sum())
@@ -341,7 +359,7 @@ def _numeric(
     few = merged(cells, CELLS)
 
     def tested(signs: NDArray[np.int8]) -> Evidence:
-        statistics = replace(layout, signs=signs).over_permutations(few, chosen.compute(few))
+        statistics = replace(layout, signs=signs).over_permutations(few, chosen.of(few.values))
         return Evidence(statistics**chosen.power, reported, far)
 
     return tested
@@ -352,6 +370,22 @@ def picture(samples: Sequence[Sample], params: Params, result: Result) -> Pictur
     from .two_samples.picture import picture
 
     return picture(samples, params, result, by_shares=True)
+
+
+def by_spans(
+    spans: Spans, params: Params, rng: np.random.Generator, work: Work
+) -> tuple[Result, Sequence[Sample]]:
+    """Test rows that nobody keeps: see `kstest.methods.two_samples.streamed_columns`."""
+    from .two_samples import streamed_columns
+
+    return streamed_columns.run(spans, params, STATISTICS[params.statistic], rng, work)
+
+
+def check_spans(params: Params) -> None:
+    """Refuse options that need all rows at once."""
+    from .two_samples import streamed_columns
+
+    streamed_columns.check_streamed(params)
 
 
 TEST = Test(
@@ -366,4 +400,6 @@ TEST = Test(
     references=REFERENCES,
     run=run,
     picture=picture,
+    by_spans=by_spans,
+    check_spans=check_spans,
 )

@@ -36,6 +36,11 @@ def page(answer: Result | Answer, pictures: Any = None) -> str:
     return rendered("answer.html", pictures=pictures, **values(answer))
 
 
+def core(answer: Result | Answer) -> str:
+    """Return what a notebook shows: the report without a page around it, without a script."""
+    return rendered("core.html", **values(answer))
+
+
 def values(answer: Result | Answer) -> dict[str, Any]:
     """What the template of an answer names."""
     shape = outline(answer)

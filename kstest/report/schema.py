@@ -47,6 +47,9 @@ _EXPLANATION = {
     },
 }
 
+# Answers that are no result of a test.
+ANSWERS = ("plan", "thin", "release", "calibration", "selftest", "status", "run")
+
 
 def schema() -> dict[str, Any]:
     """Return the schema.
@@ -61,8 +64,8 @@ def schema() -> dict[str, Any]:
     --------
     >>> from kstest.report.schema import schema
     >>> sorted(schema()["$defs"])
-    ['calibration', 'input', 'notice', 'outcome', 'plan', 'result', 'run', 'selftest', 'status',
-     'thin']
+    ['calibration', 'input', 'notice', 'outcome', 'plan', 'release', 'result', 'run', 'selftest',
+     'status', 'thin']
     """
     result = _object(Result)
     properties = result["properties"]
@@ -77,10 +80,7 @@ def schema() -> dict[str, Any]:
         "anyOf": [
             {"$ref": "#/$defs/result"},
             {"type": "array", "items": {"$ref": "#/$defs/result"}},
-            *(
-                {"$ref": f"#/$defs/{name}"}
-                for name in ("plan", "thin", "calibration", "selftest", "status", "run")
-            ),
+            *({"$ref": f"#/$defs/{name}"} for name in ANSWERS),
         ],
         "$defs": {
             "notice": _object(Notice),

@@ -111,6 +111,23 @@ THIN: Keys = {
     "params": ("object", "Options, defaults included."),
     **_RECORD,
 }
+RELEASE: Keys = {
+    "schema_version": ("integer", "Of the object."),
+    "command": ("string", "release"),
+    "review": ("string", "That this is experimental."),
+    "sketch": ("string", "Digest of the sketch."),
+    "epsilon": ("number", "What the sketch tells of a row at most."),
+    "delta": ("number", "Probability left out of that."),
+    "rho": ("number", "The same by concentrated differential privacy, which adds up."),
+    "noise": ("number", "Standard deviation of it in a coordinate of the mean feature."),
+    "neighbours": ("string", "What is replaced: row, or group for all rows of a user."),
+    "rows_free": ("integer", "Rows from which on privacy costs nearly nothing."),
+    "ledger": ("object", "Where it is, releases so far, and what they spend together."),
+    "columns": ("[string]", "Columns used."),
+    "n": ("object", "Rows in the sketch."),
+    "params": ("object", "Options, defaults included."),
+    **_RECORD,
+}
 STATUS: Keys = {
     "courses": ("[object]", "Of each calibration or check: batches, alarm, since when."),
     "batches": ("[object]", "Every batch, the latest first."),
@@ -119,6 +136,7 @@ SHAPES: dict[str, tuple[Keys, str]] = {
     "input": (INPUT, "A file that was read."),
     "plan": (PLAN, "What kstest plan answers."),
     "thin": (THIN, "What kstest thin answers."),
+    "release": (RELEASE, "What kstest release answers."),
     "calibration": (CALIBRATION, "What kstest dqm calibrate and show answer."),
     "selftest": (SELFTEST, "What kstest dqm selftest answers."),
     "status": (STATUS, "What kstest dqm status answers."),

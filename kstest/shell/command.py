@@ -156,7 +156,8 @@ def build(name: str) -> click.Command:
     def callback(**given: Any) -> int:
         return call.run(name, test, given)
 
-    return command(name, METHODS[name].summary, test.inputs, callback, results, EPILOG)
+    run = METHODS[name].wrapped(callback)
+    return command(name, METHODS[name].summary, test.inputs, run, results, EPILOG)
 
 
 def command(

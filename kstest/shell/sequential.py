@@ -171,10 +171,12 @@ def taken(
     _check(given)
     destinations.require(given, files_of(sides), params)
     reading = choose(test.inputs, params, given)
+    if reading.missing == "indicator" and "missing" not in test.inputs.accepts:
+        raise UsageError(f"kstest {name} makes no use of --missing indicator; use --missing drop.")
     follow = test.inputs.roles[-1] if given["follow"] else ""
     waiting, started, clock = Waiting(), datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
-        stack.enter_context(advising(reading))
+        stack.enter_context(advising(reading, test.inputs.accepts))
         saved = None
         if given["state"]:
             from ..archive import locked

@@ -9,10 +9,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kstest.errors import DataError
 from kstest.sources.arrow_file import ArrowFile
-from kstest.sources.convert import BLOCK_ROWS, base_name, level_text
+from kstest.sources.arrow_types import base_name, of_long
+from kstest.sources.convert import BLOCK_ROWS, PER_SECOND, level_text, seconds
 
 MOST_CELLS = 1 << 18  # of a chunk while its values are Python objects
+_FARTHEST_DAY = 1 << 31
 _WIDER = ["null", "bool", "int64", "double"]
 
 
@@ -79,24 +82,76 @@ def in_memory(
     return ArrowFile(table.schema, batches, digest, close)
 
 
-def to_arrow(column: NDArray[Any]) -> pa.Array:
-    """Turn one column of any byte order into an Arrow array."""
+def without_empty(array: pa.Array) -> pa.Array:
+    """Make empty texts missing, for formats that have no other missing text."""
+    if base_name(array.type) not in ("string", "large_string"):
+        return array
+    import pyarrow.compute as pc
+
+    filled = pc.fill_null(pc.not_equal(array, ""), False)
+    return pc.if_else(filled, array, pa.scalar(None, array.type))
+
+
+def to_arrow(column: NDArray[Any], where: str = "", first: int = 0) -> pa.Array:
+    """Turn one column of any byte order into an Arrow array.
+
+    Raises
+    ------
+    DataError
+        For a time that Arrow does not hold; `where` and row `first` of a file are for the message.
+    """
     column = np.ascontiguousarray(column)
     if column.dtype.kind == "S":
         column = np.char.decode(column, "utf-8")
+    if column.dtype.kind == "U":
+        return pa.array(column.tolist(), pa.string())  # by itself pyarrow would end at a NUL
     if column.dtype.kind == "f" and column.dtype.itemsize > 8:
-        with np.errstate(over="ignore"):
-            column = column.astype(np.float64)
+        return of_long(column)
     if column.dtype.kind in "mM":
-        column = column.astype(_time(column.dtype))
+        column = column.astype(column.dtype.newbyteorder("="), copy=False)
+        require_held(column, where, first)
+        column = column.astype(arrow_unit(column.dtype))
     return pa.array(column.astype(column.dtype.newbyteorder("="), copy=False))
 
 
-def _time(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def in_seconds(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """Times of NumPy as seconds; NaT is NaN."""
+    kind = arrow_unit(matrix.dtype)
+    unit = np.datetime_data(kind)[0]
+    raw = matrix.astype(kind).astype(np.int64)
+    found = raw * 86400.0 if unit == "D" else seconds(raw.reshape(-1), PER_SECOND[unit])
+    return np.where(np.isnat(matrix), np.nan, found.reshape(matrix.shape))
+
+
+def require_held(column: NDArray[Any], where: str, first: int = 0) -> None:
+    """Refuse times (n,) that are too far away, or too fine, for the units of Arrow.
+
+    NumPy would give other times for them without a word.
+    """
+    kind = arrow_unit(column.dtype)
+    there = column.astype(kind)
+    lost = (there.astype(column.dtype) != column) & ~np.isnat(column)
+    if np.datetime_data(kind)[0] == "D":
+        lost |= (np.abs(column.astype(np.int64)) >= _FARTHEST_DAY) & ~np.isnat(column)
+    if lost.any():
+        row = int(np.argmax(lost))
+        unit, count = np.datetime_data(column.dtype)
+        times = f"{count} " if count != 1 else ""
+        raise DataError(
+            f"{where}{', ' if where else ''}row {first + row + 1:,}: found the time "
+            f"{int(column[row].astype(np.int64))} (in units of {times}{unit}); accepted: times "
+            "that whole seconds in 64 bits reach, dates of 32 bits, and nothing finer than a "
+            "billionth of a second. Write it as a number."
+        )
+
+
+def arrow_unit(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """A unit of time that Arrow has: days to nanoseconds."""
     unit, count = np.datetime_data(dtype)
     known = unit in ("s", "ms", "us", "ns") and count == 1
     if known or (unit == "D" and count == 1 and dtype.kind == "M"):
-        return dtype
+        return dtype.newbyteorder("=")
+    if unit == "generic":
+        return np.dtype(f"{dtype.kind}8[s]")
     finer = {"ps": "ns", "fs": "ns", "as": "ns", "us": "us", "ms": "ms", "ns": "ns"}
     return np.dtype(f"{dtype.kind}8[{finer.get(unit, 's')}]")

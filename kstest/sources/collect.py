@@ -88,7 +88,8 @@ def collect(
                     chains[target].append(table.chains)
         selection.excluded.require_matches(tuple(seen))
     every = [part for some in parts.values() for part in some]
-    refuse_missing(every, plan.all_names, policy if units is None else "records")
+    refuse = policy if units is None else "records"
+    refuse_missing(every, plan.all_names, refuse, len(plan.names))
     if policy == "indicator" and not options.empty_columns:
         _require_values(every, plan)
     require_rows(parts, plan.all_names)

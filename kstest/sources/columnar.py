@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import BROKEN, CHAINS, ArrowFile, Batches, checked
-from kstest.sources.convert import BLOCK_ROWS, base_name, kind_of, refusal, to_block
+from kstest.sources.arrow_types import base_name, kind_of, refusal
+from kstest.sources.convert import BLOCK_ROWS, to_block
 from kstest.sources.stream import Opened, converting, seekable
 from kstest.sources.table import TEXT, Block, Table, Wanted, require_few, require_unique
 from kstest.wording import option_value, shown

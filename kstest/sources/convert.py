@@ -19,52 +19,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kstest.inexact import Inexact, beyond_exact, of_decimals, of_integers, of_times
-from kstest.sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Block, Coded
-from kstest.wording import DATE, DURATION, TIME
+from kstest.inexact import (
+    EXACT,
+    Inexact,
+    beyond_exact,
+    of_decimals,
+    of_integers,
+    of_long_doubles,
+    of_times,
+)
+from kstest.sources.arrow_types import LONG, STORAGE, base_name, to_long
+from kstest.sources.table import Block, Coded
 
 BLOCK_ROWS = 1 << 16
 
-# type name without parameters -> storage; divisors of times are found from the unit
-_STORAGE = {
-    "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8",
-    "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8",
-    "halffloat": "f2", "float": "f4", "double": "f8",
-    "date32": "i4", "date64": "i8", "time32": "i4", "time64": "i8",
-    "timestamp": "i8", "duration": "i8",
-}  # fmt: skip
-_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-_WORDS = {
-    "binary": "raw bytes", "large_binary": "raw bytes", "binary_view": "raw bytes",
-    "fixed_size_binary": "raw bytes",
-    "list": "lists", "large_list": "lists", "fixed_size_list": "lists", "list_view": "lists",
-    "large_list_view": "lists", "map": "maps", "struct": "records (struct)",
-}  # fmt: skip
-
-
-_KINDS = {
-    "bool": BOOLEAN, "null": EMPTY, "date32": DATE, "date64": DATE, "timestamp": DATE,
-    "time32": TIME, "time64": TIME, "duration": DURATION,
-    "string": TEXT, "large_string": TEXT, "string_view": TEXT, "dictionary": TEXT,
-}  # fmt: skip
-
-
-def kind_of(kind: Any) -> str | None:
-    """Say what an Arrow type holds (see `kstest.sources.table`); None where it is refused."""
-    base = base_name(kind)
-    if base == "dictionary":
-        return None if kind_of(kind.value_type) is None else TEXT
-    if base in _STORAGE or base.startswith("decimal"):
-        return _KINDS.get(base, NUMBER)
-    return _KINDS.get(base)
-
-
-def refusal(kind: Any) -> str:
-    """Say in words what a refused Arrow type holds."""
-    base = base_name(kind)
-    if base == "dictionary":
-        return f"categories of {refusal(kind.value_type)}"
-    return _WORDS.get(base, f"values of type {str(kind)[:40]!r}")
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_DAY = 86400.0
 
 
 def empty_values(rows: int, columns: int) -> NDArray[np.float64]:
@@ -91,6 +61,10 @@ def to_float64(array: Any, out: NDArray[np.float64] | None = None) -> NDArray[np
     if n == 0 or base == "null" or array.null_count == n:
         out[:] = np.nan
         return out
+    if base == LONG:
+        with np.errstate(over="ignore", under="ignore"):
+            out[:] = to_long(array)
+        return out
     if base.startswith("decimal"):
         import pyarrow as pa
 
@@ -100,11 +74,10 @@ def to_float64(array: Any, out: NDArray[np.float64] | None = None) -> NDArray[np
     if base == "bool":
         out[:] = _bits(data, array.offset, n)
     else:
-        dtype = np.dtype("<" + _STORAGE[base])
-        out[:] = np.frombuffer(data, dtype, count=n, offset=array.offset * dtype.itemsize)
+        dtype = np.dtype("<" + STORAGE[base])
+        raw = np.frombuffer(data, dtype, count=n, offset=array.offset * dtype.itemsize)
         scale = _seconds(array.type, base)
-        if scale != 1.0:
-            out /= scale
+        out[:] = raw * _DAY if base == "date32" else seconds(raw, scale) if scale != 1 else raw
     if array.null_count and validity is not None:
         out[~_bits(validity, array.offset, n)] = np.nan
     return out
@@ -116,6 +89,9 @@ def to_coded(array: Any) -> Coded:
 
     if base_name(array.type) == "null":
         return Coded(np.full(len(array), -1, np.int32), ())
+    if base_name(array.type) == LONG:
+        found, at = np.unique(to_long(array), return_inverse=True)
+        return coded([level_text(value) for value in found], at)
     if base_name(array.type) == "halffloat":
         array = array.cast(pa.float32())
     if base_name(array.type) != "dictionary":
@@ -145,21 +121,15 @@ def _inexact(array: Any, numbers: NDArray[np.float64]) -> Inexact | None:
     base = base_name(array.type)
     if base.startswith("decimal"):
         return of_decimals(array, numbers)
+    if base == LONG:
+        return of_long_doubles(to_long(array), numbers)
     nanoseconds = base in ("timestamp", "duration") and array.type.unit == "ns"
     if not nanoseconds and (base not in ("int64", "uint64") or not beyond_exact(numbers)):
         return None
-    dtype = np.dtype("<" + _STORAGE[base])
+    dtype = np.dtype("<" + STORAGE[base])
     start = array.offset * dtype.itemsize
     raw = np.frombuffer(array.buffers()[1], dtype, count=len(array), offset=start)
     return of_times(raw, numbers, 10**9) if nanoseconds else of_integers(raw, numbers)
-
-
-def base_name(kind: Any) -> str:
-    """Strip ``timestamp[us, tz=UTC]``, ``decimal128(5, 2)``, ``list<item: int64>`` to the name."""
-    text = str(kind)
-    for mark in "[(<":
-        text = text.partition(mark)[0]
-    return text
 
 
 def _indices(array: Any) -> NDArray[np.int64]:
@@ -168,7 +138,7 @@ def _indices(array: Any) -> NDArray[np.int64]:
     n = len(array)
     if array.null_count == n:
         return np.full(n, -1, np.int64)
-    dtype = np.dtype("<" + _STORAGE[base_name(array.type)])
+    dtype = np.dtype("<" + STORAGE[base_name(array.type)])
     raw = np.frombuffer(data, dtype, count=n, offset=array.offset * dtype.itemsize)
     out = raw.astype(np.int64)
     if array.null_count and validity is not None:
@@ -184,15 +154,24 @@ def _bits(buffer: Any, offset: int, n: int) -> NDArray[np.bool_]:
     return bits.astype(np.bool_)
 
 
-def _seconds(kind: Any, base: str) -> float:
+def _seconds(kind: Any, base: str) -> int:
     """How many units of a time type make a second."""
-    if base == "date32":
-        return 1 / 86400
     if base == "date64":
-        return 1e3
+        return 1000
     if base in ("time32", "time64", "timestamp", "duration"):
-        return _PER_SECOND[kind.unit]
-    return 1.0
+        return PER_SECOND[kind.unit]
+    return 1
+
+
+def seconds(raw: NDArray[Any], per_second: int) -> NDArray[np.float64]:
+    """Whole units of time, some to a second, as seconds, which are rounded once.
+
+    Nanoseconds since 1970 are beyond 2^53: as floats they would be rounded before the division.
+    """
+    if not len(raw) or (int(raw.max()) < EXACT and int(raw.min()) > -EXACT):
+        return np.asarray(raw / float(per_second))
+    rest = np.fmod(raw, per_second)
+    return np.asarray((raw - rest) // per_second + rest / float(per_second))
 
 
 # Leading zeros (007, 00.5) and signs (+1) belong to codes and telephone numbers, not to numbers.
@@ -215,7 +194,9 @@ def level_text(value: object) -> str | None:
     if isinstance(value, int | np.integer):
         return str(int(value))
     if isinstance(value, float | np.floating):
-        return _float_text(float(value))
+        with np.errstate(over="ignore", under="ignore"):
+            number = float(value)
+        return _float_text(number) if number == value or number != number else str(value)
     if isinstance(value, Decimal):
         whole = value == value.to_integral_value()
         return str(int(value)) if whole else f"{value.normalize():f}"

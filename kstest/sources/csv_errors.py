@@ -137,3 +137,13 @@ def _advice(j: int, cell: str, names: Sequence[str], bad: Collection[int], hint:
         f"column as categories with --categorical {option_value(also)}, or leave it out with "
         f"--exclude {option_value(also)}."
     )
+
+
+def too_long(where: str, most: int, live: bool) -> DataError:
+    """Say that a row has more bytes than a block may have."""
+    if live:
+        return DataError(f"{where}: a line is longer than 64 MB. Is a quote not closed?")
+    return DataError(
+        f"{where}: a row is longer than {most >> 10:,} kB, which is the most for this file (16 MB "
+        "where the first rows have quotes). Is a quote not closed?"
+    )

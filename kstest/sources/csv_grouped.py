@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.errors import DataError
 from kstest.sources.convert import to_float64
 from kstest.sources.csv_numbers import pattern, separators
+from kstest.wording import option_value, shown
 
 
 def ungrouped(cells: Any, thousands: str, decimal: str) -> tuple[NDArray[np.float64], int | None]:
@@ -40,3 +42,20 @@ def ungrouped(cells: Any, thousands: str, decimal: str) -> tuple[NDArray[np.floa
     if decimal != ".":
         plain = pc.replace_substring(plain, decimal, ".")
     return to_float64(plain.cast(pa.float64())), None
+
+
+def refused(
+    where: str, name: str, row: int, cell: str, thousands: str | None, decimal: str
+) -> DataError:
+    """Say which cell is no number in this form; `row` from 1, 0 where it is not known."""
+    at = f", row {row:,}" if row else ""
+    accepted = (
+        f"numbers in which {shown(thousands)} separates thousands and {shown(decimal)} fractions. "
+        "Mend the cell, or say --thousands and --decimal as they are."
+        if thousands
+        else "numbers, as in the rows above. Mend the cell, or say --categorical "
+        f"{option_value([name])}."
+    )
+    return DataError(
+        f"{where}: column {shown(name)}{at}: found {shown(cell)}; accepted: {accepted}"
+    )

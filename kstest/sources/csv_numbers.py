@@ -106,7 +106,7 @@ def _grouped(mark: str, seen: Counter[str], example: dict[str, str]) -> Numbers:
     points = seen["point"] + (seen["dotted"] if mark != "." else 0)
     if comma and (mark == "," or points):
         return Numbers()
-    if mark not in ",." and seen["either"]:
+    if mark not in ",." and seen["either"] and not comma:  # 1,234 beside 1 234
         return Numbers()
     return Numbers("," if comma else ".", mark, cell)
 

@@ -3,8 +3,8 @@
 Where to look when a CSV is read wrongly: `filters` for encoding, comments and blanks, `dialect` for
 missing cells, `csv_header` for delimiter, names and what its first lines show, `csv_types` for what
 a column holds, `csv_quotes` for rows that vanish into a cell, `csv_errors` for what is said of a
-cell or row that does not fit. Here the rows become blocks: `_blocks` in full ones, `_live_blocks`
-as somebody writes them. `spellings` knows numbers in spellings that are not read.
+cell or row that does not fit. Here the rows become blocks. `spellings` knows numbers in spellings
+that are not read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from kstest.sources.csv_types import Types, infer
 from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.stream import CHUNK_BYTES, Opened, converting
 from kstest.sources.table import Block, Coded, Table, Wanted, require_few
-from kstest.wording import option_value, shown
 
 if TYPE_CHECKING:
     import pyarrow.csv as pc
@@ -43,6 +42,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
     how = replace(how, decimal=header.decimal, thousands=header.thousands)
     with converting(opened.label):
         opened.stream.read(header.size)
+        about = opened.about_lines(PEEK_BYTES)
     opened = replace(opened, stream=rows_of(opened, header))
     known: dict[int, Types] = {}
 
@@ -59,7 +59,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
     def blocks(wanted: Wanted) -> Iterator[Block]:
         found = known.get(0) or types([*wanted.numbers, *wanted.texts])
         rows = _Rows(opened.label, header, how, wanted, found)
-        return (_live_blocks if opened.stream.live else _blocks)(opened, header, rows)
+        return _blocks(opened, header, rows)
 
     return Table(
         opened.path,
@@ -76,6 +76,7 @@ def open_csv(opened: Opened, how: Dialect) -> Table:
         notices=header.notices,
         chains=header.chains,
         dialect=header.words(),
+        rows=about,
     )
 
 
@@ -192,79 +193,48 @@ class _Rows:
 
     def _ungrouped(self, j: int, cells: Any, row: bool = True) -> Any:
         """Read numbers that may have separators of thousands."""
-        from kstest.sources.csv_grouped import ungrouped
+        from kstest.sources.csv_grouped import refused, ungrouped
 
         found, bad = ungrouped(cells, self._thousands or "", self._decimal)
         if bad is not None:
-            at = f", row {self._taken + bad + 1:,}" if row else ""
-            accepted = (
-                f"numbers in which {shown(self._thousands)} separates thousands and "
-                f"{shown(self._decimal)} fractions. Mend the cell, or say --thousands and "
-                "--decimal as they are."
-                if self._thousands
-                else "numbers, as in the rows above. Mend the cell, or say --categorical "
-                f"{option_value([self._header.names[j]])}."
-            )
-            raise DataError(
-                f"{self._where}: column {shown(self._header.names[j])}{at}: found "
-                f"{shown(cells[bad].as_py())}; accepted: {accepted}"
-            )
+            at = self._taken + bad + 1 if row else 0
+            name, cell = self._header.names[j], cells[bad].as_py()
+            raise refused(self._where, name, at, cell, self._thousands, self._decimal)
         return found
 
 
 def _blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
-    import pyarrow.csv as pc
+    """Yield the rows, of a live stream as many as there are at a time.
 
-    with converting(opened.label):
-        head = opened.stream.peek(PEEK_BYTES)
+    Whole lines are parsed as soon as they are there: pyarrow's own reader would wait for a block
+    more of a stream, and run some thirty ahead in a file, which all have to lie somewhere.
+    """
+    where, live = opened.label, opened.stream.live
+    size, most = CHUNK_BYTES, LONGEST_LINE
+    if not live:
+        with converting(where):
+            head = opened.stream.peek(PEEK_BYTES)
         if not head.strip() and len(head) < PEEK_BYTES:
             return
-    size = _block_size(head)
-    try:
-        with rows.explaining():
-            reader = pc.open_csv(
-                Guarded(opened.stream, _quotes(opened, header)),
-                # without threads errors carry row numbers
-                pc.ReadOptions(use_threads=False, block_size=size, column_names=rows.names),
-                rows.parse,
-                rows.convert,
-            )
-            for batch in reader:
-                yield rows.block(batch.columns)
-    except DataError as error:
-        if "straddling" not in str(error.__cause__):
-            raise
-        raise DataError(
-            f"{opened.label}: a row is longer than {size >> 10:,} kB, which is the most "
-            "for this file (16 MB where the first rows have quotes). Is a quote not closed?"
-        ) from error.__cause__
-
-
-def _block_size(head: bytes) -> int:
-    """Bytes of a block: no row may be longer. Quoted text may hold long cells further on."""
-    rows = head.count(b"\n") or head.count(b"\r") or 1
-    least = QUOTED_BYTES if b'"' in head else BLOCK_BYTES
-    return max(least, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // rows + 1)))
-
-
-def _live_blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]:
-    """Yield the rows of a live stream, as many as there are at a time.
-
-    Whole lines are parsed as soon as they are there: pyarrow's own reader waits for a block more.
-    """
-    where, quotes = opened.label, _quotes(opened, header)
-    rest, before = b"", 0
+        size = _block_size(head)
+        most = max(size, QUOTED_BYTES) if b'"' in head else size
+        if b"\n" not in head and b"\r" in head:
+            yield from _ahead(opened, header, rows, most)
+            return
+    quotes, rest, before = _quotes(opened, header), b"", 0
     while True:
         with converting(where):
-            data = opened.stream.read(CHUNK_BYTES)
+            data = opened.stream.read(size)
         if data:
             quotes.watch(data)
         else:
             quotes.end()
         rest += data
         end = _whole(rest, quotes) if data else len(rest)
-        if len(rest) - end > LONGEST_LINE:
-            raise DataError(f"{where}: a line is longer than 64 MB. Is a quote not closed?")
+        if len(rest) - end > most:
+            from kstest.sources.csv_errors import too_long
+
+            raise too_long(where, most, live)
         lines, rest = rest[:end], rest[end:]
         if lines.strip():
             columns = _parsed(lines, rows, before)
@@ -273,6 +243,35 @@ def _live_blocks(opened: Opened, header: Header, rows: _Rows) -> Iterator[Block]
                 yield rows.block(columns)
         if not data:
             return
+
+
+def _block_size(head: bytes) -> int:
+    """Bytes of a block."""
+    lines = head.count(b"\n") or head.count(b"\r") or 1
+    return max(BLOCK_BYTES, min(LARGEST_BLOCK, BLOCK_ROWS * (len(head) // lines + 1)))
+
+
+def _ahead(opened: Opened, header: Header, rows: _Rows, most: int) -> Iterator[Block]:
+    """Yield the rows of lines that end as they did on old Macs, which pyarrow tells apart."""
+    import pyarrow.csv as pc
+
+    try:
+        with rows.explaining():
+            reader = pc.open_csv(
+                Guarded(opened.stream, _quotes(opened, header)),
+                # without threads errors carry row numbers
+                pc.ReadOptions(use_threads=False, block_size=most, column_names=rows.names),
+                rows.parse,
+                rows.convert,
+            )
+            for batch in reader:
+                yield rows.block(batch.columns)
+    except DataError as error:
+        if "straddling" not in str(error.__cause__):
+            raise
+        from kstest.sources.csv_errors import too_long
+
+        raise too_long(opened.label, most, False) from error.__cause__
 
 
 def _whole(data: bytes, quotes: Quotes) -> int:

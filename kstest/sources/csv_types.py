@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kstest.inexact import beyond_exact, has_many_digits, is_long
-from kstest.sources.convert import base_name, kind_of, to_coded, to_float64
+from kstest.sources.arrow_types import base_name, kind_of
+from kstest.sources.convert import to_coded, to_float64
 from kstest.sources.csv_numbers import pattern
 from kstest.sources.dialect import Dialect, convert_options, parse_options
 from kstest.sources.spellings import DECIMAL_COMMA

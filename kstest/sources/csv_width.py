@@ -115,6 +115,8 @@ def _proven(cut: Cut, named: bool, titled: bool) -> bool:
         return False
     if named and ((titled and any(map(is_value, header.cells))) or len(header.cells) < 2):
         return False
+    if named and len(rows) > 2 and not any(map(is_value, rows[0].cells)):
+        rows = rows[1:]  # units
     numbers = sum(bool(c) and all(map(is_value, c)) for c in columns_of(rows))
     if cut.delimiter in DELIMITERS:
         return numbers > 0

@@ -42,5 +42,6 @@ def open_store(path: str, part: str | None) -> ArrowFile:
     if part is not None and not is_store(os.path.join(path, part)):
         raise DataError(f"{label(path)}: has no group {label(part)}.")
     with xarray.open_zarr(path, group=group, consolidated=False) as data:
-        table = table_of_dataset(data.load(), label(path))
+        # A folder has no order of its own.
+        table = table_of_dataset(data[sorted(map(str, data.data_vars))].load(), label(path))
     return in_memory(table, lambda: None, lambda: None)

@@ -129,9 +129,8 @@ class Feed:
                 rows.add(block, start, chosen, block.rows - chosen.size)
             start += block.rows
             part = rows.finish(None, start)
-            refuse_missing(
-                [part], plan.all_names, self.policy if self.stream is None else "records"
-            )
+            refuse = self.policy if self.stream is None else "records"
+            refuse_missing([part], plan.all_names, refuse, len(plan.names))
             self._count(place, part.input)
             self.bad_rows += part.bad_rows
             if part.bad_rows:

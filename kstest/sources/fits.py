@@ -11,7 +11,7 @@ from astropy.table import Table
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import ArrowFile
-from kstest.sources.cells import in_memory, to_arrow
+from kstest.sources.cells import in_memory, to_arrow, without_empty
 from kstest.sources.stream import Opened, seekable
 from kstest.wording import label, listed, shown
 
@@ -48,7 +48,7 @@ def _column(column: Any) -> Any:
     values = np.asarray(getattr(column, "filled", lambda: column)())
     mask = np.ma.getmaskarray(column) if hasattr(column, "mask") else None
     if values.ndim == 1:
-        return _masked(to_arrow(values), mask)
+        return without_empty(_masked(to_arrow(values), mask))  # a null string of FITS is empty
     flat = to_arrow(values.reshape(-1))
     found = _masked(flat, None if mask is None else np.asarray(mask).reshape(-1))
     for size in values.shape[:0:-1]:

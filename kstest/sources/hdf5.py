@@ -1,12 +1,11 @@
 """HDF5 files by h5py: arrays side by side, an array of records, or what pandas wrote; no pickles.
 
-``FILE:NAME`` names a group or an array. pandas stores the names of columns of its ``table`` format
-as pickles: their texts are taken out without running them; columns of Python objects are refused.
+``FILE:NAME`` names a group or an array. Arrays side by side are in the order in which the file has
+them, which is that of their names unless the writer kept another.
 """
 
 from __future__ import annotations
 
-import pickletools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,15 +15,13 @@ import pyarrow as pa
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import ArrowFile
-from kstest.sources.cells import to_arrow
 from kstest.sources.formats import lacking
+from kstest.sources.hdf5_pandas import Column, columns_of, stored_by_pandas, text
 from kstest.sources.stream import Opened, seekable
 from kstest.sources.table import MOST_COLUMNS
 from kstest.wording import label, listed, shown
 
 STEP = 1 << 14
-_TEXTS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "SHORT_BINSTRING")
-Column = tuple[Any, tuple[Any, ...]]  # an array of a file, and what to take from its rows
 
 
 def open_hdf5(opened: Opened) -> ArrowFile:
@@ -36,7 +33,7 @@ def open_hdf5(opened: Opened) -> ArrowFile:
         book.close()
         return _labelled(file, group, opened, digest, close)
     columns = _columns(_node(book, opened), opened)
-    lengths = {name: len(array) for name, (array, _) in columns.items()}
+    lengths = {name: len(column.array) for name, column in columns.items()}
     if len(set(lengths.values())) != 1:
         found = ", ".join(f"{name} {n:,}" for name, n in list(lengths.items())[:10]) or "none"
         raise DataError(
@@ -44,17 +41,17 @@ def open_hdf5(opened: Opened) -> ArrowFile:
             f"array, or a group, as in {opened.label}:NAME."
         )
     rows = next(iter(lengths.values()))
-    fields = {name: _arrow(array[:0], take).type for name, (array, take) in columns.items()}
+    fields = {name: _arrow(column.array[:0], column).type for name, column in columns.items()}
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for start in range(0, rows, STEP):
             read: dict[str, Any] = {}
             arrays = []
             for name in names:
-                array, take = columns[name]
+                array = columns[name].array
                 if array.name not in read:
                     read[array.name] = array[start : min(start + STEP, rows)]
-                arrays.append(_arrow(read[array.name], take))
+                arrays.append(_arrow(read[array.name], columns[name]))
             yield pa.RecordBatch.from_arrays(arrays, list(names))
 
     def shut() -> None:
@@ -91,7 +88,7 @@ def _node(book: Any, opened: Opened) -> Any:
             )
         return book[opened.part]
     node = book
-    while isinstance(node, h5py.Group) and not _is_frame(node):
+    while isinstance(node, h5py.Group) and not stored_by_pandas(node):
         inner = list(node.values())
         if not (len(inner) == 1 and isinstance(inner[0], h5py.Group)):
             break
@@ -99,22 +96,14 @@ def _node(book: Any, opened: Opened) -> Any:
     return node
 
 
-def _is_frame(node: Any) -> bool:
-    return _text(node.attrs.get("pandas_type")) in ("frame", "frame_table")
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
 def _columns(node: Any, opened: Opened) -> dict[str, Column]:
     if isinstance(node, h5py.Dataset):
         return dict(_of_array(node, node.name.rpartition("/")[2], opened))
-    kind = _text(node.attrs.get("pandas_type"))
-    if kind == "frame_table":
-        return dict(_of_pandas_table(node["table"], opened))
-    if kind == "frame":
-        return dict(_of_pandas_blocks(node, opened))
+    if stored_by_pandas(node):
+        frame = columns_of(node, opened.label)
+        for column in frame.values():
+            _require_sized(column.array, opened)
+        return frame
     arrays = {name: x for name, x in node.items() if isinstance(x, h5py.Dataset) and x.ndim}
     if not arrays:
         groups = [name for name, inner in node.items() if isinstance(inner, h5py.Group)]
@@ -138,14 +127,13 @@ def _of_array(array: Any, name: str, opened: Opened) -> Iterator[tuple[str, Colu
             )
         for at in np.ndindex(shape):
             place = "".join(f"[{k}]" for k in at)
-            yield (field or name) + place, (array, ((field,) if field else ()) + at)
+            yield (field or name) + place, Column(array, ((field,) if field else ()) + at)
 
 
 def _require_sized(array: Any, opened: Opened) -> None:
     base = array.dtype
     kinds = [base[n].base for n in base.names] if base.names else [base.base]
-    text = h5py.check_string_dtype(base)
-    if text is None and any(kind.kind not in "fiubSU" for kind in kinds):
+    if h5py.check_string_dtype(base) is None and any(kind.kind not in "fiubSU" for kind in kinds):
         raise DataError(
             f"{opened.label}: {shown(array.name)} holds {shown(str(base))}, such as Python "
             "objects, which are never loaded; accepted: numbers, true/false and text."
@@ -154,45 +142,9 @@ def _require_sized(array: Any, opened: Opened) -> None:
         raise DataError(f"{opened.label}: {shown(array.name)} is a single value, and no column.")
 
 
-def _arrow(rows: Any, take: tuple[Any, ...]) -> Any:
-    for item in take:
+def _arrow(rows: Any, column: Column) -> Any:
+    for item in column.take:
         rows = rows[item] if isinstance(item, str) else rows[:, item]
     if rows.dtype.kind == "O":  # text of variable length
-        return pa.array([_text(v) for v in rows], pa.string())
-    return to_arrow(np.asarray(rows))
-
-
-def _of_pandas_table(table: Any, opened: Opened) -> Iterator[tuple[str, Column]]:
-    _require_sized(table, opened)
-    for field in table.dtype.names:
-        if field == "index":
-            continue
-        names = _names(table.attrs.get(f"{field}_kind"), field)
-        width = int(np.prod(table.dtype[field].shape)) if table.dtype[field].shape else 1
-        if len(names) != width:
-            raise DataError(f"{opened.label}: the names of the columns of {field} cannot be read.")
-        for k, name in enumerate(names):
-            yield name, (table, (field, k) if table.dtype[field].shape else (field,))
-
-
-def _names(stored: Any, field: str) -> list[str]:
-    """Names of columns in a pickled list: its texts, read off without running it."""
-    content = stored if isinstance(stored, bytes) else bytes(np.asarray(stored).tobytes())
-    try:
-        steps = list(pickletools.genops(content))
-    except Exception:
-        return [field]
-    return [str(arg) for op, arg, _ in steps if op.name in _TEXTS]
-
-
-def _of_pandas_blocks(group: Any, opened: Opened) -> Iterator[tuple[str, Column]]:
-    for k in range(int(group.attrs.get("nblocks", 0))):
-        array, names = group[f"block{k}_values"], group[f"block{k}_items"][:]
-        _require_sized(array, opened)
-        if array.shape[1:] != (len(names),):
-            raise DataError(
-                f"{opened.label}: holds a column of Python objects, as a pickle, which is never "
-                "loaded. Write the frame with format='table'."
-            )
-        for j, name in enumerate(names):
-            yield _text(name), (array, (j,))
+        return pa.array([text(v) for v in rows], pa.string())
+    return column.meant(np.asarray(rows))

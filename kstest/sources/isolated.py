@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from kstest.errors import DataError, UsageError
 from kstest.sources.arrow_file import BROKEN, ArrowFile, guarded
+from kstest.sources.arrow_types import long_type
 from kstest.sources.formats import FORMATS, Format, require
 from kstest.sources.stream import Opened, Stream, seekable
 from kstest.wording import one_line
@@ -106,6 +107,7 @@ def open_isolated(opened: Opened, found: Format) -> ArrowFile:
     import pyarrow as pa
 
     require(found)
+    long_type()  # may come over the pipe
     file, digest, close = seekable(opened)
     if hasattr(file, "rollover"):
         file.rollover()

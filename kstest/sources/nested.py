@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import ArrowFile, checked
-from kstest.sources.convert import base_name
+from kstest.sources.arrow_types import base_name
 from kstest.sources.table import FILE_ROW, MOST_COLUMNS
 from kstest.wording import listed, nearest, shown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kstest.errors import DataError
+from kstest.errors import DataError, MissingError
 from kstest.params import option_name
 from kstest.result import Notice
 from kstest.sample import Sample
@@ -13,13 +13,21 @@ from kstest.wording import LISTED_NAMES, listed, option_value, shown
 
 NOTABLE_SHARE = 0.05  # of the rows of a side, dropped
 LISTED_FILES = 5
+# Left out by `inputs.roles` where it would only lead to the next error.
+KEEP = ", keep them with --missing indicator"
 
 
-def refuse_missing(parts: Sequence[Part], names: Sequence[str], policy: str) -> None:
-    """Raise the error of the first files with rows that may not be missing anything."""
+def refuse_missing(parts: Sequence[Part], names: Sequence[str], policy: str, tested: int) -> None:
+    """Raise the error of the first files with rows that may not be missing anything.
+
+    The first `tested` of the names are the tested columns.
+    """
     bad = [part for part in parts if part.refused]
     if bad:
-        raise DataError(f"{_report(bad, names)} {_advice(bad, names, policy)}")
+        found = [n for j, n in enumerate(names) if any(part.missing[j] for part in bad)]
+        advice = _advice(bad, names, policy)
+        advice = advice if set(found) <= set(names[:tested]) else advice.replace(KEEP, "")
+        raise MissingError(f"{_report(bad, names)} {advice}", found)
 
 
 def require_rows(parts: Mapping[str, Sequence[Part]], names: Sequence[str]) -> None:
@@ -94,8 +102,7 @@ def _advice(parts: Sequence[Part], names: Sequence[str], policy: str) -> str:
             "drop these rows with --missing drop."
         )
     return (
-        "Drop these rows with --missing drop, keep them with --missing indicator, or choose "
-        "columns with --columns or --exclude."
+        f"Drop these rows with --missing drop{KEEP}, or choose columns with --columns or --exclude."
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -174,6 +174,14 @@ def _schema(headers: Sequence[Header], names: Sequence[Sequence[str]]) -> pa.Sch
     return pa.schema(fields)
 
 
+def _batch(
+    columns: Mapping[str, NDArray[Any]], names: Sequence[str], where: str, first: int
+) -> pa.RecordBatch:
+    """Rows from row `first` on, from 0."""
+    arrays = [to_arrow(columns[n], f"{where}: column {shown(n)}", first) for n in names]
+    return pa.RecordBatch.from_arrays(arrays, list(names))
+
+
 def open_npy(opened: Opened) -> ArrowFile:
     """Open an array."""
     file, digest, close = seekable(opened)
@@ -190,9 +198,12 @@ def open_npy(opened: Opened) -> ArrowFile:
     def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         places = [names.index(name) for name in wanted]
         file.seek(header.start)
+        first = 0
         for block in _blocks(file, header, _step([header])):
             parts = list(_parts(block))
-            yield pa.RecordBatch.from_arrays([to_arrow(parts[j]) for j in places], list(wanted))
+            some = {names[j]: parts[j] for j in places}
+            yield _batch(some, wanted, opened.label, first)
+            first += len(block)
 
     named = header.dtype.names is not None
     return ArrowFile(_schema([header], [names]), batches, digest, close, named)
@@ -224,11 +235,13 @@ def open_npz(opened: Opened) -> ArrowFile:
         ]
         step = _step([a.header for a, _ in used])
         blocks = [_blocks(_member(archive, a), a.header, step) for a, _ in used]
+        first = 0
         for some in zip(*blocks, strict=True):
             found: dict[str, Any] = {}
             for block, (_, own) in zip(some, used, strict=True):
                 found |= zip(own, _parts(block), strict=True)
-            yield pa.RecordBatch.from_arrays([to_arrow(found[n]) for n in wanted], list(wanted))
+            yield _batch(found, wanted, opened.label, first)
+            first += len(some[0])
 
     return ArrowFile(_schema([a.header for a in arrays], names), batches, digest, close, named)
 

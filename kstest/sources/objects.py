@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from kstest.columns import quoted
 from kstest.errors import DataError
 from kstest.inexact import Inexact, of_integers, of_long_doubles, of_times
+from kstest.sources.cells import in_seconds, require_held
 from kstest.sources.convert import coded, concatenated, level_text
-from kstest.sources.other_objects import advice, converted, plain
+from kstest.sources.other_objects import advice, converted, nested, plain
 from kstest.sources.stream import converting
 from kstest.sources.table import BOOLEAN, NUMBER, Block, Coded, Table, Wanted, require_unique
 from kstest.wording import DATE, DURATION, one_line, shown
@@ -38,7 +39,7 @@ def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
         obj = obj.to_frame("1" if obj.name is None else obj.name)
-    if pandas is not None and isinstance(obj, pandas.DataFrame) and not explode:
+    if pandas is not None and isinstance(obj, pandas.DataFrame) and not (explode or nested(obj)):
         return _frame(obj, side)
     if hasattr(obj, "__arrow_c_stream__"):
         return _arrow_stream(obj, side, explode)
@@ -67,6 +68,9 @@ def _array(obj: object, side: str) -> Table:
     def blocks(wanted: Wanted) -> Iterator[Block]:
         picked = list(wanted.numbers)
         every = picked == list(range(matrix.shape[1]))
+        if matrix.dtype.kind in "mM":
+            for j in picked:
+                require_held(matrix[:, j], f"{side}: column {shown(names[j])}")
         values = _numbers(matrix if every else matrix[:, picked])
         if hidden is not None:
             values = np.where(hidden[:, picked], np.nan, values)
@@ -105,12 +109,9 @@ def _coded(column: NDArray[Any], hidden: NDArray[np.bool_] | None) -> Coded:
 
 
 def _numbers(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    if matrix.dtype.kind == "M":
-        matrix = matrix - np.datetime64(0, "s")
-    if matrix.dtype.kind == "m":
-        matrix = matrix / np.timedelta64(1, "s")
-    # A value beyond float64 (long double) becomes infinite and is counted as missing.
-    with np.errstate(over="ignore"):
+    if matrix.dtype.kind in "mM":
+        return in_seconds(matrix)
+    with np.errstate(over="ignore", under="ignore"):  # long doubles: see `_inexact`
         return np.asarray(matrix, dtype=np.float64)
 
 

@@ -43,6 +43,21 @@ def converted(obj: Any, side: str) -> Any:
     return obj
 
 
+def nested(frame: Any) -> bool:
+    """Whether columns of a DataFrame hold records, or lists of one length: several columns each."""
+    if not frame.columns.is_unique:
+        return False
+    for j, dtype in enumerate(frame.dtypes):
+        kind = str(getattr(dtype, "pyarrow_dtype", ""))
+        if kind.startswith(("struct", "fixed_size_list")):
+            return True
+        if getattr(dtype, "kind", "") == "O":
+            first = next((cell for cell in frame.iloc[:, j] if cell is not None), None)
+            if isinstance(first, dict):
+                return True
+    return False
+
+
 def plain(column: Any, where: str) -> Any:
     """A column of a DataFrame as Arrow takes it: dense, and in the byte order of this machine.
 

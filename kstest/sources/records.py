@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.json
 
+from kstest.archive import own_json
 from kstest.errors import DataError
 from kstest.inexact import beyond_exact
 from kstest.sources.arrow_file import ArrowFile
@@ -27,15 +29,27 @@ from kstest.wording import shown
 BLOCK_BYTES = 1 << 22
 LONGEST = 64 << 20  # bytes of a line, or of an object
 _BLANKS = " \t\r\n"
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d{1,9}))?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
+)
+_UNITS = ("s", "ms", "us", "ns")
+_MICRO = 6  # digits of a millionth of a second
 
 
 def open_json(opened: Opened) -> ArrowFile:
     """Open a file of objects: find their keys and types."""
     file, digest, close = seekable(opened)
+    own = own_json(file.read(64))
+    if own is not None:
+        raise DataError(
+            f"{opened.label}: is a {own} of kstest, which holds no rows; a sketch is taken by "
+            "kstest mmd SKETCH BATCH only, as its first file"
+        )
     lines = _in_lines(file)
     schema = pa.schema([])
     for block in _blocks(file, lines, opened.label):
-        schema = _unified(schema, _parsed(block, None, opened.label).schema, opened.label)
+        schema = _unified(schema, _types(block, opened.label), opened.label)
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         chosen = pa.schema([schema.field(name) for name in names])
@@ -149,6 +163,35 @@ def _parsed(block: bytes, schema: pa.Schema | None, where: str) -> pa.Table:
     return pyarrow.json.read_json(pa.BufferReader(block), reading, how)
 
 
+def _types(block: bytes, where: str) -> pa.Schema:
+    """The types of a block. pyarrow takes times with parts of a second for texts."""
+    table = _parsed(block, None, where)
+    times = {n: k for n in table.column_names if (k := _time(table.column(n))) is not None}
+    if not times:
+        return table.schema
+    schema = pa.schema([pa.field(f.name, times.get(f.name, f.type)) for f in table.schema])
+    try:
+        return _parsed(block, schema, where).schema
+    except pa.ArrowInvalid:  # written so, but no times: 2024-13-01T00:00
+        return table.schema
+
+
+def _time(column: pa.ChunkedArray) -> pa.DataType | None:
+    """A type for texts that are all written as times, and for no others."""
+    if column.type != pa.string():
+        return None
+    found = None
+    for chunk in column.chunks:
+        for cell in chunk:
+            if not cell.is_valid:
+                continue
+            written = _TIME.fullmatch(cell.as_py())
+            if written is None:
+                return None
+            found = "ns" if found == "ns" or len(written[1] or "") > _MICRO else "us"
+    return None if found is None else pa.timestamp(found)
+
+
 def _exact(table: pa.Table, block: bytes) -> pa.Table:
     """Put decimals where numbers are so large that floats may not be what is written.
 
@@ -206,6 +249,8 @@ def _wider(one: pa.DataType, other: pa.DataType, where: str) -> pa.DataType | No
         return other if str(one) == "null" else one
     if kinds == {"int64", "double"}:
         return pa.float64()
+    if kinds == {"timestamp"}:  # the finer one
+        return max(one, other, key=lambda kind: _UNITS.index(kind.unit))
     if kinds <= {"timestamp", "string"}:
         return pa.string()
     if pa.types.is_struct(one) and pa.types.is_struct(other):

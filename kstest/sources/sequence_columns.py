@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from kstest.errors import DataError
 from kstest.sources.arrow_file import BROKEN, ArrowFile, checked
-from kstest.sources.convert import base_name, to_coded
+from kstest.sources.arrow_types import base_name
+from kstest.sources.convert import to_coded
 from kstest.sources.sequence_text import Block, Symbols, tokenised
 from kstest.sources.stream import converting
 from kstest.sources.table import require_unique

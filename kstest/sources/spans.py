@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from kstest.errors import DataError, KstestError
 from kstest.sample import Input, Sample
 from kstest.sources.arrow_file import ArrowFile
+from kstest.sources.arrow_types import base_name
 from kstest.sources.collect import open_firsts
 from kstest.sources.columnar import BLOCK_CELLS, PARQUET, table_of
-from kstest.sources.convert import BLOCK_ROWS, base_name
+from kstest.sources.convert import BLOCK_ROWS
 from kstest.sources.dialect_options import dialect
 from kstest.sources.feeds import Feed
 from kstest.sources.match import named_like, require_columns

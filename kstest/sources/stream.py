@@ -23,6 +23,7 @@ from kstest.sources.paths import is_address, parted
 from kstest.wording import label, meant_file, one_line
 
 CHUNK_BYTES = 1 << 20
+_MORE = 1.05  # room that is not needed costs nothing, and that for more rows is one step too late
 SPOOL_BYTES = 64 << 20  # a Parquet file from a pipe stays in memory up to here
 # Where an exception that says nothing of the file may come from: mistakes in code.
 _OURS = ("builtins", "kstest", "numpy")
@@ -125,6 +126,14 @@ class Opened:
     def file(self) -> str:
         """The path without the part."""
         return self.path.removesuffix("" if self.part is None else f":{self.part}")
+
+    def about_lines(self, size: int) -> int | None:
+        """About how many lines follow in a regular file, by the length of those in `size` bytes."""
+        if self.regular is None or self.stream.live:
+            return None
+        head = self.stream.peek(size)
+        every = os.fstat(self.regular.fileno()).st_size
+        return int(_MORE * every * head.count(b"\n") / max(len(head), 1))
 
 
 def open_path(

@@ -15,15 +15,11 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.inexact import Inexact
 from kstest.result import Notice
+from kstest.wording import BOOLEAN as BOOLEAN
+from kstest.wording import EMPTY as EMPTY
+from kstest.wording import NUMBER as NUMBER
+from kstest.wording import TEXT as TEXT
 from kstest.wording import listed
-
-# What a column holds, besides the times in `kstest.wording`. Numbers and booleans are tested as
-# they are, times in seconds, texts as categories; a column of kind EMPTY shows no value at first
-# and agrees with every other kind.
-NUMBER = "numbers"
-BOOLEAN = "true/false"
-TEXT = "text"
-EMPTY = "no values"
 
 # The column that --explode adds: which row of which file a row was an element of.
 FILE_ROW = "file_row"
@@ -126,7 +122,7 @@ class Table:
     dialect : mapping of str to str
         How its text is written, in words; empty for other formats.
     rows : int or None
-        How many rows there are, as far as the file says.
+        How many rows there are, as far as the file says, or about so many: what room is made for.
     """
 
     path: str

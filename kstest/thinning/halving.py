@@ -127,8 +127,9 @@ def halved(points: Points, draws: NDArray[np.float64], wanted: int) -> NDArray[n
 def tree(points: Points, n: int, wanted: int, rng: np.random.Generator, work: Work) -> Index:
     """Return a coreset of at least `wanted` of n rows, by Compress; indices in order."""
     levels = min(int(math.log(max(n / LEAF, 1), 4)), int(math.log2(max(n / wanted, 1))))
-    leaf = n >> 2 * levels
-    leaf -= leaf % 2 if levels else 0
+    while levels and _leaf(n, levels) << levels < wanted:  # for the rows that fill no leaf
+        levels -= 1
+    leaf = _leaf(n, levels)
     kept = np.arange(n)
     if levels:
         kept = np.delete(kept, rng.choice(n, n - (leaf << 2 * levels), replace=False))
@@ -136,6 +137,12 @@ def tree(points: Points, n: int, wanted: int, rng: np.random.Generator, work: Wo
         nodes = kept.reshape(4 ** (levels - level - 1), -1)
         kept = np.concatenate(_level(points, list(nodes), rng, work))
     return kept
+
+
+def _leaf(n: int, levels: int) -> int:
+    """Rows of a leaf of a tree over n rows: an even number where it is halved."""
+    leaf = n >> 2 * levels
+    return leaf - (leaf % 2 if levels else 0)
 
 
 def _level(

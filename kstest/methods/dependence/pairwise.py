@@ -24,8 +24,9 @@ from .statistics import Made, coarser, landmarks_used, pair_statistics
 
 # Pairs with a p-value up to so many alpha get one from more permutations.
 AGAIN = 2.0
-# Permutations of a stage over those of the one before, about.
-GROWTH = 6.0
+# Permutations of a stage over those of the one before, about; and of the first at most, where
+# several follow.
+GROWTH, FIRST = 6.0, 199
 
 _NONE = "no evidence at this level that any of {total} pairs of columns depend on each other{given}"
 _SOME = "{count} of {total} pairs of columns are dependent{given} (Holm's correction)"
@@ -60,19 +61,24 @@ def _in_stages(
     """p-values and largest z of all pairs, the statistics of the last, and permutations at most.
 
     All pairs get a p-value from the permutations that were asked for (of half as many bins, where
-    that is cheaper), and those with at most t_1 = `AGAIN` alpha another one from `GROWTH` times as
-    many, and so on up to 2 m / alpha, with falling t_k. A pair's p-value is that of its last stage.
-    It is at most t, where t_(k+1) < t <= t_k, only if that of stage k + 1 is: it stopped there at
-    most at t, or went on because it was at most t_(k+1). So it is exact if every stage is.
+    that is cheaper; from `FIRST` of them, where Holm's correction takes more than were asked for
+    anyway), and those with at most t_1 = `AGAIN` alpha another one from `GROWTH` times as many, and
+    so on up to 2 m / alpha, with falling t_k. A pair's p-value is that of its last stage. It is at
+    most t, where t_(k+1) < t <= t_k, only if that of stage k + 1 is: it stopped there at most at t,
+    or went on because it was at most t_(k+1). So it is exact if every stage is.
     """
-    needed = math.ceil(2 * len(pairs) / params.alpha) - 1
+    needed, asked = math.ceil(2 * len(pairs) / params.alpha) - 1, params.permutations
     first = coarser(data, made, rng) or (data, made)
-    p, z, last = _p_values(*first, pairs, params, rng, work)
-    drawn, bound = params.permutations, AGAIN * params.alpha
-    steps = max(1, round(math.log(max(1.0, needed / drawn), GROWTH)))
-    counts = [math.ceil(drawn * (needed / drawn) ** (k / steps)) for k in range(1, steps + 1)]
-    if needed <= drawn:
-        counts = [drawn] if first[0] is not data else []
+    drawn = min(asked, FIRST) if needed > asked else asked
+    few = replace(params, permutations=drawn)
+    p, z, last = _p_values(*first, pairs, few, rng, work)
+    bound = AGAIN * params.alpha
+    counts = [asked] if drawn < asked else []
+    if needed > asked:
+        steps = max(1, round(math.log(needed / asked, GROWTH)))
+        counts += [math.ceil(asked * (needed / asked) ** (k / steps)) for k in range(1, steps + 1)]
+    elif first[0] is not data:
+        counts = [asked]
     most = drawn
     for count in counts:
         close = [k for k in range(len(pairs)) if p[k] <= bound]

@@ -27,8 +27,9 @@ from .signs import Leftover, leftovers, signed_joint, signed_pairs
 Index = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-# Bins of the coarser test, at least: 8! permutations leave no p-value above 1 / 1000 in doubt.
-LEAST_COARSE = 8
+# Bins of the coarser test, at least: 7! permutations leave no p-value above 1 / 100 in doubt, and
+# those below 2 alpha are found again from all bins.
+LEAST_COARSE = 7
 # Tables of pairs of columns held at the same time, in numbers of 8 bytes.
 TABLE_NUMBERS = 3e7
 

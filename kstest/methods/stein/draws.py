@@ -26,6 +26,9 @@ INDEPENDENT = {
 MANY_CHAINS = 32
 # Of fewer chains: rows of one, on average, and independent rows they are worth, at least.
 LEAST_ROWS, LEAST_EFFECTIVE = 10, 12
+# A row that repeats for so many rows, and so many times longer than rows remember, is a chain that
+# is stuck: what the others remember says nothing of it.
+LEAST_STUCK, STUCK_TIMES = 30, 10
 # Share of rows that repeat the one before them from which on a warning is given.
 REPEATED = 0.01
 
@@ -90,6 +93,13 @@ class Draws:
         return self.marks[np.r_[True, self.marks[1:] != self.marks[:-1]]]
 
     @property
+    def stands(self) -> int:
+        """Rows for which a chain stands still, the longest time that one does."""
+        starts = self.marks[1:] != self.marks[:-1]
+        starts[np.cumsum(self.lengths)[:-1] - 1] = True
+        return int(np.diff([0, *np.flatnonzero(starts) + 1, len(self.marks)]).max())
+
+    @property
     def words(self) -> str:
         """How many of which length."""
         count, least, most = len(self.lengths), int(self.lengths.min()), int(self.lengths.max())
@@ -113,6 +123,12 @@ class Draws:
                 f"{self.words} are worth about {self.effective:.0f} independent draws (column "
                 f"{self.column!r} remembers for about {self.time:.0f} rows); {LEAST_EFFECTIVE} are "
                 f"needed: {more}"
+            )
+        if self.stands > max(LEAST_STUCK, STUCK_TIMES * self.time):
+            return (
+                f"a chain stands still for {self.stands:,} rows, far longer than rows remember "
+                f"(about {self.time:.0f} rows): it is stuck, and what it is worth is not known; "
+                "leave that chain out with --where, or give longer chains"
             )
         return ""
 

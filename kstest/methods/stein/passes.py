@@ -7,7 +7,6 @@ in their order, so that the bits of the sums do not depend on who summed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from ...contract import SpanReader
 from ...engine import Work
 from ...engine.stein import SteinPoints, stein_sums
-from ...errors import DataError
 from ...kernels import BandwidthGrid
 from ...nulls import sign_bins
 from ...nulls.places import scattered
@@ -26,14 +24,12 @@ from ...result import Notice
 from ...sample import Input, Sample
 from ...targets import Target
 from ...wording import label
+from ..two_passes.spans import batches, digest, unspent
 from .data import Given, coordinates, oddities, on_target, outside_support, with_scores
 from .statistic import Frame
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
-
-# Rows that are summed at a time.
-BATCH_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ class Sums:
     @property
     def digest(self) -> str:
         """Of all sums: equal digests, equal answers."""
-        return hashlib.sha256(np.ascontiguousarray(self.cross).data).hexdigest()
+        return digest((self.cross,))
 
 
 def stein_summed(
@@ -124,30 +120,16 @@ def stein_summed(
 
     Parameters
     ----------
-    reader : SpanReader
-    span
-        One of its spans.
-    first, rows : int
-        Used rows in the spans before, and of this one, as the first pass counted them.
+    reader, span, first, rows
+        See `two_passes.spans.batches`.
     several : bool
         Whether messages name the file.
     how : Setting
     """
-    out, number, used = Sums.empty(how), first, dict[tuple[int, int], int]()
-    for piece, sample in reader.samples(span):
-        place = piece.number, piece.first
-        at = piece.first + used.get(place, 0)
-        used[place] = used.get(place, 0) + sample.n
-        for start in range(0, sample.n, BATCH_ROWS):
-            part = sample.part(start, min(start + BATCH_ROWS, sample.n))
-            own = at + start + np.arange(part.n, dtype=np.int64)
-            _add(out, _located(part, own, piece.path, several), number, how)
-            number += part.n
-    if number - first != rows:
-        raise DataError(
-            f"{span.words}: {rows:,} rows in the first pass and {number - first:,} in the second; "
-            "run again when nobody writes to the files"
-        )
+    out = Sums.empty(how)
+    for piece, place, batch, number in batches(reader, span, first, rows):
+        own = place + np.arange(batch.n, dtype=np.int64)
+        _add(out, _located(batch, own, piece.path, several), number, how)
     return out
 
 
@@ -161,12 +143,10 @@ def _add(out: Sums, sample: Sample, first: int, how: Setting) -> None:
     if not first:
         said = oddities(Y, S, given, "wild")
         out.notices += tuple(n for n in said if n.code == "serial-dependence")
-    number = np.arange(first, first + sample.n, dtype=np.int64)
-    before = np.searchsorted(how.spent, number)
-    keep = np.flatnonzero(how.spent[np.minimum(before, len(how.spent) - 1)] != number)
+    keep, number = unspent(how.spent, first, sample.n)
     if not len(keep):
         return
-    place = scattered(number[keep] - before[keep], how.rows, how.keys)
+    place = scattered(number, how.rows, how.keys)
     bins = np.searchsorted(sign_bins(how.rows), place, side="right") - 1
     order = np.argsort(bins, kind="stable")
     present, starts = np.unique(bins[order], return_index=True)

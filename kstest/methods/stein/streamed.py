@@ -1,6 +1,6 @@
 """`ksd` of rows that nobody keeps: two passes over files, on this machine or on others.
 
-The first pass counts, and draws a few rows by their number (`two_samples.sketch`). These are spent:
+The first pass counts, and draws a few rows by their number (`two_passes.sketch`). These are spent:
 coordinates, bandwidths and landmarks come from them, and they are left out of the sums. The second
 pass sums the Stein kernel between landmarks and rows by bin (`passes`); what follows is the test of
 `statistic.by_features`, random signs of bins. Given the spent rows the feature map is fixed, and
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...contract import Spans
 from ...engine import Work, signed_sums, single_blas, stage
 from ...engine.stein import SteinPoints, stein_sums
-from ...engine.work import run_tasks, shared
+from ...engine.work import shared
 from ...errors import UsageError
 from ...findings import Finding, summary
 from ...findings import target as named
@@ -33,7 +33,8 @@ from ...targets import Target, resolve, speaks_of_values
 from ..by_column import LISTED
 from ..common import require_served
 from ..frequencies.rounded import no_verdict
-from ..two_samples.sketch import Sketch, sketched
+from ..two_passes.sketch import Sketch
+from ..two_passes.spans import dropped, first_pass, second_pass, too_few
 from .data import (
     Given,
     coordinates,
@@ -60,8 +61,6 @@ from .statistic import LANDMARKS, projected, setup
 
 Array = NDArray[np.float64]
 
-# Rows below which there is nothing to spend.
-LEAST_ROWS = 400
 # Options that work as in memory; others have to be at their defaults.
 SERVED = {
     "target", "score_prefix", "param", "allow_python", "alpha", "draws", "seed", "kernel",
@@ -128,15 +127,12 @@ def _target(spans: Spans, params: Any, work: Work) -> Target | None:
 def _run(
     spans: Spans, target: Target | None, params: Any, rng: np.random.Generator, work: Work
 ) -> tuple[Result, Sequence[Sample]]:
-    sketch, span_rows = _first_pass(spans, int(rng.integers(2**63)), stage(work, 0.0, 0.3))
+    (sketch,), span_rows = first_pass(spans, int(rng.integers(2**63)), stage(work, 0.0, 0.3))
     sample = _spent(spans, sketch)
     told = [sample]
     base = _base(spans, sketch, sample, target, params)
-    if sketch.rows < LEAST_ROWS:
-        why = (
-            f"{sketch.rows:,} rows: two passes need {LEAST_ROWS} rows, of which some are spent; "
-            "leave --scheduler out"
-        )
+    why = too_few([sketch.rows])
+    if why:
         notice = Notice("too-few-rows", why)
         return base.told(summary("too few rows to decide"), warnings=(*base.warnings, notice)), told
     rows = numbered(sample, sketch.numbers, spans.paths["data"], sketch.files)
@@ -160,17 +156,6 @@ def _run(
     return test.result(base, given, sums, params, rng), told
 
 
-def _first_pass(spans: Spans, key: int, work: Work) -> tuple[Sketch, list[int]]:
-    shape = (len(spans.columns), 0)
-    tasks = [(spans.files, span, 0, key, shape) for span in spans.spans]
-    costs = [float(span.rows) for span in spans.spans]
-    found, rows = Sketch.empty(*shape), []
-    for part in run_tasks(sketched, tasks, work, costs, ahead=1):
-        rows.append(part.rows)
-        found.add(part)
-    return found.limited(), rows
-
-
 def _spent(spans: Spans, sketch: Sketch) -> Sample:
     """The spent rows in the order of the files; the inputs are those of all rows."""
     order = np.argsort(sketch.numbers)
@@ -186,12 +171,6 @@ def _base(
 ) -> Result:
     columns = sample.columns if target is None else target.columns
     notices = spans.notices([], {"data": (sketch.rows, sketch.low, sketch.high)})
-    dropped, read = (
-        sum(getattr(i, name) for i in sample.inputs) for name in ("rows_dropped", "rows_read")
-    )
-    if dropped:
-        text = f"Missing or infinite values, data: {dropped:,} of {read:,} rows."
-        notices = (*notices, Notice("missing-values", text))
     return Result(
         method="ksd",
         verdict="no verdict",
@@ -199,7 +178,7 @@ def _base(
         n={"data": sketch.rows},
         d=len(columns),
         columns=columns,
-        warnings=notices,
+        warnings=(*notices, *dropped([sample])),
     )
 
 
@@ -299,13 +278,5 @@ def _count(params: Any, spent: int) -> int:
 
 
 def _second_pass(spans: Spans, span_rows: Sequence[int], how: Setting, work: Work) -> Sums:
-    known, seen, tasks = shared(how, work), 0, []
-    several = len(spans.paths["data"]) > 1
-    for span, rows in zip(spans.spans, span_rows, strict=True):
-        tasks.append((spans.files, span, seen, rows, several, known))
-        seen += rows
-    out = Sums.empty(how)
-    costs = [float(rows) for rows in span_rows]
-    for part in run_tasks(stein_summed, tasks, work, costs, ahead=1):
-        out.add(part)
-    return out
+    more = len(spans.paths["data"]) > 1, shared(how, work)
+    return second_pass(stein_summed, spans, span_rows, lambda side: more, Sums.empty(how), work)

