@@ -57,6 +57,7 @@ from .two_samples.explanation import (
 from .two_samples.geometries import check_scale, other_than_auto
 from .two_samples.kinds import kinds_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
+from .two_samples.marginals import Blocked
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.pooled import (
     SENTENCES,
@@ -330,9 +331,9 @@ def _tested(
     signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
     marks = choose(cut, pooled.m, counts, rng) if any(counts) else None
 
-    def summed(rows: Rows, grids: Sequence[BandwidthGrid]) -> Forms:
+    def summed(rows: Rows, grids: Sequence[BandwidthGrid], every: int = 1) -> Forms:
         landmarks = None if marks is None else rows.take(marks)
-        return quadratic_forms(rows, cut.starts, signs, grids, work, weights, landmarks)
+        return quadratic_forms(rows, cut.starts, signs, grids, work, weights, landmarks, every)
 
     forms = summed(rows, used)
     pairs = Pairs.of(cut.starts, signs, weights)
@@ -353,10 +354,11 @@ def _tested(
         return constant(base, CONSTANT)
     said: list[Finding] = []
     if params.several:
+        own = rng.spawn(1)[0]  # what explains a rejection draws the same numbers without it
         each = geometries.scores(
-            combined, sums.blocked, min(pooled.m, pooled.n),
-            lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
-            summed, rng,
+            combined, sums.blocked, pairs, min(pooled.m, pooled.n),
+            lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, own),
+            lambda some, widths: summed(some, widths, every=2), own,
         )  # fmt: skip
         if len(each) > 1:
             said = [geometries.geometry_found(each)]
@@ -393,13 +395,11 @@ class _Sums:
     kernels: list[tuple[str, float]]
 
     @property
-    def blocked(self) -> geometries.Blocked:
+    def blocked(self) -> Blocked:
         """Rows and permutations, for other geometries of them."""
         missing = self.pooled.missing
-        return geometries.Blocked(
-            self.rows, None if missing is None else missing[self.cut.order],
-            self.cut.starts, self.signs, self.weights, self.pairs,
-        )  # fmt: skip
+        missing = None if missing is None else missing[self.cut.order]
+        return Blocked(self.rows, missing, self.cut.starts, self.signs, self.weights)
 
     @property
     def keep(self) -> NDArray[np.bool_]:

@@ -22,8 +22,7 @@ pooled rows, and every step treats the observed permutation like any other: the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,14 @@ from ...engine.work import single_blas
 from ...errors import UsageError
 from ...findings import Facts, Line
 from ...kernels import BandwidthGrid, Rows
+from ...lean import ndtri
 from ...nulls import aggregate, informative
-from ...nulls.aggregate import signed_distance, standardise, studentise
+from ...nulls.aggregate import standardise
 from .effect import Pairs, unbiased_mmd
+from .marginals import Blocked, columns_score, pairs_score
 
 Array = NDArray[np.float64]
 
-# Normal scores are put in cells of this width, up to `FAR` on either side.
-CELL, FAR = 0.1, 3.2
-WIDTHS = (0.25, 0.5, 1.0, 2.0)
 # Columns from which on single ones are looked at; pairs that are looked at, at most.
 FEW_COLUMNS, MOST_PAIRS = 3, 1300
 # Rows whose distances give the bandwidths of whitened scores, at most.
@@ -55,39 +53,6 @@ TITLES = {
     "columns": "single columns",
     "pairs": "pairs of columns",
 }
-
-
-@dataclass(frozen=True)
-class Blocked:
-    """Rows in the order of blocks, and the permutations of these.
-
-    Attributes
-    ----------
-    rows : Rows
-        In an order that says nothing about labels but by the blocks.
-    missing : ndarray of bool (N, d) or None
-    starts : ndarray of int (G + 1,)
-    signs : ndarray of int8 (G, B + 1)
-    weights : ndarray (N,) or None
-    pairs : Pairs
-    """
-
-    rows: Rows
-    missing: NDArray[np.bool_] | None
-    starts: NDArray[np.int64]
-    signs: NDArray[np.int8]
-    weights: Array | None
-    pairs: Pairs
-
-    def block_sums(self, values: Array) -> Array:
-        """Sums of (N, p) values over the rows of every block, (G, p)."""
-        if len(self.starts) > len(values):
-            return values
-        return np.asarray(np.add.reduceat(values, self.starts[:-1], axis=0))
-
-    def unbiased(self, quadratic: Array, linear: Array, total: Array) -> Array:
-        """MMD^2 of kernels whose forms these are; (K, B + 1)."""
-        return unbiased_mmd(Forms(quadratic, linear, total, np.ones(len(total))), self.pairs)
 
 
 def check_scale(params: Any) -> None:
@@ -118,6 +83,7 @@ def other_than_auto(params: Any) -> tuple[str, Any, Any] | None:
 def scores(
     robust: Array,
     blocked: Blocked,
+    pairs: Pairs,
     smaller: int,
     choose: Callable[[Rows], Sequence[BandwidthGrid]],
     sums: Callable[[Rows, Sequence[BandwidthGrid]], Forms],
@@ -130,37 +96,52 @@ def scores(
     robust : ndarray (B + 1,)
         The combined statistic of the robust geometry.
     blocked : Blocked
+    pairs : Pairs
     smaller : int
         Rows of the smaller sample.
     choose : callable
         Bandwidths for rows.
     sums : callable
-        Forms of rows and bandwidth grids.
+        Forms of rows and every other bandwidth of grids.
     rng : numpy.random.Generator
         Chooses the rows whose distances give bandwidths.
     """
     found = {"robust": standardise(robust)}
+    d, width = blocked.rows.values.shape[1], blocked.rows.width
+    if d < 2 and width < FEW_COLUMNS:
+        return found
     z = normal_scores(blocked.rows.values, blocked.missing)
-    d, width = z.shape[1], blocked.rows.width
-    y = whitened(z) if d > 1 else z
+    several = columns_score(z, blocked) if d and width >= FEW_COLUMNS else None
     if d > 1:
-        rows = Rows(y, blocked.rows.codes)
-        few = rows
-        if len(y) > DISTANCE_ROWS:
-            few = rows.take(rng.choice(len(y), DISTANCE_ROWS, replace=False))
-        grids = [replace(b, bandwidths=b.bandwidths[::2], squaring=False) for b in choose(few)]
-        forms = sums(rows, grids)
-        T = unbiased_mmd(forms, blocked.pairs)
-        keep = informative(T, forms.size)
-        if keep.any():
-            found["whitened"] = standardise(
-                aggregate(T[keep], forms.size[keep], "mahalanobis", smaller)
-            )
-    if d and width >= FEW_COLUMNS:
-        found["columns"] = _columns(z, blocked)
+        y = whitened(z)
+        del z  # a copy of all rows
+        found |= _whitened_score(Rows(y, blocked.rows.codes), pairs, smaller, choose, sums, rng)
+    if several is not None:
+        found["columns"] = several
     if d > 1 and d * (d - 1) // 2 <= MOST_PAIRS:
-        found["pairs"] = _pairs(y, blocked)
+        found["pairs"] = pairs_score(y, blocked)
     return found
+
+
+def _whitened_score(
+    rows: Rows,
+    pairs: Pairs,
+    smaller: int,
+    choose: Callable[[Rows], Sequence[BandwidthGrid]],
+    sums: Callable[[Rows, Sequence[BandwidthGrid]], Forms],
+    rng: np.random.Generator,
+) -> dict[str, Array]:
+    """S_W, where it varies."""
+    few = rows
+    if len(rows) > DISTANCE_ROWS:
+        few = rows.take(rng.choice(len(rows), DISTANCE_ROWS, replace=False))
+    forms = sums(rows, choose(few))
+    T = unbiased_mmd(forms, pairs)
+    keep = informative(T, forms.size)
+    if not keep.any():
+        return {}
+    one = aggregate(T[keep], forms.size[keep], "mahalanobis", smaller)
+    return {"whitened": standardise(one)}
 
 
 def combined(scores: dict[str, Array]) -> Array:
@@ -182,8 +163,6 @@ def normal_scores(values: Array, missing: NDArray[np.bool_] | None) -> Array:
 
     Missing cells, and constant columns, are 0.
     """
-    from scipy.special import ndtri
-
     out = np.zeros(values.shape)
     for c, column in enumerate(values.T):
         there = np.ones(len(column), bool) if missing is None else ~missing[:, c]
@@ -202,122 +181,21 @@ def whitened(z: Array) -> Array:
     """
     n, d = z.shape
     used = np.flatnonzero(z.any(axis=0))
-    centred = z[:, used] - z[:, used].mean(axis=0)
-    out = z.copy()
+    share, out = d / (n + d), np.zeros_like(z)
+    some = z if len(used) == d else z[:, used]
     with single_blas():
-        unit = centred / np.sqrt(np.einsum("ij,ij->j", centred, centred))
+        middle = some.mean(axis=0)
         if len(used) <= n:
-            squares, vectors = np.linalg.eigh(unit.T @ unit)
-            axes = vectors.T
-        else:
-            _, singular, axes = np.linalg.svd(unit, full_matrices=False)
-            squares = singular**2
-        share = d / (n + d)
-        along = z[:, used] @ axes.T
-        out[:, used] -= along @ axes
-        out[:, used] /= np.sqrt(share)
-        out[:, used] += along / np.sqrt((1 - share) * squares + share) @ axes
+            gram = some.T @ some - n * np.outer(middle, middle)
+            spread = np.sqrt(gram.diagonal())
+            squares, vectors = np.linalg.eigh(gram / np.outer(spread, spread))
+            root = (vectors / np.sqrt((1 - share) * squares.clip(0) + share)) @ vectors.T
+            out[:, used] = some @ root
+            return out
+        unit = some - middle
+        unit /= np.sqrt(np.einsum("ij,ij->j", unit, unit))
+        _, singular, axes = np.linalg.svd(unit, full_matrices=False)
+        along = some @ axes.T
+        inside = along / np.sqrt((1 - share) * singular**2 + share)
+        out[:, used] = (some - along @ axes) / np.sqrt(share) + inside @ axes
     return out
-
-
-def _columns(z: Array, blocked: Blocked) -> Array:
-    """S_B: the mean over columns at four widths, and the largest column at each."""
-    total = np.zeros((len(WIDTHS), blocked.signs.shape[1]))
-    largest = np.full(total.shape, -np.inf)
-    count = 0
-    for T in _single(z, blocked):
-        total += T
-        varies = T.std(axis=1) > 1e-12 * np.abs(T).max(axis=1)
-        largest[varies] = np.maximum(largest[varies], studentise(T[varies]))
-        count += 1
-    parts = []
-    for rows in (total / max(count, 1), largest):
-        finite = rows[np.isfinite(rows).all(axis=1)]
-        use = finite[finite.std(axis=1) > 1e-12]
-        if len(use):
-            parts.append(standardise(signed_distance(use)))
-    return standardise(np.max(parts, axis=0)) if parts else np.zeros(total.shape[1])
-
-
-def _single(z: Array, blocked: Blocked) -> Iterator[Array]:
-    """MMD^2 of every column by itself: Gaussian kernels of cells, equality of categories."""
-    edges = np.arange(-FAR + CELL, FAR - CELL / 2, CELL)
-    middles = np.concatenate([[edges[0] - CELL], edges]) + CELL / 2
-    squares = (middles[:, None] - middles) ** 2
-    kernels = [np.exp(-squares / (2 * h * h)) for h in WIDTHS]
-    for column in z.T:
-        if column.any():
-            yield _of_cells(np.searchsorted(edges, column), kernels, blocked)
-    for codes in blocked.rows.codes.T:
-        levels, place = np.unique(codes, return_inverse=True)
-        if len(levels) > 1:
-            T = _of_cells(place, [None], blocked, len(levels))
-            yield np.repeat(T, len(WIDTHS), axis=0)
-
-
-def _of_cells(
-    place: NDArray[np.int64], kernels: Sequence[Array | None], blocked: Blocked, count: int = 0
-) -> Array:
-    """MMD^2 of kernels between cells (None: equality); (K, B + 1)."""
-    count = count or max(len(k) for k in kernels if k is not None)
-    blocks = len(blocked.signs)
-    of_row = np.repeat(np.arange(blocks), np.diff(blocked.starts))
-    H = np.bincount(of_row * count + place, blocked.weights, blocks * count).reshape(blocks, count)
-    v = blocked.signs.astype(np.float64)
-    squares = blocked.pairs.squares
-    with single_blas():
-        u, h = H.T @ v, H.sum(axis=0)
-        own = squares @ v
-        parts = []
-        for kernel in kernels:
-            Ku = u if kernel is None else kernel @ u
-            Kh = h if kernel is None else kernel @ h
-            parts.append(
-                (np.einsum("cb,cb->b", u, Ku) - squares.sum(), h @ Ku - own, h @ Kh - squares.sum())
-            )
-    quadratic, linear, total = (np.array(part) for part in zip(*parts, strict=True))
-    return blocked.unbiased(quadratic, linear, total)
-
-
-def _pairs(y: Array, blocked: Blocked) -> Array:
-    """S_C: sum and largest of the features of all pairs."""
-    total = np.zeros(blocked.signs.shape[1])
-    largest = np.full(len(total), -np.inf)
-    v = blocked.signs.astype(np.float64)
-    w = np.ones(len(y)) if blocked.weights is None else blocked.weights
-    for j in range(y.shape[1] - 1):
-        features = _features(y[:, j], y[:, j + 1 :])
-        if not features.shape[1]:
-            continue
-        weighted = features * w[:, None]
-        sums, squares = blocked.block_sums(weighted), blocked.block_sums(weighted**2)
-        with single_blas():
-            D, q = sums.T @ v, squares.sum(axis=0)
-            t = sums.sum(axis=0)
-            T = blocked.unbiased(D**2 - q[:, None], D * t[:, None] - squares.T @ v, t**2 - q)
-        total += T.sum(axis=0)
-        use = T.std(axis=1) > 1e-12 * np.abs(T).max(axis=1)
-        if use.any():
-            largest = np.maximum(largest, studentise(T[use]).max(axis=0))
-    if not np.isfinite(largest).all():
-        return np.zeros(len(total))
-    return standardise(np.maximum(standardise(total), standardise(largest)))
-
-
-def _features(one: Array, others: Array) -> Array:
-    """Centred features of unit spread of a column with others, (N, 5 k) at most.
-
-    Of a and b, and of u, v = (a + b, a - b) / sqrt(2): a b, a (b^2 - 1), (a^2 - 1) b, u (v^2 - 1)
-    and (u^2 - 1) v. The last two see tails that depend on each other at one end, as of a copula:
-    the spread across the diagonal changes along it, which in a and b is spread over four features.
-    The turn is the same for all pairs, so there are no axes to estimate; features of (b, a), or of
-    a column of the other sign, are the same up to order and sign.
-    """
-    a, b = np.broadcast_arrays(one[:, None], others)
-    u, v = (a + b) / np.sqrt(2), (a - b) / np.sqrt(2)
-    third = [f for x, y in ((a, b), (u, v)) for f in (x * (y * y - 1), (x * x - 1) * y)]
-    features = np.concatenate([a * b, *third], axis=1)
-    features -= features.mean(axis=0)
-    spread = features.std(axis=0)
-    use = spread > 1e-9
-    return np.asarray(features[:, use] / spread[use])
