@@ -7,7 +7,7 @@ kernels once, evaluate all permutations, combine the kernels, calibrate, explain
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -352,23 +352,16 @@ def _tested(
     combined = _combined(sums, params)
     if combined is None or not varies(combined):
         return constant(base, CONSTANT)
-    said: list[Finding] = []
-    if params.several:
-        own = rng.spawn(1)[0]  # what explains a rejection draws the same numbers without it
-        each = geometries.scores(
-            combined, sums.blocked, pairs, min(pooled.m, pooled.n),
-            lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, own),
-            lambda some, widths: summed(some, widths, every=2), own,
-        )  # fmt: skip
-        if len(each) > 1:
-            said = [geometries.geometry_found(each)]
-            combined = geometries.combined(each)
-            base = replace(base, kernel={**base.kernel, "scale": "auto"})
+    each = _geometries(sums, combined, params, summed, rng) if params.several else {}
+    if len(each) > 1:
+        combined = geometries.combined(each)
+        base = replace(base, kernel={**base.kernel, "scale": "auto"})
     p, limit = p_value(combined), threshold(combined, params.alpha)
     if params.tolerance:
         p = tolerant_p_value(combined, params.tolerance)
         limit += 2 * np.sqrt(2) * params.tolerance
     rejected = bool(p <= params.alpha)
+    said = [geometries.geometry_found(each, rejected)] if len(each) > 1 else []
     return base.told(
         *_findings(sums, params, rejected, rng, work),
         *said,
@@ -418,6 +411,22 @@ def _combined(sums: _Sums, params: Params) -> NDArray[np.float64] | None:
         return np.asarray(sums.T[0])
     smaller = min(sums.pooled.m, sums.pooled.n)
     return aggregate(sums.T[keep], sums.forms.size[keep], params.aggregate, smaller)
+
+
+def _geometries(
+    sums: _Sums,
+    robust: NDArray[np.float64],
+    params: Params,
+    summed: Callable[..., Forms],
+    rng: np.random.Generator,
+) -> dict[str, NDArray[np.float64]]:
+    """Score of every geometry under every permutation; of some rows the robust one alone."""
+    own = rng.spawn(1)[0]  # what explains a rejection draws the same numbers as without these
+    return geometries.scores(
+        robust, sums.blocked, sums.pairs, min(sums.pooled.m, sums.pooled.n),
+        lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, own),
+        lambda some, widths: summed(some, widths, every=2), own,
+    )  # fmt: skip
 
 
 def _findings(

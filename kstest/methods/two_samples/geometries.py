@@ -53,6 +53,12 @@ TITLES = {
     "columns": "single columns",
     "pairs": "pairs of columns",
 }
+SHORT = {
+    "robust": "robust units",
+    "whitened": "without correlation",
+    "columns": "single columns",
+    "pairs": "pairs",
+}
 
 
 def check_scale(params: Any) -> None:
@@ -107,11 +113,11 @@ def scores(
         Chooses the rows whose distances give bandwidths.
     """
     found = {"robust": standardise(robust)}
-    d, width = blocked.rows.values.shape[1], blocked.rows.width
-    if d < 2 and width < FEW_COLUMNS:
+    if blocked.rows.values.shape[1] < 2 and blocked.rows.width < FEW_COLUMNS:
         return found
     z = normal_scores(blocked.rows.values, blocked.missing)
-    several = columns_score(z, blocked) if d and width >= FEW_COLUMNS else None
+    d, categories = z.shape[1], int(np.ptp(blocked.rows.codes, axis=0).astype(bool).sum())
+    several = columns_score(z, blocked) if d and d + categories >= FEW_COLUMNS else None
     if d > 1:
         y = whitened(z)
         del z  # a copy of all rows
@@ -149,11 +155,13 @@ def combined(scores: dict[str, Array]) -> Array:
     return standardise(np.max([*scores.values()], axis=0)) + KEPT * scores["robust"]
 
 
-def geometry_found(scores: dict[str, Array]) -> Facts:
-    """Which geometry stands out most, as observed."""
+def geometry_found(scores: dict[str, Array], rejected: bool) -> Facts:
+    """The finding ``geometry``: which are combined, and of a rejection which stands out most."""
     observed = {name: float(score[0]) for name, score in scores.items()}
     strongest = max(observed, key=observed.__getitem__)
     text = f"{TITLES[strongest]} stand out most, of {len(scores)} geometries"
+    if not rejected:  # what chance raised is no news
+        text = f"{len(scores)} combined: {', '.join(SHORT[name] for name in scores)}"
     value = {"strongest": strongest, "scores": observed}
     return Facts("geometry", value, (Line("geometry", text),))
 
@@ -161,9 +169,11 @@ def geometry_found(scores: dict[str, Array]) -> Facts:
 def normal_scores(values: Array, missing: NDArray[np.bool_] | None) -> Array:
     """Normal quantiles of the pooled ranks in units of their spread; ties share their mean rank.
 
-    Missing cells, and constant columns, are 0.
+    Missing cells are 0. Of columns that vary: constant ones are left out, so that an answer does
+    not depend on them.
     """
-    out = np.zeros(values.shape)
+    out: Array = np.zeros(values.shape)
+    used = []
     for c, column in enumerate(values.T):
         there = np.ones(len(column), bool) if missing is None else ~missing[:, c]
         _, place, counts = np.unique(column[there], return_inverse=True, return_counts=True)
@@ -171,7 +181,8 @@ def normal_scores(values: Array, missing: NDArray[np.bool_] | None) -> Array:
             ranks = counts.cumsum() - counts / 2  # mean rank - 1/2
             z = ndtri(ranks / counts.sum())[place]
             out[there, c] = z / z.std()
-    return out
+            used.append(c)
+    return out if len(used) == values.shape[1] else out[:, used]
 
 
 def whitened(z: Array) -> Array:
@@ -180,22 +191,18 @@ def whitened(z: Array) -> Array:
     The correlation is drawn to that of independent columns by d / (N + d).
     """
     n, d = z.shape
-    used = np.flatnonzero(z.any(axis=0))
-    share, out = d / (n + d), np.zeros_like(z)
-    some = z if len(used) == d else z[:, used]
+    share = d / (n + d)
     with single_blas():
-        middle = some.mean(axis=0)
-        if len(used) <= n:
-            gram = some.T @ some - n * np.outer(middle, middle)
+        middle = z.mean(axis=0)
+        if d <= n:
+            gram = z.T @ z - n * np.outer(middle, middle)
             spread = np.sqrt(gram.diagonal())
             squares, vectors = np.linalg.eigh(gram / np.outer(spread, spread))
             root = (vectors / np.sqrt((1 - share) * squares.clip(0) + share)) @ vectors.T
-            out[:, used] = some @ root
-            return out
-        unit = some - middle
+            return np.asarray(z @ root)
+        unit = z - middle
         unit /= np.sqrt(np.einsum("ij,ij->j", unit, unit))
         _, singular, axes = np.linalg.svd(unit, full_matrices=False)
-        along = some @ axes.T
+        along = z @ axes.T
         inside = along / np.sqrt((1 - share) * singular**2 + share)
-        out[:, used] = (some - along @ axes) / np.sqrt(share) + inside @ axes
-    return out
+        return np.asarray((z - along @ axes) / np.sqrt(share) + inside @ axes)

@@ -107,7 +107,7 @@ def columns_score(z: Array, blocked: Blocked) -> Array:
     Parameters
     ----------
     z : ndarray (N, d)
-        Normal scores.
+        Normal scores of columns that vary.
     blocked : Blocked
 
     Returns
@@ -124,10 +124,10 @@ def columns_score(z: Array, blocked: Blocked) -> Array:
                 np.maximum(largest[k], studentise(T[use, k]).max(axis=0), out=largest[k])
     parts = []
     for rows in (total, largest):
-        use = rows[np.isfinite(rows).all(axis=1)]
-        use = use[_varying(use)]
-        if len(use):
-            parts.append(standardise(signed_distance(use)))
+        finite = rows[np.isfinite(rows).all(axis=1)]
+        finite = finite[_varying(finite)]
+        if len(finite):
+            parts.append(standardise(signed_distance(finite)))
     return standardise(np.max(parts, axis=0)) if parts else np.zeros(total.shape[1])
 
 
@@ -149,15 +149,13 @@ def single(z: Array, blocked: Blocked, contrasts: Contrasts) -> Iterator[Array]:
     length = 2 * FAR
     factors = 2 * h * np.sqrt(2 * np.pi) / length * np.exp(-((n * np.pi * h / length) ** 2) / 2)
     cosines = np.cos(np.pi * share[:, None] * n)
-    varying = np.flatnonzero(z.any(axis=0))
-    for some in np.split(varying, range(TOGETHER // MODES, len(varying), TOGETHER // MODES)):
-        if not len(some):
-            continue
-        places = (z[:, some] * (CELLS / length) + CELLS // 2).astype(np.int64)
-        places = places.clip(0, CELLS - 1)
+    step = TOGETHER // MODES
+    for first in range(0, z.shape[1], step):
+        cells = np.floor(z[:, first : first + step].T * (CELLS / length)) + CELLS // 2
+        places = cells.clip(0, CELLS - 1).astype(np.int64)
         with single_blas():
-            sums = np.hstack([counts(place, CELLS) @ cosines for place in places.T])
-            squared = contrasts.squared(sums).reshape(len(some), MODES, -1)
+            sums = np.hstack([counts(place, CELLS) @ cosines for place in places])
+            squared = contrasts.squared(sums).reshape(len(places), MODES, -1)
             yield factors @ squared
     for codes in blocked.rows.codes.T:
         levels, place = np.unique(codes, return_inverse=True)
