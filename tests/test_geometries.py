@@ -93,7 +93,9 @@ def test_pairs_depend_on_neither_signs_nor_order_of_columns(blocked):
     np.testing.assert_allclose(marginals.pairs_score(y[:, ::-1] * [1, -1, 1, -1], blocked), score)
 
 
-def test_normal_scores_are_those_of_mean_ranks(rng):
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_normal_scores_are_those_of_mean_ranks(few, rng, monkeypatch):
+    monkeypatch.setattr(geometries, "FEW_RANKS", few)
     values = np.column_stack([rng.standard_cauchy(50), rng.poisson(1, 50), np.ones(50)])
     missing = rng.random(values.shape) < 0.2
     z = geometries.normal_scores(values, missing)

@@ -218,10 +218,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Without `scale`, and with ``auto``, several geometries are combined in one exact level: the grid
     of bandwidths on columns in robust units, the same on normal scores without their correlation,
     every column by itself, and products of two columns. It sees what one grid is nearly blind to (a
-    light column beside heavy ones, one column or one correlation of many, copulas), at two to three
-    times the cost, and pays little elsewhere: see `kstest.methods.two_samples.geometries`. Other
-    kernels, bandwidths and aggregates, a tolerance, two passes over files, counts and weights of
-    another distribution mean ``robust``, as does a single column.
+    light column beside heavy ones, one column or one correlation of many, copulas), at about twice
+    the cost, and pays little elsewhere: see `kstest.methods.two_samples.geometries`. Other kernels,
+    bandwidths and aggregates, a tolerance, two passes over files, counts and weights of another
+    distribution mean ``robust``, as does a single column; ``kernel["scale"]`` says which it was.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.

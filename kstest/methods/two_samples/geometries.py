@@ -23,6 +23,7 @@ pooled rows, and every step treats the observed permutation like any other: the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ Array = NDArray[np.float64]
 FEW_COLUMNS, MOST_PAIRS = 3, 1300
 # Rows whose distances give the bandwidths of whitened scores, at most.
 DISTANCE_ROWS = 500
+# Ranks whose quantiles are found without SciPy, at most.
+FEW_RANKS = 10_000
 # Share of the robust geometry that is added to the largest of all.
 KEPT = 0.6
 TITLES = {
@@ -75,7 +78,7 @@ def check_scale(params: Any) -> None:
 def other_than_auto(params: Any) -> tuple[str, Any, Any] | None:
     """The first option that several geometries do not go with: name, what was given, is needed."""
     asked = {
-        "--kernel": (params.kernel, "gaussian"),
+        "--kernel": (params.kernel.strip(), "gaussian"),
         "--bandwidth": (params.bandwidth, "aggregate"),
         "--aggregate": (params.aggregate, "mahalanobis"),
         "--tolerance": (params.tolerance, 0.0),
@@ -173,16 +176,28 @@ def normal_scores(values: Array, missing: NDArray[np.bool_] | None) -> Array:
     not depend on them.
     """
     out: Array = np.zeros(values.shape)
-    used = []
+    used, untied = [], np.zeros(0)
     for c, column in enumerate(values.T):
         there = np.ones(len(column), bool) if missing is None else ~missing[:, c]
         _, place, counts = np.unique(column[there], return_inverse=True, return_counts=True)
         if len(counts) > 1:
-            ranks = counts.cumsum() - counts / 2  # mean rank - 1/2
-            z = ndtri(ranks / counts.sum())[place]
+            quantiles = untied
+            if len(counts) < len(place) or len(counts) != len(untied):
+                # of the mean rank - 1/2
+                quantiles = _quantiles((counts.cumsum() - counts / 2) / len(place))
+                untied = quantiles if len(counts) == len(place) else untied
+            z = quantiles[place]
             out[there, c] = z / z.std()
             used.append(c)
     return out if len(used) == values.shape[1] else out[:, used]
+
+
+def _quantiles(p: Array) -> Array:
+    """Normal quantiles; of a few without SciPy, whose import takes longer."""
+    if len(p) > FEW_RANKS:
+        return ndtri(p)
+    quantile = NormalDist().inv_cdf
+    return np.array([quantile(x) for x in p.tolist()])
 
 
 def whitened(z: Array) -> Array:
