@@ -99,6 +99,8 @@ def quadratic_forms(
     sums = block_sums(rows, starts, grids, work, several, weights)
     total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
     size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
+    if every == 1:
+        return of_blocks(sums.blocks, size, signs)
     keep = np.concatenate([np.arange(len(grid)) % every == 0 for grid in grids])
     return of_blocks(sums.blocks[keep], size[keep], signs)
 

@@ -58,7 +58,7 @@ TITLES = {
 }
 SHORT = {
     "robust": "robust units",
-    "whitened": "without correlation",
+    "whitened": "uncorrelated",
     "columns": "single columns",
     "pairs": "pairs",
 }
