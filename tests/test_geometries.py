@@ -262,6 +262,16 @@ def test_weights_of_another_distribution_are_refused(rng):
     assert found.kernel["scale"] == "robust"
 
 
+@pytest.mark.parametrize("scale", ["robust", "auto"])
+@pytest.mark.parametrize("weighty", [1, 3])
+def test_sides_that_weigh_nothing_in_a_permutation(scale, weighty, rng):
+    frames = [pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc")) for _ in range(2)]
+    for frame in frames:
+        frame["w"] = 1.0 * (np.arange(40) < weighty)
+    found = kstest.mmd(*frames, weights="w", scale=scale, permutations=99)
+    assert found.p_value >= 1 / 3 if weighty == 1 else 0.05 < found.p_value <= 1
+
+
 def test_of_many_columns_no_pairs_are_looked_at(rng):
     found = kstest.mmd(rng.normal(size=(30, 60)), rng.normal(size=(30, 60)), scale="auto")
     assert set(found.explanation["geometry"]["scores"]) == {"robust", "whitened", "columns"}
