@@ -89,7 +89,7 @@ class Contrasts:
         first = (blocked.signs > 0).astype(np.float64)
         x, xx = masses @ first, squares @ first
         y, yy = masses.sum() - x, squares.sum() - xx
-        # (1 / x + 1 / y) / 2 over the root of xx / x^2 + yy / y^2, and 0 where a side weighs nothing
+        # (1 / x + 1 / y) / 2 over the root of xx / x^2 + yy / y^2; 0 where a side weighs nothing
         spread = np.sqrt(xx * y**2 + yy * x**2)
         weighty = (x > 0) & (y > 0)
         unit = np.divide((x + y) / 2, spread, out=np.zeros_like(spread), where=weighty)
