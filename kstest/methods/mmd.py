@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
-from ..engine import Forms, Work, quadratic_forms
+from ..engine import Forms, Work, quadratic_forms, stage
 from ..findings import Finding, by_bandwidth, summary
 from ..kernels import KERNELS, SCALES, BandwidthGrid, Rows
 from ..nulls import (
@@ -331,11 +331,14 @@ def _tested(
     signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
     marks = choose(cut, pooled.m, counts, rng) if any(counts) else None
 
-    def summed(rows: Rows, grids: Sequence[BandwidthGrid], every: int = 1) -> Forms:
-        landmarks = None if marks is None else rows.take(marks)
-        return quadratic_forms(rows, cut.starts, signs, grids, work, weights, landmarks, every)
+    def summed(
+        rows: Rows, grids: Sequence[BandwidthGrid], part: tuple[float, float], every: int = 1
+    ) -> Forms:
+        landmarks, own = None if marks is None else rows.take(marks), stage(work, *part)
+        return quadratic_forms(rows, cut.starts, signs, grids, own, weights, landmarks, every)
 
-    forms = summed(rows, used)
+    twice = params.several and pooled.numeric > 1
+    forms = summed(rows, used, (0.0, 0.5 if twice else 1.0))
     pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
@@ -425,7 +428,7 @@ def _geometries(
     return geometries.scores(
         robust, sums.blocked, sums.pairs, min(sums.pooled.m, sums.pooled.n),
         lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, own),
-        lambda some, widths: summed(some, widths, every=2), own,
+        lambda some, widths: summed(some, widths, (0.5, 1.0), every=2), own,
     )  # fmt: skip
 
 
