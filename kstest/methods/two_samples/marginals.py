@@ -154,17 +154,22 @@ def single(z: Array, blocked: Blocked, contrasts: Contrasts) -> Iterator[Array]:
     cosines = np.cos(np.pi * share[:, None] * n)
     step = TOGETHER // MODES
     for first in range(0, z.shape[1], step):
-        cells = np.floor(z[:, first : first + step].T * (CELLS / length)) + CELLS // 2
-        places = cells.clip(0, CELLS - 1).astype(np.int64)
+        some = z[:, first : first + step].T
         with single_blas():
-            sums = np.hstack([counts(place, CELLS) @ cosines for place in places])
-            squared = contrasts.squared(sums).reshape(len(places), MODES, -1)
+            sums = np.hstack([counts(_cells(column), CELLS) @ cosines for column in some])
+            squared = contrasts.squared(sums).reshape(len(some), MODES, -1)
             yield factors @ squared
     for codes in blocked.rows.codes.T:
         levels, place = np.unique(codes, return_inverse=True)
         if len(levels) > 1:
             T = contrasts.squared(counts(place, len(levels))).sum(axis=0)
             yield np.broadcast_to(T, (1, len(WIDTHS), len(T)))
+
+
+def _cells(z: Array) -> NDArray[np.int64]:
+    """Cell of every score, 0 to CELLS - 1."""
+    cells = np.floor(z * (CELLS / (2 * FAR))) + CELLS // 2
+    return cells.clip(0, CELLS - 1).astype(np.int64)
 
 
 def pairs_score(y: Array, blocked: Blocked) -> Array:
