@@ -143,6 +143,14 @@ def test_one_column_is_the_robust_geometry_to_the_bit(rng):
     assert (auto.p_value, auto.statistic) == (robust.p_value, robust.statistic)
 
 
+def test_categories_by_themselves_are_single_columns(rng):
+    tables = [pd.DataFrame(rng.choice(list("xyz"), (60, 4)), columns=list("abcd")) for _ in "XY"]
+    found = kstest.mmd(*tables, permutations=99)
+    assert set(found.explanation["geometry"]["scores"]) == {"robust", "columns"}
+    two = kstest.mmd(*(table[["a", "b"]] for table in tables), permutations=99)
+    assert two.kernel["scale"] == "robust"
+
+
 def test_constant_columns_do_not_count(rng):
     X, Y = rng.normal(size=(2, 60, 3))
     some = kstest.mmd(X[:, :2], Y[:, :2], permutations=199)

@@ -120,7 +120,7 @@ def scores(
         return found
     z = normal_scores(blocked.rows.values, blocked.missing)
     d, categories = z.shape[1], int(np.ptp(blocked.rows.codes, axis=0).astype(bool).sum())
-    several = columns_score(z, blocked) if d and d + categories >= FEW_COLUMNS else None
+    several = columns_score(z, blocked) if d + categories >= FEW_COLUMNS else None
     if d > 1:
         y = whitened(z)
         del z  # a copy of all rows
