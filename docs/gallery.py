@@ -247,6 +247,21 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             (*STREAM, "kstest smmd stream_ref.csv stream.csv --columns rate --state rate.kst"),
         ),
     ),
+    "Thinning": (
+        Entry(
+            "thin.svg",
+            "Rows that stand for many",
+            "kstest thin datasets/posterior_exact.parquet --columns 'x_*' --rows 100",
+            "All rows and the kept ones in two principal directions, how near they are at every "
+            "bandwidth, and every column.",
+        ),
+        Entry(
+            "thin-target.svg",
+            "Rows of a chain that stand for a density",
+            "kstest thin datasets/modes_stuck.csv --rows 50 --target datasets/modes.toml",
+            "Stein thinning chooses by the target; weights of modes it cannot see.",
+        ),
+    ),
     "Batches of events": (
         Entry(
             "dqm-check.svg",

@@ -24,6 +24,8 @@ import click
 GUIDES = "Guides"
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "build" / "gallery"
+# Sections of names with types.
+FIELDS = ("Parameters", "Other Parameters", "Returns", "Raises", "Attributes", "Yields", "Warns")
 SHIM = "https://unpkg.com/iframe-worker/shim"  # what the theme loads, in place of `worker.js`
 
 
@@ -154,7 +156,7 @@ def _object(name: str, found: Any, level: int) -> Iterator[str]:
         yield from ("", f"**{title}**", "")
         if title == "Examples":
             yield from ("```pycon", text.strip(), "```")
-        elif title in ("Parameters", "Returns", "Raises", "Attributes", "Yields", "Warns"):
+        elif title in FIELDS:
             yield from _fields(text)
         else:
             yield from _plain(text)

@@ -20,8 +20,8 @@ from .about import __version__ as __version__
 FUNCTIONS = {
     "DriftDetector": "kstest.api.detector:DriftDetector",
     "Result": "kstest.api.shown:Result",
-    "plan": "kstest.api:plan",
-    "thin": "kstest.api:thin",
+    "plan": "kstest.api.planned:plan",
+    "thin": "kstest.api.thinned:thin",
     "dqm_calibrate": "kstest.api.dqm:calibrate",
     "dqm_check": "kstest.api.dqm:check",
     "dqm_compare": "kstest.api.dqm:compare",
@@ -45,7 +45,11 @@ def __getattr__(name: str) -> Any:
     if name in (*MODULES, *EXTRAS):
         return import_module(f"kstest.{name}")
     if name not in METHODS:
-        raise AttributeError(f"module 'kstest' has no attribute {name!r}")
+        import difflib
+
+        close = difflib.get_close_matches(name.lower(), __dir__(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise AttributeError(f"module 'kstest' has no attribute {name!r}{hint}")
     from .api import function
 
     return function(name)

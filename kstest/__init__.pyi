@@ -8,15 +8,12 @@ from typing import Any, Literal
 from numpy.random import Generator
 
 from . import testing as testing
-from .api import plan as plan
-from .api import thin as thin
-from .api.dqm import calibrate as dqm_calibrate
-from .api.dqm import check as dqm_check
-from .api.dqm import compare as dqm_compare
-from .api.dqm import explain as dqm_explain
-from .api.dqm import load as dqm_load
 from .api.detector import DriftDetector as DriftDetector
+from .api.dqm import load as dqm_load
+from .api.planned import Plan
 from .api.shown import Result as Result
+from .api.thinned import Thinned
+from .dqm.calibration import Calibration
 
 Text = str | float | Sequence[str | float]
 
@@ -460,4 +457,181 @@ def seqksd(
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
     label: Mapping[str, str] | None = ...,
+) -> Result: ...
+
+def plan(
+    reference: Any,
+    *,
+    shift: float = ...,
+    scale_by: float = ...,
+    mix: float = ...,
+    change: Text | None = ...,
+    power: float = ...,
+    test: Literal['mmd', 'ks'] = ...,
+    alpha: float = ...,
+    permutations: int = ...,
+    seed: int | Generator | None = ...,
+    draws: int = ...,
+    most_rows: int = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    chain: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    null_values: Text | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
+) -> Plan: ...
+
+def thin(
+    data: Any,
+    *,
+    rows: int = ...,
+    by: Literal['kernel', 'every', 'random'] = ...,
+    target: Any = ...,
+    param: Any = ...,
+    allow_python: bool = ...,
+    distinct: bool = ...,
+    scale: Literal['robust', 'standard', 'none'] = ...,
+    bandwidth: Text = ...,
+    coordinates: Literal['whiten', 'standard', 'none'] = ...,
+    seed: int | Generator | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    chain: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    null_values: Text | None = ...,
+    scores: Any = ...,
+    logdensity: Callable[[Any], Any] | None = ...,
+    name: str | None = ...,
+    threads: int | None = ...,
+    executor: Executor | None = ...,
+    plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
+) -> Thinned: ...
+
+def dqm_calibrate(
+    reference: Any,
+    pool: Any,
+    *,
+    threads: int | None = ...,
+    batch_size: Text = ...,
+    count: Literal['fixed', 'poisson'] = ...,
+    toys: int = ...,
+    draw: Literal['subsets', 'replacement', 'disjoint', 'consecutive'] = ...,
+    tolerance: bool = ...,
+    widths: Text = ...,
+    scale: Literal['auto', 'both', 'standard', 'whiten'] = ...,
+    aggregate: Literal['minimum', 'product', 'average'] = ...,
+    statistic: Literal['extended', 'data'] = ...,
+    ridge: Text = ...,
+    compat: Literal['none', 'falkon'] = ...,
+    centres: int = ...,
+    centre_rule: Literal['kmeans++', 'uniform'] = ...,
+    cut: float = ...,
+    fit: Literal['one-step', 'converged'] = ...,
+    pivot: Text | None = ...,
+    hit_order: Text | None = ...,
+    hits: int = ...,
+    channels: Text | None = ...,
+    per_event: Text | None = ...,
+    reference_weights: Text | None = ...,
+    seed: int | Generator | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    chain: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    unit: Text | None = ...,
+    order: Text | None = ...,
+    unit_rows: Text = ...,
+    unit_length: bool = ...,
+    null_values: Text | None = ...,
+) -> Calibration: ...
+
+def dqm_check(
+    calibration: Calibration,
+    *batches: Any,
+    threads: int | None = ...,
+    scheduler: Any = ...,
+    alpha: float = ...,
+    null: Literal['toys', 'analytic'] = ...,
+    persistence: Text = ...,
+    min_events: int = ...,
+    expected: int = ...,
+    ranges: Literal['refuse', 'warn'] = ...,
+    seed: int | Generator | None = ...,
+    control: Literal['persistence', 'lond', 'lord', 'saffron', 'addis'] = ...,
+    per_day: float = ...,
+    window: int = ...,
+    step: int = ...,
+) -> list[Result]: ...
+
+def dqm_compare(
+    reference: Any,
+    batch: Any,
+    *,
+    threads: int | None = ...,
+    alpha: float = ...,
+    permutations: int = ...,
+    widths: Text = ...,
+    scale: Literal['auto', 'both', 'standard', 'whiten'] = ...,
+    aggregate: Literal['minimum', 'product', 'average'] = ...,
+    ridge: float = ...,
+    centres: int = ...,
+    seed: int | Generator | None = ...,
+    columns: Text | None = ...,
+    exclude: Text | None = ...,
+    categorical: Text | None = ...,
+    missing: Literal['error', 'drop', 'indicator'] = ...,
+    group: Text | None = ...,
+    chain: Text | None = ...,
+    weights: Text | None = ...,
+    counts: Text | None = ...,
+    where: Text | None = ...,
+    explode: Text | None = ...,
+    unit: Text | None = ...,
+    order: Text | None = ...,
+    unit_rows: Text = ...,
+    unit_length: bool = ...,
+    sample_column: Text | None = ...,
+    null_values: Text | None = ...,
+    reference_values: str | None = ...,
+    batch_values: str | None = ...,
+    executor: Executor | None = ...,
+) -> Result: ...
+
+def dqm_explain(
+    calibration: Calibration,
+    batch: Any,
+    *,
+    plot: str | PathLike[str] | None = ...,
+    label: Mapping[str, str] | None = ...,
+    threads: int | None = ...,
+    alpha: float = ...,
+    null: Literal['toys', 'analytic'] = ...,
+    persistence: Text = ...,
+    min_events: int = ...,
+    expected: int = ...,
+    ranges: Literal['refuse', 'warn'] = ...,
+    seed: int | Generator | None = ...,
+    events: int = ...,
 ) -> Result: ...

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from kstest.errors import UsageError
+from kstest.frozen import frozen
 from kstest.wording import LISTED_NAMES, listed, meant, nearest, shown
 
 # A quote means something at the start of an item only, so that it's stays a name.
@@ -95,7 +95,7 @@ def resolve(items: Iterable[str], names: Sequence[str], option: str) -> tuple[st
     return tuple(chosen)
 
 
-@dataclass(frozen=True)
+@frozen
 class ByOption:
     """A choice of columns by the options of a test, each of which has a part for them.
 
@@ -111,7 +111,7 @@ class ByOption:
         return tuple(dict.fromkeys(name for _, part in self.find(names) for name in part))
 
 
-@dataclass(frozen=True)
+@frozen
 class Exclusion:
     """The columns to leave out of every file: names, and globs that later files may match."""
 
@@ -193,7 +193,7 @@ def _positions(item: str, names: Sequence[str], option: str) -> Sequence[str] | 
     return names[first - 1 : last]
 
 
-@dataclass(frozen=True)
+@frozen
 class Units:
     """How rows become records, of which each is a sample's unit.
 
@@ -222,7 +222,7 @@ class Units:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Pivot:
     """How hits become events.
 

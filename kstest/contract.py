@@ -8,8 +8,9 @@ field that is missing, misspelt or of another type. Nothing here computes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from kstest.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ Feature = Literal[
 Choice = Callable[[Sequence[str]], Sequence[str]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Beside:
     """An option of a test that names further rows, read like its data before it starts.
 
@@ -60,7 +61,7 @@ def sample_of(samples: Sequence[Sample], option: str) -> Sample | None:
     return next((s for s in samples[1:] if s.name == option), None)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Inputs(Generic[P]):
     """What a command reads, and which options it has.
 
@@ -165,7 +166,7 @@ class Spans(Protocol):
         """What there is to say of the columns once all rows were seen."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Test(Generic[P]):
     """A test of samples.
 
@@ -226,7 +227,7 @@ class State(Protocol):
         """What a file keeps."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class StreamTest(Test[P], Generic[P, S]):
     """A test whose rows come one after the other and that may be looked at always.
 

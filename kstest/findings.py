@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal
+
+from kstest.frozen import frozen
 
 Verdict = Literal["rejected", "not rejected", "no verdict"]
 
@@ -26,7 +28,7 @@ Place = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A sentence with its label.
 
@@ -49,7 +51,7 @@ class Line:
     only: tuple[Verdict, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Headline:
     """The first words of an answer; `verdict` gives the colour."""
 
@@ -58,7 +60,7 @@ class Headline:
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """A column of a table.
 
@@ -80,7 +82,7 @@ class Column:
     width: int = 10
 
 
-@dataclass(frozen=True)
+@frozen
 class Note:
     """A sentence, or several.
 
@@ -101,7 +103,7 @@ class Note:
         return plain(self.value)
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """A value, or several by name; with a `headline` it takes the place of the verdict's."""
 
@@ -114,7 +116,7 @@ class Facts:
         return plain(self.value)
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """Rows, the most telling first.
 
@@ -159,7 +161,7 @@ class Table:
         return plain(self.value)
 
 
-@dataclass(frozen=True)
+@frozen
 class Pairs:
     """p-values of all pairs of columns.
 

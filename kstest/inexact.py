@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.wording import option_value, shown
 
 _LONG = re.compile(r"\s*[+-]?[0-9]{16,300}(\.[0-9]{0,300})?\s*", re.ASCII)
@@ -28,7 +28,7 @@ MANY_DIGITS = 18  # a float64 is written in at most 17
 EXACT = 2.0**53  # from here on neighbouring whole numbers share a float64
 
 
-@dataclass(frozen=True)
+@frozen
 class Inexact:
     """Cells of a column of a block that float64 rounds.
 

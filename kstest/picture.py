@@ -2,24 +2,26 @@
 
 A test that can be drawn has a function `picture(samples, params, result) -> Picture`; the room
 `plot` draws it and computes nothing. A panel holds one drawing, or several below each other that
-share their horizontal axis. The kinds are `Histogram`, `Bars`, `Curve`, `Band`
-and `HeatMap`.
+share their horizontal axis. The kinds are `Histogram`, `Bars`, `Curve`, `Band`,
+`Points` and `HeatMap`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
 LOG_RATIO = "log ratio"
 
 
-@dataclass(frozen=True)
+@frozen
 class Histogram:
     """Distributions of numbers over common bins.
 
@@ -44,7 +46,7 @@ class Histogram:
         return np.asarray(spaced(*ends, count))
 
 
-@dataclass(frozen=True)
+@frozen
 class Bars:
     """Shares of single values: upright for ordered ones, lying for names.
 
@@ -62,7 +64,7 @@ class Bars:
     upright: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Curve:
     """A signed function around zero: above it the second series has more, below it the first.
 
@@ -104,7 +106,7 @@ class Curve:
         return self.scale or self.label
 
 
-@dataclass(frozen=True)
+@frozen
 class HeatMap:
     """A table of numbers as colours, dark where they are small.
 
@@ -142,7 +144,7 @@ class HeatMap:
     upwards: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Band:
     """A mean along an axis with its uncertainty, and what is expected of it.
 
@@ -169,10 +171,27 @@ class Band:
     logarithmic: bool = False
 
 
-Drawing = Histogram | Bars | Curve | HeatMap | Band
+@frozen
+class Points:
+    """Rows as points of a plane, those of later series on top; such a panel is high.
+
+    Attributes
+    ----------
+    places : tuple of ndarray (k_s, 2)
+        Of each series: how far to the right, and how far up.
+    across, upwards : str
+        Names of the axes.
+    """
+
+    places: tuple[Array, ...]
+    across: str
+    upwards: str
 
 
-@dataclass(frozen=True)
+Drawing = Histogram | Bars | Curve | HeatMap | Band | Points
+
+
+@frozen
 class Panel:
     """A title, lines of text, and drawings below each other.
 
@@ -188,7 +207,7 @@ class Panel:
     small: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Picture:
     """All panels, the most telling first.
 
@@ -225,6 +244,9 @@ def relabelled(picture: Picture, labels: Mapping[str, str]) -> tuple[Picture, se
                 if drawing.across:  # rows and columns are values, and no names
                     rows, columns = drawing.rows, drawing.columns
                 return replace(drawing, rows=rows, columns=columns, across=across, upwards=upwards)
+            case Points():
+                across, upwards = told(drawing.across), told(drawing.upwards)
+                return replace(drawing, across=across, upwards=upwards)
             case Band() | Curve():
                 return replace(drawing, across=told(drawing.across))
         return drawing

@@ -8,9 +8,10 @@ until it is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from kstest.frozen import frozen
 
 if TYPE_CHECKING:
     import click
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .contract import Test
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A test: the module whose TEST it is, and what it answers, in at most 55 characters.
 
@@ -44,7 +45,7 @@ class Entry:
         return found
 
 
-@dataclass(frozen=True)
+@frozen
 class Command:
     """A command that is no test: a function of its module, of the summary, returns that of click.
 

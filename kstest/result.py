@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .findings import Finding, Headline, Verdict, joined, plain, summary
+from kstest.frozen import frozen
+
+from .findings import (
+    Column,
+    Facts,
+    Finding,
+    Headline,
+    Line,
+    Table,
+    Verdict,
+    joined,
+    plain,
+    summary,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +31,7 @@ SCHEMA_VERSION = 1
 EXIT_CODES: dict[Verdict, int] = {"not rejected": 0, "rejected": 1, "no verdict": 3}
 
 
-@dataclass(frozen=True)
+@frozen
 class Notice:
     """Something the user should know about the run; `code` is stable, `message` is for people."""
 
@@ -26,7 +39,7 @@ class Notice:
     message: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """What a test found, what that rests on, and where it came from.
 
@@ -168,7 +181,7 @@ def _has_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """What a command says that runs no single test: a plan, a calibration, many batches.
 
@@ -194,6 +207,35 @@ class Answer:
         if self.parts:
             return [part.to_dict() for part in self.parts]
         return [{f.key: f.to_json() for f in self.findings}]
+
+
+def document(command: str, answer: Any, *left_out: str) -> dict[str, Any]:
+    """The JSON object of an answer that is a dataclass: its fields under the name of a command."""
+    names = (f.name for f in fields(answer) if f.name not in left_out)
+    found = {"schema_version": SCHEMA_VERSION, "command": command}
+    return {**found, **{name: plain(getattr(answer, name)) for name in names}}
+
+
+def answered(
+    found: Mapping[str, Any],
+    said: Mapping[str, Sequence[tuple[str, str]]],
+    headline: Headline,
+    warnings: Sequence[Notice],
+    table: tuple[str, Sequence[Column], str] = ("", (), ""),
+) -> Answer:
+    """An answer from its JSON object, and from labels with texts of some of its keys.
+
+    `table` names the key whose rows are shown, with their columns and a title.
+    """
+    findings: list[Finding] = []
+    for order, (key, value) in enumerate(found.items()):
+        lines = tuple(Line(label, text, order=order) for label, text in said.get(key, ()))
+        if key == table[0] and value:
+            columns = tuple(table[1])
+            findings.append(Table(key, value, columns, table[2], lines=lines, printed="last"))
+        else:
+            findings.append(Facts(key, value, lines))
+    return Answer(tuple(findings), headline, tuple(warnings))
 
 
 def unvarying(base: Result, draws: str, when: str) -> Result:

@@ -7,17 +7,19 @@ and the Python API (arrays, frames) build Samples, and the engine trusts them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 MISSING_CODE = -1
 MISSING_NAME = "missing"
 
 
-@dataclass(frozen=True)
+@frozen
 class Input:
     """One file, stream or array that a sample was read from.
 
@@ -42,7 +44,7 @@ class Input:
     rows_filtered: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Records:
     """Records of which the rows of a sample hold features.
 
@@ -69,7 +71,7 @@ class Records:
     columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Sequences:
     """Sequences of symbols, of any lengths, one after the other.
 
@@ -107,7 +109,7 @@ class Sequences:
         return tuple(self.alphabet[c] for c in self.codes[self.offsets[i] : self.offsets[i + 1]])
 
 
-@dataclass(frozen=True)
+@frozen
 class Sample:
     """Rows of one sample, checked once.
 
@@ -270,7 +272,7 @@ class Sample:
         return MISSING_NAME if code == MISSING_CODE else self.levels[column][code]
 
 
-@dataclass(frozen=True)
+@frozen
 class Columns:
     """The columns of a stream, as they were at its start.
 

@@ -15,7 +15,9 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from kstest.frozen import frozen
 
 from .errors import UsageError
 
@@ -42,7 +44,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Language:
     """A small language inside Python's grammar.
 
@@ -73,7 +75,7 @@ class Language:
     most_nodes: int = 2500
 
 
-@dataclass(frozen=True)
+@frozen
 class Parsed:
     """A checked tree, with the names as the user wrote them, that knows its places in the text.
 

@@ -13,4 +13,4 @@ from kstest.api.signatures import stub
 PATH = Path(kstest.__file__).with_name("__init__.pyi")
 
 if __name__ == "__main__":
-    PATH.write_text(stub(dir(kstest)))
+    PATH.write_text(stub(kstest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -16,7 +17,7 @@ from test_contract import NEEDED, samples_for
 import kstest
 from kstest.api.language import SYNONYMS, in_python
 from kstest.api.shown import shown
-from kstest.api.signatures import options, stub
+from kstest.api.signatures import DECLARED, options, stub
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.registry import METHODS
 
@@ -38,8 +39,43 @@ def test_signature_and_help_have_every_option(name):
         assert text.count(f"\n{part}\n---") == 1
 
 
+@pytest.mark.parametrize("name", DECLARED)
+def test_signature_and_help_of_the_other_functions(name):
+    function = getattr(kstest, name)
+    text, found = inspect.getdoc(function), inspect.signature(function).parameters
+    assert not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in found.values())
+    for parameter in found:
+        assert re.search(rf"^(\*|\w+, )*{parameter}(, \w+)* : ", text, re.M), parameter
+    assert "**given" not in text
+    assert "'" not in str(inspect.signature(function)).partition("(")[2].split(",")[0]
+    assert text.count("\nReturns\n---") == text.count("\nExamples\n---") == 1
+
+
+def test_a_plan_and_thinned_rows_are_looked_at(rng, tmp_path):
+    X = rng.normal(size=(300, 2))
+    plan = kstest.plan(X, shift=1.5, draws=20, permutations=99, plot=tmp_path / "plan.svg")
+    thin = kstest.thin(X, rows=20, plot=tmp_path / "thin.svg", label={"1": "speed [m/s]"})
+    assert "speed [m/s]" in (tmp_path / "thin.svg").read_text()
+    for found in (plan, thin):
+        assert len(repr(found)) < 120
+        assert str(found).lower().startswith(repr(found).split(": ")[1].split(";")[0])
+        assert "<table" in found._repr_html_()
+        assert found.figure().axes
+        assert "<svg" in found.to_html()
+        assert "--" not in str(found)
+        assert type(pickle.loads(pickle.dumps(found))) is type(found)
+
+
+def test_reports_speak_of_keywords(rng):
+    walk = rng.normal(size=(300, 1)).cumsum(axis=0)
+    result = kstest.mmd(walk, walk[::-1] + 3.0, permutations=99)
+    assert any("--block-length" in n.message for n in result.warnings)
+    assert "block_length" in str(result)
+    assert "--" not in str(result)
+
+
 def test_types_for_checkers_are_those_of_the_options():
-    assert PATH.read_text() == stub(dir(kstest)), "run: python3 -m tests.stub"
+    assert PATH.read_text() == stub(kstest), "run: python3 -m tests.stub"
 
 
 def test_names_are_exported():
@@ -148,6 +184,14 @@ def test_a_near_name_is_asked_for(pair):
         kstest.mmd(*pair, permutatons=99)
     with pytest.raises(TypeError, match="no option 'qqq'; it has aggregate, alpha"):
         kstest.mmd(*pair, qqq=99)
+    with pytest.raises(TypeError, match=r"'format', which is one of the command; .*to_dict"):
+        kstest.mmd(*pair, format="json")
+    with pytest.raises(AttributeError, match="did you mean 'mmd'"):
+        kstest.MMD  # noqa: B018
+    with pytest.raises(UsageError, match="calibration: found ndarray; accepted"):
+        kstest.dqm_check(*pair)
+    with pytest.raises(UsageError, match="plot: found int"):
+        kstest.mmd(*pair, plot=1)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +201,15 @@ def test_a_near_name_is_asked_for(pair):
         ("--where 'x > 1': no", "where='x > 1': no"),
         ("see --missing.", "see missing."),
         ("--delimiter CHAR", "delimiter=CHAR"),
+        (
+            "no column 'd'. Leave it out by --exclude d.",
+            "no column 'd'. Leave it out by exclude='d'.",
+        ),
+        ("--columns or --exclude", "columns or exclude"),
+        ("out with --exclude 'a b',c.", "out with exclude='a b,c'."),
+        ("for example --score-prefix score_", "for example score_prefix='score_'"),
+        ("such as --residual 'y - p' --given p,q", "such as residual='y - p' given='p,q'"),
+        ("--target 'normal(mean=0, sd=1)', or", "target='normal(mean=0, sd=1)', or"),
         ("a--b", "a--b"),
         ("2 -- 3", "2 -- 3"),
     ],

@@ -15,13 +15,14 @@ import kstest
 from kstest import contract
 from kstest.cli import cli, run
 from kstest.kernels import KERNELS
-from kstest.registry import COMMANDS, METHODS
+from kstest.registry import COMMANDS, METHODS, Entry
 from kstest.report import FORMATS, render
 from kstest.shell.help import Command
 
 PACKAGE = Path(kstest.__file__).parent
 # Room or file of the package: the others that it may import, all of which stand above it here.
 ROOMS = {
+    "frozen": "",  # which all may import
     "about": "",
     "errors": "",
     "sample": "",
@@ -62,8 +63,8 @@ ROOMS = {
     "streams": "archive betting contract errors params registry sample sources wording",
     "report": "errors findings result",
     "plot": "errors findings picture report result wording",
-    "thinning": "contract engine errors findings jit kernels methods params result run sample "
-    "wording",
+    "thinning": "contract engine errors findings jit kernels methods params picture result run "
+    "sample wording",
     "privacy": "about archive contract diagnostics engine errors files findings kernels lean "
     "params result run sample wording",
     "api": "clusters contract dqm engine errors files findings inputs params picture plot "
@@ -103,7 +104,7 @@ def test_a_test_is_complete(name):
     test = METHODS[name].load()
     assert isinstance(test, contract.Test)
     assert is_dataclass(test.inputs.params)
-    assert test.inputs.params.__dataclass_params__.frozen
+    assert test.inputs.params.__setattr__ is Entry.__setattr__  # which are frozen
     assert all(f.metadata["help"].endswith(".") for f in fields(test.inputs.params))
     named = {beside.option for beside in test.inputs.beside}
     assert named <= {f.name for f in fields(test.inputs.params)}
@@ -208,7 +209,7 @@ def test_rooms_import_what_the_table_allows():
         (room_of(name), room_of(other))
         for name, path in MODULES.items()
         for other in imported(name, ast.walk(ast.parse(path.read_text())))
-        if room_of(other) != room_of(name)
+        if room_of(other) not in (room_of(name), "frozen")
     }
     table = {(room, other) for room, allowed in ROOMS.items() for other in allowed.split()}
     assert not found - table

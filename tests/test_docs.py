@@ -44,8 +44,8 @@ def test_public_functions_have_an_example():
     from kstest.registry import METHODS
 
     for name in METHODS:
-        assert "\n    >>> " in getattr(kstest, name).__doc__, name
-    assert "\n    >>> " in kstest.plan.__doc__
+        assert "\n>>> " in getattr(kstest, name).__doc__, name
+    assert "\n>>> " in kstest.plan.__doc__
 
 
 def test_links_between_the_pages_lead_somewhere():

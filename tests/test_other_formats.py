@@ -50,7 +50,7 @@ def rows():
 def zipped(name, content, method=zipfile.ZIP_DEFLATED):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
-        archive.writestr(name, content)
+        archive.writestr(zipfile.ZipInfo(name), content, method)  # without the time of day
     return out.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 import scipy.sparse
 
@@ -44,11 +45,14 @@ def test_arrow_and_duckdb():
     table = pa.table(DATA)
     expected = take(table)
     same(take(table.to_reader()), expected)
+    same(take(pyarrow.dataset.dataset(table)), expected)
     same(take(table.to_batches()[0]), expected)
     assert take(table["x"]).values.tolist() == [[1.5], [2.5], [3.5]]
     assert take(table["x"].chunk(0)).columns == ("1",)
     duckdb = pytest.importorskip("duckdb")
     same(take(duckdb.from_arrow(table)), expected)
+    one, two = (duckdb.sql(f"select range + {k} as a from range(9)") for k in (0, 0))
+    assert kstest.ks(one, two, permutations=19).n == {"reference": 9, "sample": 9}
 
 
 def test_tensors_share_their_memory():
@@ -178,3 +182,32 @@ def test_what_is_no_table_says_how_it_becomes_one(obj, words):
 def test_a_block_without_columns_is_named():
     with pytest.raises(DataError, match="x: has no columns"):
         kstest.hsic(np.zeros((5, 0)), np.arange(5.0))
+
+
+@pytest.mark.parametrize(
+    ("obj", "words"),
+    [
+        ((v for v in [1.0]), "found a generator; .*list"),
+        ({"a": [1.0]}, "found a dict; .*DataFrame"),
+        ({1.0, 2.0}, "found a set;"),
+        ("a.csv", "found a str, 'a.csv'; .*read_csv"),
+        ([{"a": 1}], "found 1 dimensions of object .list.*DataFrame"),
+    ],
+)
+def test_what_is_no_table_is_named(obj, words):
+    with pytest.raises(DataError, match=words):
+        take(obj)
+
+
+def test_the_detector_keeps_names_of_columns(rng):
+    frame = pd.DataFrame(rng.normal(size=(50, 2)), columns=["speed", "lag"])
+    detector = kstest.DriftDetector(permutations=99).fit(frame)
+    assert detector.test_batch(frame + 1).columns == ("speed", "lag")
+
+
+def test_the_detector_takes_frames_of_polars(rng):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"speed": rng.normal(size=50), "lag": rng.normal(size=50)})
+    detector = kstest.DriftDetector(permutations=99).fit(frame.lazy())
+    assert detector.test_batch(frame).columns == ("speed", "lag")
+    assert detector.predict(frame.lazy()).tolist() == [1] * 50

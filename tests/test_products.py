@@ -12,8 +12,15 @@ import pytest
 from kstest.engine import Work
 from kstest.engine.margins import margins
 from kstest.engine.products import grid_products, table_products
+from kstest.engine.shifts import DISTANCES, shift_products
 from kstest.kernels import KERNELS, BandwidthGrid
-from kstest.nulls.pairings import pair_rows, permutation_grid, permutations_of, table
+from kstest.nulls.pairings import (
+    pair_rows,
+    permutation_grid,
+    permutations_of,
+    shift_grid,
+    table,
+)
 
 WORK = Work(threads=2)
 
@@ -75,6 +82,26 @@ def test_grid_of_three_margins_equals_whole_matrices(n, size, rng):
         assert products[r, i, j] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("n", [4, 5, 24, 2 * DISTANCES + 3, 2 * DISTANCES + 4])
+def test_shifts_equal_whole_matrices(n, rng):
+    X, Y = rng.normal(size=(n, 2)), rng.normal(size=(n, 1))
+    widths = (2.0, 0.6)
+    found = margins([(X, grid("gaussian", *widths)), (Y, grid("laplace", 1.0, 3.0))], True, WORK)
+    circle = rng.permutation(n)
+    circles = np.array([rng.permutation(n) for _ in range(3)])
+    sums = shift_products(*found, circle, circles, WORK)
+    assert sums.shape == (2, 2, 3, n)
+    np.testing.assert_array_equal(sums, shift_products(*found, circle, circles, Work(threads=1)))
+    for r, q in np.ndindex(2, 2):
+        K = naive.u_centred(naive.kernel_matrix(X, "gaussian", widths[r]))
+        L = naive.u_centred(naive.kernel_matrix(Y, "laplace", (1.0, 3.0)[q]))
+        for m in range(3):
+            expected = [
+                (taken(K, circle) * taken(L, np.roll(circles[m], -k))).sum() for k in range(n)
+            ]
+            np.testing.assert_allclose(sums[r, q, m], expected, atol=1e-11)
+
+
 def test_float32_sums_stay_close_and_do_not_depend_on_threads(rng):
     n, size = 1100, 68
     X, Y = rng.normal(size=(n, 6)), rng.normal(size=(n, 1))
@@ -130,3 +157,35 @@ def test_every_cell_of_a_grid_is_a_uniform_permutation():
             seen[tuple(y[np.argsort(x)])] += 1
     assert set(seen) == set(permutations(range(3)))
     assert sum((count - 300) ** 2 / 300 for count in seen.values()) < 20.5  # 99.9 %, 5 degrees
+
+
+@pytest.mark.parametrize(("n", "replicates"), [(5, 99), (40, 39), (40, 99)])
+def test_a_circle_holds_the_true_pairing_at_its_cell(n, replicates, rng):
+    cut = pair_rows(rng.permutation(n), 1, 2, rng)
+    drawn = shift_grid(cut, replicates, rng)
+    assert len(drawn.right) == -(-(replicates + 1) // n)
+    assert len(drawn.cells) == len(set(drawn.cells)) == replicates + 1
+    assert min(drawn.cells) >= 0
+    assert max(drawn.cells) < drawn.right.size
+    m, k = divmod(int(drawn.cells[0]), n)
+    partner = cut.rows(1)[np.roll(drawn.right[m], -k)]
+    np.testing.assert_array_equal(cut.rows(0)[drawn.left], partner)
+
+
+def test_every_cell_of_the_circles_is_a_uniform_permutation():
+    """So is the observed one, over pairings that are exchangeable; and it lies anywhere."""
+    rng = np.random.default_rng(5)
+    seen, where = Counter(), Counter()
+    for _ in range(1200):
+        cut = pair_rows(np.arange(3), 1, 2, rng)
+        drawn = shift_grid(cut, 5, rng)
+        where[int(drawn.cells[0])] += 1
+        for m, k in ((1, 0), (1, 2)):
+            x = cut.stored[0][drawn.left]
+            y = cut.stored[1][np.roll(drawn.right[m], -k)]
+            seen[m, k, tuple(y[np.argsort(x)])] += 1
+    assert set(where) == {0, 1, 2}
+    assert len(seen) == 12
+    for cell in ((1, 0), (1, 2)):
+        counts = [count for key, count in seen.items() if key[:2] == cell]
+        assert sum((count - 200) ** 2 / 200 for count in counts) < 20.5  # 99.9 %, 5 degrees

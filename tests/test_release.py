@@ -350,6 +350,15 @@ def test_releases_add_up_and_the_budget_holds(folder, capsys):
     assert ledger.read("ref.parquet.ledger").epsilon(1e-6) == pytest.approx(1.5, rel=1e-3)
 
 
+def test_a_budget_is_not_replaced_in_silence(folder, capsys):
+    for budget, replaced in (("2", 0), ("2,1e-6", 0), ("3", 1)):
+        asked = ["release", "ref.parquet", *ASK, "-o", "ref.sketch", "--format", "json"]
+        assert run([*asked, "--budget", budget]) == 0
+        said = json.loads(capsys.readouterr().out)["warnings"]
+        assert sum("--budget 3,1e-06 replaces 2,1e-06" in str(words) for words in said) == replaced
+    assert ledger.read("ref.parquet.ledger").budget == ledger.Budget(3, 1e-6)
+
+
 def test_killed_in_between_it_has_spent_and_not_released(folder, monkeypatch):
     from kstest.shell import release as command
 

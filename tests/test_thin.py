@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from kstest.cli import run
 from kstest.engine import Work
 from kstest.errors import DataError, UsageError
 from kstest.kernels import KERNELS, BandwidthGrid, Rows
+from kstest.sample import Sample
 from kstest.thinning import certificate, halving, loops
 
 WORK = Work(threads=1)
@@ -261,3 +263,55 @@ def test_files(tmp_path, monkeypatch, capsys, rng):
     assert run(["thin", "one.csv", "--missing", "drop", "-o", "one.csv"]) == 2
     assert run(["thin", "one.csv", "--missing", "drop", "-o", "kept.xlsx"]) == 2
     assert len(pd.read_csv("one.csv")) == 250
+
+
+def drawing_of(data, **options):
+    """The picture of thinned rows, as `--plot` has it."""
+    from kstest.thinning.picture import picture
+
+    found = kstest.thin(data, **options)
+    sample = Sample("data", np.asarray(data, np.float64), tuple(map(str, data)))
+    return found, sample, picture(sample, found)
+
+
+def test_picture_has_rows_certificate_and_columns(rng):
+    data = pd.DataFrame(rng.normal(size=(500, 3)) * [1, 2, 3], columns=list("abc"))
+    data["c"] += data["a"] * 5
+    found, sample, drawn = drawing_of(data, rows=20, scale="standard")
+    plane, certificate, *columns = drawn.panels
+    points = plane.drawings[0]
+    assert [len(p) for p in points.places] == [500, 20]
+    # The directions of the largest variance, of correlated columns in units of their spread.
+    variances = np.linalg.eigvalsh(np.cov(sample.values.T / sample.values.std(axis=0)[:, None]))
+    assert points.places[0].var(axis=0, ddof=1) == pytest.approx(variances[::-1][:2], rel=1e-6)
+    assert re.fullmatch(r"0.7\d? [ac] \+ 0.7\d? [ac] [-+] 0.\d+ b", points.across)
+    band = certificate.drawings[0]
+    assert band.y.tolist() == [d.mmd for d in found.distances[::-1]]
+    assert band.expected.tolist() == [d.random for d in found.distances[::-1]]
+    assert sorted(panel.title for panel in columns) == ["a", "b", "c"]
+    assert drawn.series == ("data: 500 rows", "kept: 20 rows")
+
+
+def test_picture_of_two_columns_leaves_far_rows_out(rng):
+    data = pd.DataFrame(rng.normal(size=(900, 2)), columns=["a", "b"])
+    data.loc[0] = 1e6, 0.0
+    found, _, drawn = drawing_of(data, rows=899)
+    points = drawn.panels[0].drawings[0]
+    assert (points.across, points.upwards) == ("a", "b")
+    assert len(points.places[0]) == 899
+    assert drawn.panels[0].words == (f"beyond the axes: 1, and {int(0 in found.index)}",)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.ones((20, 3)), np.ones((1, 3)), np.arange(30.0)[:, None], np.full((20, 3), 1e200),
+        np.arange(16.0).reshape(2, 8),
+    ],
+)  # fmt: skip
+def test_picture_of_whatever_there_is(data, tmp_path):
+    pd.DataFrame(data).rename(columns=str).to_parquet(tmp_path / "a.parquet")
+    target = tmp_path / "why.svg"
+    line = ["thin", str(tmp_path / "a.parquet"), "--rows", "7", "--plot", str(target)]
+    assert run([*line, "-q"]) == 0
+    assert target.read_text().startswith("<?xml")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work
@@ -18,7 +21,7 @@ from ..files import destinations, output
 from ..inputs import of_objects, params_of, reading_of
 from ..params import as_options
 from ..plot import check, draw
-from ..result import Notice, Result
+from ..result import Answer, Notice, Result
 from ..sample import Sample
 from ..sources import given_options, reader
 from ..sources.objects import join_objects
@@ -33,7 +36,7 @@ MACHINE = ("threads", "executor")
 DRAWN = ("plot", "label")
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """What a function is to do."""
 
@@ -133,10 +136,33 @@ def work_of(threads: Any, executor: Any = None) -> Work:
     return Work(threads=int(threads), executor=executor)
 
 
+@frozen
+class Drawn:
+    """What a call says of pictures, checked before anything is computed."""
+
+    path: str | None
+    labels: Mapping[str, str]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Drawn:
+        return cls(plot_path(given.get("plot")), labels_of(given.get("label")))
+
+    def picture(
+        self, result: Result | Answer, make: Callable[[], Picture]
+    ) -> Callable[[], Picture]:
+        """The picture of an answer with its axes named, when it is asked for; and its file."""
+        picture = partial(labelled, make, self.labels)
+        if self.path is not None:
+            output.write(draw(result, picture(), self.path), self.path, "plot")
+        return picture
+
+
 def plot_path(plot: str | os.PathLike[str] | None) -> str | None:
     """The file to draw, checked before anything is computed."""
     if plot is None:
         return None
+    if not isinstance(plot, str | os.PathLike):
+        raise UsageError(f"plot: found {type(plot).__name__}; accepted: the name of a file.")
     path = os.fspath(plot)
     check(path)
     destinations.check(path, "plot")
@@ -168,8 +194,3 @@ def labelled(make: Callable[[], Picture], labels: Mapping[str, str]) -> Picture:
             text = f"label: no axis of the picture is that of a column {name}"
             warnings.warn(text, stacklevel=3)
     return picture
-
-
-def plotted(result: Result, picture: Picture, path: str) -> None:
-    """Draw a result to a file."""
-    output.write(draw(result, picture, path), path, "plot")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,16 +22,19 @@ class DriftDetector(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    test : {'mmd', 'ks'}
-    alpha : float
+    test : {'mmd', 'ks'}, default 'mmd'
+        All columns together, or column by column.
+    alpha : float, default 0.05
         Level of the test of a batch.
-    permutations : int
-    seed : int
+    permutations : int, default 999
+    seed : int, default 0
 
     Attributes
     ----------
     reference_ : ndarray (m, d)
     n_features_in_ : int
+    feature_names_in_ : ndarray of str (d,)
+        Where `fit` had a frame with names; results name the columns so.
 
     Examples
     --------
@@ -63,7 +67,8 @@ class DriftDetector(BaseEstimator):  # type: ignore[misc]
         -------
         DriftDetector
         """
-        self.reference_ = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        rows = _here(X)
+        self.reference_ = validate_data(self, rows, dtype=np.float64, ensure_min_samples=2)
         return self
 
     def test_batch(self, X: Any) -> Result:
@@ -80,11 +85,15 @@ class DriftDetector(BaseEstimator):  # type: ignore[misc]
         from . import function
 
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = validate_data(self, _here(X), dtype=np.float64, reset=False)
         if self.test not in ("mmd", "ks"):
             raise ValueError(f"test={self.test!r}: accepted: 'mmd', 'ks'")
         given = {"alpha": self.alpha, "permutations": self.permutations, "seed": self.seed}
-        return function(self.test)(self.reference_, rows, threads=1, **given)
+        names = getattr(self, "feature_names_in_", None)
+        sides = [self.reference_, rows]
+        if names is not None:
+            sides = [pd.DataFrame(side, columns=names) for side in sides]
+        return function(self.test)(*sides, threads=1, **given)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Return the verdict on a batch, once for each of its rows.
@@ -99,5 +108,11 @@ class DriftDetector(BaseEstimator):  # type: ignore[misc]
             -1 where the batch differs from the reference, 1 where the test does not reject, 0
             without a verdict.
         """
+        X = _here(X)
         verdict = {True: -1, False: 1, None: 0}[self.test_batch(X).reject]
         return np.full(len(X), verdict)
+
+
+def _here(X: Any) -> Any:
+    """Rows that are there; those of a LazyFrame are fetched."""
+    return X.collect() if hasattr(X, "collect") else X

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from os import PathLike
 from typing import Any
 
 from ..clusters import check_scheduler, working_at
@@ -17,15 +20,18 @@ from ..dqm.reachable import require_reachable
 from ..dqm.windows import Batch
 from ..engine import Work
 from ..errors import UsageError
-from ..inputs import params_of, reading_of
+from ..inputs import params_of
 from ..inputs.batch_files import batch_files, judge_files, stamps_of
 from ..inputs.batches import batch_options, calibrated, from_objects
 from ..run import execute
 from ..sources import ReadOptions
-from .binding import MACHINE, bind, labelled, labels_of, options_of, plot_path, plotted, work_of
+from .binding import MACHINE, Drawn, bind, options_of, work_of
 from .language import speaking
 from .shown import Result, shown
-from .signatures import options
+from .signatures import Keywords, declare, options, own
+
+# Options of reading of a reference and a pool.
+READING = [f for f in Keywords.of(calibrating.INPUTS, ()).reading if f.name != "sample_column"]
 
 __all__ = ["calibrate", "check", "compare", "explain", "load"]
 
@@ -41,9 +47,6 @@ def calibrate(
     reference, pool : array, DataFrame or Arrow table
         N_R and N_P good events with the same columns, none of them in both.
     threads : int, optional
-    **given
-        Options of ``kstest dqm calibrate``, with underscores; ``batch_size`` is needed, an int or
-        text such as ``"100..1000"``.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def calibrate(
     (100,)
     """
     inputs = calibrating.INPUTS
-    reading = reading_of(inputs) - {"sample_column", "reference_values", "pool_values"}
+    reading = {f.name for f in READING}
     written = options_of("dqm_calibrate", inputs, given, set(), reading)
     how = ReadOptions(**{name: written[name] for name in reading & set(written)})
     params = params_of(inputs, written, set(written))
@@ -96,8 +99,6 @@ def check(
     scheduler : str or distributed.Client, optional
         ``"local"``, or the address or the Client of a dask scheduler whose workers read and judge
         the files.
-    **given
-        Options of ``kstest dqm check``, with underscores.
 
     Returns
     -------
@@ -114,6 +115,7 @@ def check(
     >>> [result.verdict for result in kstest.dqm_check(calibration, *batches)]
     ['not rejected', 'rejected']
     """
+    _require(calibration)
     written = options_of("dqm_check", checking.INPUTS, given, set(), set())
     params = params_of(checking.INPUTS, written, set(written))
     if scheduler is not None:
@@ -145,7 +147,7 @@ def explain(
     calibration: Calibration,
     batch: Any,
     *,
-    plot: str | os.PathLike[str] | None = None,
+    plot: str | PathLike[str] | None = None,
     label: Mapping[str, str] | None = None,
     threads: int | None = None,
     **given: Any,
@@ -161,8 +163,6 @@ def explain(
     label : mapping of str to str, optional
         Names of axes by column, in all pictures of the result.
     threads : int, optional
-    **given
-        Options of ``kstest dqm explain``, with underscores.
 
     Returns
     -------
@@ -179,15 +179,13 @@ def explain(
     >>> result.explanation["ranking"][0].column
     '2'
     """
+    _require(calibration)
     written = options_of("dqm_explain", explaining.INPUTS, given, set(), set())
     params = params_of(explaining.INPUTS, written, set(written))
-    path, labels = plot_path(plot), labels_of(label)
+    drawn = Drawn.of({"plot": plot, "label": label})
     own = _batch(calibration, batch, 1)
-    result, drawn = explaining.explain(calibration, own, params, work_of(threads))
-    picture = labelled(lambda: drawn, labels)
-    if path is not None:
-        plotted(result, picture, path)
-    return shown(result, lambda: picture)
+    result, picture = explaining.explain(calibration, own, params, work_of(threads))
+    return shown(result, drawn.picture(result, partial(replace, picture)))
 
 
 @speaking(lambda: options(comparing.TEST.inputs))
@@ -199,8 +197,6 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     reference, batch : array, DataFrame or Arrow table
         N_R and N_D events with the same columns.
     threads : int, optional
-    **given
-        Options of ``kstest dqm compare``, with underscores.
 
     Returns
     -------
@@ -224,7 +220,21 @@ def compare(reference: Any, batch: Any, *, threads: int | None = None, **given: 
     return shown(result)
 
 
+def _require(calibration: object) -> None:
+    if not isinstance(calibration, Calibration):
+        raise UsageError(
+            f"calibration: found {type(calibration).__name__}; accepted: a Calibration, of "
+            "kstest.dqm_calibrate or kstest.dqm_load."
+        )
+
+
 def _batch(calibration: Calibration, data: Any, place: int) -> Batch:
     label = f"batch {place}"
     options = batch_options(calibration.layout, ReadOptions(), label)
     return Batch(label, *from_objects("batch", data, options))
+
+
+declare(calibrate, Keywords(own(calibrating.INPUTS), READING), "Calibration")
+declare(check, Keywords(own(checking.INPUTS)), "list[Result]")
+declare(explain, Keywords(own(explaining.INPUTS)), "Result")
+declare(compare, Keywords.of(comparing.TEST.inputs, ("executor",)), "Result")

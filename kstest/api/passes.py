@@ -14,7 +14,7 @@ from ..inputs import params_of, reading_of
 from ..inputs.spans import require_spans, spans_of
 from ..run import execute_spans
 from ..sources import FILES_ONLY, given_options, reader
-from .binding import by_name, labelled, labels_of, options_of, plot_path, plotted, work_of
+from .binding import Drawn, by_name, options_of, work_of
 from .shown import Result, shown
 
 
@@ -29,7 +29,7 @@ def by_spans(
         raise TypeError(f"kstest.{name} takes {len(inputs.roles)} samples")
     reading = reading_of(inputs) | FILES_ONLY
     options = options_of(name, inputs, given, {*others, "scheduler"}, reading)
-    path, labels = plot_path(options.get("plot")), labels_of(options.get("label"))
+    drawn = Drawn.of(options)
     scheduler = options["scheduler"]
     check_scheduler(scheduler)
     if options.get("executor") is not None:
@@ -45,10 +45,8 @@ def by_spans(
         result, samples = execute_spans(spans, params, test, inside, record, where)
     if test.picture is None:
         return shown(result)
-    picture = partial(labelled, partial(test.picture, samples, params, result), labels)
-    if path is not None:
-        plotted(result, picture(), path)
-    return shown(result, picture)
+    make = partial(test.picture, samples, params, result)
+    return shown(result, drawn.picture(result, make))
 
 
 def _paths(role: str, given: Any) -> list[str]:

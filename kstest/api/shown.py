@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from kstest.frozen import frozen
 
 from .. import result as plain
 from ..errors import UsageError
 from ..findings import number
 from ..report import render
 from ..report.outline import sentence
+from .language import in_keywords
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,56 +21,29 @@ if TYPE_CHECKING:
     from ..picture import Picture
 
 
-@dataclass(frozen=True, repr=False)
-class Result(plain.Result):
-    """What a test found; `print` shows the report, ``statistic, p_value = result`` unpacks it.
-
-    The attributes are those of `kstest.result.Result`, which are the keys of the JSON object.
-
-    Examples
-    --------
-    >>> import kstest, numpy
-    >>> rng = numpy.random.default_rng(1)
-    >>> result = kstest.ks(rng.normal(size=60), rng.normal(size=60) + 2)
-    >>> result
-    <kstest.ks: rejected, p_value=0.001, alpha=0.05, n=(60, 60), d=1>
-    >>> statistic, p_value = result
-    >>> p_value == result.pvalue == result.p_value
-    True
-    """
+class Reported:
+    """Ways to look at an answer: as text, in a notebook, as a page, as a picture."""
 
     # () -> Picture, where there is one.
     _picture: ClassVar[Any] = None
 
-    @property
-    def pvalue(self) -> float | None:
-        """The p-value under SciPy's name."""
-        return self.p_value
-
-    def __iter__(self) -> Iterator[float | None]:
-        yield self.statistic
-        yield self.p_value
-
-    def __repr__(self) -> str:
-        named = {"p_value": self.p_value, "e_value": self.e_value, "alpha": self.alpha}
-        numbers = ", ".join(f"{k}={number(v)}" for k, v in named.items() if v is not None)
-        rows = tuple(self.n.values())
-        counts = str(rows) if len(rows) > 1 else str(*rows)
-        return f"<kstest.{self.method}: {self.verdict}, {numbers}, n={counts}, d={self.d}>"
+    def _report(self) -> plain.Result | plain.Answer:
+        """What reports show."""
+        raise NotImplementedError
 
     def __str__(self) -> str:
-        return render(self, "text").rstrip("\n")
+        return render(self._report(), "text").rstrip("\n")
 
     def _repr_markdown_(self) -> str:
         """What a notebook shows where it has no `_repr_html_`."""
-        return render(self, "markdown")
+        return render(self._report(), "markdown")
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows: the core of the page, or None without jinja2."""
         from ..report.html import core
 
         try:
-            return core(self)
+            return core(self._report())
         except UsageError:  # Markdown takes its place
             return None
 
@@ -85,16 +61,11 @@ class Result(plain.Result):
             If jinja2 is missing, or matplotlib where there is a picture.
         """
         if not picture or self._picture is None:
-            return render(self, "html")
+            return render(self._report(), "html")
         from ..plot import check, draw
 
         check("page.html")
-        return draw(self, self._picture(), "page.html").decode()
-
-    @property
-    def summary(self) -> str:
-        """What was found, in a sentence."""
-        return sentence(self.findings)
+        return draw(self._report(), self._picture(), "page.html").decode()
 
     def figure(self) -> Figure:
         """Return the picture of ``plot=`` as a matplotlib figure.
@@ -109,9 +80,53 @@ class Result(plain.Result):
         """
         from ..plot import as_figure
 
+        report = self._report()
         if self._picture is None:
-            raise UsageError(f"{self.method} has no picture")
-        return as_figure(self, self._picture())
+            raise UsageError(f"{getattr(report, 'method', 'this')} has no picture")
+        return as_figure(report, self._picture())
+
+
+@frozen
+class Result(Reported, plain.Result):
+    """What a test found; `print` shows the report, ``statistic, p_value = result`` unpacks it.
+
+    The attributes are those of `kstest.result.Result`, which are the keys of the JSON object.
+
+    Examples
+    --------
+    >>> import kstest, numpy
+    >>> rng = numpy.random.default_rng(1)
+    >>> result = kstest.ks(rng.normal(size=60), rng.normal(size=60) + 2)
+    >>> result
+    <kstest.ks: rejected, p_value=0.001, alpha=0.05, n=(60, 60), d=1>
+    >>> statistic, p_value = result
+    >>> p_value == result.pvalue == result.p_value
+    True
+    """
+
+    @property
+    def pvalue(self) -> float | None:
+        """The p-value under SciPy's name."""
+        return self.p_value
+
+    def __iter__(self) -> Iterator[float | None]:
+        yield self.statistic
+        yield self.p_value
+
+    def __repr__(self) -> str:
+        named = {"p_value": self.p_value, "e_value": self.e_value, "alpha": self.alpha}
+        numbers = ", ".join(f"{k}={number(v)}" for k, v in named.items() if v is not None)
+        rows = tuple(self.n.values())
+        counts = str(rows) if len(rows) > 1 else str(*rows)
+        return f"<kstest.{self.method}: {self.verdict}, {numbers}, n={counts}, d={self.d}>"
+
+    @property
+    def summary(self) -> str:
+        """What was found, in a sentence."""
+        return sentence(self.findings)
+
+    def _report(self) -> plain.Result:
+        return in_keywords(self)
 
 
 def shown(result: plain.Result, picture: Callable[[], Picture] | None = None) -> Result:
@@ -120,3 +135,10 @@ def shown(result: plain.Result, picture: Callable[[], Picture] | None = None) ->
     if picture is not None:
         object.__setattr__(found, "_picture", picture)
     return found
+
+
+def headed(name: str, answer: plain.Answer) -> str:
+    """The repr of an answer that is no Result: its headline."""
+    head = answer.headline
+    words = [] if head is None else [head.title.lower(), head.sentence]
+    return f"<kstest.{name}: {'; '.join(filter(None, words))}>"

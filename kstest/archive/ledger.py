@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import DataError
 from ..wording import shown
@@ -27,7 +29,7 @@ CONTENT, NAME, HEAD = slice(0, 7), slice(7, 13), slice(13, 16)
 RECORD = 16
 
 
-@dataclass(frozen=True)
+@frozen
 class Open:
     """A batch that has not ended: a stream that was cut off while it was read.
 
@@ -47,7 +49,7 @@ class Open:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Ledger:
     """Batches that were counted.
 

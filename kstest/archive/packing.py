@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from .schema import Numbers, Part, inner
 
 S = TypeVar("S")
 
 
-@dataclass(frozen=True)
+@frozen
 class Declared:
     """What states may hold: a rule for every field of every class, and what holds between fields.
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 # No stream has as many rows; sums and products of a few such numbers fit in 64 bits.
 LARGEST = 2**53
@@ -20,7 +21,7 @@ Sizes = Mapping[str, Any]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@frozen
 class Numbers:
     """An array.
 
@@ -81,7 +82,7 @@ class Numbers:
             raise ValueError(f"{where} holds values outside of {self.low:g} to {high:g}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Number:
     """One number of a header; a whole one unless `real`."""
 
@@ -103,7 +104,7 @@ class Number:
             raise ValueError(f"{where} is {found!r:.40}, outside of {self.low:g} to {self.high:g}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Word:
     """One text of a header; any, or one of `choices`."""
 
@@ -120,7 +121,7 @@ class Word:
             raise ValueError(f"{where} is {found!r:.40}, which is no word of its kind")
 
 
-@dataclass(frozen=True)
+@frozen
 class Flag:
     """One truth value of a header."""
 
@@ -135,7 +136,7 @@ class Flag:
             raise ValueError(f"{where} is {found!r:.40}, which is no truth value")
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """A part with a declaration of its own, or None where `optional`.
 

@@ -51,10 +51,12 @@ Bloebaum, Kasiviswanathan, Ramdas (2023), arXiv 2212.07383; random features, Rah
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import lagged, loops
 from .features import BANDWIDTHS, Circle, Scale, learn_scale, points
@@ -74,7 +76,7 @@ STRENGTHS = np.array([0.1, 0.2, 0.4, 0.8, 1.6])
 SLICE = 4096
 
 
-@dataclass(frozen=True)
+@frozen
 class Design:
     """What does not change over a stream.
 
@@ -129,7 +131,7 @@ class Design:
         return min(first, self.size)
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import blocks, guard, loops, starts
 from .blocks import Design
@@ -16,7 +17,7 @@ from .rows import Rows
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Margin:
     """One column in one place of its pairs, first or second; empty once these are decided.
 

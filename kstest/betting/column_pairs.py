@@ -30,12 +30,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import blocks, ebh, guard, lagged, loops, starts
 from .blocks import Design
@@ -49,7 +51,7 @@ Index = NDArray[np.int64]
 OPEN, REJECTED, UNSOUND = 0, 1, 2
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

@@ -32,10 +32,10 @@ Products of conformal *e*-values would not be fair (Vovk, Nouretdinov, Gammerman
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import round_loops
 from .blocks import Design
@@ -56,7 +56,7 @@ EXPERTS = len(TILTS) + len(POWERS) + len(LOW_POWERS)
 TAU = horizon(1)
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import lagged
 from .guard import DOUBT, FLAG, LEAST_ROWS
@@ -15,7 +16,7 @@ Array = NDArray[np.float64]
 Ends = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Watch:
     """What the guard said so far of both margins.
 
@@ -39,7 +40,7 @@ def begin() -> Watch:
     return Watch(np.zeros(2), np.zeros(2), np.zeros(2, np.int64))
 
 
-@dataclass(frozen=True)
+@frozen
 class Look:
     """New evidence: the rows where it came, and log e there."""
 

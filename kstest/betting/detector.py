@@ -17,11 +17,13 @@ best expert says since when it won: there the change probably began.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import round_loops
 from .decision import Ends
@@ -36,7 +38,7 @@ HALF_LIVES = (32.0, 128.0, 512.0, math.inf)
 MOST_ALARMS = 100
 
 
-@dataclass(frozen=True)
+@frozen
 class Detector:
     """Where a detector stands.
 

@@ -11,10 +11,10 @@ are made anew rather than kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import KERNELS, median_distance
 from . import loops
@@ -28,7 +28,7 @@ WIDEST = 2.0
 FAR = 1e100  # far values must not overflow when they are squared
 
 
-@dataclass(frozen=True)
+@frozen
 class Scale:
     """Units of the columns and the median distance, from the first rows.
 
@@ -86,7 +86,7 @@ def frequencies(seed: int, columns: int, count: int, kernel: str) -> Array:
     return spectrum(u).reshape(columns, count)
 
 
-@dataclass(frozen=True)
+@frozen
 class Circle:
     """The map from rows to features.
 

@@ -25,11 +25,13 @@ low bars.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import loops
 from .rows import Rows
@@ -60,7 +62,7 @@ _FAST = np.pi / SIZE * np.outer(np.arange(SIZE), np.arange(1, SIZE + 1))
 _FAST_WAVES = np.hstack([np.cos(_FAST), np.sin(_FAST)])
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of one margin.
 

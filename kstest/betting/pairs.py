@@ -12,10 +12,12 @@ Testing, ICML, arXiv 2212.07383.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import bets, pair_loops, payoffs, symmetric
 from .features import Scale, learn_scale
@@ -29,7 +31,7 @@ WARM_UP = 20
 TAU = horizon(2)
 
 
-@dataclass(frozen=True)
+@frozen
 class Design:
     """What does not change over a stream; words as in `payoffs`, `bets`, `symmetric`.
 
@@ -71,7 +73,7 @@ class Design:
         return 0 if given else WARM_UP
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

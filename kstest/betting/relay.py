@@ -33,10 +33,12 @@ Ramdas (2021), arXiv 2112.09162.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import starts
 from .blocks import Design
@@ -55,7 +57,7 @@ MOST_QUEUE, MOST_BYTES = 500, 32_768
 DASH, RECENT = 2.0, 8
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 from ..sample import Columns, Sample
 from . import loops
 
 
-@dataclass(frozen=True)
+@frozen
 class Rows:
     """n rows.
 

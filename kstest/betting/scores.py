@@ -15,10 +15,10 @@ its own: known rows that are all 7 put 7 and 8 into different bins, and the tops
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import KERNELS
 from . import wing_loops
@@ -37,7 +37,7 @@ TAIL = 2.0 ** np.arange(-3, 5)
 NEXT = 1e-6
 
 
-@dataclass(frozen=True)
+@frozen
 class Scores:
     """Scores of one reference: novelty, then every column of numbers, then of categories.
 

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import stein_loops
 
@@ -55,7 +56,7 @@ def most_rows(d: int) -> int:
     return max(100, 6000 // (2 * d + len(BANDWIDTHS)))
 
 
-@dataclass(frozen=True)
+@frozen
 class Design:
     """What does not change over a stream.
 
@@ -80,7 +81,7 @@ class Design:
         return len(BANDWIDTHS) * len(self.windows) * len(BETS)
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

@@ -16,10 +16,10 @@ Scale and ranks refer to the last `MEMORY` values, so that the state stays small
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ SIGN_PAYOFF = 0.5
 STEEPEST = 15.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Past:
     """What is kept of the past values.
 

@@ -22,10 +22,12 @@ References: Shekhar and Ramdas (2021), arXiv 2112.09162, for the game; Koning (2
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import loops
 from .blocks import ARRANGEMENTS, STRENGTHS, Design
@@ -40,7 +42,7 @@ WARM_UP = 20
 FIRST_SIZES = (4, 4, 8, 8)
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What is kept of the rows so far.
 

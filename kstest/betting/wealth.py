@@ -5,10 +5,12 @@ The bets may begin in any round, see `starts`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import starts
 
@@ -20,7 +22,7 @@ MOST_POINTS = 128
 UNMOVED = 1e-9
 
 
-@dataclass(frozen=True)
+@frozen
 class Wealth:
     """Evidence so far.
 

@@ -30,10 +30,11 @@ supermartingale), and resets at other times never add one, since M is increasing
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from . import conformal, relay, round_loops, starts
 from .blocks import Design
@@ -45,7 +46,7 @@ Array = NDArray[np.float64]
 Ends = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What the rows so far taught."""
 
@@ -53,7 +54,7 @@ class State:
     relay: relay.State
 
 
-@dataclass(frozen=True)
+@frozen
 class Found:
     """New evidence.
 
@@ -112,7 +113,7 @@ def log_shares(scores: int) -> Array:
     return np.log(np.array([1.0, *[1.0 / (scores - 1)] * (scores - 1), 1.0]) / 3)
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """Where the wings stand.
 
@@ -166,7 +167,7 @@ def _by_row(found: Found, before: float, after: Array) -> Array:
     return np.asarray(np.concatenate([[before], after])[place])
 
 
-@dataclass(frozen=True)
+@frozen
 class Watch:
     """Where the detectors of all wings stand, as in `detector`.
 

@@ -22,10 +22,11 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..errors import DataError, KstestError, UsageError
 from ..nulls.online import SPENDING
@@ -45,7 +46,7 @@ OWN = ("test", "severity", "over-time", "horizon", "rule", "by", "schema", "stat
 CHOICES = {"severity": SEVERITIES, "over-time": OVER_TIME, "rule": RULES, "schema": SCHEMA}
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """A named check.
 
@@ -102,7 +103,7 @@ class Check:
         return {role: [render(p, now) for p in paths] for role, paths in self.inputs.items()}
 
 
-@dataclass(frozen=True)
+@frozen
 class Config:
     """What a file says.
 

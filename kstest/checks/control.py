@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..nulls.online import Rule
 from ..nulls.several import P_VALUE_CORRECTIONS
@@ -37,7 +38,7 @@ MONTH = timedelta(days=30)
 TIED = 1e-9
 
 
-@dataclass(frozen=True)
+@frozen
 class Member:
     """One p-value of the family of a run.
 

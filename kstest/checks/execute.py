@@ -7,10 +7,12 @@ Nothing is printed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..columns import parse_items
 from ..contract import Inputs, StreamTest, Test
@@ -34,7 +36,7 @@ OVER_TIME = {"control", "persistence", "per_day"}
 EXPLAINED = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class Kind:
     """A test as the file of checks sees it.
 
@@ -67,7 +69,7 @@ class Kind:
         return "sample-column" in self.options
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """A Result, which part of the data it is about (empty for all), and its picture."""
 

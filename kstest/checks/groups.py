@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..columns import quoted
 from ..errors import DataError
@@ -19,7 +21,7 @@ from .execute import prepared
 from .profile import profile
 
 
-@dataclass(frozen=True)
+@frozen
 class Levels:
     """The levels of a column that are checked, and what is said of the others.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from kstest.frozen import frozen
 
 from ..picture import Picture
 from ..result import Result
@@ -13,7 +15,7 @@ Status = Literal["rejected", "not rejected", "no verdict", "error"]
 REJECTED, NO_VERDICT, ERROR, BUG = 1, 3, 2, 70
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """Something about the columns that is not as in the reference.
 
@@ -35,7 +37,7 @@ class Change:
     p_value: float | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """What became of a check, or of a part of it.
 
@@ -111,7 +113,7 @@ def counting(fail_on: str) -> tuple[str, ...]:
     return ("error", "warn") if fail_on == "warn" else ("error",)
 
 
-@dataclass(frozen=True)
+@frozen
 class Past:
     """What the history knows of earlier runs, see `kstest.checks.past`.
 
@@ -138,7 +140,7 @@ class Past:
         return str(self.runs[run]["started"]) if run in self.runs else ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """A run.
 

@@ -14,6 +14,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 from ..errors import DataError
 from ..sources import ReadOptions
 from ..sources.baseline import KIND, read
@@ -98,7 +100,7 @@ class Column:
             self.many, self.levels = True, Counter()
 
 
-@dataclass(frozen=True)
+@frozen
 class Profile:
     """Columns by name, and how many values of the numeric ones lie outside given ranges."""
 

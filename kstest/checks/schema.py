@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..nulls.several import holm_adjusted
 from ..sources import ReadOptions
@@ -33,7 +34,7 @@ from .profile import OTHER, Column, Profile, agreed, profile
 SEEN = 5
 
 
-@dataclass(frozen=True)
+@frozen
 class Compared:
     """Two sides.
 

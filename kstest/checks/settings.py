@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError
 from ..nulls.several import P_VALUE_CORRECTIONS
@@ -17,7 +19,7 @@ from .templates import duration
 FAIL_ON = ("error", "warn", "never")
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """Settings of a run: keys of ``[run]``, flags of ``kstest run``, variables ``KSTEST_NAME``.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..picture import Picture
 from ..result import Notice, Result
@@ -14,7 +15,7 @@ from .history import History
 from .outcome import Change
 
 
-@dataclass(frozen=True)
+@frozen
 class Unit:
     """A test to be run, or why it cannot be; then what came of it.
 

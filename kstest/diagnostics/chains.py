@@ -10,10 +10,11 @@ deviations as well: a chain may remember its spread and not its place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..lean import fdtrc, ndtri
 
@@ -30,7 +31,7 @@ STILL = 1e-12
 DOUBT = 2.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Memory:
     """How long the columns of some chains remember.
 
@@ -125,7 +126,7 @@ def _positive(r: Array) -> Array:
     return out.ravel()
 
 
-@dataclass(frozen=True)
+@frozen
 class Mixing:
     """Whether chains could be draws of one law.
 

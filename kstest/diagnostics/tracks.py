@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.wording import DATE, option_value, shown, span_text, value_text
 
@@ -97,7 +98,7 @@ class Track:
         self.rows[c] += len(x)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Apart:
     """A column that tells the sides apart, and how."""
 

@@ -6,12 +6,14 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..archive import load as load_archive
 from ..archive import save as save_archive
@@ -42,7 +44,7 @@ READABLE = (1, VERSION)
 ANALYTIC_ROWS = 10
 
 
-@dataclass(frozen=True)
+@frozen
 class Score:
     """What one batch got.
 
@@ -64,7 +66,7 @@ class Score:
     analytic: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Calibration:
     """A calibration.
 

@@ -7,11 +7,13 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
@@ -35,7 +37,7 @@ RANGES = ("refuse", "warn")
 MOST_NAME = 1000
 
 
-@dataclass(frozen=True)
+@frozen
 class Judging:
     """Options of `check` and `explain` that are about one batch."""
 
@@ -82,7 +84,7 @@ class Judging:
                 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Params(Judging):
     """Options of `check`; see the help of each field."""
 
@@ -240,7 +242,7 @@ def require_units(calibration: Calibration, batch: Batch, params: Judging) -> No
         raise DataError(f"{wrong[0]}. Is it another unit? --ranges warn judges it all the same.")
 
 
-@dataclass(frozen=True)
+@frozen
 class _Chosen:
     """The rows of a batch that are judged, and by which size of the calibration."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs, Test
 from ..diagnostics.dependence import serial_dependence
@@ -33,7 +34,7 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work, single_blas
@@ -43,7 +45,7 @@ from .windows import Batch, cut
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Params(check.Judging):
     """Options of `explain`: those of `check` that are about one batch."""
 

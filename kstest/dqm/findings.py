@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """What one column has to do with it.
 
@@ -44,7 +44,7 @@ class Column:
     differs: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Ratios:
     """The learned log ratio f at every event.
 

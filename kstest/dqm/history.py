@@ -24,6 +24,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kstest.frozen import frozen
+
 from ..archive import locked
 from ..archive.database import Database, begin, damaged, is_one, opened
 from ..errors import DataError, OutputError, UsageError
@@ -39,7 +41,7 @@ TEXTS = ("batch", "name", "content", "calibration", "started")
 KEYS = (*TEXTS, "p_value", "alarm", "verdict", "events", "judged", "level", "rule")
 
 
-@dataclass(frozen=True)
+@frozen
 class Identity:
     """Which batch it is.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work, single_blas
@@ -18,7 +19,7 @@ from ..result import Answer
 from .calibration import Calibration
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `selftest`; see the help of each field."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError
 from ..likelihood_ratio import DRAWS
@@ -33,7 +34,7 @@ def scale() -> Any:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `calibrate`; see the help of each field."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..archive.database import Database, is_one, opened
 from ..errors import DataError
@@ -24,7 +25,7 @@ UNKNOWN = "batches of an unknown calibration"
 HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A batch.
 
@@ -56,7 +57,7 @@ class Entry:
         return self.started[:16].replace("T", " ")
 
 
-@dataclass(frozen=True)
+@frozen
 class Course:
     """The batches of one calibration, or of one check of `kstest run`, in their order.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError
 from ..result import Notice
@@ -11,7 +13,7 @@ from ..sample import Sample
 from .calibration import Calibration
 
 
-@dataclass(frozen=True)
+@frozen
 class Batch:
     """A batch: its name, its rows, and what their reading had to say.
 

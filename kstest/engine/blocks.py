@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .. import jit
 from ..kernels import BandwidthGrid, Rows
@@ -34,7 +35,7 @@ SINGLE_ROUNDING = 6e-8
 ARGUMENT_ERROR = 0.02
 
 
-@dataclass(frozen=True)
+@frozen
 class Sums:
     """Kernel sums of L kernels over G blocks.
 

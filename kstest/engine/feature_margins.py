@@ -20,12 +20,14 @@ which the inner products of all C_ab give for all permutations. The pairs i = i 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import BandwidthGrid, Rows
 from .margins import Index
@@ -42,7 +44,7 @@ SINGLE, SEVERAL = 128, 64
 STEP = 256
 
 
-@dataclass(frozen=True)
+@frozen
 class FeatureMargin:
     """Features of one block of columns, in the order of the test.
 
@@ -167,7 +169,7 @@ def _pair(x: FeatureMargin, y: FeatureMargin, orders: Index, size: int) -> Array
     return np.ascontiguousarray(found.T).reshape(len(x.features), len(y.features), -1)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Table:
     """What a permutation p of s bins looks up: one sum for each of K pairs of bandwidths.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import BandwidthGrid, Rows
 from .blocks import block_sums, series_serves
@@ -21,7 +22,7 @@ MOST_STORED = 1024
 TILE_COLUMNS = 2048
 
 
-@dataclass(frozen=True)
+@frozen
 class Forms:
     """What a labelled pair statistic needs, for L kernels and B + 1 sign vectors v in {+1, -1}^N.
 

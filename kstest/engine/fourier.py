@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import BandwidthGrid, Rows
 from .work import Work, run_tasks, silent
@@ -46,7 +47,7 @@ MOST_MODES = 1e6
 PRODUCT_COST, POWER_COST, BLOCK_COST = 0.06, 6.0, 20_000.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """Bandwidths that share a period.
 

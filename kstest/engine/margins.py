@@ -15,11 +15,13 @@ with r_i = sum_{j != i} k_ij and t = sum_i r_i, stored as k~_ij = k_ij - e_i - e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import MISMATCH, BandwidthGrid, Rows
 from .blocks import single_suffices
@@ -39,7 +41,7 @@ LANES = 8
 STRIP = 2048
 
 
-@dataclass(frozen=True)
+@frozen
 class Margin:
     """Rows of one block of columns, in the order of the test, with their kernels.
 

@@ -258,7 +258,7 @@ def grid_products(
             strip = slice(first, min(first + width, size))
             values = [
                 [
-                    _of_rows(m, count, work) if size == 1 else _square(m, bins, strip, work)
+                    kernel_table(m, count, work) if size == 1 else _square(m, bins, strip, work)
                     for m in margins
                 ]
                 for margins, _ in sides
@@ -334,7 +334,7 @@ def _row_part(
     weight: NDArray[np.float64],
     crossed: bool,
 ) -> Array:
-    """What `_grid_part` returns, of single rows; `values` are (n^2, R) as of `_of_rows`.
+    """What `_grid_part` returns, of single rows; `values` are (n^2, R) as of `kernel_table`.
 
     The values of all bandwidths lie together, and so are found at once.
     """
@@ -370,8 +370,8 @@ def _met(values: Sequence[Array], orders: Sequence[Index], rows: tuple[Index, In
     return out
 
 
-def _of_rows(margin: AnyMargin, n: int, work: Work) -> Array:
-    """Values of all ordered pairs of the first n rows, (n^2, R): bandwidths beside each other."""
+def kernel_table(margin: AnyMargin, n: int, work: Work) -> Array:
+    """Return values of all ordered pairs of the first n rows, (n^2, R), bandwidth by bandwidth."""
     out = np.empty((n, n, len(margin.grid)), margin.rows.dtype)
     columns, by_bandwidth = np.arange(n)[None], out.transpose(2, 0, 1)[:, None]
     starts = [slice(k, k + SPAN) for k in range(0, n, SPAN)]
@@ -387,7 +387,7 @@ def _square(margin: AnyMargin, bins: Index, strip: slice, work: Work) -> Array:
     """
     count, size = bins.shape
     if size == 1:
-        return _of_rows(margin, count, work)
+        return kernel_table(margin, count, work)
     shape = (len(margin.grid), count * count, strip.stop - strip.start, size)
     out = np.empty(shape, margin.rows.dtype)
     tiles: list[tuple[Any, ...]] = []

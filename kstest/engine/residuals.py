@@ -19,10 +19,12 @@ with Z, or 1 is added to them, for products over more than two blocks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import BandwidthGrid, Rows
 from .margins import SPAN, STRIP, Index, Margin, bare
@@ -37,7 +39,7 @@ SQUARE_ROWS = 512
 TRACE_VALUES = 1_000_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Basis:
     """Directions of a smoother, from the block that is smoothed out.
 
@@ -56,7 +58,7 @@ class Basis:
         return Basis(self.vectors[index], self.strengths)
 
 
-@dataclass(frozen=True)
+@frozen
 class Residual:
     """A margin of residuals, with the interface that `products` needs of a `Margin`.
 

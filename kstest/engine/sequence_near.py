@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 EVERYWHERE = 1 << 60
 
 
-@dataclass(frozen=True)
+@frozen
 class Neighbourhood:
     """Which sequences are neighbours: one edit of the last `positions` places.
 

@@ -12,12 +12,13 @@ features xi(x) = A phi(x): sums over pairs come from sums of features, in time l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .. import jit
 from ..targets import Hidden, LogRatio, Windows
@@ -40,7 +41,7 @@ PAIR_STEPS = 1e8
 LOOPS = Path(__file__).with_name("sequence_loops.py")
 
 
-@dataclass(frozen=True)
+@frozen
 class Subsequences:
     """The contiguous subsequence kernel of lengths shortest..longest over S symbols.
 
@@ -79,7 +80,7 @@ class Subsequences:
         return self.most if self.hashed else int(self.firsts[-1])
 
 
-@dataclass(frozen=True)
+@frozen
 class Features:
     """Sums of Stein features.
 

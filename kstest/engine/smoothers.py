@@ -13,10 +13,11 @@ residuals with signs. For the same with whole kernel matrices under permutation 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .residuals import Basis
 
@@ -26,7 +27,7 @@ Numbers = NDArray[np.float64]
 LEAST_LEFT = 0.2
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """The features that chose one basis: H = U diag(d) U' with one column of d per feature."""
 
@@ -35,7 +36,7 @@ class Part:
     damping: Numbers
 
 
-@dataclass(frozen=True)
+@frozen
 class Smoothed:
     """Features without what other columns predict of them.
 

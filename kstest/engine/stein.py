@@ -19,11 +19,12 @@ the same formula, derived along the arc.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import BandwidthGrid
 from .blocks import cut_blocks, load_loops
@@ -42,7 +43,7 @@ KEPT = 4 << 20
 CALL_STEPS = 1e9
 
 
-@dataclass(frozen=True)
+@frozen
 class SteinPoints:
     """Rows with their scores, ready for the Stein kernel; float64 throughout.
 
@@ -102,7 +103,7 @@ class SteinPoints:
         return np.array([(square * phi + d * first) * weights**2 for phi, first, _ in at_zero])
 
 
-@dataclass(frozen=True)
+@frozen
 class SteinSums:
     """Sums of the Stein kernel at L bandwidths over G blocks.
 
@@ -118,7 +119,7 @@ class SteinSums:
     squares: Array
 
 
-@dataclass(frozen=True)
+@frozen
 class Pairs:
     """The numbers of a rectangle of pairs; each (len i, len j), `trace` may be the number d.
 

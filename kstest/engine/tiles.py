@@ -7,11 +7,12 @@ and the row-wise permutations of `forms`, where a matrix product dominates.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..kernels import MISMATCH, BandwidthGrid, Rows
 
@@ -23,7 +24,7 @@ TILE_ROWS = 256
 BLOCK_VALUES, SMALLEST_BLOCK = 1 << 16, 64
 
 
-@dataclass(frozen=True)
+@frozen
 class Points:
     """Rows ready for distances.
 

@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from itertools import islice, repeat
 from typing import Any, TypeVar
+
+from kstest.frozen import frozen
 
 from .denormals import flush_denormals, flushed_denormals
 
@@ -28,7 +30,7 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
+@frozen
 class Work:
     """Threads and listeners of a run.
 

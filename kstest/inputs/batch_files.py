@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..dqm.calibration import Calibration
 from ..dqm.check import identity, judge_all
@@ -29,7 +31,7 @@ from ..wording import label
 from .batches import batch_options, from_files
 
 
-@dataclass(frozen=True)
+@frozen
 class BatchFile:
     """A file with a batch, or several.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .radial import Kernel
 from .rows import MISMATCH, Rows
@@ -16,7 +17,7 @@ from .rows import MISMATCH, Rows
 MOST_BANDWIDTHS = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class BandwidthGrid:
     """One kernel at several bandwidths, widest first.
 

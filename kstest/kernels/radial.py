@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 Array = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Kernel:
     """A kernel k(x, y) = phi(u), where u is a scaled distance of x and y.
 

@@ -11,16 +11,17 @@ of a thousand levels costs one comparison and not a thousand products.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 # E|x - y|^2 and E|x - y| of two standard normal numbers.
 MISMATCH = {"euclidean": 2.0, "cityblock": 2 / math.sqrt(math.pi)}
 
 
-@dataclass(frozen=True)
+@frozen
 class Rows:
     """Rows of one or several samples, ready for kernels.
 

@@ -7,11 +7,12 @@ belongs to which sample and a permutation test stays exact.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 SCALES = ("robust", "standard", "none")
 
@@ -67,7 +68,7 @@ def scale_columns(
     return out
 
 
-@dataclass(frozen=True)
+@frozen
 class Units:
     """Centre and unit of every column, from some rows, for others that are not there yet.
 

@@ -6,13 +6,13 @@ compressed at their ends, does not give one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Whitening:
     """An invertible linear map that gives columns unit variance and takes away correlation.
 

@@ -19,10 +19,11 @@ see and this distribution does not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..engine import single_blas
 from ..lean import brentq, log_ndtr
@@ -37,7 +38,7 @@ NEAR_MEAN = 1e-3
 RELATIVE = 4 * float(np.finfo(float).eps)
 
 
-@dataclass(frozen=True)
+@frozen
 class QuadraticDistribution:
     """Distribution of sum_j (c_j X_j^2 + b_j X_j), X_j independent standard normal.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..engine import Work
 from ..kernels import Rows
@@ -22,7 +23,7 @@ RIDGES = 7
 HELD_OUT_ROWS = 10_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """Statistic of a fit and its analytic p-value, as logarithm."""
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..engine import cross_values, single_blas
 from ..kernels import KERNELS, MISMATCH, BandwidthGrid, Rows, pair_distances
@@ -45,7 +46,7 @@ FLOOR = 0.01
 EACH = 3
 
 
-@dataclass(frozen=True)
+@frozen
 class Features:
     """Features of one width.
 

@@ -12,11 +12,12 @@ understates large ratios, so pictures and explanations take the converged fit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import DataError
 from ..lean import cholesky, solve
@@ -27,7 +28,7 @@ MOST_STEPS = 50
 CONVERGED = 1e-10  # half the squared Newton decrement, in units of the loss
 
 
-@dataclass(frozen=True)
+@frozen
 class Fit:
     """Coefficients, and how they were found.
 
@@ -44,7 +45,7 @@ class Fit:
     converged: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class OneStep:
     """The step from f = 0 for all batches of one expected size; the reference's part is factored.
 

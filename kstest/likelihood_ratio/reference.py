@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..engine import Work, single_blas
 from ..engine.work import run_tasks
@@ -24,7 +25,7 @@ LARGEST = 700.0
 STATISTICS = ("extended", "data")
 
 
-@dataclass(frozen=True)
+@frozen
 class Reference:
     """Rows, centres, features and moments of the reference.
 

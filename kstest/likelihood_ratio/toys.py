@@ -7,10 +7,12 @@ too well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..engine import Work, single_blas, stage
 from ..engine.work import run_tasks, silent
@@ -32,7 +34,7 @@ TOGETHER = 256
 PREPARED = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class Pool:
     """Good events.
 
@@ -176,7 +178,7 @@ def _kept_features(reference: Reference, pool: Pool) -> list[Array] | None:
     return transform(pool.rows, reference.centres, reference.features)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Solver:
     """Fits of one width; the step from f = 0 is prepared for a few expected weights."""
 

@@ -10,12 +10,14 @@ another one finds more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs, Spans, Test
 from ..diagnostics.missing import missingness
@@ -122,7 +124,7 @@ CELLS = 4096
 PREPARED = 0.5
 
 
-@dataclass(frozen=True)
+@frozen
 class Statistic:
     """A statistic by name: how it is computed, compared between columns, and reported.
 
@@ -169,7 +171,7 @@ STATISTICS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 

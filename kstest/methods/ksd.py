@@ -8,11 +8,13 @@ kernel once, signs or simulated samples, one statistic out of all bandwidths, ca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Beside, Inputs, Test
 from ..engine import Work
@@ -107,11 +109,11 @@ REFERENCES = """\
 PARAMETRIC_ROWS = 200
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
-    target: Any = stein_options.target(  # noqa: RUF009
+    target: Any = stein_options.target(
         "; fit:gmm:K, fit:kde with --reference; or a discrete distribution, whose frequencies are "
         f"tested ({', '.join(DISCRETE_NAMES)}), such as 'poisson(rate=3)'"
     )
@@ -121,14 +123,14 @@ class Params:
         "density) with respect to x_NAME, or else NAME.",
         metavar="PREFIX",
     )
-    reference: Any = option(  # noqa: RUF009
+    reference: Any = option(
         "",
         "A file that --target fit:gmm:K (Gaussian mixture) or fit:kde (kernel density) is fitted "
         "to; the null distribution is simulated with refitting.",
         metavar="FILE",
         brief="A sample to fit the target to.",
     )
-    param: Any = stein_options.param()  # noqa: RUF009
+    param: Any = stein_options.param()
     allow_python: bool = stein_options.allow_python()
     alpha: float = alpha()
     draws: int = draws()

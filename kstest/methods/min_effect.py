@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError, printable
 from ..findings import Column, Facts, Line, Table, listed, number, summary
@@ -79,7 +81,7 @@ def sized(size: float, unit: str) -> str:
     return f"{100 * size:.3g} {unit}" if unit in (SHARE, POINTS) else f"{size:.3g} {unit}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Effect:
     """How far a column differs, or how far two go together.
 
@@ -114,7 +116,7 @@ class Effect:
     exact: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Measured:
     """An effect and the p-value of its being at most so large."""
 

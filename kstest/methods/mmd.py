@@ -8,11 +8,13 @@ kernels once, evaluate all permutations, combine the kernels, calibrate, explain
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
@@ -110,7 +112,7 @@ REFERENCES = """\
 CONSTANT = "all rows are equal or the bandwidth is far below or above their distances"
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
@@ -375,7 +377,7 @@ def _tested(
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Sums:
     """Statistics of every kernel under every permutation, and what they are sums of."""
 

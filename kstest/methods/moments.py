@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs, Test
 from ..engine import Work
@@ -73,7 +75,7 @@ CONSTANT = "all residuals are 0"
 UNSOUND = "no decision is possible: random signs may be wrong for such residuals"
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 

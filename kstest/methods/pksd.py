@@ -12,12 +12,14 @@ kernel over rows and their moved copies, signs, calibrate, weights of the modes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Beside, Inputs, Test
 from ..engine import Work, stage
@@ -106,15 +108,15 @@ REFERENCES = """\
 MANY_PAIRS = 1e10
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
-    target: Any = stein_options.target("")  # noqa: RUF009
+    target: Any = stein_options.target("")
     score_prefix: str = option(
         "", "Not enough for this test, which moves rows.", metavar="PREFIX", hidden=True
     )
-    param: Any = stein_options.param()  # noqa: RUF009
+    param: Any = stein_options.param()
     allow_python: bool = stein_options.allow_python()
     variant: str = option(
         "sp",
@@ -122,7 +124,7 @@ class Params:
         "for the other half (os).",
         choices=("sp", "os"),
     )
-    modes: Any = option(  # noqa: RUF009
+    modes: Any = option(
         "",
         "A file with a mode per row, in the columns tested, in place of the search. They must not "
         "come from the tested rows.",

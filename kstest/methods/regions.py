@@ -10,11 +10,13 @@ r^2 in the cells of every pair of columns, so z is a measure and no test.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..sample import MISSING_CODE, MISSING_NAME, Sample
 from ..wording import shown, value_text
@@ -35,7 +37,7 @@ WORTH = 1.0
 SURE = 3.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Region:
     """Rows by conditions on columns.
 
@@ -57,7 +59,7 @@ class Region:
     inside: NDArray[np.bool_] = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Axis:
     """A column in cells.
 

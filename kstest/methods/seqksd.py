@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Beside, Inputs, Test
 from ..diagnostics.dependence import strongest_lag
@@ -76,11 +78,11 @@ _SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
-    target: Any = option(  # noqa: RUF009
+    target: Any = option(
         "",
         "The model: a CSV or JSON file; fit:order=K, a Markov chain fitted to the file of "
         "--reference or else to the data, its null distribution simulated with refitting; or "
@@ -88,7 +90,7 @@ class Params:
         metavar="MODEL",
         brief="The model: a file, or fit:order=1.",
     )
-    reference: Any = option(  # noqa: RUF009
+    reference: Any = option(
         "",
         "A file of sequences that --target fit:order=K is fitted to.",
         metavar="FILE",

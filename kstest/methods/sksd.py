@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..betting import STEP_ROWS, stein
 from ..betting.detector import HALF_LIVES
@@ -58,7 +60,7 @@ _SUMMARIES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
@@ -97,7 +99,7 @@ class Params:
 _FEW = 512
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Core(Course):
     """What is kept of the rows so far.
 
@@ -115,7 +117,7 @@ class Core(Course):
     impossible_row: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """A stream under test."""
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..betting import STEP_ROWS, blocks, conformal, relay, two_samples
 from ..betting.detector import HALF_LIVES
@@ -76,7 +78,7 @@ _SUMMARIES = {
 UNIT = "rows (blocks with --mode blocks)"
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
@@ -127,7 +129,7 @@ class Params:
         one_bandwidth(self.bandwidth, "--bandwidth")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Core(Winged):
     """What is kept of the rows so far.
 
@@ -148,7 +150,7 @@ class Core(Winged):
         return self.wings is not None or self.blocks is not None
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """A stream under test.
 

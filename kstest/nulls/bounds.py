@@ -26,10 +26,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
@@ -122,7 +123,7 @@ def variation_p_value(distance: float, most: float, m: int, n: int, levels: int)
     return math.exp(-2 * t**2 / both) if t > 0 else 1.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Means:
     """Two samples of one column, in units of the reference's standard deviation.
 

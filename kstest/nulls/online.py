@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ def gamma_power(j: int) -> float:
     return float(POWER_FACTOR * j**-1.6)
 
 
-@dataclass(frozen=True)
+@frozen
 class Spending:
     """How a rule spends its wealth.
 

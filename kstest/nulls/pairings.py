@@ -14,6 +14,14 @@ the array of statistics is then exchangeable in its rows and in its columns, so 
 equally likely to have any rank in it, or in a random subset of B other cells. Different cells are
 pairwise independent, so the p-value varies no more than with B independent draws.
 
+Two blocks of which single rows move, all of which may meet, need no matrix of their own for every
+permutation (`shift_grid`). The rows of the first lie in a random circle a, those of the second in
+M circles: b_0, which is a with every row's own partner, turned by a random number of places, and
+M - 1 others drawn at random. Cell (m, k) pairs a with b_m turned by k places. Under the null all M
+circles are independent and uniform, whatever a is, so the array of M x n statistics keeps its
+distribution when circles are exchanged or one of them is turned. These moves take any cell to any
+other: the observed one, at the place that b_0 was turned by, is equally likely to have any rank.
+
 Given further columns, bins move within cells only (`Pairing.cells`), cells being sets of bins in
 which those columns are equal, or nearly: the same subgroup argument, for independence within cells.
 """
@@ -22,10 +30,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Index = NDArray[np.int64]
 
@@ -33,7 +42,7 @@ Index = NDArray[np.int64]
 PAIR_BINS = 16
 
 
-@dataclass(frozen=True)
+@frozen
 class Pairing:
     """Rows cut into bins, and the order in which each block stores its bins.
 
@@ -99,7 +108,7 @@ def permutations_of(
     return np.asarray(np.argsort(keys, axis=1))
 
 
-@dataclass(frozen=True)
+@frozen
 class PermutationGrid:
     """I x J permutations, of which B + 1 cells are used.
 
@@ -133,6 +142,36 @@ def permutation_grid(
     others = 1 + rng.choice(high * wide - 1, replicates, replace=False)
     cells = np.concatenate([[0], others]).astype(np.int64)
     return PermutationGrid(tuple(drawn[:left]), tuple(drawn[left:]), cells)
+
+
+@frozen
+class ShiftGrid:
+    """A circle of rows against M others, each turned by 0 to n - 1 places: B + 1 cells are used.
+
+    Attributes
+    ----------
+    left : ndarray of int (n,)
+        Places of the first block in the order of its circle.
+    right : ndarray of int (M, n)
+        The same of the second block, circle by circle.
+    cells : ndarray of int (B + 1,)
+        Flat places in the M x n array, the observed pairing first.
+    """
+
+    left: Index
+    right: Index
+    cells: Index
+
+
+def shift_grid(cut: Pairing, replicates: int, rng: np.random.Generator) -> ShiftGrid:
+    """Draw circles for two blocks whose single rows move, wherever they are."""
+    n = cut.bins
+    left, away = rng.permutation(n), int(rng.integers(n))
+    right = permutations_of(n, -(-(replicates + 1) // n), rng)
+    right[0] = np.roll(cut.observed(0, 1)[left], away)
+    others = rng.choice(right.size - 1, replicates, replace=False)
+    others += others >= away
+    return ShiftGrid(left, right, np.concatenate([[away], others]).astype(np.int64))
 
 
 def table(cut: Pairing, pairs: Sequence[tuple[int, int]], drawn: Index) -> list[Index]:

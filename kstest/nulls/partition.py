@@ -14,10 +14,11 @@ dropped.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 # Bins of the smaller side. More change nothing measurable in power, and cost their square.
 BINS = 64
@@ -25,7 +26,7 @@ BINS = 64
 MOST_BINS = 512
 
 
-@dataclass(frozen=True)
+@frozen
 class Partition:
     """Rows of two samples, cut into blocks: those that move, and at most two that do not.
 

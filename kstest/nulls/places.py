@@ -13,10 +13,10 @@ hypotheses about sorted or partitioned files are then rejected nearly always.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .partition import MOST_BINS, Partition, bin_counts
 
@@ -65,7 +65,7 @@ def mixed(words: Words) -> Words:
     return np.asarray(words ^ (words >> np.uint64(31)))
 
 
-@dataclass(frozen=True)
+@frozen
 class Places:
     """Bins of the rows of two sides, by number.
 

@@ -13,10 +13,11 @@ Statistics and Data Analysis 39.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .bounds import FEW
 
@@ -25,7 +26,7 @@ Array = NDArray[np.float64]
 LARGEST, LEAST = 1 - 1e-12, 0.5
 
 
-@dataclass(frozen=True)
+@frozen
 class RankCorrelation:
     """A correlation of ranks, or of their distances from the middle.
 
@@ -76,7 +77,7 @@ class RankCorrelation:
         return float(ndtr(-apart * (1 - self.r**2) / self.error))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Side:
     """Standardised (folded) ranks of a column, their slope, and which rows are tied."""
 

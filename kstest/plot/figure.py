@@ -6,7 +6,6 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import style
@@ -14,7 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..picture import Band, Bars, Curve, HeatMap, Histogram, Panel, Picture
+from kstest.frozen import frozen
+
+from ..picture import Bars, Curve, HeatMap, Panel, Picture, Points
 from ..result import Answer, Result
 from . import panels
 from .headings import NORMAL, SMALL, Line, heading, notes
@@ -29,6 +30,7 @@ NAMES, LONG_NAMES = 1.15, 1.8  # for the names of lying bars
 RIGHT = 0.17  # for half of a number below the end of an axis
 BODY, STRIP, TICKS = 1.3, 0.42, 0.4
 LOW = 0.55  # the body of a small panel
+HIGH = 2.6  # of points
 TITLE, LINE, LEGEND = 0.22, 0.15, 0.2
 CELL = 0.8, 0.4  # of a heat map, at most
 NARROW = 8  # columns of a map that half of the width has room for
@@ -112,7 +114,7 @@ def _saved(drawn: Figure, form: str) -> bytes:
     return stream.getvalue()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Row:
     """Panels side by side, each `width` inches wide."""
 
@@ -128,11 +130,7 @@ class _Row:
     @property
     def text_height(self) -> float:
         # The name of an axis may stand above a drawing, and needs a line where words are.
-        named = any(
-            isinstance(d, Curve | Band | Histogram | Bars)
-            for p in self.panels
-            for d in p.drawings[:1]
-        )
+        named = any(not isinstance(d, HeatMap) for p in self.panels for d in p.drawings[:1])
         return TITLE + LINE * max(map(len, self.words)) + 0.5 * LINE * named
 
     @property
@@ -196,7 +194,7 @@ class _Paper:
             return
         lying = isinstance(main, Bars) and not main.upright
         left = _names(main.labels) if lying and isinstance(main, Bars) else LEFT
-        whole, strip = (LOW if panel.small else BODY + STRIP), STRIP * len(curves)
+        whole, strip = _body(panel), STRIP * len(curves)
         ax = self._axes(x + left, y, width - left - RIGHT, whole - strip)
         panels.distribution(ax, main, left - 0.1)
         lowest = ax
@@ -279,7 +277,14 @@ def _drawing_height(panel: Panel, width: float) -> float:
     maps = [sum(_map_size(d, width)[2:]) for d in panel.drawings if isinstance(d, HeatMap)]
     if maps or not panel.drawings:
         return max(maps, default=0.0)
-    return TICKS + (LOW if panel.small else BODY + STRIP)
+    return TICKS + _body(panel)
+
+
+def _body(panel: Panel) -> float:
+    """Height of the drawings of a panel that has no heat map."""
+    if isinstance(panel.drawings[0], Points):
+        return HIGH
+    return LOW if panel.small else BODY + STRIP
 
 
 def _names(labels: Sequence[str]) -> float:

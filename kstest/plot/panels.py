@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, to_rg
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from ..picture import LOG_RATIO, Band, Bars, Curve, Drawing, HeatMap, Histogram
+from ..picture import LOG_RATIO, Band, Bars, Curve, Drawing, HeatMap, Histogram, Points
 from .lettering import cut
 
 # Of the palette of Okabe and Ito, which people with any colour vision can tell apart.
@@ -37,6 +37,23 @@ def distribution(ax: Axes, drawing: Drawing, label_width: float) -> None:
         path(ax, drawing)
     elif isinstance(drawing, Band):
         _band(ax, drawing)
+    elif isinstance(drawing, Points):
+        _points(ax, drawing)
+
+
+def _points(ax: Axes, drawing: Points) -> None:
+    """Dots, small ones for many; the first series pale, as in distributions."""
+    for place, (points, color) in enumerate(zip(drawing.places, COLORS, strict=False)):
+        size = float(np.clip(120 / np.sqrt(max(len(points), 1)), 2, 5 if place else 3))
+        alpha = (0.35, 0.85)[place > 0]
+        ax.plot(*points.T, "o", color=color, markersize=size, alpha=alpha, markeredgewidth=0)
+    ax.margins(0.02)
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    width, _ = _size(ax)
+    ax.set_xlabel(cut(drawing.across, width, SMALL), size=SMALL, color=GREY, loc="right",
+                  labelpad=2)  # fmt: skip
+    ax.text(0.0, 1.02, cut(drawing.upwards, width, SMALL), transform=ax.transAxes, size=SMALL,
+            color=GREY, ha="left", va="bottom")  # fmt: skip
 
 
 def _band(ax: Axes, drawing: Band) -> None:
@@ -67,7 +84,7 @@ def name_distribution(upper: Axes, lower: Axes, drawing: Drawing, across: str) -
     if not isinstance(drawing, Histogram | Bars):
         return
     lying = isinstance(drawing, Bars) and not drawing.upright
-    width = _points(lower)[0]
+    width = _size(lower)[0]
     below = "share" if lying else cut(across, width, SMALL)
     above = cut(across, width, SMALL) if lying else "share"
     lower.set_xlabel(below, size=SMALL, color=GREY, loc="right", labelpad=2)
@@ -258,7 +275,7 @@ def heat_map(ax: Axes, bar: Axes, drawing: HeatMap, label_widths: tuple[float, f
     shown.solids.set(rasterized=False, edgecolor="face")
     bar.minorticks_off()
     bar.set_ylabel(drawing.label, size=SMALL)
-    widths = _points(ax)
+    widths = _size(ax)
     ax.set_xlabel(cut(drawing.across, widths[0], SMALL), size=SMALL, color=GREY, labelpad=2)
     ax.set_ylabel(cut(drawing.upwards, widths[1], SMALL), size=SMALL, color=GREY, labelpad=2)
     bar.tick_params(labelsize=SMALL)
@@ -293,7 +310,7 @@ def readable(background: Any) -> str:
     return max(("white", "black"), key=lambda color: contrast(color, background))
 
 
-def _points(ax: Axes) -> tuple[float, float]:
+def _size(ax: Axes) -> tuple[float, float]:
     """Width and height in points."""
     figure: Any = ax.figure
     width, height = ax.get_position().size * figure.get_size_inches() * POINTS

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..columns import parse_items, resolve
 from ..errors import UsageError
@@ -15,7 +17,7 @@ from ..sample import Sample
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """What happens to a row; made by `Change.of`.
 

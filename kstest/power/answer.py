@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import printable
-from ..findings import Column, Facts, Finding, Headline, Line, Table, number, plain
-from ..result import Answer
+from ..findings import Column, Headline, number
+from ..result import Answer, answered
 from .search import Plan
 
 SIZES = (
@@ -21,15 +21,8 @@ NAMED = 8
 
 def answer(plan: Plan) -> Answer:
     """Return what reports show of a plan; its JSON object is that of `Plan.to_dict`."""
-    said = dict(_lines(plan))
-    findings: list[Finding] = []
-    for order, (key, value) in enumerate(plan.to_dict().items()):
-        lines = tuple(Line(label, text, order=order) for label, text in said.get(key, ()))
-        if key == "sizes":
-            findings.append(Table(key, plain(value), SIZES, lines=lines, printed="last"))
-        else:
-            findings.append(Facts(key, value, lines))
-    return Answer(tuple(findings), _headline(plan), plan.warnings)
+    said, shown = dict(_lines(plan)), ("sizes", SIZES, "")
+    return answered(plan.to_dict(), said, _headline(plan), plan.warnings, shown)
 
 
 def _headline(plan: Plan) -> Headline:

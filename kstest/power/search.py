@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..diagnostics.dependence import serial_dependence
@@ -28,7 +30,7 @@ from ..methods.two_samples.pooled import balanced_rows
 from ..nulls import bin_size, partition
 from ..params import NULL, alpha, check_common, option, permutations, seed
 from ..registry import METHODS
-from ..result import SCHEMA_VERSION, Notice, plain
+from ..result import SCHEMA_VERSION, Notice, document
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .alternative import Change
@@ -41,7 +43,7 @@ RESOLUTION = 1.1
 SMALLEST = 8
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `plan`; see the help of each field."""
 
@@ -114,7 +116,7 @@ with a given power, by running the test on random splits of the reference with o
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Size:
     """What `draws` simulated tests at one number of rows a side say.
 
@@ -136,7 +138,7 @@ class Size:
     smallest_p_value: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """The answer; the attributes are the keys of the JSON object.
 
@@ -173,8 +175,8 @@ class Plan:
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
-        values = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-        return {"schema_version": values.pop("schema_version"), "command": "plan", **values}
+        """Return the JSON object as plain Python values."""
+        return document("plan", self, "schema_version")
 
 
 def plan(

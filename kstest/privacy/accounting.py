@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
+
+from kstest.frozen import frozen
 
 from ..lean import brentq
 from .features import AMPLITUDE, PAIRS, WIDTH, length_squared
@@ -90,7 +91,7 @@ def rho_for(epsilon: float, delta: float) -> float:
     return found
 
 
-@dataclass(frozen=True)
+@frozen
 class Privacy:
     """The promise of a release, and the noise that keeps it.
 

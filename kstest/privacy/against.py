@@ -26,9 +26,10 @@ exceeds that of the batch, the S of the draws is made larger in the direction of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs, Test
 from ..diagnostics.dependence import serial_dependence
@@ -57,7 +58,7 @@ SENTENCES = {
 UNIT = AMPLITUDE * PAIRS**0.5  # the length of the features of a row
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of a test against a sketch: those of `kstest mmd` that need no rows."""
 
@@ -76,7 +77,7 @@ class Params:
             )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Moments:
     """Mean and covariance of features of length 1, of m rows."""
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from ..errors import printable
-from ..findings import Facts, Finding, Headline, Line, number
-from ..result import Answer
+from ..findings import Headline, number
+from ..result import Answer, answered
 from .release import BATCH, Released
 
 
 def answer(found: Released, path: str) -> Answer:
     """What reports show; the JSON object is that of `Released.to_dict`."""
-    said = _lines(found, path)
-    findings: list[Finding] = []
-    for order, (key, value) in enumerate(found.to_dict().items()):
-        lines = tuple(Line(label, text, order=order) for label, text in said.get(key, ()))
-        findings.append(Facts(key, value, lines))
     rows = f"{found.n['reference']:,} ROWS"
-    return Answer(
-        tuple(findings), Headline(f"SKETCH OF {rows}", "experimental, not reviewed"), found.warnings
-    )
+    headline = Headline(f"SKETCH OF {rows}", "experimental, not reviewed")
+    return answered(found.to_dict(), _lines(found, path), headline, found.warnings)
 
 
 def _lines(found: Released, path: str) -> dict[str, list[tuple[str, str]]]:

@@ -24,12 +24,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -60,7 +61,7 @@ def length_squared() -> int:
     return PAIRS * _table()[1]
 
 
-@dataclass(frozen=True)
+@frozen
 class Frequencies:
     """Frequencies in turns per unit.
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..archive import locked
 from ..archive.schema import Number, Word, real
@@ -24,7 +26,7 @@ from .sketch import dump_json, load_json
 KIND, VERSION, SUFFIX = "ledger", 1, ".ledger"
 
 
-@dataclass(frozen=True)
+@frozen
 class Budget:
     """What all releases together may spend."""
 
@@ -32,7 +34,7 @@ class Budget:
     delta: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A release.
 
@@ -63,12 +65,17 @@ class Entry:
         return Privacy(self.epsilon, self.delta, self.sigma2, self.rows_per_group)
 
 
-@dataclass(frozen=True)
+@frozen
 class Ledger:
-    """Releases, in their order, and the budget that was set last."""
+    """Releases, in their order, and the budget that was set last.
+
+    `replaced` is another budget, which the release just entered has put out of force; it is not
+    written down.
+    """
 
     entries: tuple[Entry, ...] = ()
     budget: Budget | None = None
+    replaced: Budget | None = None
 
     @property
     def rho(self) -> float:
@@ -154,7 +161,9 @@ def enter(path: str, entry: Entry, budget: Budget | None, seconds: float) -> Led
     """
     with locked(path, seconds):
         before = read(path)
-        after = Ledger((*before.entries, entry), budget or before.budget)
+        limit = budget or before.budget
+        replaced = None if limit == before.budget else before.budget
+        after = Ledger((*before.entries, entry), limit, replaced)
         _require_room(path, before, after, entry)
         try:
             write_whole(dump_json(_json(after)).encode(), Path(path))

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 from ..contract import Inputs
 from ..engine import Work
 from ..errors import DataError, UsageError
 from ..params import check_choices, option, option_name
-from ..result import SCHEMA_VERSION, Notice, plain
+from ..result import Notice, document
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .accounting import DELTA, EPSILON, Privacy
@@ -58,7 +60,7 @@ REFERENCES = """\
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `release`; see the help of each field."""
 
@@ -159,7 +161,7 @@ mmd ref.sketch batch.csv. Every release is entered in a ledger, which stays insi
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Released:
     """What `kstest release` answers, for those inside; the attributes are the keys of the JSON.
 
@@ -197,8 +199,7 @@ class Released:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object as plain Python values."""
-        found = {"schema_version": SCHEMA_VERSION, "command": "release"}
-        return {**found, **{name: plain(value) for name, value in vars(self).items()}}
+        return document("release", self)
 
 
 def sketch_of(
@@ -280,6 +281,20 @@ def _warnings(privacy: Privacy, n: int, far: dict[str, int]) -> tuple[Notice, ..
     return tuple(found)
 
 
+def _replaced(ledger: Ledger) -> tuple[Notice, ...]:
+    """A budget that somebody set before, and that no longer holds."""
+    was, now = ledger.replaced, ledger.budget
+    if was is None or now is None:
+        return ()
+    return (
+        Notice(
+            "budget-replaced",
+            f"--budget {now.epsilon:g},{now.delta:g} replaces {was.epsilon:g},{was.delta:g}, which "
+            "the ledger held until now",
+        ),
+    )
+
+
 def entry_of(sketch: Sketch, digest: str, group: str | None) -> Entry:
     """What a ledger holds of a sketch."""
     made = datetime.now(UTC).isoformat(timespec="seconds")
@@ -316,6 +331,6 @@ def released(
         },
         columns=tuple(column.name for column in sketch.columns),
         n={"reference": sketch.n},
-        warnings=tuple(notices),
+        warnings=(*notices, *_replaced(ledger)),
         **origin(samples, params, started[0], time.perf_counter() - started[1], work),
     )

@@ -11,8 +11,9 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..about import __version__
 from ..archive.schema import Number, Word, real
@@ -32,7 +33,7 @@ FEATURES = {
 REVIEW = "experimental: no outside review of this release has been made"
 
 
-@dataclass(frozen=True)
+@frozen
 class Sketch:
     """What may leave.
 

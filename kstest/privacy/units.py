@@ -15,11 +15,12 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import DataError, UsageError
 from ..kernels.scaling import robust_spread
@@ -34,7 +35,7 @@ ACCEPTED = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Declared:
     """A column as it was declared: with a unit, or with levels.
 
@@ -189,7 +190,7 @@ def frequencies(columns: Sequence[Declared], seed: int) -> Frequencies:
     return Frequencies.drawn(len(columns) - len(levels), levels, seed)
 
 
-@dataclass(frozen=True)
+@frozen
 class Placed:
     """Rows in declared units.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from kstest.frozen import frozen
 
 from ..errors import printable
 from ..findings import Facts, Finding, Headline, Line, Note, Pairs, Place, Table, number
@@ -17,7 +18,7 @@ WHY = ("too-", "unsound-", "constant-")
 Entry = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@frozen
 class Outline:
     """What there is to show.
 

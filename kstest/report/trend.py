@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from kstest.frozen import frozen
 
 from ..findings import number
 
@@ -17,7 +18,7 @@ LEAST, MOST = 2.0, 12.0
 TICKS = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """What there is of one run.
 
@@ -38,7 +39,7 @@ class Point:
     words: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Trend:
     """A drawing 1000 wide and 100 high, its origin above.
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
 from .. import thinning
+from ..errors import printable
 from ..files import destinations, output, tables
 from ..report import render
 from ..thinning.answer import answer, table
-from .call import arguments, deliver, files_of, read, working
+from ..thinning.picture import picture
+from .call import arguments, deliver, files_of, plotted, read, require_plot, working
 from .command import OUTPUT_OPTIONS, command
 from .help import Option
 
-# What has no meaning without a verdict or a picture.
-LEFT_OUT = ("output", "plot", "label", "exit_zero")
+# What has no meaning without a verdict, or another one here.
+LEFT_OUT = ("output", "exit_zero")
 WRITTEN = Option(
     ["--output", "-o", "path"],
     metavar="FILE",
@@ -42,13 +45,18 @@ def _run(**given: Any) -> int:
         output.write(thinning.REFERENCES, None)
         return 0
     sides, params = arguments(thinning.INPUTS, given)
+    require_plot(given)
     if path is not None:
         tables.check(path)
-        destinations.require({"output": path}, files_of(sides), params)
+    written = {"output": path, "plot": given["plot"]}
+    destinations.require(written, files_of(sides), params)
     samples, notices = read(thinning.INPUTS, sides, params, given)
     with working(given, "thinning") as work:
         found = thinning.thin(samples, params, notices, work)
     if path is not None:
         output.write(tables.content(table(samples[0], found), path), path)
-    deliver(lambda color: render(answer(found, path), given["form"], color), given)
+    unwritten = "nothing: name a file by --output to have the rows"
+    told = answer(found, unwritten if path is None else printable(path))
+    plotted(told, partial(picture, samples[0], found), given)
+    deliver(lambda color: render(told, given["form"], color), given)
     return 0

@@ -27,10 +27,10 @@ pyarrow.compute for text and conditions only (0.04 s), pandas never (a DataFrame
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from kstest.contract import Beside
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sample import Sample
 from kstest.sources.beside import options_beside, samples_beside
@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Reader:
     """One kind of data, and what the command line and the Python functions need to read it.
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.wording import one_line
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ BROKEN = " Is the file complete?"
 Batches = Callable[[Sequence[str]], Iterable["pa.RecordBatch"]]
 
 
-@dataclass(frozen=True)
+@frozen
 class ArrowFile:
     """An open file of columns.
 

@@ -13,7 +13,7 @@ whoever compares columns (`kstest.checks.schema`).
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from kstest.archive.packing import Declared, pack, unpack
 from kstest.archive.schema import Flag, Number, Numbers, Part, Word, real
 from kstest.archive.store import load
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sources.arrow_file import ArrowFile
 from kstest.sources.columnar import open_parquet
 from kstest.sources.stream import Opened, Stream, seekable
@@ -29,7 +30,7 @@ from kstest.sources.stream import Opened, Stream, seekable
 KIND, VERSION = "baseline", 1
 
 
-@dataclass(frozen=True)
+@frozen
 class Level:
     """A level of a text column, and how many cells hold it."""
 
@@ -37,7 +38,7 @@ class Level:
     cells: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Described:
     """A column; see `kstest.checks.profile.Column`. Without numbers `low` and `high` are 0.
 
@@ -60,7 +61,7 @@ class Described:
     levels: tuple[Level, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """A file that was read, by the name it had."""
 
@@ -69,7 +70,7 @@ class Source:
     rows: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Baseline:
     """What a file holds.
 

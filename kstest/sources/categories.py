@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sources.convert import by_value
 from kstest.sources.spellings import AS_TEXT, PLAIN, Found, named_spelling
@@ -37,7 +37,7 @@ LOOKED_AT = 2000
 _MARKS = {"|": "'|'", "\t": "tab", ";": "';'", ":": "':'", " ": "space"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Words:
     """A text column: its different cells, and how often each occurs on every side.
 

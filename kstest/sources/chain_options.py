@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kstest.errors import UsageError
+from kstest.frozen import frozen
 from kstest.params import option
 
 # In place of a column: the rows are one sequence, whatever the files know of chains.
 NONE = "none"
 
 
-@dataclass(frozen=True)
+@frozen
 class ChainOptions:
     """The part of `ReadOptions` about chains; see the help of the field."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+
+from kstest.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Codec:
     """A compression.
 

@@ -6,10 +6,10 @@ Every one of these is said in a notice, with the option that says the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sources.csv_lines import Record, columns_of
 from kstest.sources.csv_names import ordinal
@@ -24,7 +24,7 @@ MOST_WORDS = 4  # lines of words below the names that are looked for
 SAMPLER = "lp__"  # names of CmdStan that end in two underscores belong to the sampler
 
 
-@dataclass(frozen=True)
+@frozen
 class Known:
     """See `kstest.sources.csv_header.Header`; `rows` begins with the first row."""
 

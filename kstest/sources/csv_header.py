@@ -11,9 +11,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sources.csv_found import SAMPLER, found_in_rows, require_no_numbers
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, lines_of, records
@@ -31,7 +32,7 @@ LONGEST_HEADER = 64 << 20
 _QUOTED_COMMA = re.compile(r'"[+-]?[\d.]*\d,\d+"')
 
 
-@dataclass(frozen=True)
+@frozen
 class Header:
     """What the first lines say.
 

@@ -6,8 +6,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from kstest.frozen import frozen
 
 BLANKS = "whitespace"  # the delimiter of aligned columns: any run of blanks and tabs
 # Missing unless --null-values says otherwise: what R, pandas, SQL and spreadsheets write.
@@ -22,7 +23,7 @@ MOST_LINES = 1000
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=\s|$)|(\S+)')
 
 
-@dataclass(frozen=True)
+@frozen
 class Record:
     """The cells of a row, what it was cut from, and where: index of its first line, and lines."""
 

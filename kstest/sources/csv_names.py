@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, is_missing, records
 from kstest.sources.spellings import is_value
 from kstest.wording import shown
@@ -23,7 +24,7 @@ FIRST_YEAR, LAST_YEAR = 1800, 2200
 PROSE = 3  # words of a name at most: a longer one is a sentence
 
 
-@dataclass(frozen=True)
+@frozen
 class Behind:
     """Names in a comment, and the delimiter that cuts them and the rows."""
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kstest.frozen import frozen
 from kstest.sources.csv_lines import BLANKS
 
 _EXP = r"(?:[eE][+-]?\d+)?"
@@ -33,7 +33,7 @@ NAMES = {",": ",", ".": ".", "'": '"\'"', "_": "_", " ": "space"}
 LEAST_SHARE = 0.5  # of the cells of a column that are to show a decimal comma
 
 
-@dataclass(frozen=True)
+@frozen
 class Numbers:
     """How numbers are written.
 

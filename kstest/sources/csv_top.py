@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kstest.frozen import frozen
 from kstest.sources.csv_lines import BLANKS
 from kstest.sources.dialect import Dialect
 from kstest.wording import shown
@@ -17,7 +17,7 @@ _LOGGER = re.compile(r'"?TOA5"?,')  # Campbell: station, names, units, processin
 LOGGER_LINES = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class Top:
     """The first lines, sorted.
 

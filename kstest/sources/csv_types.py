@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kstest.frozen import frozen
 from kstest.inexact import beyond_exact, has_many_digits, is_long
 from kstest.sources.arrow_types import base_name, kind_of
 from kstest.sources.convert import to_coded, to_float64
@@ -33,7 +33,7 @@ _NUMBERS = frozenset({"int64", "double", "null"})
 MEANT_AS_NUMBERS = 0.5
 
 
-@dataclass(frozen=True)
+@frozen
 class Types:
     """What columns hold, by position.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sources.csv_lines import BLANKS, Record, Unreadable, columns_of, records
 from kstest.sources.spellings import is_value
 from kstest.wording import shown
@@ -24,7 +24,7 @@ _TIMED = re.compile(r"time|hour|clock|hh|utc|gmt|zeit|heure|hora", re.IGNORECASE
 _INTEGER = re.compile(r"[0-9]{1,15}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Cut:
     """Lines cut into rows; `titles` of them stand above the names."""
 
@@ -178,7 +178,7 @@ def uniform_from(rows: Sequence[Record]) -> int:
     return first
 
 
-@dataclass(frozen=True)
+@frozen
 class Fit:
     """Names of all columns of the rows, and which of them nobody named.
 

@@ -7,10 +7,10 @@ what cells and rows are is told to pyarrow (`parse_options`, `convert_options`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sources.csv_lines import NULLS
 from kstest.wording import shown
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow.csv as pc
 
 
-@dataclass(frozen=True)
+@frozen
 class Dialect:
     """How the bytes of a CSV are to be taken.
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from kstest.errors import UsageError
+from kstest.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Format:
     """One format of files.
 

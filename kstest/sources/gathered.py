@@ -7,20 +7,20 @@ do not: the system moves the pages of a large one, and copies no bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.diagnostics.tracks import Track
+from kstest.frozen import frozen
 
 STRIP = 1 << 16  # rows of which temporary arrays are made at a time
 MOST_EXPECTED = 1 << 26  # rows
 _GROWTH = 16  # a full array grows by this part of itself: so much more than the rows is held
 
 
-@dataclass(frozen=True)
+@frozen
 class Chunk:
     """The kept rows of a block; codes are provisional, absent parts are None."""
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import pickletools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sources.cells import to_arrow
 from kstest.wording import shown
 
@@ -27,7 +27,7 @@ _NONE = "N."  # how pickles write None
 _MISSING = "nan"  # what pandas writes for a missing text unless it is told otherwise
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """Where the values of a column lie.
 

@@ -14,10 +14,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.sources.arrow_file import BROKEN, ArrowFile, guarded
 from kstest.sources.arrow_types import long_type
 from kstest.sources.formats import FORMATS, Format, require
@@ -30,7 +30,7 @@ PATIENCE = 30.0  # seconds without any byte; and for each 100 MB of the file as 
 _SIGNS = 100 << 20
 
 
-@dataclass(frozen=True)
+@frozen
 class _Task:
     """What the other process is to open."""
 

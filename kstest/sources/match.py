@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from kstest.columns import Exclusion, exclusion, parse_items, resolve
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.sources.chain_columns import chain_column, counters_of
 from kstest.sources.options import ReadOptions
 from kstest.sources.spellings import PLAIN
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kstest.sources.where_tree import Condition
 
 
-@dataclass(frozen=True)
+@frozen
 class Selection:
     """The columns of the run.
 

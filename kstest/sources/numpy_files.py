@@ -12,7 +12,6 @@ import math
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -20,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sources.archives import archive_of
 from kstest.sources.arrow_file import ArrowFile
 from kstest.sources.cells import to_arrow
@@ -36,7 +36,7 @@ _READERS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Header:
     """What the first bytes of an array say.
 
@@ -209,7 +209,7 @@ def open_npy(opened: Opened) -> ArrowFile:
     return ArrowFile(_schema([header], [names]), batches, digest, close, named)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Array:
     """An array of an archive."""
 

@@ -34,7 +34,10 @@ def open_object(obj: object, side: str, explode: Sequence[str] = ()) -> Table:
     if isinstance(obj, Table):
         return obj
     if isinstance(obj, type | str | bytes) or hasattr(obj, "__fspath__"):
-        raise DataError(f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}.")
+        raise DataError(
+            f"{side}: found a {type(obj).__name__}, {shown(obj)}; {_ACCEPTED}. Read files first, "
+            "for example by pandas.read_csv(...) or pyarrow.parquet.read_table(...)."
+        )
     obj = converted(obj, side)
     pandas = sys.modules.get("pandas")  # a DataFrame cannot come without it
     if pandas is not None and isinstance(obj, pandas.Series):
@@ -55,10 +58,10 @@ def _array(obj: object, side: str) -> Table:
     except Exception as error:  # any class may define __array__
         raise DataError(f"{side}: no array: {one_line(error)}; {_ACCEPTED}.") from error
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiubmM":
-        raise DataError(
-            f"{side}: found {array.ndim} dimensions of {array.dtype} ({type(obj).__name__}); "
-            f"{_ACCEPTED}. {advice(obj, array)}"
-        )
+        what = f"a {type(obj).__name__}"
+        if array.ndim or array.dtype != object:
+            what = f"{array.ndim} dimensions of {array.dtype} ({type(obj).__name__})"
+        raise DataError(f"{side}: found {what}; {_ACCEPTED}. {advice(obj, array)}")
     matrix = array[:, None] if array.ndim == 1 else array
     hidden = masked.reshape(matrix.shape) if masked is not None and masked.any() else None
 

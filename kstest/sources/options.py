@@ -1,17 +1,17 @@
 """ReadOptions: what the user may say about reading, checked once.
 
-The command line and the Python functions are built from these fields, as they are from the Params
-of a test.
+Command line and Python functions are built from these fields, as they are from Params of a test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, make_dataclass, replace
+from dataclasses import field, fields, make_dataclass, replace
 from typing import Any
 
 from kstest.columns import Pivot, parse_items
 from kstest.errors import KstestError, UsageError
+from kstest.frozen import frozen
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.sources.chain_options import ChainOptions
@@ -22,7 +22,7 @@ from kstest.wording import shown
 MISSING = ("error", "drop", "indicator")
 
 
-@dataclass(frozen=True)
+@frozen
 class ReadOptions(UnitOptions, ChainOptions):
     """How to read files and objects; see the help of each field.
 

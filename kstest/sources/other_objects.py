@@ -21,8 +21,8 @@ def converted(obj: Any, side: str) -> Any:
     Parameters
     ----------
     obj : object
-        Among others a polars DataFrame, Series or LazyFrame, an xarray Dataset or DataArray, ArviZ
-        InferenceData, a tensor of torch, JAX or any library with DLPack.
+        Among others a polars DataFrame, Series or LazyFrame, an Arrow dataset, an xarray Dataset or
+        DataArray, ArviZ InferenceData, a tensor of torch, JAX or any library with DLPack.
     side : str
         For messages.
     """
@@ -31,8 +31,10 @@ def converted(obj: Any, side: str) -> Any:
         if hasattr(obj, "collect"):
             obj = obj.collect()
         return obj.to_frame(obj.name or "1") if hasattr(obj, "to_frame") else obj
-    if library == "pyarrow" and not hasattr(obj, "schema"):
-        return _one_column(obj)
+    if library == "pyarrow":
+        return obj.to_table() if hasattr(obj, "to_table") else _one_column(obj)
+    if library in ("duckdb", "_duckdb") and hasattr(obj, "to_arrow_table"):
+        return obj.to_arrow_table()  # a connection has one open stream at a time
     if library in ("xarray", "arviz", "arviz_base"):
         return _labelled(obj, side)
     if library == "torch" and hasattr(obj, "detach"):

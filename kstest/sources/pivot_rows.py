@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.inexact import refusal
 from kstest.sources.convert import concatenated
 from kstest.sources.table import Block, Coded, Wanted
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Cells:
     """Where a column of events comes from.
 
@@ -35,7 +35,7 @@ class Cells:
     slot: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """The table of hits: its label and columns, and the positions of those with a part to play.
 
@@ -60,7 +60,7 @@ class Source:
     strict: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class _Hits:
     """Whole events: `first` hit of each, `event` of each hit, and the `slot` of each or -1."""
 

@@ -6,19 +6,20 @@ Made by `planning`; everything after it asks the plan and no option.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
 from kstest.sources.table import Block, Coded, Table, Wanted
 
 if TYPE_CHECKING:
     from kstest.sources.where_tree import Condition
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """What to read, by name.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.inexact import refusal
 from kstest.sample import Input
 from kstest.sources.convert import Levels
@@ -21,7 +21,7 @@ from kstest.wording import shown
 MOST_ENTRIES = 1e15
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """What one file gave one side.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from kstest.errors import UsageError
+from kstest.frozen import frozen
 from kstest.params import DIALECT, option, option_name
 from kstest.sources import formats
 from kstest.wording import shown
@@ -16,7 +17,7 @@ FORMATS = tuple(dict.fromkeys(["lines", "json", *formats.names()]))
 EMPTY = ("error", "keep", "drop")
 
 
-@dataclass(frozen=True)
+@frozen
 class SequenceOptions:
     """How to read sequences; see the help of each field."""
 

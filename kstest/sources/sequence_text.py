@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.sample import Sequences
 from kstest.sources.stream import CHUNK_BYTES, Stream
 from kstest.wording import shown
@@ -24,7 +24,7 @@ MOST_SYMBOLS = 1_000_000
 _LAST_CHARACTER = 0x110000
 
 
-@dataclass(frozen=True)
+@frozen
 class Block:
     """Some sequences, end to end: provisional codes, and how many belong to each."""
 

@@ -11,7 +11,7 @@ else (Input, notices, errors) is as for tables. No cell is a missing value here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from kstest.columns import quoted
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sample import Input, Sample, Sequences
 from kstest.sources.collect import collect
@@ -178,7 +179,7 @@ def _per_sequence(inputs: Any, count: int) -> Iterator[Any]:
         yield replace(source, rows_read=rows, rows_used=rows, rows_dropped=0, rows_filtered=0)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Part:
     """What one file holds; `empty` marks its empty lines."""
 

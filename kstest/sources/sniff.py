@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError, KstestError
+from kstest.frozen import frozen
 from kstest.sources.categories import LEAST_CELLS, NEARLY_ALL
 from kstest.sources.dialect_options import dialect
 from kstest.sources.opening import open_table
@@ -31,7 +32,7 @@ SENTINEL, IDENTIFIER, RUNNING, UNREAD = "sentinel", "identifier", "running numbe
 ASIDE, TWICE = "left out", "of a name that another has"
 
 
-@dataclass(frozen=True)
+@frozen
 class Seen:
     """A column: what it holds, and what is odd about it (a constant above, or nothing)."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kstest.errors import DataError, KstestError
+from kstest.frozen import frozen
 from kstest.sample import Input, Sample
 from kstest.sources.arrow_file import ArrowFile
 from kstest.sources.arrow_types import base_name
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """A part of a file.
 
@@ -64,7 +64,7 @@ class Piece:
     stamp: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@frozen
 class Span:
     """Some rows of one side: pieces that are read one after the other."""
 
@@ -87,7 +87,7 @@ class Span:
         return f"{labelled(piece.path)}{more}, {self.rows:,} rows from row {piece.first + 1:,}"
 
 
-@dataclass(frozen=True)
+@frozen
 class SpanFiles:
     """How the spans of a run are read.
 

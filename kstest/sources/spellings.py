@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+
+from kstest.frozen import frozen
 
 _BLANK = " \u00a0\u202f\u2009\u2007"  # plain, no-break, narrow, thin, as wide as a digit
 _MINUS = "−–—﹣－"
@@ -41,7 +42,7 @@ def is_value(cell: str) -> bool:
     return bool(is_number(text) or _TIME.fullmatch(text) or is_number(text.replace(",", "")))
 
 
-@dataclass(frozen=True)
+@frozen
 class Spelling:
     """A way to write numbers.
 
@@ -228,7 +229,7 @@ def spelling(cell: str) -> Spelling | None:
     return found
 
 
-@dataclass(frozen=True)
+@frozen
 class Found:
     """What the cells of a column have in common, and one of them."""
 

@@ -12,11 +12,12 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from kstest.contract import Readable
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.sources.compression import compressed
 from kstest.sources.growing import Flowing, Growing, Waiting
 from kstest.sources.paths import is_address, parted
@@ -93,7 +94,7 @@ class Stream(io.RawIOBase):
         return None if self._sha is None else self._sha.hexdigest()
 
 
-@dataclass(frozen=True)
+@frozen
 class Opened:
     """An open source of bytes.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from kstest.diagnostics.tracks import Track
 from kstest.diagnostics.tracks import notices as track_notices
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.params import option_name
 from kstest.result import Notice
 from kstest.sample import Input
@@ -39,7 +40,7 @@ ROW_BYTES = 32
 WHOLE = ("group", "chain", "unit", "weights", "counts", "explode", "sample_column", "pivot")
 
 
-@dataclass(frozen=True)
+@frozen
 class Survey:
     """What is known of all files before any row is read.
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.errors import DataError
+from kstest.frozen import frozen
 from kstest.inexact import Inexact
 from kstest.result import Notice
 from kstest.wording import BOOLEAN as BOOLEAN
@@ -30,7 +31,7 @@ FILE_ROW = "file_row"
 MOST_COLUMNS = 100_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Wanted:
     """Which columns to read, and as what; all by position from 0.
 
@@ -49,7 +50,7 @@ class Wanted:
     by_value: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True)
+@frozen
 class Coded:
     """A text column of a block: ``levels[codes]``, and -1 where a cell is missing."""
 
@@ -57,7 +58,7 @@ class Coded:
     levels: Sequence[str]
 
 
-@dataclass(frozen=True)
+@frozen
 class Block:
     """Some rows of the wanted columns.
 
@@ -85,7 +86,7 @@ class Block:
         return Block(self.values.T[:, rows].T, texts=texts)  # still column by column
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """Column names, and the way to the rows.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kstest.columns import Units
 from kstest.errors import UsageError
+from kstest.frozen import frozen
 from kstest.params import option, option_name
 from kstest.wording import shown
 
@@ -20,7 +19,7 @@ _NOT_WITH_UNITS = {
 UNIT_OPTIONS = ("unit", "order", "unit_rows", "unit_length")
 
 
-@dataclass(frozen=True)
+@frozen
 class UnitOptions:
     """The part of `ReadOptions` about records; see the help of each field."""
 

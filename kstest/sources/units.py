@@ -10,13 +10,14 @@ Where a stream follows, the reference alone decides, and lengths have to tell no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kstest.columns import Units
 from kstest.errors import DataError, UsageError
+from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sample import Input, Records, Sample
 from kstest.sources.unit_features import features
@@ -29,7 +30,7 @@ Index = NDArray[np.int64]
 _SHORT = 0.1
 
 
-@dataclass(frozen=True)
+@frozen
 class Gathered:
     """Records of a sample, their rows together and in order.
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from kstest.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """A column by name."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Constant:
     """A number, text or truth value."""
 
     value: float | str | bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Comparison:
     """``left operator right``; at least one of them is a column."""
 
@@ -29,7 +30,7 @@ class Comparison:
     right: Column | Constant
 
 
-@dataclass(frozen=True)
+@frozen
 class Membership:
     """``column in values``, or ``not in``."""
 
@@ -38,7 +39,7 @@ class Membership:
     negated: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Null:
     """``column is null``, or ``is not null``."""
 
@@ -46,24 +47,24 @@ class Null:
     negated: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Truth:
     """A true/false column by itself."""
 
     column: Column
 
 
-@dataclass(frozen=True)
+@frozen
 class Not:
     part: Condition
 
 
-@dataclass(frozen=True)
+@frozen
 class All:
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Any:
     parts: tuple[Condition, ...]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..archive import ledger as ledgers
 from ..archive.ledger import HEAD_ROWS, Ledger, Open
@@ -17,7 +19,7 @@ from ..sample import Columns, Sample
 from ..sources.feeds import Feed
 
 
-@dataclass(frozen=True)
+@frozen
 class Taken:
     """What is known after some rows.
 

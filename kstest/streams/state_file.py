@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ..archive import load, save
 from ..archive.ledger import DECLARED, Ledger, from_earlier
@@ -25,7 +27,7 @@ from ..sample import Columns
 KIND, VERSION = "state", 2
 
 
-@dataclass(frozen=True)
+@frozen
 class Saved:
     """What a state file holds; `cut` are records with which batches ended, see `Stream`."""
 

@@ -11,12 +11,14 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError
 from ..wording import one_line
@@ -35,7 +37,7 @@ LEAST_ROWS = 32
 NO_VALUE = ("math domain error", "expected a positive input")
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """A user's function, and how it is called.
 

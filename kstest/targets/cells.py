@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ MOST_VALUES = 1_000_000
 NEAR = 1e-6
 
 
-@dataclass(frozen=True)
+@frozen
 class Cells:
     """The distribution of one column, in cells whose probabilities are known.
 

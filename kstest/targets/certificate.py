@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ CELLS = 20_000
 TAIL = 1e4
 
 
-@dataclass(frozen=True)
+@frozen
 class Certificate:
     """A proved property of the score in coordinates z = y @ units.
 

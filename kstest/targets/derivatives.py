@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from kstest.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Dual:
     """A value on all rows, and its derivative with respect to each column that it depends on."""
 

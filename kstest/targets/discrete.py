@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import DataError, UsageError
 from .cells import MOST_VALUES, Cells, on_grid, single
@@ -24,7 +26,7 @@ LARGEST = 1e9
 SUM_TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
+@frozen
 class DiscreteTarget:
     """Distributions of d columns, in cells each; how the columns depend on each other is left open.
 
@@ -41,7 +43,7 @@ class DiscreteTarget:
     distributions: tuple[Cells, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class DiscreteFamily:
     """A family of distributions of whole numbers.
 

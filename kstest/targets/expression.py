@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError, printable
 from ..syntax import Language, Parsed, constant, parse, shorten
@@ -109,7 +111,7 @@ def expression_target(
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Formula:
     """An expression in column names and parameters, whatever option it belongs to.
 

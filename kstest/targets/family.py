@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .transforms import POSITIVE, REAL, Transform
 
@@ -16,7 +18,7 @@ Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Family:
     """A family of densities of one column.
 

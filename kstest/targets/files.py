@@ -23,9 +23,11 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..errors import DataError
 from ..syntax import shorten
@@ -41,7 +43,7 @@ MOST_DEPTH = 20
 SUFFIXES = (".toml", ".json", *YAML_SUFFIXES)
 
 
-@dataclass(frozen=True)
+@frozen
 class Expression:
     """A log density in column names, with parameters and the support of columns."""
 

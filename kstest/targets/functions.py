@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..errors import DataError, UsageError
 from .calls import Call, understood
@@ -29,7 +31,7 @@ BEYOND = (0.01, 0.1, 0.5, 1.0, 2.0)
 HALVINGS, VANISHED = 40, 7.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Functions:
     """What a user gave: functions of rows, in the order of the data's columns.
 

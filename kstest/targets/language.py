@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from kstest.frozen import frozen
 
 from ..errors import UsageError
 from ..syntax import Language, Parsed, parse
@@ -31,7 +33,7 @@ LANGUAGE = Language(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Spec:
     """A family with its arguments, from the mini-language or from a file.
 

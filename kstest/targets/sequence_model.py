@@ -10,11 +10,13 @@ neighbouring sequences only, so no distribution has to be normalised.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -25,7 +27,7 @@ Drawn = tuple[Codes, Offsets]
 MOST_CELLS = 1 << 23
 
 
-@dataclass(frozen=True)
+@frozen
 class Windows:
     """log p(x) = sum_{i = 0}^{n} table[x_{i - K + 1}, ..., x_i] + lengths[n], up to a constant.
 
@@ -50,7 +52,7 @@ class Windows:
     lengths: Array = field(default_factory=lambda: np.empty(0))
 
 
-@dataclass(frozen=True)
+@frozen
 class Hidden:
     """A hidden Markov model with H states that emit a symbol each.
 
@@ -80,7 +82,7 @@ class Hidden:
         return int(self.emission.shape[1])
 
 
-@dataclass(frozen=True)
+@frozen
 class LogRatio:
     """A Python function of two sequences, as tuples of symbols: log p(y) - log p(x)."""
 
@@ -95,7 +97,7 @@ class LogRatio:
 Distribution = Windows | Hidden | LogRatio
 
 
-@dataclass(frozen=True)
+@frozen
 class SequenceModel:
     """A distribution of sequences; what it can do beyond ratios is optional.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .certificate import Certificate
 from .transforms import Transform
@@ -15,7 +16,7 @@ Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """A density on rows of d columns; what it can do beyond its score is optional.
 

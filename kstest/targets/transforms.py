@@ -8,15 +8,16 @@ the log density; an angle stays an angle and gets a kernel on the circle.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Transform:
     """The support of one column, and its map x -> y onto the line.
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
-from ..findings import Column, Facts, Finding, Headline, Line, Table, number, plain
-from ..result import Answer
+from ..findings import Column, Headline, number, plain
+from ..result import Answer, answered
 from ..sample import Sample
 from ..wording import value_text
 from .search import Thinned
@@ -56,24 +56,22 @@ def _free(name: str, taken: dict[str, Any]) -> str:
     return name
 
 
-def answer(found: Thinned, path: str | None) -> Answer:
-    """What reports show; the JSON object is that of `Thinned.to_dict`."""
-    said = dict(_lines(found, path))
-    findings: list[Finding] = []
-    for order, (key, value) in enumerate(found.to_dict().items()):
-        lines = tuple(Line(label, text, order=order) for label, text in said.get(key, ()))
-        if key == "distances" and value:
-            title = "distance of the kept rows from all rows, and that of as many random rows"
-            findings.append(Table(key, value, DISTANCES, title, lines, printed="last"))
-        else:
-            findings.append(Facts(key, value, lines))
-    return Answer(tuple(findings), _headline(found), found.warnings)
+def answer(found: Thinned, written: str) -> Answer:
+    """What reports show; the JSON object is that of `Thinned.to_dict`.
+
+    `written` says where the rows are.
+    """
+    title = "distance of the kept rows from all rows, and that of as many random rows"
+    shown, said = ("distances", DISTANCES, title), dict(_lines(found, written))
+    return answered(found.to_dict(), said, _headline(found), found.warnings, shown)
 
 
 def _headline(found: Thinned) -> Headline:
     title = f"{found.rows:,} OF {found.of:,} ROWS"
     if found.worth is None:
         return Headline(title)
+    if not np.isfinite(found.worth[0]):
+        return Headline(title, "at no distance from all rows")
     low, high = (_rounded(w) for w in found.worth)
     return Headline(title, f"as near to all rows as {low} to {high} rows at random")
 
@@ -82,7 +80,7 @@ def _rounded(worth: float) -> str:
     return "all" if not np.isfinite(worth) else f"{int(float(f'{worth:.2g}')):,}"
 
 
-def _lines(found: Thinned, path: str | None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _lines(found: Thinned, written: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     kept = found.params["by"] == "kernel" and found.by in ("every", "random")
     yield "by", [("chosen by", BY[found.by] + ", no worse than halving here" * kept)]
     names = [printable(name) for name in found.columns]
@@ -92,7 +90,4 @@ def _lines(found: Thinned, path: str | None) -> Iterator[tuple[str, list[tuple[s
         facts = {k: number(v) for k, v in plain(found.stein).items()}
         text = f"{facts['ksd']} (every k-th row {facts['every_kth']}, random {facts['random']})"
         yield "stein", [("discrepancy", f"{text}, kernel Stein")]
-    if path is None:
-        yield "n", [("written", "nothing: name a file by --output to have the rows")]
-    else:
-        yield "n", [("written", printable(path))]
+    yield "n", [("written", written)]

@@ -16,10 +16,10 @@ worth W.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..engine import block_sums
 from ..engine.blocks import series_serves
@@ -42,7 +42,7 @@ JITTER = 1e-5
 TASK_ROWS = 64
 
 
-@dataclass(frozen=True)
+@frozen
 class Distance:
     """The MMD of the kept rows to all rows at a bandwidth.
 
@@ -220,7 +220,7 @@ def _summed(table: Array, rows: Index, columns: Index) -> Array:
     return np.asarray(np.add.reduceat(np.add.reduceat(table, rows, axis=0), columns, axis=1))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Table:
     """Sums of r over pairs of blocks of sampled rows (x) and of kept ones (z), and counts."""
 

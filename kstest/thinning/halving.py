@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .. import jit
 from ..engine.work import Work, run_tasks
@@ -37,7 +38,7 @@ LARGEST_CORE = 32768
 DELTA = 0.5
 
 
-@dataclass(frozen=True)
+@frozen
 class Points:
     """Rows as the compiled loops take them.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ..contract import Inputs
 from ..engine import Work
@@ -28,7 +29,7 @@ from ..methods.dependence.column_blocks import Block
 from ..methods.stein.options import allow_python as python_allowed
 from ..methods.stein.options import param, target
 from ..params import check_choices, option, seed
-from ..result import SCHEMA_VERSION, Notice, plain
+from ..result import Notice, document
 from ..run import origin, require_accepted
 from ..sample import Sample
 from .certificate import Distance, compared, distances
@@ -69,7 +70,7 @@ REFERENCES = """\
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `thin`; see the help of each field."""
 
@@ -81,8 +82,8 @@ class Params:
         choices=("kernel", "every", "random"),
         brief="kernel, every or random.",
     )
-    target: Any = target("; rows are then chosen by it (Stein thinning)")  # noqa: RUF009
-    param: Any = param()  # noqa: RUF009
+    target: Any = target("; rows are then chosen by it (Stein thinning)")
+    param: Any = param()
     allow_python: bool = python_allowed()
     distinct: bool = option(False, "With --target: choose no row twice.")
     scale: str = option(
@@ -131,7 +132,7 @@ the rows of a Markov chain that stand for a density, whose start and bias are le
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Thinned:
     """The rows that are kept; the attributes but `index` are the keys of the JSON object.
 
@@ -169,10 +170,7 @@ class Thinned:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object as plain Python values."""
-        found = {"schema_version": SCHEMA_VERSION, "command": "thin"}
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "index"}
-        named["distances"] = [asdict(d) for d in self.distances]
-        return {**found, **{key: plain(value) for key, value in named.items()}}
+        return document("thin", self, "index")
 
 
 def thin(

@@ -8,10 +8,10 @@ rests on the predictions of the outcome alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...findings import number
 from ...result import Notice
@@ -35,7 +35,7 @@ MOST_PAIRED = 12
 ROWS_EACH = 10
 
 
-@dataclass(frozen=True)
+@frozen
 class Imbalance:
     """The feature of the covariates that weighting leaves furthest out of balance, by z.
 

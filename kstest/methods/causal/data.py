@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...errors import DataError, UsageError
 from ...sample import Sample
@@ -21,7 +23,7 @@ Index = NDArray[np.int64]
 MOST_ARMS = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Study:
     """Rows of two arms, in an order that does not depend on the order in the file.
 
@@ -100,7 +102,7 @@ def one_arm_of(samples: Sequence[Sample], params: Params) -> Study:
     return _study(found, found.order, place, (rest, name))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Table:
     """The columns that the options name, the arm of every row, and an order of the rows."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...kernels import KERNELS, Rows
 from ...kernels.bandwidths import pair_distances
@@ -36,7 +37,7 @@ MOST_SINGLE = 20
 GAUSSIAN = KERNELS["gaussian"]
 
 
-@dataclass(frozen=True)
+@frozen
 class OutcomeFeatures:
     """Features of the outcome kernels, all side by side, then what distribution functions are
     means of, then the outcomes themselves.
@@ -159,7 +160,7 @@ def _size(features: Array, most: int = 300) -> float:
     return float(np.sqrt(np.mean(off**2))) if len(off) else 0.0
 
 
-@dataclass(frozen=True)
+@frozen
 class CovariateFeatures:
     """What outcomes and treatment are predicted from.
 

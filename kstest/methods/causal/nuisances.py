@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Work
 from ..dependence.learners import ridge
@@ -37,7 +38,7 @@ CHOICE_ROWS, CHOICE_FOLDS = 5000, 3
 CLIP, CLIP_SHARE = 0.02, 0.2
 
 
-@dataclass(frozen=True)
+@frozen
 class Robust:
     """Doubly robust features.
 

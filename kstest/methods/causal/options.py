@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
+
+from kstest.frozen import frozen
 
 from ...columns import ByOption, parse_items, resolve
 from ...errors import UsageError
@@ -16,7 +18,7 @@ UNTREATED = ("control", "placebo", "untreated", "sham", "none", "no")
 FITS = ("normal", "gamma", "lognormal", "quartic")
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 
@@ -155,7 +157,7 @@ def _check_one_arm(params: Params) -> None:
             raise UsageError(f"--{name}: does not go with --target or --fit")
 
 
-@dataclass(frozen=True)
+@frozen
 class Named:
     """Columns by their part: names of the columns of a file."""
 

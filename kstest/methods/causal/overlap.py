@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...findings import Column, Facts, Line, Table, number
 from ...result import Notice
@@ -23,7 +24,7 @@ LEAST_EFFECTIVE, LEAST_SHARE, MOST_CLIPPED = 20, 1 / 3, 0.1
 BINS = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Overlap:
     """What the weights of the two arms are like, the untreated first.
 

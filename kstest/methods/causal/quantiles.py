@@ -8,10 +8,10 @@ differences, which stay valid where outcomes are tied (Chernozhukov, Fernandez-V
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...findings import Column, Table
 from .statistic import sums_of
@@ -36,7 +36,7 @@ def below(y: Array, points: Array) -> Array:
     return np.asarray(y[:, None] <= points[None, :], np.float64)
 
 
-@dataclass(frozen=True)
+@frozen
 class Curves:
     """Distribution functions of the untreated and the treated, (2, p), with their band.
 

@@ -14,10 +14,11 @@ phi_p], and what a fitted family leaves is tested off the columns of F.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...errors import DataError, UsageError
 from ...targets import Target, resolve
@@ -33,7 +34,7 @@ RANK = 1e-8
 MEDIAN_ROWS = 400
 
 
-@dataclass(frozen=True)
+@frozen
 class Family:
     """An exponential family of one column.
 
@@ -83,7 +84,7 @@ FAMILIES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class SteinFeatures:
     """Stein features of the outcomes of one arm; zero in the rows of the other.
 
@@ -152,7 +153,7 @@ def smooth(u: Array, marks: Array, h: float) -> tuple[Array, Array]:
     return K @ W, (-apart / h**2 * K) @ W
 
 
-@dataclass(frozen=True)
+@frozen
 class Fit:
     """A fitted family.
 

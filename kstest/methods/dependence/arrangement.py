@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.dependence import LEAST_AUTO, block_length
 from ...diagnostics.digests import fingerprint
@@ -34,7 +35,7 @@ MOST_WHOLE_ROWS = 4096
 MOST_MOVED = 256
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """Which rows move together.
 
@@ -118,7 +119,7 @@ def _group_plan(groups: NDArray[np.int64], params: Any) -> Plan:
     return Plan(rows.shape[1] * together, GROUPS, groups=rows)
 
 
-@dataclass(frozen=True)
+@frozen
 class Arranged:
     """Rows ready for permutation.
 

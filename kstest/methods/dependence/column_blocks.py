@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...columns import parse_items, resolve
 from ...errors import UsageError
@@ -16,7 +18,7 @@ from ...sample import Sample
 from ...wording import listed, shown
 
 
-@dataclass(frozen=True)
+@frozen
 class Block:
     """A block of columns, as read.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...nulls import aggregate, informative
 
@@ -15,7 +16,7 @@ Values = NDArray[np.float64]
 Combination = tuple[str, tuple[float | None, ...]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Statistics:
     """Statistics of K kernels under B + 1 pairings, the observed one first.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.dependence import centred
 from ...engine import Work
@@ -22,7 +24,7 @@ from .neighbourhoods import row_cells
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Given:
     """The columns that are conditioned on.
 

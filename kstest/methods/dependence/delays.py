@@ -18,10 +18,11 @@ among them, and the larger of the two is the statistic: every window is treated 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Work
 from ...engine.feature_margins import feature_margins, landmark_rows
@@ -44,7 +45,7 @@ CUT = 5.0
 UNEVEN = 2.8
 
 
-@dataclass(frozen=True)
+@frozen
 class Lags:
     """The lags from `first` to `last`: how many rows later y is looked at than x."""
 
@@ -90,7 +91,7 @@ class Lags:
         return high - low + (2 * APART + windows) * len(self) - 1
 
 
-@dataclass(frozen=True)
+@frozen
 class Spectrum:
     """Fourier transforms of the features of a block, one entry a kernel, (n // 2 + 1, q)."""
 
@@ -99,7 +100,7 @@ class Spectrum:
     n: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Delay:
     """Dependence of two series over lags.
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...result import Notice
 from ...wording import listed
@@ -31,7 +32,7 @@ MOST_ERROR = 1.0
 MOST_STEPPED = 0.01
 
 
-@dataclass(frozen=True)
+@frozen
 class Curves:
     """What the rule looks at, for every block.
 

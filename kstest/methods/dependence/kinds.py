@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .column_blocks import Block
 from .levels import LOCATION, centred_ranks, describe_levels
@@ -19,7 +21,7 @@ CRAMER = "Cramer's V"
 NOTABLE = 3.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Dependence:
     """Description of a pair of columns; not a test.
 

@@ -10,10 +10,11 @@ blur a step.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...kernels import KERNELS, Rows
 from .landmarks import kernel_features, median_distance, spread_rows
@@ -39,7 +40,7 @@ DEPTH, LOOP, RATE, ROUNDS = 4, 5, 0.15, (10, 30, 80)
 GAUSSIAN = KERNELS["gaussian"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Columns:
     """The given columns as learners take them.
 

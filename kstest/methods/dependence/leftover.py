@@ -8,10 +8,11 @@ because not only the mean of a block may vary with them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine.residuals import Basis
 from ...kernels import KERNELS, MISMATCH, Rows, scale_columns
@@ -36,7 +37,7 @@ FACTOR_LANDMARKS, MOST_FACTORS = 60, 8
 MOST_PREDICTED, PREDICTED_LANDMARKS = 8, 15
 
 
-@dataclass(frozen=True)
+@frozen
 class Targets:
     """The tested columns as numbers, in the order of the test, and what was learned of each.
 

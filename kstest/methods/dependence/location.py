@@ -11,10 +11,10 @@ neighbours is the matter of `jumps`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .learners import (
     ADDITIVE,
@@ -42,7 +42,7 @@ RACE = 1.1
 FAR = 25.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Location:
     """Out-of-fold predictions of some columns.
 

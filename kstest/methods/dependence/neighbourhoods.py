@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...kernels import Rows
 from .column_blocks import Block
@@ -22,7 +23,7 @@ EQUAL_BINS, EQUAL_SHARE = 4, 0.5
 INNER = (0.1, 0.9)
 
 
-@dataclass(frozen=True)
+@frozen
 class Cells:
     """Units of rows put together by the columns that are conditioned on.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
+
+from kstest.frozen import frozen
 
 from ...columns import ByOption
 from ...errors import UsageError
@@ -30,7 +32,7 @@ from .min_effect import check_min_effect, min_effect
 _RULE = "aggregate|median|NUMBER[,NUMBER...]"
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 

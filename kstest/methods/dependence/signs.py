@@ -11,12 +11,13 @@ plain signs would not know. No equal spread is asked of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Work, single_blas
 from ...engine.smoothers import Smoothed, smooth_features
@@ -52,7 +53,7 @@ BATCH_NUMBERS = 400_000
 JOINT_COMPONENTS = {3: 6, 4: 4, 5: 3}
 
 
-@dataclass(frozen=True)
+@frozen
 class Leftover:
     """Smoothed features of every block under one kernel.
 

@@ -14,9 +14,18 @@ from ...engine.feature_margins import FeatureMargin, feature_margins, feature_pr
 from ...engine.margins import Margin, margins
 from ...engine.products import grid_products, table_products
 from ...engine.residuals import Residual
+from ...engine.shifts import shift_products
 from ...errors import UsageError
 from ...kernels import KERNELS, BandwidthGrid, Rows
-from ...nulls.pairings import Pairing, PermutationGrid, permutation_grid, permutations_of, table
+from ...nulls.pairings import (
+    Pairing,
+    PermutationGrid,
+    ShiftGrid,
+    permutation_grid,
+    permutations_of,
+    shift_grid,
+    table,
+)
 from ...params import option_name
 from .. import common
 from .arrangement import Arranged
@@ -122,23 +131,35 @@ def pair_statistics(
 ) -> Iterator[Statistics]:
     """Yield the HSIC of pairs of blocks; each block's centred kernels serve all its pairs.
 
-    In few bins all pairs have the same permutations, as with random signs, else each has a grid of
-    its own.
+    With random signs, and in few bins, all pairs have the same permutations. One pair, or many
+    bins, have their own: circles where single rows move (`kstest.engine.shifts`), else a grid.
     """
     signed, permuted = parted(made)
     if signed:
         yield from signed_pairs(signed, pairs, params.permutations, rng, work)
         return
-    if data.cut.bins > MOST_BINS:
+    single = data.cut.size == 1 and data.cut.cells is None
+    if data.cut.bins > MOST_BINS or (single and len(pairs) == 1):
         for x, y in pairs:
             cut = replace(data.cut, stored=(data.cut.stored[x], data.cut.stored[y]))
-            drawn = permutation_grid(cut, 1, params.permutations, rng)
-            yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in permuted])
+            if single:
+                turned = shift_grid(cut, params.permutations, rng)
+                yield joined([_shifted(sides, x, y, turned, work) for sides in permuted])
+            else:
+                drawn = permutation_grid(cut, 1, params.permutations, rng)
+                yield joined([_gridded(sides, x, y, drawn, cut.size, work) for sides in permuted])
         return
     orders = permutations_of(data.cut.bins, params.permutations, rng, data.cut.cells)
     parts = [_tabled(data.cut, sides, pairs, orders, work) for sides in permuted]
     for some in zip(*parts, strict=True):
         yield joined(some)
+
+
+def _shifted(sides: Sides, x: int, y: int, drawn: ShiftGrid, work: Work) -> Statistics:
+    lefts, (right, *_) = _whole(sides[x]), _whole(sides[y])
+    sums = [shift_products(left, right, drawn.left, drawn.right, work) for left in lefts]
+    found = [(left, _chosen(some, drawn)) for left, some in zip(lefts, sums, strict=True)]
+    return joined([unbiased_hsic(left, right, products) for left, products in found])
 
 
 def _gridded(
@@ -286,7 +307,7 @@ def _row_products(found: Sequence[Margin], orders: Sequence[Any], cut: Pairing) 
     return out
 
 
-def _chosen(cells: Values, drawn: PermutationGrid) -> Values:
+def _chosen(cells: Values, drawn: PermutationGrid | ShiftGrid) -> Values:
     """The cells in use, as (..., B + 1)."""
     return cells.reshape(*cells.shape[:-2], -1)[..., drawn.cells]
 

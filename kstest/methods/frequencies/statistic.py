@@ -7,10 +7,10 @@ has probability at most alpha at every n and for any number of cells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...kernels.frequencies import cell_kernels, sizes
 from ...nulls import aggregate, informative
@@ -27,7 +27,7 @@ AT_ONCE = 2_000_000
 STEIN_SHARE, SLOPE_SHARE = 0.2, 0.1
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """The statistic of one column.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.dependence import strongest_lag
 from ...errors import DataError, UsageError
@@ -35,7 +37,7 @@ UNUSED = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """One column in cells.
 

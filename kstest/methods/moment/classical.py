@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from .distributions import Drawn
 from .estimate import TINY, Fit, by_unit
@@ -17,7 +17,7 @@ Index = NDArray[np.int64]
 GROUPS = 10
 
 
-@dataclass(frozen=True)
+@frozen
 class Classical:
     """A classical test.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.dependence import block_length
 from ...diagnostics.digests import row_hashes
@@ -26,7 +28,7 @@ LEAST_UNITS, LEAST_PER_PARAMETER = 12, 8
 LARGEST_MEAN = 1e15
 
 
-@dataclass(frozen=True)
+@frozen
 class Drawn:
     """Outcomes that are drawn anew, as the residuals that they give.
 
@@ -164,7 +166,7 @@ def impossible(drawn: Drawn, question: Question, r: Array) -> str:
     return f"{where} has {question.outcome} = {y:g} where {p[i]:g} was predicted{more}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Units:
     """What shares a sign: rows, groups, or blocks of consecutive rows.
 
@@ -204,7 +206,7 @@ def units_of(question: Question, params: Any, r: Array) -> Units:
     return Units(f"blocks of {length:,} consecutive rows", count, of)
 
 
-@dataclass(frozen=True)
+@frozen
 class Cut:
     """Rows in the order of the sums, in bins that share a sign.
 

@@ -15,10 +15,11 @@ are too small where a row or a group decides on a parameter.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...sample import MISSING_CODE
 from ...wording import in_words
@@ -43,7 +44,7 @@ class NotIdentified(Exception):
     """The data do not say what the parameters are; the text says which."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Fit:
     """Parameters, and what the rows did to them.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...columns import ByOption, parse_items, resolve
 from ...errors import DataError, UsageError
@@ -27,7 +28,7 @@ _ACCEPTED_NULLS = (
 LARGEST = 1e150
 
 
-@dataclass(frozen=True)
+@frozen
 class Null:
     """Where the null distribution comes from.
 
@@ -134,7 +135,7 @@ def require(wanted: Sequence[str], names: Sequence[str], option: str) -> None:
             )
 
 
-@dataclass(frozen=True)
+@frozen
 class Question:
     """The data of a moment test.
 

@@ -18,11 +18,12 @@ weighted by r and once more by every column of G.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import (
     Work,
@@ -53,7 +54,7 @@ NOTHING_LEFT = 1e-4
 SIZED = 500
 
 
-@dataclass(frozen=True)
+@frozen
 class Found:
     """Statistics of L bandwidths, the observed ones first.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ...contract import sample_of
 from ...engine import Work
@@ -21,7 +22,7 @@ from ...wording import shown
 MOST_SHOWN = 60
 
 
-@dataclass(frozen=True)
+@frozen
 class Given:
     """The tested sequences in codes of the model's alphabet (-1 for a symbol that it lacks)."""
 

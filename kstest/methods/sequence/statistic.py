@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Work, signed_sums
 from ...engine.sequence_near import Neighbourhood
@@ -24,7 +25,7 @@ BATCH_SYMBOLS = 1 << 22
 HASHED_SYMBOLS = 1 << 19
 
 
-@dataclass(frozen=True)
+@frozen
 class Setup:
     """What does not depend on the data: kernel, neighbours, balancing.
 
@@ -40,7 +41,7 @@ class Setup:
     counting: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """Replicates of the statistics and the number of bins of sequences.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...contract import sample_of
 from ...diagnostics.dependence import strongest_lag
@@ -30,7 +32,7 @@ CLOSED = 1e-6
 LARGEST_SCORE = 1e100
 
 
-@dataclass(frozen=True)
+@frozen
 class Given:
     """The tested columns in the data's units, with the target or the scores that came along.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.chains import Memory, Mixing, memory, mixing, repeats, scores_of_ranks
 from ...diagnostics.digests import row_hashes
@@ -33,7 +34,7 @@ LEAST_STUCK, STUCK_TIMES = 30, 10
 REPEATED = 0.01
 
 
-@dataclass(frozen=True)
+@frozen
 class Draws:
     """Rows that lie one chain after the other.
 

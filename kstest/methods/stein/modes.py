@@ -7,11 +7,12 @@ alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...targets import Target
 
@@ -25,7 +26,7 @@ ROUNDS, SETTLED = 12, 1.1
 FLATTEST = 1e-10
 
 
-@dataclass(frozen=True)
+@frozen
 class Modes:
     """Modes of a density, in coordinates on the line.
 

@@ -20,10 +20,11 @@ one where they are not, and only a step in K does something.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...targets import Target
 from .modes import Modes
@@ -39,7 +40,7 @@ ROWS_AT_ONCE = 50_000
 EACH_SIDE, NEAREST, FARTHEST, WIDEST = 10, 0.9, 2.1, 0.9
 
 
-@dataclass(frozen=True)
+@frozen
 class Moved:
     """Rows after their jumps at one scale.
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 from ...contract import SpanReader
 from ...engine import Work
 from ...engine.stein import SteinPoints, stein_sums
@@ -32,7 +34,7 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Setting:
     """What every task of the second pass needs to know.
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Work
 from ...engine.stein import SteinPoints, stein_totals
@@ -34,7 +36,7 @@ Array = NDArray[np.float64]
 CHOOSING_ROWS = 1000
 
 
-@dataclass(frozen=True)
+@frozen
 class Perturbation:
     """All it takes to move rows: target, modes, scales, number of jumps, coordinates."""
 
@@ -69,7 +71,7 @@ class Perturbation:
             yield self.made.frame.points(rows, slopes), grid
 
 
-@dataclass(frozen=True)
+@frozen
 class Perturbed:
     """Statistics of rows with their copies.
 

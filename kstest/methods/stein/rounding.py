@@ -9,10 +9,11 @@ n s^4: at 200 rows a step of half a standard deviation does no harm yet (rejecti
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...targets import Target
 from .data import Given
@@ -38,7 +39,7 @@ LOOKED_AT = 10_000
 SMOOTH = 2.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Grid:
     """A column on a grid.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import signed_sums
 from ...nulls import SIGN_BINS, chain_bins, independent_signs, markov_signs, sign_bins
@@ -22,7 +23,7 @@ FLIP = 0.1
 STRETCHES = 5.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Signs:
     """Signs of bins of rows.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.digests import row_hashes
 from ...engine import Work
@@ -39,7 +40,7 @@ FEATURE_RANK = 1e-10
 MANY_PAIRS = 2e10
 
 
-@dataclass(frozen=True)
+@frozen
 class Frame:
     """The linear map to the coordinates in which the kernel is isotropic.
 
@@ -95,7 +96,7 @@ class Frame:
         return np.where(self.line, np.inf, 1 / self.unit)
 
 
-@dataclass(frozen=True)
+@frozen
 class Setup:
     """Coordinates and bandwidths.
 

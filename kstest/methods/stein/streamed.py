@@ -11,11 +11,13 @@ no value. As in memory the signs are asymptotic, and take rows to be independent
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...contract import Spans
 from ...engine import Work, signed_sums, single_blas, stage
@@ -182,7 +184,7 @@ def _base(
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Test:
     """What the spent rows have decided.
 

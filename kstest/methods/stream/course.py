@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ...betting import guard
 from ...betting.decision import Ends
@@ -27,7 +29,7 @@ from . import detection
 from .picture import E_VALUE, evidence_picture, guard_panel, main_panel
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Course:
     """What is kept of the rows so far, besides what the bets learned.
 

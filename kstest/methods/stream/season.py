@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...betting.rows import Rows, marks_of
 from ...errors import DataError
@@ -22,7 +24,7 @@ LEAST_SEEN = 10
 FARTHEST = 1e150
 
 
-@dataclass(frozen=True)
+@frozen
 class Season:
     """Running means and spreads of numeric columns by the level of a calendar column.
 

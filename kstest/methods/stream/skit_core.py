@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ...betting import blocks, column_pairs, decision, guard, lagged, pairs
 from ...betting.detector import Detector, follow
@@ -20,7 +22,7 @@ from .season import Season, begin_season
 Design = blocks.Design | pairs.Design
 
 
-@dataclass(frozen=True)
+@frozen
 class Bets:
     """What does not change over a stream.
 
@@ -49,7 +51,7 @@ def no_rows() -> decision.Ends:
     return np.empty(0, np.int64)
 
 
-@dataclass(frozen=True)
+@frozen
 class Core:
     """What is kept of the rows so far; a state file holds this and nothing else of the stream.
 
@@ -235,7 +237,7 @@ def _bet(design: Design, core: Core, x: Rows, y: Rows) -> tuple[Core, decision.E
     return replace(core, blocks=state), ends, factors
 
 
-@dataclass(frozen=True)
+@frozen
 class _Guarded:
     """The guard of one margin after more rows, and how to stop it earlier."""
 

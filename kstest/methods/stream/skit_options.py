@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kstest.frozen import frozen
 
 from ...betting import bets, payoffs, symmetric
 from ...errors import UsageError
@@ -12,7 +12,7 @@ from ..common import one_bandwidth, require_both
 from . import detection
 
 
-@dataclass(frozen=True)
+@frozen
 class Params:
     """Options of `run`; see the help of each field."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kstest.frozen import frozen
 
 from ...sample import Columns
 from .skit_core import Core
 from .skit_options import Params
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """A stream under test.
 

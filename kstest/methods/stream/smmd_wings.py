@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ...betting import conformal, starts
 from ...betting import wings as bets
@@ -30,7 +32,7 @@ FIRST_SPAN = 64
 BEST = 4
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Winged(Course):
     """A course of wings: their state, and their evidence or detectors."""
 

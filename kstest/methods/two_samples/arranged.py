@@ -8,11 +8,13 @@ take one at a time from the samples as they were read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.digests import fingerprint_of
 from ...kernels import scale_columns
@@ -22,7 +24,7 @@ from ...sample import Sample
 LOOK = 4096
 
 
-@dataclass(frozen=True)
+@frozen
 class Arranged:
     """Which row of which sample stands where, and all that is not a number.
 

@@ -14,11 +14,13 @@ elsewhere: {p <= u} lies in {p_2 <= u} for u <= alpha and in {p_1 <= u} above, s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...columns import parse_items, resolve
 from ...engine import Work, stage
@@ -48,7 +50,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Level:
     """What was found of a level.
 

@@ -8,10 +8,11 @@ repeated. `cell_statistics` makes tests of the counts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...nulls import Partition
 from .arranged import Arranged
@@ -28,7 +29,7 @@ MOST_COUNTS = 1 << 21
 ROWS = 1 << 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Cells:
     """Cell of every row of one column.
 
@@ -44,7 +45,7 @@ class Cells:
     values: Array
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """Permuted labels, and the block and weight of every row, for `over_permutations`.
 

@@ -12,11 +12,13 @@ and however columns hang together. See `kstest.nulls.several`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine.work import single_blas
 from ...findings import Facts, Line
@@ -45,7 +47,7 @@ CELLS = 50
 DESCRIBED = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """What a column's own test found.
 
@@ -68,7 +70,7 @@ class Evidence:
     p_value: float | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class ColumnTest:
     """One column's evidence; see `Result.explanation`."""
 
@@ -90,7 +92,7 @@ def statistic_named(title: str, column: str) -> Facts:
     return Facts("statistic", title, (Line(title, f"in column {column}", "statistic"),))
 
 
-@dataclass(frozen=True)
+@frozen
 class Labelled:
     """Permuted labels for tests of several columns: the first ones, and more where they are needed.
 

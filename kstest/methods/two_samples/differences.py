@@ -8,11 +8,13 @@ statistic is a function of these differences.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Forms, Work, quadratic_forms
 from ...engine.work import single_blas
@@ -30,7 +32,7 @@ CELLS = 2048
 MOST = 1 << 22
 
 
-@dataclass(frozen=True)
+@frozen
 class Masses:
     """Rows with their mass, block after block.
 

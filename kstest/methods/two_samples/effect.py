@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import Forms
 from ...errors import UsageError
@@ -20,7 +21,7 @@ from ...sample import Sample
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Pairs:
     """How much weight the pairs of a permutation hold; arrays of shape (B + 1,).
 

@@ -7,10 +7,11 @@ which makes a check of each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...errors import DataError, printable
 from ...result import Notice
@@ -28,7 +29,7 @@ MOST_ALIKE = 5
 NO_VALUE = "no value"
 
 
-@dataclass(frozen=True)
+@frozen
 class Levels:
     """The levels of a column of several samples.
 

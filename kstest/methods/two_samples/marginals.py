@@ -18,11 +18,12 @@ rows of a block with each other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine.work import single_blas
 from ...kernels import Rows
@@ -43,7 +44,7 @@ KEPT_PRODUCTS = 4_000_000
 VARIANCE, ROUNDING = 1e-18, 1e-12
 
 
-@dataclass(frozen=True)
+@frozen
 class Blocked:
     """Rows in the order of blocks, and the permutations of these.
 
@@ -64,7 +65,7 @@ class Blocked:
     weights: Array | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Contrasts:
     """Differences of means between the sides of every permutation.
 

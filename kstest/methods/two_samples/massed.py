@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.digests import fingerprint
 from ...diagnostics.missing import missingness
@@ -29,7 +31,7 @@ from .pooled import SENTENCES, Pooled, constant, refused
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Prepared:
     """Masses under the null, and what is to be said of them.
 

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kstest.frozen import frozen
+
 from ...contract import SpanReader
 from ...engine.landmarks import batch_sums
 from ...kernels import BandwidthGrid, Rows, Units
@@ -28,7 +30,7 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@frozen
 class Setting:
     """What every task of the second pass needs to know.
 

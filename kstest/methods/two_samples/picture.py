@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...engine import mean_similarity
 from ...kernels import KERNELS, BandwidthGrid, Rows, scale_columns
@@ -29,7 +31,7 @@ GRID = 201
 Below = Callable[[str, Histogram | Bars], Curve | None]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Column:
     """A column, and what was found of its values and of its missing cells."""
 
@@ -100,6 +102,14 @@ def picture(
             *([_explained(samples, None if by_shares else strongest)] if curves else []),
         ),
     )
+
+
+def side_by_side(samples: Sequence[Sample]) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
+    """Distributions of all columns, untested, and the names of those that are left out."""
+    columns, drawings = _untested(samples)
+    shown = columns[:MOST_PANELS]
+    panels = tuple(_panel(samples, c, drawings[c.name], None, 0.0) for c in shown)
+    return panels, tuple(c.name for c in columns[MOST_PANELS:])
 
 
 def _of_levels(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from kstest.frozen import frozen
 
 from ...diagnostics.dependence import LEAST_AUTO, block_length, serial_dependence
 from ...diagnostics.digests import fingerprint
@@ -41,7 +42,7 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Pooled(Arranged):
     """Rows of both samples, arranged and scaled.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...contract import Spans
 from ...engine import Work
@@ -22,7 +24,7 @@ from .passes import Setting, Sums, cells_of_levels, summed
 from .pooled import pool, undecided
 
 
-@dataclass(frozen=True)
+@frozen
 class Prepared:
     """What the first pass has found.
 

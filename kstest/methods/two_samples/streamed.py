@@ -18,12 +18,14 @@ differ between the sides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...contract import Spans
 from ...engine import Forms, Work, landmark_count, single_blas, stage
@@ -162,7 +164,7 @@ def _landmarks(
     ).astype(np.int64)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Test:
     """The sums of the second pass, and the permutations of their blocks."""
 

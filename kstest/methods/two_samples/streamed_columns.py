@@ -13,12 +13,14 @@ invisible.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...contract import Spans
 from ...engine import Work, single_blas, stage
@@ -135,7 +137,7 @@ def _result(
     return chosen.verdict(base, columns, evidence, found.samples[0].columns, (m, n), params)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Column:
     """Cells of a numeric column.
 

@@ -8,11 +8,13 @@ null distribution is that of Gaussian multipliers, see `kstest.nulls.multipliers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kstest.frozen import frozen
 
 from ...diagnostics.missing import weights_differ
 from ...findings import Column, Table, listed
@@ -46,7 +48,7 @@ BLOCKS = 512
 STANDING = 4096
 
 
-@dataclass(frozen=True)
+@frozen
 class Side:
     """What the weights of one side are like.
 
