@@ -1,6 +1,8 @@
 """Two passes over files: level on sorted files, and time, memory and equal sums on workers.
 
     python3 benchmarks/two_passes.py level --sets 500
+    python3 benchmarks/two_passes.py independence --sets 200
+    python3 benchmarks/two_passes.py fit --sets 300
     python3 benchmarks/two_passes.py workers FOLDER --rows 10000000 --features 128
     python3 benchmarks/two_passes.py memory FOLDER --rows 100000000
 
@@ -67,11 +69,63 @@ def level(sets: int) -> None:
                         *files, scheduler="local", permutations=99, explain="none", threads=1
                     )
                     p.append(found.p_value)
-            cells = []
-            for alpha in (0.01, 0.05, 0.1):
-                low, high = stats.binom.ppf([5e-4, 1 - 5e-4], sets, alpha)
-                cells.append(f"{np.sum(np.array(p) <= alpha)} ({low:.0f}-{high:.0f}) at {alpha}")
-            print(f"{law.__name__} {m}:{n}, {sets} sets: {', '.join(cells)}", flush=True)
+            tell(f"{law.__name__} {m}:{n}", p)
+
+
+def skewed(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
+    return rng.lognormal(sigma=1.5, size=(n, d))
+
+
+def rare(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
+    return (rng.random((n, d)) < 0.02) * rng.exponential(size=(n, d))
+
+
+def independence(sets: int) -> None:
+    """`hsic` of independent blocks, rows sorted by a sum of both; each set with seed 0."""
+    laws = {
+        "normal": lambda rng, n, d: rng.normal(size=(n, d)),
+        "lognormal": skewed,
+        "rare": rare,
+        "counts": lambda rng, n, d: rng.poisson(1, size=(n, d)).astype(float),
+        "cauchy": lambda rng, n, d: rng.standard_cauchy(size=(n, d)),
+    }
+    for name, law in laws.items():
+        for n, d in ((1000, 1), (4000, 1), (4000, 2)):
+            p = []
+            with tempfile.TemporaryDirectory() as folder:
+                for seed in range(sets):
+                    rng = np.random.default_rng([19, seed])
+                    values = np.hstack([law(rng, n, d), law(rng, n, d)])
+                    values = values[np.argsort(values[:, 0] + values[:, d], kind="stable")]
+                    found = kstest.hsic(
+                        write(Path(folder) / "a.parquet", values, 500),
+                        x=f"1-{d}", y=f"{d + 1}-{2 * d}", scheduler="local", permutations=99,
+                        threads=1,
+                    )  # fmt: skip
+                    p.append(1.0 if found.p_value is None else found.p_value)
+            tell(f"hsic, {name}, {n} rows, {d} + {d} columns", p)
+
+
+def fit(sets: int) -> None:
+    """`ksd` of sorted normal rows, each set with a seed of its own."""
+    p = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(sets):
+            x = np.sort(np.random.default_rng([18, seed]).normal(size=(4000, 1)), axis=0)
+            found = kstest.ksd(
+                write(Path(folder) / "a.parquet", x, 500), target="normal(mean=0, sd=1)",
+                scheduler="local", draws=99, explain="none", threads=1, seed=seed,
+            )  # fmt: skip
+            p.append(found.p_value)
+    tell("ksd, normal, 4000 rows", p)
+
+
+def tell(what: str, p: list[float]) -> None:
+    cells = []
+    for alpha in (0.01, 0.05, 0.1):
+        low, high = stats.binom.ppf([5e-4, 1 - 5e-4], len(p), alpha)
+        cells.append(f"{np.sum(np.array(p) <= alpha)} ({low:.0f}-{high:.0f}) at {alpha}")
+    print(f"{what}, {len(p)} sets: {', '.join(cells)}", flush=True)
 
 
 def files_of(folder: str, rows: int) -> tuple[str, str]:
@@ -161,7 +215,7 @@ def keys(dask_scheduler: object) -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("level", "workers", "memory"))
+    parser.add_argument("what", choices=("level", "independence", "fit", "workers", "memory"))
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--rows", type=int, default=10_000_000)
@@ -169,6 +223,10 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.what == "level":
         level(given.sets)
+    elif given.what == "independence":
+        independence(given.sets)
+    elif given.what == "fit":
+        fit(given.sets)
     elif given.folder is None:
         parser.error("name a FOLDER for the files")
     elif given.what == "workers":

@@ -164,6 +164,7 @@ def hsic(
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
     label: Mapping[str, str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def effect(

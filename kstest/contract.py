@@ -154,6 +154,10 @@ class Spans(Protocol):
     @property
     def categorical(self) -> Sequence[str]: ...
     @property
+    def names(self) -> Sequence[str]:
+        """All columns of the files."""
+
+    @property
     def kinds(self) -> Mapping[str, str]: ...
     def inputs(self, side: str, counts: Sequence[tuple[int, ...]]) -> tuple[Input, ...]:
         """Files of a side, from the rows read, used, dropped and filtered of each."""

@@ -221,6 +221,13 @@ def test_ks_has_the_sums_of_one_process(address, files):
     same(kstest.ks(*files, scheduler="local", threads=2), here)
 
 
+def test_hsic_has_the_sums_of_one_process(address, files):
+    blocks = {"x": "c0", "y": "c1"}
+    here = kstest.hsic(files[0], scheduler="local", threads=1, **blocks)
+    same(kstest.hsic(files[0], scheduler=address, **blocks), here)
+    same(kstest.hsic(files[0], scheduler="local", threads=2, **blocks), here)
+
+
 @pytest.fixture
 def batches(tmp_path, monkeypatch):
     rng = np.random.default_rng(2)

@@ -18,7 +18,7 @@ SOURCES = (
     "sequence_options csv_grouped csv_errors columnar spans"
 )
 TWO_SAMPLES = "streamed streamed_columns passes prepared massed differences segments picture"
-DEPENDENCE = "picture pairs_map delay_test pairwise conditional_notes doubt"
+DEPENDENCE = "picture pairs_map delay_test pairwise conditional_notes doubt passes streamed cells"
 
 
 def modules(names: str, room: str = "kstest") -> set[str]:
@@ -27,7 +27,7 @@ def modules(names: str, room: str = "kstest") -> set[str]:
 
 SMALL = (
     {*HEAVY.split(), "numba"}
-    | modules("syntax picture targets nulls.bounds nulls.multipliers")
+    | modules("syntax picture targets nulls.bounds nulls.multipliers nulls.tables")
     | modules(SOURCES, "kstest.sources")
     | modules("stein residuals smoothers tensors sequences", "kstest.engine")
     | modules("privacy.sketch privacy.against shell.sketched shell.release jit.objects")

@@ -168,6 +168,30 @@ def test_completion_of_bash_completes_commands(tmp_path):
     assert done.stdout == "hsic\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "items"),
+    [
+        ("kstest mmd a.csv --columns ", ["plain,speed", "plain,lag"]),
+        ("kstest mmd no.csv 'a*.csv' --columns speed,l", ["plain,speed,lag"]),
+        ("kstest hsic a.csv --x sp", ["plain,speed"]),
+        ("kstest ks a.csv --missing d", ["plain,drop"]),
+        ("kstest mmd a", ["file,a"]),
+        ("kstest dqm check a.c", ["file,a.c"]),
+        ("kstest thin a.csv --plot w", ["file,w"]),
+    ],
+)
+def test_files_columns_and_choices_are_completed(line, items, tmp_path, monkeypatch, capsys):
+    from kstest.cli import run
+
+    (tmp_path / "a.csv").write_text("speed,lag,two words\n1,2,3\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - (line[-1] != " ")))
+    monkeypatch.setenv("_KSTEST_COMPLETE", "bash_complete")
+    assert run([]) == 0
+    assert capsys.readouterr().out.split("\n")[: len(items)] == items
+
+
 def test_completions_are_those_that_the_command_prints():
     share = ROOT / "share"
     for shell, path in (

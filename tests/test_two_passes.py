@@ -267,7 +267,14 @@ def test_options_that_need_all_rows_are_refused(files, options, words, capsys):
     assert words in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize(("name", "why"), [("hsic", "all rows at once"), ("skit", "one after the")])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("pksd", "all rows at once"),
+        ("skit", "one after the"),
+        ("seqksd", "sequences are read whole"),
+    ],
+)
 def test_other_tests_say_why_they_have_no_scheduler(name, why, files, capsys):
     assert run([name, *files[:1], "--scheduler", "local"]) == 2
     assert f"--scheduler: not for {name}: " in (err := capsys.readouterr().err)
@@ -412,3 +419,25 @@ def test_a_far_row_changes_no_sum_but_that_of_its_block(names, rng):
     batch_sums(Rows.of(x), block, Rows.of(z), grids, plain)
     batch_sums(Rows.of(far), np.append(block, 8), Rows.of(z), grids, beside)
     np.testing.assert_allclose(beside[:, :8], plain[:, :8], atol=1e-5)
+
+
+def spent(folder, x, y, monkeypatch, rows=500):
+    """Numbers of the spent rows of two sides at one seed."""
+    monkeypatch.setattr(spans_room, "SPAN_ROWS", rows)
+    test = METHODS["mmd"].load()
+    sides = {"reference": parts(folder, "a", x, 4), "sample": parts(folder, "b", y, 3)}
+    found = spans_room.survey(sides, inputs_room.choose(test.inputs, test.inputs.params(), {}))
+    return [sorted(k.numbers.tolist()) for k in streamed.prepared(found, 7, Work(1)).sketches]
+
+
+def test_one_seed_spends_other_places_in_other_data(tmp_path, rng, monkeypatch):
+    """Else sorted files of one size would lack the same quantiles in every data set."""
+    x, y = (np.sort(rng.normal(size=(3000, 1)), axis=0) for _ in range(2))
+    first = spent(tmp_path, x, y, monkeypatch)
+    assert spent(tmp_path, x, y, monkeypatch, rows=5000) == first
+    assert spent(tmp_path, y, x, monkeypatch) == first  # the mark knows no side
+    other = spent(tmp_path, x, y + 1e-9, monkeypatch)
+    assert all(len(set(a) & set(b)) < 40 for a, b in zip(first, other, strict=True))
+    monkeypatch.setattr(sketch, "KEPT", 150)  # chosen among the 150 rows of smallest rank
+    monkeypatch.setattr(sketch, "DRAWN", 150)
+    assert spent(tmp_path, x, y, monkeypatch) == spent(tmp_path, x, y + 1e-9, monkeypatch)

@@ -26,6 +26,9 @@ def use(x: np.ndarray, y: np.ndarray) -> list[kstest.Result]:
     found += kstest.dqm_check(calibration, x)
     found += [kstest.dqm_explain(calibration, x), kstest.dqm_compare(x, y)]
     rows: int | None = kstest.plan(x, shift=0.2).rows
+    kept = x[kstest.thin(x, rows=5, scores=x).index]
+    found += [kstest.effect(x, treatment="1", outcome="2", covariates=["3"], draws=99)]
+    found += [kstest.moments(kept, residual="a - b", given="c")]
     statistic, p_value = found[0]
     p: float | None = p_value
     words: str = f"{found[0].verdict} {found[0].summary} {rows} {statistic} {p}"

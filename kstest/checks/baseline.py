@@ -18,7 +18,7 @@ from ..errors import DataError, UsageError
 from ..files import destinations, output
 from ..params import INPUT
 from ..shell.command import OUTPUT_OPTIONS, option_of
-from ..shell.help import Command, Option
+from ..shell.help import Argument, Command, Option
 from ..sources import DIALECTS, OPTIONS, ReadOptions
 from ..sources.baseline import KIND, VERSION, Baseline, Described, Level, Source, packed
 from ..sources.table import BOOLEAN, EMPTY, NUMBER, TEXT, Wanted
@@ -38,7 +38,7 @@ def build(summary: str) -> click.Command:
         "baseline",
         callback=_run,
         params=[
-            click.Argument(["files"], nargs=-1, required=True, metavar="REFERENCE..."),
+            Argument(["files"], nargs=-1, required=True, metavar="REFERENCE..."),
             *(option_of(f, INPUT) for f in OPTIONS if f.name in READING),
             Option(
                 ["--output", "-o"],

@@ -18,7 +18,7 @@ from ..params import INPUT, NULL, OUTPUT, option_name
 from ..shell.call import command_line, wants_color
 from ..shell.command import OUTPUT_OPTIONS, available
 from ..shell.group import Group
-from ..shell.help import Command, Option
+from ..shell.help import Argument, Command, Option
 from .config import Config, find, load
 from .forms import FORMS
 from .settings import DECLARED
@@ -269,8 +269,8 @@ def init(summary: str) -> click.Command:
         "init",
         callback=_init,
         params=[
-            click.Argument(["reference"]),
-            click.Argument(["sample"]),
+            Argument(["reference"]),
+            Argument(["sample"]),
             Option(
                 ["--output", "-o"],
                 default="kstest.toml",

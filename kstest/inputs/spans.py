@@ -30,10 +30,14 @@ def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
     UsageError
     """
     if test.by_spans is None or test.check_spans is None:
-        why = "its rows come one after the other" if hasattr(test, "step") else (
-            "it needs all rows at once"
-        )  # fmt: skip
-        raise UsageError(f"--scheduler: not for {name}: {why}. kstest mmd, ks and ksd take it.")
+        why = "it needs all rows at once"
+        if hasattr(test, "step"):
+            why = "its rows come one after the other"
+        elif test.inputs.reads == "sequences":
+            why = "files of sequences are read whole, so that their symbols have one numbering"
+        raise UsageError(
+            f"--scheduler: not for {name}: {why}. kstest mmd, ks, hsic and ksd take it."
+        )
     if params is not None:
         test.check_spans(params)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..contract import Inputs, Test
+from ..contract import Inputs, Spans, Test
 from ..engine import Work
 from ..findings import Facts, summary
 from ..nulls import p_value, threshold, varies
@@ -38,6 +38,7 @@ from .dependence.min_effect import thresholded
 from .dependence.options import Params as Params
 from .dependence.options import column_names, columns, resolved, with_blocks
 from .dependence.result import (
+    SENTENCES,
     column_pairs,
     dependence,
     kernel_block,
@@ -83,14 +84,6 @@ REFERENCES = """\
 # Fewer rows have no U-centred kernel.
 LEAST_ROWS = 4
 CONSTANT = "a block is constant or its bandwidth far below or above its distances"
-
-# A test that does not reject has not shown independence.
-_SENTENCES = {
-    (2, True): "the blocks are dependent",
-    (2, False): "no evidence at this level that the blocks depend on each other",
-    (3, True): "the blocks are not jointly independent",
-    (3, False): "no evidence at this level against joint independence of the blocks",
-}
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -175,6 +168,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     With `min_effect` the null hypothesis is that no two columns depend on each other by more, as
     their rank correlation and those of folded ranks say; p is the larger one of that of
     independence and that of the effects, which is asymptotic (`kstest.nulls.rank_bounds`).
+
+    Of files that are read in two passes no row is kept. Rows are rounded to cells, and what
+    permutations make of their counts is drawn: for two blocks, and exact all the same
+    (`kstest.methods.dependence.streamed`).
 
     Without `lags` rows are sorted by value before they are shuffled with the seed, so the answer
     does not depend on their order in the file.
@@ -296,7 +293,7 @@ def _given(data: Sample, block: Block, params: Params, rng: np.random.Generator)
 
 
 def _sentence(kind: int, rejected: bool, given: Sequence[str]) -> str:
-    return _SENTENCES[kind, rejected] + (f" given {' '.join(given)}" if given else "")
+    return SENTENCES[kind, rejected] + (f" given {' '.join(given)}" if given else "")
 
 
 def _refused(base: Result, n: int, how: Plan, params: Params) -> Result:
@@ -348,6 +345,22 @@ def picture(samples: Sequence[Sample], params: Params, result: Result) -> Pictur
     return picture(samples, params, result)
 
 
+def by_spans(
+    spans: Spans, params: Params, rng: np.random.Generator, work: Work
+) -> tuple[Result, Sequence[Sample]]:
+    """Test rows that nobody keeps: see `kstest.methods.dependence.streamed`."""
+    from .dependence import streamed
+
+    return streamed.run(spans, params, rng, work)
+
+
+def check_spans(params: Params) -> None:
+    """Refuse options that need all rows at once."""
+    from .dependence import streamed
+
+    streamed.check_streamed(params)
+
+
 TEST = Test(
     inputs=Inputs(
         roles=("data",),
@@ -361,4 +374,6 @@ TEST = Test(
     references=REFERENCES,
     run=run,
     picture=picture,
+    by_spans=by_spans,
+    check_spans=check_spans,
 )

@@ -96,7 +96,7 @@ def _executed(
                 found = execute(name, samples, params, notices, work, reading, test)
             return found, samples
         spans, scheduler = large, LOCAL
-    with working(given, "reading twice") as work:
+    with working({**given, "features": None}, "reading twice") as work:  # they are in use
         if given.get("scheduler") is None:
             work.notify(
                 f"the rows take {spans.megabytes:,.0f} MB: the files are read in two passes"

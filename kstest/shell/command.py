@@ -16,7 +16,7 @@ from ..registry import METHODS
 from ..report import FORMATS, pages
 from ..sources import UNIT_OPTIONS, reader, side_options
 from . import call
-from .help import Command, Option
+from .help import Argument, Command, Option
 
 
 def available(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -170,9 +170,7 @@ def command(
 ) -> click.Command:
     """Return a command with files by role, options of reading, those of Params, and `results`."""
     roles = inputs.roles
-    files = click.Argument(
-        ["files"], nargs=-1, metavar=" ".join(f"[{role.upper()}]" for role in roles)
-    )
+    files = Argument(["files"], nargs=-1, metavar=" ".join(f"[{role.upper()}]" for role in roles))
     role_options = [
         Option(
             [f"--{role}", f"role_{role}"],

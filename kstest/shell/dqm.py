@@ -35,7 +35,7 @@ from .call import (
 from .command import EPILOG as TEST_EPILOG
 from .command import LOCK_TIMEOUT, OUTPUT_OPTIONS, command, option_of, options_of
 from .group import Group
-from .help import Command, Option
+from .help import Argument, Command, Option
 
 HELP = {"help_option_names": ["-h", "--help"]}
 # How batches are read is part of the calibration, except for these.
@@ -176,8 +176,8 @@ def _on_batches(
         name,
         callback=callback,
         params=[
-            click.Argument(["calibration"]),
-            click.Argument(["batches"], nargs=-1 if several else 1, required=True,
+            Argument(["calibration"]),
+            Argument(["batches"], nargs=-1 if several else 1, required=True,
                            metavar="BATCH..." if several else "BATCH"),
             *options_of(inputs),
             *reading,
@@ -355,7 +355,7 @@ def _show() -> click.Command:
         "show",
         callback=_run_show,
         params=[
-            click.Argument(["calibration"]),
+            Argument(["calibration"]),
             *_results("form", "output", "debug"),
         ],
         help=f"{SUMMARIES['show']}\n\n\b\nExample: kstest dqm show drift.cal",
@@ -379,7 +379,7 @@ def _ack() -> click.Command:
         "ack",
         callback=_run_ack,
         params=[
-            click.Argument(["history"]),
+            Argument(["history"]),
             *ACKNOWLEDGEMENT,
             Option(
                 ["--calibration"],

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..params import DIALECT, INPUT, NULL, OUTPUT, STREAM, TEST
+from . import completion
 
 # In this order.
 SECTIONS = (INPUT, DIALECT, TEST, NULL, STREAM, OUTPUT)
@@ -20,8 +21,17 @@ class Option(click.Option):
     def __init__(
         self, declarations: list[str], *, section: str = OUTPUT, brief: str = "", **given: Any
     ) -> None:
+        if (complete := completion.of_metavar(given.get("metavar"))) is not None:
+            given.setdefault("shell_complete", complete)
         super().__init__(declarations, **given)
         self.section, self.brief = section, brief
+
+
+class Argument(click.Argument):
+    """An argument that names files."""
+
+    def __init__(self, declarations: list[str], **given: Any) -> None:
+        super().__init__(declarations, shell_complete=completion.files, **given)
 
 
 class Command(click.Command):

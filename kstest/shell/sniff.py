@@ -17,7 +17,7 @@ from ..sources.sniff import Seen, Sniffed, sniff
 from ..wording import label, shown
 from .call import standard_input
 from .command import option_of
-from .help import Command, Option
+from .help import Argument, Command, Option
 
 READING = ("input_format", *(f.name for f in DIALECTS))
 WIDEST = 24  # characters of a name
@@ -37,7 +37,7 @@ def build(summary: str) -> click.Command:
         "sniff",
         callback=_run,
         params=[
-            click.Argument(["files"], nargs=-1, required=True, metavar="FILE..."),
+            Argument(["files"], nargs=-1, required=True, metavar="FILE..."),
             *(option_of(f, INPUT) for f in OPTIONS if f.name in READING),
             Option(
                 ["--format", "form"],

@@ -14,6 +14,7 @@ from ..report import FORMATS, render
 from ..streams import state_file
 from .call import deliver, plotted, require_plot
 from .group import Group
+from .help import Argument
 
 
 def build(summary: str) -> click.Group:
@@ -32,7 +33,7 @@ def _show() -> click.Command:
         "show",
         callback=_run,
         params=[
-            click.Argument(["file"]),
+            Argument(["file"]),
             click.Option(
                 ["--format", "form"],
                 type=click.Choice(list(FORMATS)),

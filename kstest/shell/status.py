@@ -16,7 +16,7 @@ from ..report import FORMATS, pages, render
 from ..report.trend import Point, trend
 from .call import command_line, deliver, written
 from .command import OUTPUT_OPTIONS
-from .help import Command
+from .help import Argument, Command
 
 SIGNS = {"ALARM": "▲", "ACKNOWLEDGED ALARM": "▲", "NO VERDICT": "?", "NO ALARM": "✓"}
 # Batches in a table of the page; all are in the drawing.
@@ -39,7 +39,7 @@ def build(summary: str) -> click.Command:
         "status",
         callback=_run,
         params=[
-            click.Argument(["history"], default=".kstest/history.db", required=False),
+            Argument(["history"], default=".kstest/history.db", required=False),
             *(o for o in OUTPUT_OPTIONS if o.name in names),
         ],
         help=f"{summary}\n\n{more}\n\n\b\nExample: kstest dqm status h.db -o status.html",

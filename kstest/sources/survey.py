@@ -71,6 +71,11 @@ class Survey:
         return self.plan.categorical
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All columns of the first file."""
+        return tuple(self.plan.first.names)
+
+    @property
     def kinds(self) -> Mapping[str, str]:
         """What the columns hold."""
         return self.plan.kinds

@@ -32,7 +32,8 @@ def features() -> Any:
         "auto",
         "Sum the kernels over all pairs of rows (none), or features of them at R landmark rows of "
         "each block; auto: features from 200,000 rows on, and of single columns where that is "
-        "faster. The p-value is exact either way.",
+        "faster. In two passes, round the rows of each block to R cells. The p-value is exact "
+        "either way.",
         metavar="auto|none|R",
     )
 

@@ -30,6 +30,14 @@ MOST_DESCRIBED = 400
 MOST_TESTED = 16
 # Those that are said in words.
 MOST_PAIRS = 5
+# By number of blocks, up to three, and rejection; one that does not reject has not shown
+# independence.
+SENTENCES = {
+    (2, True): "the blocks are dependent",
+    (2, False): "no evidence at this level that the blocks depend on each other",
+    (3, True): "the blocks are not jointly independent",
+    (3, False): "no evidence at this level against joint independence of the blocks",
+}
 
 
 def column_pairs(
@@ -71,13 +79,30 @@ def column_pairs(
             apart = arrange(single, arranged.how, params.scale, rng, given)
         made = prepared(apart, alone, rng, work)
         z = [largest_z(some) for some in pair_statistics(apart, made, pairs, alone, rng, work)]
-    label = None if given is None else given.label
+    return _described(single, pairs, z, None if given is None else given.label)
+
+
+def spent_pairs(
+    data: Sample, names: Sequence[tuple[str, ...]], found: Statistics
+) -> list[dict[str, Any]]:
+    """The same from a few rows of many, without `z` but for a single pair, which is that of all."""
+    single = [[Block.of(data, (name,)) for name in block] for block in names]
+    cut, columns = len(single[0]), [*single[0], *single[1]]
+    pairs = [(i, j) for i in range(cut) for j in range(cut, len(columns))][:MOST_DESCRIBED]
+    z = [largest_z(found) if len(pairs) == 1 else None] * len(pairs)
+    return _described(columns, pairs, z, None)
+
+
+def _described(
+    single: list[Block], pairs: Sequence[tuple[int, int]], z: Sequence[float | None], label: Any
+) -> list[dict[str, Any]]:
+    named = [block.names[0] for block in single]
     if label is not None:
         single = [within(block, label) for block in single]
     rows = [
         {
-            "x": columns[i][1],
-            "y": columns[j][1],
+            "x": named[i],
+            "y": named[j],
             "z": z[k],
             **describe(single[i], single[j], label).to_dict(),
         }
@@ -180,7 +205,9 @@ def series_of(data: Sample, blocks: Sequence[Block], given: Given | None) -> lis
     return found if given is None else [given.left_over(series) for series in found]
 
 
-def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
+def serial_notice(
+    series: Sequence[Sample], how: Plan, remedy: str = "--block-length auto"
+) -> tuple[Notice, ...]:
     """Warn when the rows of two or more blocks look like their neighbours in the file.
 
     One block may be a time series: permuting rows is exact as long as the rows of the others
@@ -188,5 +215,5 @@ def serial_notice(series: Sequence[Sample], how: Plan) -> tuple[Notice, ...]:
     """
     if how.unit in (STRETCHES, GROUPS):
         return ()
-    found = [notice for one in series for notice in serial_dependence([one])]
+    found = [notice for one in series for notice in serial_dependence([one], remedy)]
     return tuple(found[:1]) if len(found) > 1 else ()

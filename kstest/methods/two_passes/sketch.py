@@ -3,6 +3,12 @@
 Every row gets a rank, a keyed hash of its side, file and number; the rows of smallest rank are a
 uniform sample of a side, whatever is read by whom and in which order (bottom-k). No rank knows a
 value. Sketches of several spans are merged by keeping the smallest ranks again.
+
+Of the rows that are drawn in this way some are kept, by ranks that are hashed once more with a mark
+of all rows. Without it one seed would choose the same places in every data set, and where files are
+sorted these are the same quantiles: what is left would differ between the sides by as much in all
+of them. The mark is the sum of the hashes of the rows of all sides. It knows neither which side
+a row is on nor where in a file, so that given the mark the rows are as exchangeable as without.
 """
 
 from __future__ import annotations
@@ -22,6 +28,8 @@ from ...nulls.places import mixed
 
 # Rows of a side that are kept, and the share of it that they are at most.
 KEPT, SHARE = 8192, 1 / 20
+# Rows among which they are chosen, and cells of these, which are sent for every span.
+DRAWN, DRAWN_CELLS = 4 * KEPT, 1 << 22
 # Levels of a column that are counted.
 MOST_LEVELS = 1 << 17
 
@@ -37,12 +45,12 @@ class Sketch:
     rows : int
         That were used.
     ranks : ndarray of uint64 (k,)
-        In increasing order.
+        In increasing order, until it is limited.
     numbers : ndarray of int (k,)
-        Of the kept rows among the used rows, from 0.
+        Of the drawn rows among the used rows, from 0.
     values : ndarray (k, d)
     texts : list of list of str
-        Cells of the kept rows, by categorical column.
+        Cells of the drawn rows, by categorical column.
     levels : list of Counter
         How often each level occurs, by categorical column.
     low, high : ndarray (d,)
@@ -71,10 +79,16 @@ class Sketch:
             np.full(d, np.inf), np.full(d, -np.inf),
         )  # fmt: skip
 
+    @property
+    def most(self) -> int:
+        """Rows that are drawn at most."""
+        columns = int(self.values.shape[1]) + len(self.texts)
+        return max(KEPT, min(DRAWN, DRAWN_CELLS // max(1, columns)))
+
     def add(self, more: Sketch) -> None:
         """Take the rows that come after those that were seen."""
         ranks = np.concatenate([self.ranks, more.ranks])
-        order = np.argsort(ranks, kind="stable")[:KEPT]
+        order = np.argsort(ranks, kind="stable")[: self.most]
         self.numbers = np.concatenate([self.numbers, more.numbers + self.rows])[order]
         self.values = np.concatenate([self.values, more.values])[order]
         both = [[*a, *b] for a, b in zip(self.texts, more.texts, strict=True)]
@@ -89,12 +103,14 @@ class Sketch:
             self.files[number] = tuple(a + b for a, b in zip(before, found, strict=True))
         self.mark = (self.mark + more.mark) % 2**64
 
-    def limited(self) -> Sketch:
-        """The same with at most a share of the rows among those that were drawn."""
+    def limited(self, mark: int) -> Sketch:
+        """The same with a few of the drawn rows, by their ranks and a mark of all rows."""
         few = min(KEPT, int(SHARE * self.rows))
-        self.ranks, self.numbers = self.ranks[:few], self.numbers[:few]
-        self.values = self.values[:few]
-        self.texts = [some[:few] for some in self.texts]
+        again = mixed(self.ranks ^ mixed(np.array([mark], np.uint64)))
+        order = np.argsort(again, kind="stable")[:few]
+        self.ranks, self.numbers = self.ranks[order], self.numbers[order]
+        self.values = self.values[order]
+        self.texts = [[some[i] for i in order] for some in self.texts]
         return self
 
 
@@ -121,9 +137,9 @@ def sketched(reader: SpanReader, span: Any, side: int, key: int, shape: tuple[in
         number = piece.first + used[place] + np.arange(sample.n, dtype=np.int64)
         used[place] += sample.n
         ranks = _ranks(key, side, piece.number, number)
-        few = np.flatnonzero(ranks < out.ranks[-1]) if len(out.ranks) == KEPT else slice(None)
-        few = np.arange(sample.n)[few]
-        few = few[np.argsort(ranks[few], kind="stable")[:KEPT]]
+        full = len(out.ranks) == out.most
+        few = np.flatnonzero(ranks < out.ranks[-1]) if full else np.arange(sample.n)
+        few = few[np.argsort(ranks[few], kind="stable")[: out.most]]
         block.rows, block.ranks, block.numbers = sample.n, ranks[few], few
         block.values = sample.values[few]
         columns = np.ascontiguousarray(sample.values.T)  # ten times as fast by column
@@ -169,4 +185,5 @@ def merged(
     for side, sketch in sketches:
         rows.append(sketch.rows)
         found[side].add(sketch)
-    return [sketch.limited() for sketch in found], rows
+    mark = sum(sketch.mark for sketch in found) % 2**64
+    return [sketch.limited(mark) for sketch in found], rows

@@ -8,7 +8,7 @@ or workers read, nor on which of them is first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -133,6 +133,43 @@ def batches(
             f"{span.words}: {rows:,} rows in the first pass and {number - first:,} in the second; "
             "run again when nobody writes to the files"
         )
+
+
+def spent_rows(spans: Spans, sketches: Sequence[Sketch]) -> tuple[Sample, ...]:
+    """The spent rows of every side as a Sample, so that all that describes rows can describe these.
+
+    Their inputs are those of all rows, and the codes of categories hold for all sides.
+    """
+    levels = [
+        sorted(set().union(*some)) for some in zip(*(s.levels for s in sketches), strict=True)
+    ]
+    samples = []
+    for name, sketch in zip(spans.paths, sketches, strict=True):
+        codes = np.zeros((len(sketch.values), len(levels)), np.int32)
+        for c, every in enumerate(levels):
+            place = {text: k for k, text in enumerate(every)}
+            codes[:, c] = [place[text] for text in sketch.texts[c]]
+        counts = [sketch.files.get(k, (0,) * 4) for k in range(len(spans.paths[name]))]
+        samples.append(
+            Sample(
+                name, sketch.values, tuple(spans.columns), spans.inputs(name, counts),
+                categorical=tuple(spans.categorical), codes=codes,
+                levels=tuple(map(tuple, levels)), kinds=spans.kinds,
+            )
+        )  # fmt: skip
+    return tuple(samples)
+
+
+def coded(sample: Sample, levels: Sequence[Mapping[str, int]]) -> NDArray[np.int32]:
+    """Codes of the categories of a batch, in which they hold for it alone, as all files have them.
+
+    `levels` : code of every level, by categorical column.
+    """
+    codes = np.empty((sample.n, len(levels)), np.int32)
+    for c, known in enumerate(levels):
+        table = np.array([known[text] for text in sample.levels[c]], np.int32)
+        codes[:, c] = table[sample.codes[:, c]]
+    return codes
 
 
 def unspent(spent: Whole, first: int, n: int) -> tuple[Whole, Whole]:

@@ -23,7 +23,7 @@ from ...engine.landmarks import batch_sums
 from ...kernels import BandwidthGrid, Rows, Units
 from ...nulls.places import Places
 from ...sample import Sample
-from ..two_passes.spans import batches, digest, unspent
+from ..two_passes.spans import batches, coded, digest, unspent
 from .cells import LEVELS
 
 Array = NDArray[np.float64]
@@ -66,11 +66,7 @@ class Setting:
 
     def rows(self, sample: Sample) -> Rows:
         """Rows of a sample in these units, with the codes of all files."""
-        codes = np.empty((sample.n, len(self.levels)), np.int32)
-        for c, known in enumerate(self.levels):
-            table = np.array([known[text] for text in sample.levels[c]], np.int32)
-            codes[:, c] = table[sample.codes[:, c]]
-        return Rows(self.units.scaled(sample.values), codes)
+        return Rows(self.units.scaled(sample.values), coded(sample, self.levels))
 
 
 @dataclass

@@ -18,7 +18,7 @@ from ...nulls.places import Places, placed
 from ...result import Result
 from ...sample import Sample
 from ..two_passes.sketch import Sketch
-from ..two_passes.spans import dropped, first_pass, second_pass
+from ..two_passes.spans import dropped, first_pass, second_pass, spent_rows
 from .columns import ColumnTest, Evidence, ordered
 from .passes import Setting, Sums, cells_of_levels, summed
 from .pooled import pool, undecided
@@ -101,36 +101,17 @@ def prepared(spans: Spans, key: int, work: Work) -> Prepared:
     """The first pass over two sides."""
     (first, second), rows = first_pass(spans, key, work)
     low, high = np.minimum(first.low, second.low), np.maximum(first.high, second.high)
+    samples = spent_rows(spans, (first, second))
     several = [len({t for t, k in (a + b).items() if k}) > 1
                for a, b in zip(first.levels, second.levels, strict=True)]  # fmt: skip
     return Prepared(
-        _samples(spans, (first, second)),
+        (samples[0], samples[1]),
         (first.rows, second.rows),
         (second.rows, second.mark) < (first.rows, first.mark),
         (first, second),
         rows,
         not (bool((high > low).any()) or any(several)),
     )
-
-
-def _samples(spans: Spans, sketches: tuple[Sketch, Sketch]) -> tuple[Sample, Sample]:
-    """The spent rows as Samples, so that all that describes rows can describe these."""
-    every = [sorted(set(a) | set(b)) for a, b in zip(*(s.levels for s in sketches), strict=True)]
-    samples = []
-    for name, sketch in zip(spans.paths, sketches, strict=True):
-        codes = np.zeros((len(sketch.values), len(every)), np.int32)
-        for c, levels in enumerate(every):
-            place = {text: k for k, text in enumerate(levels)}
-            codes[:, c] = [place[text] for text in sketch.texts[c]]
-        counts = [sketch.files.get(k, (0,) * 4) for k in range(len(spans.paths[name]))]
-        samples.append(
-            Sample(
-                name, sketch.values, tuple(spans.columns), spans.inputs(name, counts),
-                categorical=tuple(spans.categorical), codes=codes,
-                levels=tuple(map(tuple, every)), kinds=spans.kinds,
-            )
-        )  # fmt: skip
-    return samples[0], samples[1]
 
 
 def added_up(spans: Spans, found: Prepared, how: Setting, work: Work) -> Sums:
