@@ -1,4 +1,4 @@
-"""Power and level of `kstest mmd --scale auto` beside `--scale robust`, on the same draws.
+"""Power, level and cost of `kstest mmd` as it is, and with `--scale robust`, on the same draws.
 
     python3 benchmarks/geometries.py power [--draws 100] [--permutations 199] [--only WORD ...]
                                      [--first 0] [--workers 2]
@@ -87,6 +87,16 @@ def weighted(rng, n=150):
     return out
 
 
+def tied(rng, n):
+    """Columns of two values, of one but for a row in 50, of one, and of few."""
+    columns = [rng.random(n) < 0.3, rng.random(n) < 0.02, np.ones(n), rng.poisson(0.5, n)]
+    return np.column_stack([*columns, np.rint(rng.standard_normal(n))]).astype(float)
+
+
+def far(rng, n):
+    return rng.standard_cauchy((n, 4)) ** 3
+
+
 # Null data: both samples, and the options of the test.
 LEVEL = {
     "skewed": (lambda rng: (heavy(rng), heavy(rng)), {}),
@@ -95,6 +105,8 @@ LEVEL = {
     "categories and missing": (lambda rng: (table(rng), table(rng)), {"missing": "indicator"}),
     "weights": (lambda rng: (weighted(rng), weighted(rng)), {"weights": "w"}),
     "groups": (lambda rng: (grouped(rng, 30, 0), grouped(rng, 30, 30)), {"group": "group"}),
+    "ties and constants": (lambda rng: (tied(rng, 60), tied(rng, 150)), {}),
+    "heavy, 20 against 2,000": (lambda rng: (far(rng, 20), far(rng, 2000)), {}),
 }
 
 
@@ -103,9 +115,9 @@ def decisions(kind, name, permutations, repetition):
     options = {}
     if kind == "level":
         draw, options = LEVEL[name]
-        X, Y = draw(np.random.default_rng([91, sorted(LEVEL).index(name), repetition]))
+        X, Y = draw(np.random.default_rng([91, [*LEVEL].index(name), repetition]))
     elif name in BLIND:
-        X, Y = BLIND[name](np.random.default_rng([92, sorted(BLIND).index(name), repetition]))
+        X, Y = BLIND[name](np.random.default_rng([92, [*BLIND].index(name), repetition]))
     else:
         number, draw = power.CASES[name]
         X, Y = draw(np.random.default_rng([93, number, repetition]))
@@ -155,18 +167,20 @@ def line(name, found):
 
 
 def cost():
-    for n, d in ((200, 5), (10_000, 10), (50_000, 10)):
+    shapes = [(200, 5), (500, 10), (5_000, 10), (20_000, 50), (100_000, 10)]
+    for n, d in [*shapes, (150, 20), (500, 50), (1_000, 200), (30, 400)]:
         X, Y = np.random.default_rng(0).standard_normal((2, n, d))
+        kstest.mmd(X[:100], Y[:100], permutations=19)
         took = []
         for scale in ("robust", "auto"):
             best = np.inf
-            for _ in range(3 if n < 20_000 else 1):
+            for _ in range(5 if n * d < 100_000 else 1):
                 clock = time.process_time()
-                kstest.mmd(X, Y, scale=scale, threads=1, explain="none", features="none")
+                kstest.mmd(X, Y, scale=scale, threads=1, explain="none")
                 best = min(best, time.process_time() - clock)
             took.append(best)
-        text = f"{took[0]:.2f} CPU s robust, {took[1]:.2f} auto, {took[1] / took[0]:.2f} times"
-        print(f"{n:,} x {d} a side: {text}")
+        text = f"{took[0]:.3f} CPU s robust, {took[1]:.3f} auto, {took[1] / took[0]:.1f} times"
+        print(f"{n:,} x {d} a side: {text}", flush=True)
 
 
 def main():

@@ -85,9 +85,9 @@ def thin(n, d):
 ONE = {"threads": 1}
 # What is measured, and how many rows it takes to be measured.
 CASES = {
-    "mmd, all pairs": (8_000, both("mmd", features="none", explain="none", **ONE)),
-    "mmd, landmarks": (50_000, both("mmd", features="512", explain="none", **ONE)),
-    "mmd --scale auto": (8_000, both("mmd", scale="auto", features="none", explain="none", **ONE)),
+    "mmd, all pairs": (8_000, both("mmd", scale="robust", features="none", explain="none", **ONE)),
+    "mmd, landmarks": (50_000, both("mmd", scale="robust", features="512", explain="none", **ONE)),
+    "mmd, several geometries": (8_000, both("mmd", features="none", explain="none", **ONE)),
     "ks": (50_000, both("ks", **ONE)),
     "hsic": (1_500, both("hsic", features="none", **ONE)),
     "hsic, landmarks": (20_000, both("hsic", features="64", **ONE)),

@@ -22,7 +22,8 @@ import kstest
 
 N = 500
 RULES = {
-    "mahalanobis": {},
+    "default": {},
+    "mahalanobis": {"scale": "robust"},
     "studentised": {"aggregate": "studentised"},
     "fuse": {"aggregate": "fuse", "kernel": "gaussian,laplace", "scale": "none"},
     "mmdagg": {"aggregate": "mmdagg", "kernel": "gaussian,laplace", "scale": "none"},

@@ -53,7 +53,7 @@ def mmd(
     kernel: Text = ...,
     bandwidth: Text = ...,
     aggregate: Literal['mahalanobis', 'studentised', 'fuse', 'minp', 'mmdagg'] = ...,
-    scale: Literal['robust', 'standard', 'none', 'auto'] = ...,
+    scale: Literal['robust', 'standard', 'none', 'auto'] | None = ...,
     features: Text = ...,
     permute: Literal['auto', 'rows', 'bins'] = ...,
     bins: int = ...,

@@ -168,7 +168,7 @@ def check_choices(params: Any) -> None:
     """
     for f in fields(params):
         value, choices = getattr(params, f.name), f.metadata.get("choices")
-        if choices and value not in choices:
+        if choices and value not in choices and (value is not None or f.default is not None):
             why = f.metadata.get("refused", {}).get(value) if isinstance(value, str) else None
             why = f"{why}; " if why else ""
             choose = f"{why}choose from {', '.join(choices)}"

@@ -380,7 +380,7 @@ def test_options_that_contradict_each_other_are_refused(options, message, rng):
     [
         {"given": np.zeros(60)}, {"alpha": np.zeros(3)}, {"kernel": object()}, {"threads": "2"},
         {"permutations": 99.5}, {"permutations": True}, {"all_pairs": "yes"}, {"alpha": "0.05"},
-        {"threads": 0}, {"scale": None}, {"seed": np.zeros(2)},
+        {"threads": 0}, {"aggregate": None}, {"seed": np.zeros(2)},
     ],
     ids=lambda wrong: f"{next(iter(wrong))}-{type(next(iter(wrong.values()))).__name__}",
 )  # fmt: skip

@@ -51,7 +51,7 @@ ROOMS = {
     "wording",
     "betting": "archive engine jit kernels sample targets",
     "likelihood_ratio": "engine errors kernels lean nulls",
-    "methods": "archive betting columns contract diagnostics engine errors findings kernels "
+    "methods": "archive betting columns contract diagnostics engine errors findings kernels lean "
     "nulls params picture result sample targets wording",
     "run": "about contract engine errors findings registry result sample",
     "power": "columns contract diagnostics engine errors findings kernels methods nulls params "

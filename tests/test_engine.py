@@ -173,6 +173,23 @@ def test_forms_from_rows_equal_forms_from_block_sums(name, n, monkeypatch, rng):
         np.testing.assert_allclose(stored.size, streamed.size, rtol=1e-4)
 
 
+@pytest.mark.parametrize("way", ["blocks", "rows", "landmarks"])
+def test_every_other_bandwidth(way, monkeypatch, rng):
+    monkeypatch.setattr(forms, "MOST_STORED", 1 if way == "rows" else 1024)
+    rows, starts = rng.normal(size=(40, 3)), np.arange(0, 41, 1 if way == "rows" else 4)
+    signs = rng.choice(np.array([-1, 1], np.int8), size=(len(starts) - 1, 6))
+    grids = [
+        bandwidth_grid(KERNELS["gaussian"], pair_distances(rows, "euclidean")),
+        BandwidthGrid(KERNELS["imq"], (2.0, 1.0, 0.5)),
+    ]
+    landmarks = Rows.of(rows[::3]) if way == "landmarks" else None
+    given = rows, starts, signs, grids, Work(threads=1), None, landmarks
+    every, some = quadratic_forms(*given), quadratic_forms(*given, every=2)
+    keep = np.concatenate([np.arange(len(grid)) % 2 == 0 for grid in grids])
+    for part in ("quadratic", "linear", "total", "size"):
+        np.testing.assert_array_equal(getattr(some, part), getattr(every, part)[keep])
+
+
 def test_forms_equal_their_definition(rng):
     rows = rng.normal(size=(9, 2))
     signs = rng.choice(np.array([-1, 1], np.int8), size=(9, 4))

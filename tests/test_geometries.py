@@ -11,22 +11,18 @@ import scipy.stats
 import kstest
 from kstest.errors import UsageError
 from kstest.kernels import Rows
-from kstest.methods.two_samples import geometries
-from kstest.methods.two_samples.effect import Pairs
+from kstest.methods.two_samples import geometries, marginals
+from kstest.methods.two_samples.marginals import Blocked, Contrasts
 from kstest.nulls import partition, permuted_labels
 
 
-def mmd2(K, first, w):
-    """MMD^2 without the pairs i = i, by the definition, of weighted rows."""
+def distance2(K, first, w):
+    """Squared distance of the weighted means, by the definition, over that of noise of variance 1.
 
-    def mean(a, b):
-        W = np.outer(w[a], w[b])
-        if a is b:
-            np.fill_diagonal(W, 0)
-        return (W * K[np.ix_(a, b)]).sum() / W.sum()
-
-    x, y = np.flatnonzero(first), np.flatnonzero(~first)
-    return mean(x, x) + mean(y, y) - 2 * mean(x, y)
+    The kernel of a feature f is its outer product.
+    """
+    v = np.where(first, w / w[first].sum(), -w / w[~first].sum())
+    return v @ K @ v / (v @ v)
 
 
 @pytest.fixture(params=[1, 3])
@@ -34,9 +30,7 @@ def blocked(request, rng):
     cut = partition(15, 24, request.param, rng)
     signs = permuted_labels(cut, 12, rng)
     rows = Rows(rng.normal(size=(39, 4)), rng.integers(0, 3, (39, 1)).astype(np.int32))
-    weights = rng.exponential(size=39)
-    pairs = Pairs.of(cut.starts, signs, weights)
-    return geometries.Blocked(rows, None, cut.starts, signs, weights, pairs)
+    return Blocked(rows, None, cut.starts, signs, rng.exponential(size=39))
 
 
 def sides(blocked):
@@ -44,79 +38,82 @@ def sides(blocked):
     return np.repeat(blocked.signs > 0, np.diff(blocked.starts), axis=0).T
 
 
+def mirrored(x, h):
+    """Gaussian kernel between cells on an interval with mirrors at -3.2 and 3.2."""
+    K = 0
+    for k in range(-4, 5):
+        for image in (x, 6.4 - x):
+            K = K + np.exp(-((x[:, None] - image - 12.8 * k) ** 2) / (2 * h * h))
+    return K
+
+
 def test_columns_by_cells_are_sums_over_rows(blocked):
     z, w = blocked.rows.values, blocked.weights
-    found = list(geometries._single(z, blocked))
+    found = np.concatenate([*marginals.single(z, blocked, Contrasts.of(blocked))])
     assert len(found) == 5
-    cells = np.clip(np.ceil((z - 1e-12) / 0.1) * 0.1 - 0.05, -3.15, 3.15)
+    cells = np.clip(np.floor(z * 10) / 10 + 0.05, -3.15, 3.15)
     for column, T in zip(cells.T, found, strict=False):
-        for row, h in zip(T, geometries.WIDTHS, strict=True):
-            K = np.exp(-((column[:, None] - column) ** 2) / (2 * h * h))
-            expected = [mmd2(K, first, w) for first in sides(blocked)]
-            np.testing.assert_allclose(row, expected, atol=1e-12)
+        for row, h in zip(T, marginals.WIDTHS, strict=True):
+            K = mirrored(column, h)
+            expected = [distance2(K, first, w) for first in sides(blocked)]
+            np.testing.assert_allclose(row, expected, atol=0.02 if h < 0.5 else 1e-6)
     codes = blocked.rows.codes[:, 0]
     K = (codes[:, None] == codes).astype(float)
-    expected = [mmd2(K, first, w) for first in sides(blocked)]
+    expected = [distance2(K, first, w) for first in sides(blocked)]
     np.testing.assert_allclose(found[-1], [expected] * 4, atol=1e-12)
 
 
-def test_pairs_are_linear_kernels_of_their_features(blocked, monkeypatch):
+@pytest.mark.parametrize("kept", [1, 4_000_000])
+def test_pairs_are_linear_kernels_of_their_features(blocked, kept, monkeypatch):
+    monkeypatch.setattr(marginals, "KEPT_PRODUCTS", kept)
     y, w = blocked.rows.values, blocked.weights
-    kept = []
-    original = geometries.Blocked.unbiased
-    monkeypatch.setattr(
-        geometries.Blocked,
-        "unbiased",
-        lambda self, *forms: kept.append(original(self, *forms)) or kept[-1],
-    )
-    score = geometries._pairs(y, blocked)
     every = []
     for j in range(3):
         a, b = y[:, [j]], y[:, j + 1 :]
         u, v = np.cos(np.pi / 4) * (a + b), np.sin(np.pi / 4) * (a - b)
-        third = [a * b**2 - a, a**2 * b - b, u * v**2 - u, u**2 * v - v]
-        for group in (a * b, *third):
-            every.append((group - group.mean(axis=0)) / group.std(axis=0))
-    expected = []
-    for group in every:
-        for f in group.T:
-            expected.append([mmd2(np.outer(f, f), first, w) for first in sides(blocked)])
-    found = np.concatenate(kept)
-    order = [np.argsort(np.array(T)[:, 0]) for T in (found, expected)]
-    np.testing.assert_allclose(found[order[0]], np.array(expected)[order[1]], atol=1e-12)
-    T = np.array(expected)
+        every += [a * b, a * b**2 - a, a**2 * b - b, u * v**2 - u, u**2 * v - v]
+    features = np.concatenate(every, axis=1)
+    expected = np.add.reduceat(features * w[:, None], blocked.starts[:-1], axis=0)
+    found = np.concatenate([*marginals.pair_sums(y, blocked)], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    centred = features - w @ features / w.sum()
+    T = np.array(
+        [[distance2(np.outer(f, f), first, w) for first in sides(blocked)] for f in centred.T]
+    )
+    np.testing.assert_allclose(Contrasts.of(blocked).squared(found), T, atol=1e-12)
     z = lambda v: (v - v.mean()) / v.std()  # noqa: E731
-    largest = ((T - T.mean(axis=1, keepdims=True)) / T.std(axis=1, keepdims=True)).max(axis=0)
-    np.testing.assert_allclose(score, z(np.maximum(z(T.sum(axis=0)), z(largest))))
+    mean, spread = T.mean(axis=1, keepdims=True), T.std(axis=1, keepdims=True)
+    expected = z(np.maximum(z((T / mean).sum(axis=0)), z(((T - mean) / spread).max(axis=0))))
+    np.testing.assert_allclose(marginals.pairs_score(y, blocked), expected)
 
 
 def test_pairs_depend_on_neither_signs_nor_order_of_columns(blocked):
     y = blocked.rows.values
-    score = geometries._pairs(y, blocked)
-    np.testing.assert_allclose(geometries._pairs(y[:, ::-1] * [1, -1, 1, -1], blocked), score)
+    score = marginals.pairs_score(y, blocked)
+    np.testing.assert_allclose(marginals.pairs_score(y[:, ::-1] * [1, -1, 1, -1], blocked), score)
 
 
-def test_normal_scores_are_those_of_mean_ranks(rng):
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_normal_scores_are_those_of_mean_ranks(few, rng, monkeypatch):
+    monkeypatch.setattr(geometries, "FEW_RANKS", few)
     values = np.column_stack([rng.standard_cauchy(50), rng.poisson(1, 50), np.ones(50)])
     missing = rng.random(values.shape) < 0.2
     z = geometries.normal_scores(values, missing)
+    assert z.shape == (50, 2)
     for c in (0, 1):
         there = ~missing[:, c]
         ranks = scipy.stats.rankdata(values[there, c])
         expected = scipy.stats.norm.ppf((ranks - 0.5) / there.sum())
         np.testing.assert_allclose(z[there, c], expected / expected.std())
-    assert not z[missing].any()
-    assert not z[:, 2].any()
+    assert not z[missing[:, :2]].any()
 
 
 def test_whitened_scores_have_no_correlation_and_keep_their_column(rng):
     z = rng.multivariate_normal(np.zeros(3), 0.8 + 0.2 * np.eye(3), 5000)
-    z = np.column_stack([z / z.std(axis=0), np.zeros(5000)])
-    y = geometries.whitened(z)
-    np.testing.assert_allclose(np.corrcoef(y[:, :3].T), np.eye(3), atol=0.01)
-    both = np.corrcoef(z[:, :3].T, y[:, :3].T)[:3, 3:]
+    y = geometries.whitened(z / z.std(axis=0))
+    np.testing.assert_allclose(np.corrcoef(y.T), np.eye(3), atol=0.01)
+    both = np.corrcoef(z.T, y.T)[:3, 3:]
     assert (both.argmax(axis=1) == range(3)).all()
-    assert not y[:, 3].any()
 
 
 @pytest.mark.parametrize("shape", [(60, 4), (8, 8), (9, 30)])
@@ -146,13 +143,32 @@ def test_one_column_is_the_robust_geometry_to_the_bit(rng):
     assert (auto.p_value, auto.statistic) == (robust.p_value, robust.statistic)
 
 
+def test_categories_by_themselves_are_single_columns(rng):
+    tables = [pd.DataFrame(rng.choice(list("xyz"), (60, 4)), columns=list("abcd")) for _ in "XY"]
+    found = kstest.mmd(*tables, permutations=99)
+    assert set(found.explanation["geometry"]["scores"]) == {"robust", "columns"}
+    two = kstest.mmd(*(table[["a", "b"]] for table in tables), permutations=99)
+    assert two.kernel["scale"] == "robust"
+
+
+def test_constant_columns_do_not_count(rng):
+    X, Y = rng.normal(size=(2, 60, 3))
+    some = kstest.mmd(X[:, :2], Y[:, :2], permutations=199)
+    X[:, 2] = Y[:, 2] = 7
+    every = kstest.mmd(X, Y, permutations=199)
+    assert set(every.explanation["geometry"]["scores"]) == {"robust", "whitened", "pairs"}
+    assert every.kernel["scale"] == some.kernel["scale"] == "auto"
+    X[:, 1] = Y[:, 1] = 7
+    assert kstest.mmd(X, Y, permutations=199).kernel["scale"] == "robust"
+
+
 def test_one_changed_correlation_of_twenty_columns_is_found(rng):
     X, Y = rng.normal(size=(150, 20)), rng.normal(size=(150, 20))
     Y[:, 1] = 0.85 * Y[:, 0] + 0.53 * Y[:, 1]
     found = kstest.mmd(X, Y, scale="auto", explain="none")
     assert found.p_value == 0.001
     assert found.explanation["geometry"]["strongest"] == "pairs"
-    assert not kstest.mmd(X, Y, explain="none").reject
+    assert not kstest.mmd(X, Y, scale="robust", explain="none").reject
 
 
 def copula(rng, n):
@@ -206,6 +222,32 @@ def test_tables_of_all_kinds(options, rng):
 
 
 @pytest.mark.parametrize(
+    ("options", "scale"),
+    [
+        ({}, "auto"),
+        ({"kernel": "laplace"}, "robust"),
+        ({"bandwidth": "median"}, "robust"),
+        ({"aggregate": "fuse"}, "robust"),
+        ({"tolerance": 0.01}, "robust"),
+        ({"scale": "standard"}, "standard"),
+    ],
+)
+def test_default_is_several_geometries_where_other_options_let_it(options, scale, rng):
+    X, Y = rng.normal(size=(2, 30, 2))
+    found = kstest.mmd(X, Y, permutations=99, **options)
+    same = kstest.mmd(X, Y, permutations=99, **{"scale": scale} | options)
+    assert found.kernel["scale"] == scale
+    assert (found.p_value, found.statistic) == (same.p_value, same.statistic)
+
+
+def test_default_of_one_column_is_one_geometry(rng):
+    X, Y = rng.normal(size=(2, 30, 1))
+    found = kstest.mmd(X, Y, permutations=99)
+    assert found.kernel["scale"] == "robust"
+    assert found.statistic == kstest.mmd(X, Y, permutations=99, scale="robust").statistic
+
+
+@pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"kernel": "laplace"}, "kernel.*laplace"),
@@ -224,6 +266,18 @@ def test_weights_of_another_distribution_are_refused(rng):
     frames[0]["w"], frames[1]["w"] = rng.exponential(size=300), 1.0
     with pytest.raises(UsageError, match="scale='auto': not with weights"):
         kstest.mmd(*frames, weights="w", scale="auto")
+    found = kstest.mmd(*frames, weights="w", permutations=99)
+    assert found.kernel["scale"] == "robust"
+
+
+@pytest.mark.parametrize("scale", ["robust", "auto"])
+@pytest.mark.parametrize("weighty", [1, 3])
+def test_sides_that_weigh_nothing_in_a_permutation(scale, weighty, rng):
+    frames = [pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc")) for _ in range(2)]
+    for frame in frames:
+        frame["w"] = 1.0 * (np.arange(40) < weighty)
+    found = kstest.mmd(*frames, weights="w", scale=scale, permutations=99)
+    assert found.p_value >= 1 / 3 if weighty == 1 else 0.05 < found.p_value <= 1
 
 
 def test_of_many_columns_no_pairs_are_looked_at(rng):

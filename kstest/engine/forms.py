@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def quadratic_forms(
     work: Work,
     weights: NDArray[np.float64] | None = None,
     landmarks: Rows | None = None,
+    every: int = 1,
 ) -> Forms:
     """Evaluate the forms of all permutations.
 
@@ -77,14 +79,17 @@ def quadratic_forms(
     landmarks : Rows, optional
         Sum the kernel's values at these rows instead of all pairs (`kstest.engine.landmarks`); not
         where a series sums all pairs in linear time.
+    every : int
+        Only every so many bandwidths of a grid, from the widest on; a grid by squaring is as cheap
+        as this many exponentials.
     """
     if landmarks is not None and not series_serves(rows, len(starts) - 1, grids):
-        table, size = landmark_sums(Rows.of(rows), starts, landmarks, grids, work, weights)
+        table, size = landmark_sums(Rows.of(rows), starts, landmarks, grids, work, weights, every)
         return of_blocks(table, size, signs, len(landmarks))
     if len(starts) - 1 > MOST_STORED:
         if len(starts) - 1 != len(rows):
             raise ValueError(f"at most {MOST_STORED} blocks, or blocks of one row")
-        parts = [_from_rows(rows, signs, grid, work, weights) for grid in grids]
+        parts = [_from_rows(rows, signs, grid, work, weights, every) for grid in grids]
         return Forms(
             np.concatenate([p.quadratic for p in parts]),
             np.concatenate([p.linear for p in parts]),
@@ -95,7 +100,10 @@ def quadratic_forms(
     sums = block_sums(rows, starts, grids, work, several, weights)
     total, pairs = sums.blocks.sum(axis=(1, 2)), len(rows) * (len(rows) - 1)
     size = np.abs(total) / pairs if sums.squares is None else np.sqrt(2 * sums.squares / pairs)
-    return of_blocks(sums.blocks, size, signs)
+    if every == 1:
+        return of_blocks(sums.blocks, size, signs)
+    keep = np.concatenate([np.arange(len(grid)) % every == 0 for grid in grids])
+    return of_blocks(sums.blocks[keep], size[keep], signs)
 
 
 def of_blocks(
@@ -125,6 +133,7 @@ def _from_rows(
     grid: BandwidthGrid,
     work: Work,
     weights: NDArray[np.float64] | None,
+    every: int,
 ) -> Forms:
     """Row permutations: each tile of K meets all sign vectors in one float32 matrix product.
 
@@ -134,7 +143,7 @@ def _from_rows(
     n = len(points)
     spans = [slice(i, min(i + TILE_ROWS, n)) for i in range(0, n, TILE_ROWS)]
     heavy = np.ones(n) if weights is None else weights
-    tasks = [(points, signs, heavy, grid, span) for span in spans]
+    tasks = [(points, signs, heavy, grid, span, every) for span in spans]
     with single_blas():
         parts = list(run_tasks(_span_forms, tasks, work, [n - i.start for i in spans]))
     # In order: no result depends on who finished first.
@@ -149,18 +158,20 @@ def _span_forms(
     heavy: NDArray[np.float64],
     grid: BandwidthGrid,
     i: slice,
+    every: int,
 ) -> tuple[NDArray[np.float64], ...]:
     """Quadratic and linear forms, totals and squares of some rows and all later ones."""
-    n, shape = len(points), (len(grid), signs.shape[1])
+    count = len(range(0, len(grid), every))
+    n, shape = len(points), (count, signs.shape[1])
     quadratic, linear = np.zeros(shape), np.zeros(shape)
-    total, squares = np.zeros(len(grid)), np.zeros(len(grid))
+    total, squares = np.zeros(count), np.zeros(count)
     left = _weighted(signs[i], heavy[i])
     rest = range(i.stop, n, TILE_COLUMNS)
     for j in (i, *(slice(c, min(c + TILE_COLUMNS, n)) for c in rest)):
         own = j is i
         right = left if own else _weighted(signs[j], heavy[j])
         weight = 1 if own else 2
-        for l, values in enumerate(tile_values(points, i, j, grid)):
+        for l, values in enumerate(islice(tile_values(points, i, j, grid), None, None, every)):
             product = values @ right
             product *= left
             quadratic[l] += weight * product.sum(axis=0, dtype=np.float64)

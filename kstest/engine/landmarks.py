@@ -53,6 +53,7 @@ def landmark_sums(
     grids: Sequence[BandwidthGrid],
     work: Work,
     weights: Array | None = None,
+    every: int = 1,
 ) -> tuple[Array, Array]:
     """Sum the Nystrom kernels of all bandwidth grids over all pairs of blocks.
 
@@ -68,6 +69,8 @@ def landmark_sums(
     work : Work
     weights : ndarray (N,), optional
         The sums are then of w_i w_j k_z(x_i, x_j).
+    every : int
+        Only every so many bandwidths of a grid, from the widest on.
 
     Returns
     -------
@@ -90,8 +93,8 @@ def landmark_sums(
     for number, grid in enumerate(grids):
         sums = _row_sums(rows, starts, landmarks, grid, weights, stage(work, number * share, 1.0))
         corrections = _corrections(rows, few, starts, landmarks, grid, weights)
-        tables += _tables(sums, landmarks, few, grid, corrections)
-        sizes.append(_sizes(few, grid))
+        tables += _tables(sums, landmarks, few, grid, corrections, every)
+        sizes.append(_sizes(few, grid)[::every])
         work.progress((number + 1) * share)
     return np.array(tables), np.concatenate(sizes)
 
@@ -102,11 +105,12 @@ def _tables(
     few: Rows,
     grid: BandwidthGrid,
     corrections: tuple[Array, float, Array],
+    every: int = 1,
 ) -> list[Array]:
     """Tables of block sums, (G, G) each, from sums at landmarks, (L, G, r): see `_corrections`."""
     own, own_few, shift = corrections
     values, r, tables = _values(_joined(landmarks, few), len(landmarks), grid), len(landmarks), []
-    for l in range(len(grid)):
+    for l in range(0, len(grid), every):
         inner, outer = values[l][:r], values[l][r:]
         with single_blas():
             root = np.linalg.cholesky(inner + RIDGE * r * np.eye(r))

@@ -7,7 +7,7 @@ kernels once, evaluate all permutations, combine the kernels, calibrate, explain
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from kstest.frozen import frozen
 
 from ..contract import Inputs, Test
 from ..diagnostics.missing import missingness
-from ..engine import Forms, Work, quadratic_forms
+from ..engine import Forms, Work, quadratic_forms, stage
 from ..findings import Finding, by_bandwidth, summary
 from ..kernels import KERNELS, SCALES, BandwidthGrid, Rows
 from ..nulls import (
@@ -56,9 +56,10 @@ from .two_samples.explanation import (
     rows_found,
     strange_rows,
 )
-from .two_samples.geometries import check_scale
+from .two_samples.geometries import check_scale, other_than_auto
 from .two_samples.kinds import kinds_found
 from .two_samples.landmarks import check_features, choose, features, landmarks_of_each
+from .two_samples.marginals import Blocked
 from .two_samples.min_effect import check_min_effect, min_effect, thresholded
 from .two_samples.pooled import (
     SENTENCES,
@@ -134,11 +135,14 @@ class Params:
     aggregate: str = option(
         "mahalanobis", "How several kernels become one statistic.", choices=tuple(AGGREGATES)
     )
-    scale: str = option(
-        "robust",
-        "Unit of each column: pooled median absolute deviation, standard deviation, or as it is; "
-        "auto: also ranks, without correlation, single columns and pairs of them, in one level.",
+    scale: str | None = option(
+        None,
+        "Unit of each column: pooled median absolute deviation (robust), standard deviation, or as "
+        "it is; auto: robust, and also ranks, without correlation, single columns and pairs of "
+        "them, in one level. Default: auto with the Gaussian grid of bandwidths by mahalanobis, of "
+        "rows in memory that are permuted; otherwise robust.",
         choices=(*SCALES, "auto"),
+        brief="Unit of each column, or several geometries (auto).",
     )
     features: str = features()
     permute: str = permute()
@@ -178,7 +182,12 @@ class Params:
     @property
     def unit(self) -> str:
         """Unit of the columns that are taken together."""
-        return "robust" if self.scale == "auto" else self.scale
+        return "robust" if self.scale in (None, "auto") else self.scale
+
+    @property
+    def several(self) -> bool:
+        """Whether several geometries are combined."""
+        return self.scale == "auto" or (self.scale is None and other_than_auto(self) is None)
 
 
 def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, work: Work) -> Result:
@@ -208,11 +217,13 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     Exact: p <= alpha has probability at most alpha at every m, n and d, over the data and the
     seed, if rows are exchangeable under the null; ties and heavy tails do no harm. Scaling,
     bandwidths and the choice of informative kernels use the pooled rows without their labels.
-    With `scale` ``auto`` several geometries are combined in one exact level: the grid of bandwidths
-    on columns in robust units, the same on normal scores without their correlation, every column by
-    itself, and products of two columns. It sees what one grid is nearly blind to (a light column
-    beside heavy ones, one column or one correlation of many, copulas), at two to three times the
-    cost, and pays little elsewhere: see `kstest.methods.two_samples.geometries`.
+    Without `scale`, and with ``auto``, several geometries are combined in one exact level: the grid
+    of bandwidths on columns in robust units, the same on normal scores without their correlation,
+    every column by itself, and products of two columns. It sees what one grid is nearly blind to (a
+    light column beside heavy ones, one column or one correlation of many, copulas), at about twice
+    the cost, and pays little elsewhere: see `kstest.methods.two_samples.geometries`. Other kernels,
+    bandwidths and aggregates, a tolerance, two passes over files, counts and weights of another
+    distribution mean ``robust``, as does a single column; ``kernel["scale"]`` says which it was.
     Rows that depend on their neighbours in time are not exchangeable: a warning says so, and
     `block_length` permutes stretches of time, which is an approximation (`exact` is then false).
     With `group`, groups are exchangeable instead of rows: see `kstest.nulls.blocks`.
@@ -322,11 +333,14 @@ def _tested(
     signs = permuted_labels(cut, params.permutations * (2 if two_stages else 1), rng)
     marks = choose(cut, pooled.m, counts, rng) if any(counts) else None
 
-    def summed(rows: Rows, grids: Sequence[BandwidthGrid]) -> Forms:
-        landmarks = None if marks is None else rows.take(marks)
-        return quadratic_forms(rows, cut.starts, signs, grids, work, weights, landmarks)
+    def summed(
+        rows: Rows, grids: Sequence[BandwidthGrid], part: tuple[float, float], every: int = 1
+    ) -> Forms:
+        landmarks, own = None if marks is None else rows.take(marks), stage(work, *part)
+        return quadratic_forms(rows, cut.starts, signs, grids, own, weights, landmarks, every)
 
-    forms = summed(rows, used)
+    twice = params.several and pooled.numeric > 1
+    forms = summed(rows, used, (0.0, 0.5 if twice else 1.0))
     pairs = Pairs.of(cut.starts, signs, weights)
     T = unbiased_mmd(forms, pairs)
 
@@ -343,20 +357,16 @@ def _tested(
     combined = _combined(sums, params)
     if combined is None or not varies(combined):
         return constant(base, CONSTANT)
-    said: list[Finding] = []
-    if params.scale == "auto":
-        each = geometries.scores(
-            combined, sums.blocked, min(pooled.m, pooled.n),
-            lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, rng),
-            summed, rng,
-        )  # fmt: skip
-        said = [geometries.geometry_found(each)] if len(each) > 1 else []
-        combined = geometries.combined(each) if len(each) > 1 else combined
+    each = _geometries(sums, combined, params, summed, rng) if params.several else {}
+    if len(each) > 1:
+        combined = geometries.combined(each)
+        base = replace(base, kernel={**base.kernel, "scale": "auto"})
     p, limit = p_value(combined), threshold(combined, params.alpha)
     if params.tolerance:
         p = tolerant_p_value(combined, params.tolerance)
         limit += 2 * np.sqrt(2) * params.tolerance
     rejected = bool(p <= params.alpha)
+    said = [geometries.geometry_found(each, rejected)] if len(each) > 1 else []
     return base.told(
         *_findings(sums, params, rejected, rng, work),
         *said,
@@ -383,13 +393,11 @@ class _Sums:
     kernels: list[tuple[str, float]]
 
     @property
-    def blocked(self) -> geometries.Blocked:
+    def blocked(self) -> Blocked:
         """Rows and permutations, for other geometries of them."""
         missing = self.pooled.missing
-        return geometries.Blocked(
-            self.rows, None if missing is None else missing[self.cut.order],
-            self.cut.starts, self.signs, self.weights, self.pairs,
-        )  # fmt: skip
+        missing = None if missing is None else missing[self.cut.order]
+        return Blocked(self.rows, missing, self.cut.starts, self.signs, self.weights)
 
     @property
     def keep(self) -> NDArray[np.bool_]:
@@ -408,6 +416,22 @@ def _combined(sums: _Sums, params: Params) -> NDArray[np.float64] | None:
         return np.asarray(sums.T[0])
     smaller = min(sums.pooled.m, sums.pooled.n)
     return aggregate(sums.T[keep], sums.forms.size[keep], params.aggregate, smaller)
+
+
+def _geometries(
+    sums: _Sums,
+    robust: NDArray[np.float64],
+    params: Params,
+    summed: Callable[..., Forms],
+    rng: np.random.Generator,
+) -> dict[str, NDArray[np.float64]]:
+    """Score of every geometry under every permutation; of some rows the robust one alone."""
+    own = rng.spawn(1)[0]  # what explains a rejection draws the same numbers as without these
+    return geometries.scores(
+        robust, sums.blocked, sums.pairs, min(sums.pooled.m, sums.pooled.n),
+        lambda some: grids(some, params.kernel, params.bandwidth, params.aggregate, own),
+        lambda some, widths: summed(some, widths, (0.5, 1.0), every=2), own,
+    )  # fmt: skip
 
 
 def _findings(
@@ -458,7 +482,7 @@ def _kernel_block(
         "name": ",".join(name for name in KERNELS if name in names),
         "bandwidths": [h if KERNELS[name].has_bandwidth else None for name, h in kernels],
         "aggregate": params.aggregate if len(kernels) > 1 else None,
-        "scale": params.scale,
+        "scale": params.unit,
         **({"landmarks": landmarks} if landmarks else {}),
     }
 

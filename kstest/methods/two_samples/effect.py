@@ -65,14 +65,16 @@ def unbiased_mmd(forms: Forms, pairs: Pairs) -> Array:
     With v = +1 on the rows of one sample and -1 on those of the other, and K0 the kernel matrix
     without its diagonal, the within and between sums are (t + 2 r + q) / 4, (t - 2 r + q) / 4 and
     (t - q) / 4, where t = 1'K0 1, r = 1'K0 v, q = v'K0 v. A side of a single row has no pairs
-    and adds nothing.
+    and adds nothing; where all rows of a side weigh nothing, MMD^2 is taken to be 0.
     """
     within_x, within_y, between = _sums(forms)
     x, y = (
         np.divide(part, count, out=np.zeros_like(part), where=count > 0)
         for part, count in ((within_x, pairs.within_x), (within_y, pairs.within_y))
     )
-    return np.asarray(x + y - 2 * between / (pairs.x * pairs.y))
+    both = pairs.x * pairs.y
+    across = np.divide(between, both, out=np.zeros_like(between), where=both > 0)
+    return np.asarray(np.where(both > 0, x + y - 2 * across, 0.0))
 
 
 def _sums(forms: Forms) -> tuple[Array, Array, Array]:
@@ -102,7 +104,8 @@ def effect(
     (they share nothing, at this bandwidth) for kernels between 0 and 1. The interval is asymptotic:
     the delete-one-block jackknife of MMD^2 with normal quantiles, good away from 0. At 0 the
     distribution of the estimate is not normal; the interval then starts at 0, as it does whenever
-    the test does not reject. None where the sums of the blocks were not kept.
+    the test does not reject. None where the sums of the blocks were not kept, and where a side
+    has weight in fewer than three blocks.
     """
     if forms.blocks is None or cut.movable < 8:
         return None
@@ -129,7 +132,7 @@ def effect(
     variance = 0.0
     for in_x in (True, False):
         g = np.flatnonzero((first == in_x)[: cut.movable])
-        if len(g) < 3:
+        if np.count_nonzero(pairs.blocks[g]) < 3:
             return None
         values = without(g, in_x)
         variance += (len(g) - 1) / len(g) * float(((values - values.mean()) ** 2).sum())

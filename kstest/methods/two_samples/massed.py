@@ -95,7 +95,7 @@ def prepared(
 def _counted(
     samples: Sequence[Sample], params: Any, draws: int, rng: np.random.Generator, base: Result
 ) -> Prepared | Result:
-    scale = getattr(params, "scale", "robust")
+    scale = getattr(params, "unit", "robust")
     bins, pooled, first, both = counted.bins_of(samples, scale)
     entries = [int(first.sum()), int(both.sum() - first.sum())]
     named = {s.name: k for s, k in zip(samples, entries, strict=True)}
@@ -193,7 +193,7 @@ def _kernel_block(
         "name": ",".join(dict.fromkeys(name for name, _ in kernels)),
         "bandwidths": [h or None for _, h in kernels],
         "aggregate": rule if len(kernels) > 1 else None,
-        "scale": params.scale,
+        "scale": params.unit,
     }
 
 

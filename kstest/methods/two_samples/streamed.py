@@ -187,7 +187,7 @@ class _Test:
                 "name": ",".join(dict.fromkeys(name for name, _ in kernels)),
                 "bandwidths": [h for _, h in kernels],
                 "aggregate": params.aggregate if len(kernels) > 1 else None,
-                "scale": params.scale,
+                "scale": params.unit,
                 "landmarks": forms.landmarks,
             },
             null=null_block(cut, params.permutations),
