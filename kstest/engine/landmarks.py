@@ -37,6 +37,8 @@ RIDGE = 1e-6
 SIZED = 500
 # The sum over a batch is rounded to multiples of this; single precision is no finer.
 GRAIN = 2.0**-18
+# Rows that are centred and rounded at a time, a multiple of TILE_ROWS.
+SPAN_ROWS = 16 * TILE_ROWS
 # Rows whose weights are drawn at a time: 32 MB for a thousand draws.
 DRAWN_ROWS = 4096
 
@@ -161,9 +163,10 @@ def batch_sums(
     for grid in grids:
         part = out[l : l + len(grid)]
         single = single_suffices(near, grid)
-        points = Points.of(both, np.float32 if single else np.float64, centre)
+        rounded = centre, np.float32 if single else np.float64
+        points = Points.of(both, rounded[1], centre)
         if not single or not _gaussian_batch(points, starts, present, len(landmarks), grid, part):
-            sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1), points)
+            sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1), rounded)
             for own, values in zip(part, sums, strict=True):
                 own[present] += np.rint(values / GRAIN) * GRAIN
         l += len(grid)
@@ -260,24 +263,24 @@ def _row_sums(
     grid: BandwidthGrid,
     weights: Array | None,
     work: Work,
-    points: Points | None = None,
+    rounded: tuple[Array, Any] | None = None,
 ) -> Array:
     """Sums of w_i k(x_i, z_j) over the rows i of every block; shape (L, G, r).
 
-    `points` : landmarks and rows, if they are to be centred and rounded otherwise than for one sum.
+    `rounded` : centre and precision of the distances, if not what suits these rows.
     """
-    both, r = _joined(landmarks, rows), len(landmarks)
-    if points is None:
-        points = Points.of(both, np.float32 if single_suffices(both, grid) else np.float64)
+    if rounded is None:
+        single = single_suffices(rows, grid)
+        rounded = rows.values.mean(axis=0), np.float32 if single else np.float64
     heavy = np.ones(len(rows)) if weights is None else weights
     largest = float(np.abs(heavy).max()) or 1.0  # lest single precision overflows
-    heavy = (heavy / largest).astype(points.rows.dtype)
-    lengths = _lengths(both, landmarks, grid)
-    del both  # a copy of all rows
-    halved = _gaussian_grid(points, r, grid)
-    out = np.zeros((len(grid), len(starts) - 1, r))
+    heavy = (heavy / largest).astype(rounded[1])
+    lengths = None
+    if not grid.kernel.has_bandwidth:
+        lengths = _lengths(_joined(landmarks, rows), landmarks, grid)
+    out = np.zeros((len(grid), len(starts) - 1, len(landmarks)))
     tasks = [
-        (points, halved, r, grid, heavy[int(first) : int(last)], lengths, int(first))
+        (rows, landmarks, rounded, grid, heavy, lengths, int(first), int(last))
         for first, last in pairwise(starts)
     ]
     costs = np.diff(starts).astype(float).tolist()
@@ -289,27 +292,33 @@ def _row_sums(
 
 
 def _one_block(
-    points: Points,
-    halved: tuple[AnyArray, AnyArray] | None,
-    r: int,
+    rows: Rows,
+    landmarks: Rows,
+    rounded: tuple[Array, Any],
     grid: BandwidthGrid,
     heavy: AnyArray,
     lengths: Array | None,
-    start: int,
+    first: int,
+    last: int,
 ) -> Array:
-    """Sums over the rows of one block, which begins at row `start`; (L, r)."""
-    out = np.zeros((len(grid), r))
-    for first in range(0, len(heavy), TILE_ROWS):
-        i = slice(first, min(first + TILE_ROWS, len(heavy)))
-        at = slice(r + start + i.start, r + start + i.stop)
-        if halved is None:
-            tiles = tile_values(points, at, slice(0, r), grid)
-        else:
-            tiles = _gaussian_values(halved[0][at], halved[1], len(grid))
-        for l, values in enumerate(tiles):
-            out[l] += heavy[i] @ values
-        if lengths is not None:
-            out += heavy[i] @ lengths[at] + heavy[i].sum() * lengths[:r]
+    """Sums over the rows of one block, from `first` to `last`; (L, r)."""
+    out, r = np.zeros((len(grid), len(landmarks))), len(landmarks)
+    for start in range(first, last, SPAN_ROWS):  # of all rows at once it would be copies of them
+        span = slice(start, min(start + SPAN_ROWS, last))
+        points = Points.of(_joined(landmarks, rows.take(span)), rounded[1], rounded[0])
+        halved = _gaussian_grid(points, r, grid)
+        for begin in range(start, span.stop, TILE_ROWS):
+            i = slice(begin, min(begin + TILE_ROWS, span.stop))
+            at = slice(r + i.start - start, r + i.stop - start)
+            if halved is None:
+                tiles = tile_values(points, at, slice(0, r), grid)
+            else:
+                tiles = _gaussian_values(halved[0][at], halved[1], len(grid))
+            for l, values in enumerate(tiles):
+                out[l] += heavy[i] @ values
+            if lengths is not None:
+                own = lengths[r + i.start : r + i.stop]
+                out += heavy[i] @ own + heavy[i].sum() * lengths[:r]
     return out
 
 

@@ -48,6 +48,8 @@ FEW_COLUMNS, MOST_PAIRS = 3, 1300
 DISTANCE_ROWS = 500
 # Ranks whose quantiles are found without SciPy, at most.
 FEW_RANKS = 10_000
+# Rows that are turned at a time.
+TURNED_ROWS = 65_536
 # Share of the robust geometry that is added to the largest of all.
 KEPT = 0.6
 TITLES = {
@@ -122,8 +124,7 @@ def scores(
     d, categories = z.shape[1], int(np.ptp(blocked.rows.codes, axis=0).astype(bool).sum())
     several = columns_score(z, blocked) if d + categories >= FEW_COLUMNS else None
     if d > 1:
-        y = whitened(z)
-        del z  # a copy of all rows
+        y = whitened(z)  # z is gone
         found |= _whitened_score(Rows(y, blocked.rows.codes), pairs, smaller, choose, sums, rng)
     if several is not None:
         found["columns"] = several
@@ -178,18 +179,28 @@ def normal_scores(values: Array, missing: NDArray[np.bool_] | None) -> Array:
     out: Array = np.zeros(values.shape)
     used, untied = [], np.zeros(0)
     for c, column in enumerate(values.T):
-        there = np.ones(len(column), bool) if missing is None else ~missing[:, c]
-        _, place, counts = np.unique(column[there], return_inverse=True, return_counts=True)
+        there: Any = slice(None) if missing is None else ~missing[:, c]
+        order, counts = _ties(column[there])
         if len(counts) > 1:
             quantiles = untied
-            if len(counts) < len(place) or len(counts) != len(untied):
+            if len(counts) < len(order) or len(counts) != len(untied):
                 # of the mean rank - 1/2
-                quantiles = _quantiles((counts.cumsum() - counts / 2) / len(place))
-                untied = quantiles if len(counts) == len(place) else untied
-            z = quantiles[place]
-            out[there, c] = z / z.std()
+                quantiles = _quantiles((counts.cumsum() - counts / 2) / len(order))
+                untied = quantiles if len(counts) == len(order) else untied
+            z = np.empty(len(order))
+            z[order] = quantiles if len(counts) == len(order) else np.repeat(quantiles, counts)
+            z /= z.std()
+            out[there, c] = z
             used.append(c)
     return out if len(used) == values.shape[1] else out[:, used]
+
+
+def _ties(column: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order of the values, and how often each occurs; less memory than `np.unique` takes."""
+    order = np.argsort(column)
+    values = column[order]
+    firsts = np.flatnonzero(values[1:] != values[:-1]) + 1
+    return order, np.diff(firsts, prepend=0, append=len(order))
 
 
 def _quantiles(p: Array) -> Array:
@@ -203,7 +214,8 @@ def _quantiles(p: Array) -> Array:
 def whitened(z: Array) -> Array:
     """Scores without their correlation, by the symmetric root: a coordinate stays a column's.
 
-    The correlation is drawn to that of independent columns by d / (N + d).
+    They take the place of z where that saves a copy. The correlation is drawn to that of
+    independent columns by d / (N + d).
     """
     n, d = z.shape
     share = d / (n + d)
@@ -214,7 +226,10 @@ def whitened(z: Array) -> Array:
             spread = np.sqrt(gram.diagonal())
             squares, vectors = np.linalg.eigh(gram / np.outer(spread, spread))
             root = (vectors / np.sqrt((1 - share) * squares.clip(0) + share)) @ vectors.T
-            return np.asarray(z @ root)
+            for first in range(0, n, TURNED_ROWS):
+                some = z[first : first + TURNED_ROWS]
+                some[:] = some @ root
+            return z
         unit = z - middle
         unit /= np.sqrt(np.einsum("ij,ij->j", unit, unit))
         _, singular, axes = np.linalg.svd(unit, full_matrices=False)
