@@ -429,7 +429,7 @@ def test_python_objects_with_a_density_can_move_rows(rng):
         kstest.pksd(X, target=twice)
     wrong = Object()
     wrong.logpdf = lambda X: np.zeros((len(X), 2))
-    with pytest.raises(UsageError, match="logpdf of Object has the shape"):
+    with pytest.raises(UsageError, match="logpdf of Object in the shape"):
         kstest.pksd(X, target=wrong)
 
 

@@ -146,8 +146,9 @@ class Call:
 
     def misshapen(self, shape: tuple[int, ...], rows: int) -> str:
         wanted = self.expected(rows)
-        text = f"target: the {self.label} has the shape {shape}, expected {wanted} (rows"
+        text = f"target: expected the {self.label} in the shape {wanted} (rows"
         text += ")" if self.width is None else ", columns)"
+        text += f", found {shape}"
         if self.width is None and len(shape) == 2 and shape[0] == rows:
             return f"{text}: sum over the columns, axis 1"
         if self.width is not None and shape == wanted[::-1]:

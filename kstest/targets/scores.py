@@ -115,6 +115,6 @@ def checked(values: Any, shape: tuple[int, ...], what: str) -> Array:
         raise UsageError(f"target: the {what} is no array of numbers") from None
     if array.shape != shape:
         raise UsageError(
-            f"target: the {what} has the shape {array.shape}, expected {shape} (rows, columns)"
+            f"target: expected the {what} in the shape {shape} (rows, columns), found {array.shape}"
         )
     return array
