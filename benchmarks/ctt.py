@@ -1,12 +1,12 @@
 """Power at equal CPU time: `kstest mmd` beside compress-then-test of goodpoints, on the same draws.
 
     python3 benchmarks/peers.py --setup DIR --only goodpoints       # once
-    python3 benchmarks/ctt.py --peers DIR [--draws 100] [--rows 10000]
+    python3 benchmarks/ctt.py --peers DIR [--draws 100] [--rows 10000] [--without 'all pairs']
 
 Ten normal columns: nothing changed, one mean shifted, all spreads scaled; and one column with
 bumps. Both take rows that are in memory, 199 permutations, one thread; goodpoints one Gaussian
 kernel at the median distance, compressed at level g (time grows like 4^g), kstest its grid of
-bandwidths with all pairs of rows and with landmarks. Prints rejection rates at level .05 and CPU
+bandwidths with all pairs of rows and with landmarks, and its default, several geometries. Prints rejection rates at level .05 and CPU
 seconds a test.
 """
 
@@ -63,13 +63,22 @@ def draw(case, rng, n):
     return X, Y
 
 
-def ours(X, Y):
+OURS = {
+    "all pairs": {"features": "none", "scale": "robust"},
+    "256 landmarks": {"features": "256", "scale": "robust"},
+    "default": {},
+}
+
+
+def ours(X, Y, without):
     found = {}
-    for name, features in (("all pairs", "none"), ("256 landmarks", "256")):
+    for name, options in OURS.items():
+        if name in without:
+            continue
         rejected, clock = 0, time.process_time()
         for x, y in zip(X, Y, strict=True):
-            options = {"scale": "robust", "permutations": 199, "threads": 1, "explain": "none"}
-            rejected += kstest.mmd(x, y, features=features, **options).reject
+            options = {"permutations": 199, "threads": 1, "explain": "none"} | options
+            rejected += kstest.mmd(x, y, **options).reject
         found[name] = [rejected / len(X), (time.process_time() - clock) / len(X)]
     return found
 
@@ -80,6 +89,7 @@ def main():
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--only", nargs="+", default=["null", "shift", "scale", "bumps"])
+    parser.add_argument("--without", nargs="+", default=[], choices=OURS)
     given = parser.parse_args()
     os.environ.update(ONE_THREAD)
     python = given.peers.absolute() / "goodpoints" / "bin" / "python"
@@ -95,7 +105,7 @@ def main():
             done = subprocess.run(
                 [python, "-c", CHILD, path], capture_output=True, text=True, check=True
             )
-        found = ours(X, Y) | json.loads(done.stdout.splitlines()[-1])
+        found = ours(X, Y, given.without) | json.loads(done.stdout.splitlines()[-1])
         text = "   ".join(f"{name} {rate:.2f} {cpu:.2f} s" for name, (rate, cpu) in found.items())
         print(f"{case:8}{text}", flush=True)
 
