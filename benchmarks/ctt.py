@@ -6,8 +6,8 @@
 Ten normal columns: nothing changed, one mean shifted, all spreads scaled; and one column with
 bumps. Both take rows that are in memory, 199 permutations, one thread; goodpoints one Gaussian
 kernel at the median distance, compressed at level g (time grows like 4^g), kstest its grid of
-bandwidths with all pairs of rows and with landmarks, and its default, several geometries. Prints rejection rates at level .05 and CPU
-seconds a test.
+bandwidths with all pairs of rows and with landmarks, and its default, several geometries. Prints
+rejection rates at level .05 and CPU seconds a test.
 """
 
 from __future__ import annotations
