@@ -156,7 +156,7 @@ WRONG = {
         {"scores": lambda X: -X[:, ::-1] * [1, 3], "logdensity": lambda X: normal(X * [1, 3**0.5])},
         "order of the columns 1, 2",
     ),
-    "one number a row": ({"scores": lambda X: X[:, 0]}, r"shape \(3,\), expected \(3, 2\)"),
+    "one number a row": ({"scores": lambda X: X[:, 0]}, r"in the shape \(3, 2\).*found \(3,\)"),
     "sum forgotten": ({"logdensity": lambda X: -(X**2)}, "sum over the columns"),
     "rows mixed": ({"scores": mixed}, "own row alone"),
     "rows centred": ({"logdensity": lambda X: normal(X - X.mean(axis=0))}, "own row alone"),

@@ -298,7 +298,7 @@ def test_words_against_a_model_of_words(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"target": ""}, "target model.csv"),
+        ({"target": ""}, "target='model.csv' or target='fit:order=1'"),
         ({"target": "chain"}, "target='chain': give a CSV or JSON file"),
         ({"target": "fit:2"}, "write fit:order=1"),
         ({"target": "fit:order=1", "null": "wild"}, "is fitted to data"),

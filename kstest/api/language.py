@@ -36,7 +36,7 @@ SYNONYMS = {
 # What only a command has: where its answer goes.
 COMMANDS_OWN = ("format", "output", "quiet", "exit_zero", "cite", "debug")
 # An option with what may be its value: items with commas between them.
-_ITEM = r"""(?:'[^']*'|"[^"]*"|-?[0-9][^\s:;,()]*|[A-Za-z_][\w.*=|-]*)"""
+_ITEM = r"""(?:'[^']*'|"[^"]*"|-?[0-9][^\s:;,()]*|[A-Za-z_](?:[\w.*=|-]|:(?=\w))*)"""
 _OPTION = re.compile(rf"(?<!\w)--([a-z][a-z0-9-]*)(?:[ =]({_ITEM}(?:,{_ITEM})*))?")
 # Before an option that is written out for the reader, with its value.
 _WRITTEN_OUT = ("for example ", "such as ")
@@ -68,8 +68,9 @@ def in_python(message: str, given: Mapping[str, Any], options: Iterable[Field[An
         if one:
             shown = _keyword_value(word, value, given.get(name), choices.get(name, ()))
         before = message[: match.start()]
-        # Written out, or the next option of the same line.
-        out = before.endswith(_WRITTEN_OUT) or ends[-1] == match.start() - 1
+        # Written out, or the next option of the same line, or another one in its place.
+        between = message[ends[-1] : match.start()] if ends[-1] >= 0 else ""
+        out = before.endswith(_WRITTEN_OUT) or between in (" ", " or ")
         if shown is None and (out or f"'{word}'" in message):
             shown = repr(word)
         if shown is None:
