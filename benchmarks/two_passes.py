@@ -169,13 +169,18 @@ def local(folder: str, rows: int, features: str, threads: int) -> None:
     )
 
 
-def workers(folder: str, rows: int, features: str) -> None:
-    """The same files by one process, by workers, and while one of them is killed."""
+def workers(folder: str, rows: int, features: str, alone: int | None) -> None:
+    """The same files by one process, by workers, and while one of them is killed.
+
+    `alone` : only by so many workers.
+    """
     from distributed import Client, LocalCluster
 
     files = files_of(folder, rows)
-    local(folder, rows, features, 1)
-    for count, killed in ((1, False), (2, False), (2, True)):
+    if alone is None:
+        local(folder, rows, features, 1)
+    cases = ((1, False), (2, False), (2, True)) if alone is None else ((alone, False),)
+    for count, killed in cases:
         with (
             LocalCluster(
                 n_workers=count,
@@ -220,6 +225,7 @@ if __name__ == "__main__":
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--features", default="auto")
+    parser.add_argument("--alone", type=int, help="workers: only by so many of them")
     given = parser.parse_args()
     if given.what == "level":
         level(given.sets)
@@ -230,6 +236,6 @@ if __name__ == "__main__":
     elif given.folder is None:
         parser.error("name a FOLDER for the files")
     elif given.what == "workers":
-        workers(given.folder, given.rows, given.features)
+        workers(given.folder, given.rows, given.features, given.alone)
     else:
         local(given.folder, given.rows, given.features, os.cpu_count() or 1)
