@@ -37,6 +37,8 @@ RIDGE = 1e-6
 SIZED = 500
 # The sum over a batch is rounded to multiples of this; single precision is no finer.
 GRAIN = 2.0**-18
+# Rows from which on sums are worth loading a compiled loop.
+COMPILED_ROWS = 100_000
 # Rows that are centred and rounded at a time, a multiple of TILE_ROWS.
 SPAN_ROWS = 16 * TILE_ROWS
 # Rows whose weights are drawn at a time: 32 MB for a thousand draws.
@@ -279,8 +281,10 @@ def _row_sums(
     if not grid.kernel.has_bandwidth:
         lengths = _lengths(_joined(landmarks, rows), landmarks, grid)
     out = np.zeros((len(grid), len(starts) - 1, len(landmarks)))
+    plain = weights is None and rounded[1] is np.float32 and len(rows) >= COMPILED_ROWS
+    loops = load_landmark_loops() if plain else None
     tasks = [
-        (rows, landmarks, rounded, grid, heavy, lengths, int(first), int(last))
+        (rows, landmarks, rounded, grid, heavy, lengths, loops, int(first), int(last))
         for first, last in pairwise(starts)
     ]
     costs = np.diff(starts).astype(float).tolist()
@@ -298,10 +302,11 @@ def _one_block(
     grid: BandwidthGrid,
     heavy: AnyArray,
     lengths: Array | None,
+    loops: Any,
     first: int,
     last: int,
 ) -> Array:
-    """Sums over the rows of one block, from `first` to `last`; (L, r)."""
+    """Sums over the rows `first` to `last`, of one block, by compiled loops or none; (L, r)."""
     out, r = np.zeros((len(grid), len(landmarks))), len(landmarks)
     for start in range(first, last, SPAN_ROWS):  # of all rows at once it would be copies of them
         span = slice(start, min(start + SPAN_ROWS, last))
@@ -310,10 +315,13 @@ def _one_block(
         for begin in range(start, span.stop, TILE_ROWS):
             i = slice(begin, min(begin + TILE_ROWS, span.stop))
             at = slice(r + i.start - start, r + i.stop - start)
+            if halved is not None and loops is not None:
+                loops.power_sums(_first_values(*halved, at), out)
+                continue
             if halved is None:
                 tiles = tile_values(points, at, slice(0, r), grid)
             else:
-                tiles = _gaussian_values(halved[0][at], halved[1], len(grid))
+                tiles = _gaussian_values(*halved, at, len(grid))
             for l, values in enumerate(tiles):
                 out[l] += heavy[i] @ values
             if lengths is not None:
@@ -340,11 +348,16 @@ def _gaussian_grid(points: Points, r: int, grid: BandwidthGrid) -> tuple[AnyArra
     return left, np.vstack([points.columns[:, :r], ones, a * points.norms[None, :r]])
 
 
-def _gaussian_values(left: AnyArray, right: AnyArray, count: int) -> Iterator[AnyArray]:
-    """Yield the kernel values of every bandwidth, each the square of the one before."""
-    values = left @ right
+def _first_values(left: AnyArray, right: AnyArray, at: slice) -> AnyArray:
+    """Kernel values of some rows at the widest bandwidth."""
+    values = left[at] @ right
     np.minimum(values, 0, out=values)
-    np.exp(values, out=values)
+    return np.exp(values, out=values)
+
+
+def _gaussian_values(left: AnyArray, right: AnyArray, at: slice, count: int) -> Iterator[AnyArray]:
+    """Yield the kernel values of every bandwidth, each the square of the one before."""
+    values = _first_values(left, right, at)
     yield values
     for _ in range(count - 1):
         np.multiply(values, values, out=values)
