@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+
 import naive
 import numpy as np
 import pytest
 
-from kstest.engine import Forms, Work, block_sums, signed_sums
+import kstest
+from kstest.engine import Forms, Work, block_sums, landmarks, signed_sums
 from kstest.engine.landmarks import RIDGE, landmark_count, landmark_sums
 from kstest.kernels import KERNELS, BandwidthGrid, Rows, bandwidth_grid, pair_distances
 from kstest.methods.two_samples.effect import Pairs, unbiased_mmd
@@ -99,3 +102,16 @@ def test_number_of_landmarks():
     assert [landmark_count(n) for n in (1000, 65_537, 200_000, 10**6, 10**9)] == [
         256, 320, 448, 1024, 1024,
     ]  # fmt: skip
+
+
+def test_the_compiled_loop_gives_the_same_sums_also_in_other_processes(rng, monkeypatch):
+    X, Y = rng.normal(size=(600, 3)), rng.normal(size=(500, 3)) + 0.1
+    options = {"features": "64", "permutations": 99, "explain": "none"}
+    plain = kstest.mmd(X, Y, threads=1, **options)
+    monkeypatch.setattr(landmarks, "COMPILED_ROWS", 1)
+    with ProcessPoolExecutor(1) as executor:
+        there = kstest.mmd(X, Y, executor=executor, **options)
+    here = kstest.mmd(X, Y, threads=1, **options)
+    assert here.statistic == there.statistic
+    assert here.statistic == pytest.approx(plain.statistic, rel=1e-3, abs=1e-3)
+    assert here.p_value == there.p_value

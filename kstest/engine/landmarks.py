@@ -166,8 +166,10 @@ def batch_sums(
         part = out[l : l + len(grid)]
         single = single_suffices(near, grid)
         rounded = centre, np.float32 if single else np.float64
-        points = Points.of(both, rounded[1], centre)
-        if not single or not _gaussian_batch(points, starts, present, len(landmarks), grid, part):
+        fits = single and _gaussian_batch(
+            Points.of(both, np.float32, centre), starts, present, len(landmarks), grid, part
+        )
+        if not fits:
             sums = _row_sums(rows, starts, landmarks, grid, None, Work(threads=1), rounded)
             for own, values in zip(part, sums, strict=True):
                 own[present] += np.rint(values / GRAIN) * GRAIN
@@ -281,10 +283,11 @@ def _row_sums(
     if not grid.kernel.has_bandwidth:
         lengths = _lengths(_joined(landmarks, rows), landmarks, grid)
     out = np.zeros((len(grid), len(starts) - 1, len(landmarks)))
-    plain = weights is None and rounded[1] is np.float32 and len(rows) >= COMPILED_ROWS
-    loops = load_landmark_loops() if plain else None
+    compiled = weights is None and rounded[1] is np.float32 and len(rows) >= COMPILED_ROWS
+    if compiled:
+        load_landmark_loops()  # before threads ask for them
     tasks = [
-        (rows, landmarks, rounded, grid, heavy, lengths, loops, int(first), int(last))
+        (rows, landmarks, rounded, grid, heavy, lengths, compiled, int(first), int(last))
         for first, last in pairwise(starts)
     ]
     costs = np.diff(starts).astype(float).tolist()
@@ -302,11 +305,11 @@ def _one_block(
     grid: BandwidthGrid,
     heavy: AnyArray,
     lengths: Array | None,
-    loops: Any,
+    compiled: bool,
     first: int,
     last: int,
 ) -> Array:
-    """Sums over the rows `first` to `last`, of one block, by compiled loops or none; (L, r)."""
+    """Sums over the rows `first` to `last`, of one block, by a compiled loop or none; (L, r)."""
     out, r = np.zeros((len(grid), len(landmarks))), len(landmarks)
     for start in range(first, last, SPAN_ROWS):  # of all rows at once it would be copies of them
         span = slice(start, min(start + SPAN_ROWS, last))
@@ -315,8 +318,8 @@ def _one_block(
         for begin in range(start, span.stop, TILE_ROWS):
             i = slice(begin, min(begin + TILE_ROWS, span.stop))
             at = slice(r + i.start - start, r + i.stop - start)
-            if halved is not None and loops is not None:
-                loops.power_sums(_first_values(*halved, at), out)
+            if halved is not None and compiled:
+                load_landmark_loops().power_sums(_first_values(*halved, at), out)
                 continue
             if halved is None:
                 tiles = tile_values(points, at, slice(0, r), grid)
