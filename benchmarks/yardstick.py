@@ -7,6 +7,7 @@ within one run, because absolute speeds of shared machines mean nothing.
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -32,7 +33,7 @@ def _exp(x):
     return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(f32)
 
 
-@njit(fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def fused(X, norms, XT, block, bandwidths):
     """Sums exp(-|x - y|^2), and its repeated squares, over all pairs of blocks a <= b."""
     n, d = X.shape
@@ -81,14 +82,32 @@ def fused(X, norms, XT, block, bandwidths):
     return out
 
 
-def seconds(n, d, bandwidths, block=512, repeat=3):
-    """CPU seconds of the yardstick on n standard normal rows, the best of a few runs."""
+def prepared(n, d, bandwidths, block=512):
+    """The yardstick on n standard normal rows, compiled, as a function of no argument."""
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(n - n % block, d)) * np.sqrt(0.5 / d / bandwidths)).astype(f32)
     norms, XT = (X**2).sum(axis=1), np.ascontiguousarray(X.T)
     fused(X[:block], norms[:block], XT, block, bandwidths)
-    with flushed_denormals():
-        return best(lambda: fused(X, norms, XT, block, bandwidths), repeat)
+
+    def run():
+        with flushed_denormals():  # of the thread that runs
+            fused(X, norms, XT, block, bandwidths)
+
+    return run
+
+
+def seconds(n, d, bandwidths, block=512, repeat=3):
+    """CPU seconds of the yardstick on n standard normal rows, the best of a few runs."""
+    return best(prepared(n, d, bandwidths, block), repeat)
+
+
+def both(run):
+    """Run the yardstick in two threads at once, each all of it."""
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def best(run, repeat, clock=time.process_time):
