@@ -11,6 +11,7 @@ line with underscores; the answer is a `kstest.Result`, whose attributes are the
 command's JSON. ``help(kstest.mmd)`` has all options.
 """
 
+import os.path
 from importlib import import_module
 from typing import Any
 
@@ -45,6 +46,9 @@ def __getattr__(name: str) -> Any:
     if name in (*MODULES, *EXTRAS):
         return import_module(f"kstest.{name}")
     if name not in METHODS:
+        # `from . import name` asks here first, before the module is looked for.
+        if any(os.path.exists(os.path.join(__path__[0], name + end)) for end in ("", ".py")):
+            raise AttributeError(f"module 'kstest' has no attribute {name!r}")
         import difflib
 
         close = difflib.get_close_matches(name.lower(), __dir__(), n=1)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,11 +31,15 @@ def candidates() -> Iterator[Path]:
     home = os.path.expanduser("~")
     if os.path.isabs(home) and os.path.isdir(home):
         yield Path(home) / ".cache" / "kstest"
+    import tempfile
+
     yield Path(tempfile.gettempdir()) / f"kstest-{_user()}"
 
 
 def is_own(directory: Path) -> bool:
     """Whether this user owns a directory, can write to it, and nobody else can."""
+    import tempfile
+
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = os.lstat(directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import time
@@ -10,7 +11,6 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -215,9 +215,10 @@ def _numba_version() -> str:
     """The version of numba, which most runs do not import, from the name of its metadata."""
     spec = find_spec("numba")
     if spec is not None and spec.origin:
-        found = [*Path(spec.origin).parents[1].glob("numba-*.dist-info")]
+        names = os.listdir(os.path.dirname(os.path.dirname(spec.origin)))
+        found = [n for n in names if n.startswith("numba-") and n.endswith(".dist-info")]
         if len(found) == 1:
-            return found[0].stem.removeprefix("numba-")
+            return found[0].removeprefix("numba-").removesuffix(".dist-info")
     from importlib import metadata  # a fifth of the time to start: the last resort
 
     return metadata.version("numba")

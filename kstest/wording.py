@@ -9,7 +9,6 @@ Dates are read as seconds since 1970 (UTC), times of day as seconds since midnig
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 import os
@@ -92,6 +91,8 @@ def in_words(names: Sequence[str], limit: int = LISTED_NAMES) -> str:
 
 def nearest(name: str, names: Sequence[str]) -> list[str]:
     """Order names with those that resemble `name` first."""
+    import difflib  # here and below: for messages only, and every run pays for imports
+
     # get_close_matches is quadratic in the length of a name: a wide or hostile header is cut.
     candidates = [n for n in names[:2000] if len(n) <= 100]
     close = difflib.get_close_matches(name[:100], candidates, LISTED_NAMES, 0.5)
@@ -117,6 +118,8 @@ def meant_file(path: str) -> str:
 
 
 def _meant(name: str, names: Sequence[str], alike: float = 0.65) -> str | None:
+    import difflib
+
     folded = {n.casefold(): n for n in reversed(names[:MOST_FILES]) if 0 < len(n) <= 100}
     close = difflib.get_close_matches(name[:100].casefold(), list(folded), 1, alike)
     return folded[close[0]] if close else None

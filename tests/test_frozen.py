@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import re
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import ClassVar
@@ -11,6 +13,11 @@ from typing import ClassVar
 import pytest
 
 from kstest.frozen import frozen
+
+
+def parameters(kind):
+    found = inspect.signature(kind).parameters.values()
+    return [(p.name, p.kind, p.annotation, p.default is p.empty) for p in found]
 
 
 def pair(make, make_named):
@@ -31,6 +38,7 @@ def pair(make, make_named):
         c: float
         hidden: int = field(default=5, repr=False, compare=False)
         late: int = field(init=False, default=0)
+        found: list = field(init=False, default_factory=list)
 
         def __post_init__(self):
             object.__setattr__(self, "late", self.a + 1)
@@ -66,6 +74,8 @@ def test_what_it_shows_and_how_it_compares_is_the_standard_librarys():
         assert replace(mine, a=4) != mine
         assert mine != other
         assert asdict(replace(mine, a=4)) == asdict(replace(other, a=4))
+        assert list(vars(mine)) == list(vars(other))
+        assert parameters(ours) == parameters(theirs)
         with pytest.raises(TypeError, match="unhashable"):
             hash(mine)
     Point = OURS[1]
@@ -85,6 +95,21 @@ def test_nothing_can_be_changed(name):
     with pytest.raises(FrozenInstanceError, match=name):
         delattr(kept, name)
     assert kept == Kept((1, 2), "x")
+
+
+@pytest.mark.parametrize(
+    ("args", "given", "fault"),
+    [
+        ((), {}, "missing required arguments: 'value'"),
+        ((), {"name": "y"}, "missing required arguments: 'value'"),
+        ((1, 2, 3), {}, "takes 2 positional arguments but 3 were given"),
+        ((1,), {"value": 2}, "got multiple values for argument 'value'"),
+        ((1,), {"other": 2}, "got an unexpected keyword argument 'other'"),
+    ],
+)
+def test_arguments_that_are_none_are_named(args, given, fault):
+    with pytest.raises(TypeError, match=re.escape(f"Kept.__init__() {fault}")):
+        Kept(*args, **given)
 
 
 def test_copies_are_equal():

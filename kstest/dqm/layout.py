@@ -174,7 +174,7 @@ class Layout:
                 values = values[~sample.missing[:, sample.columns.index(name)]]
             if not len(values):
                 continue
-            quartiles = np.quantile(values, QUANTILES[1:4])
+            quartiles = _quantiles(values, QUANTILES[1:4])
             width, spread = q[4] - q[0], q[3] - q[1]
             own = float(quartiles[2] - quartiles[0])
             text = (
@@ -207,6 +207,14 @@ class Layout:
             pivot=None if how is None else Pivot(**how),
             units=None if units is None else Units(**units),
         )
+
+
+def _quantiles(values: Array, levels: Sequence[float]) -> Array:
+    """As `np.quantile`, which imports masked arrays: a tenth of what a small command costs."""
+    ordered, place = np.sort(values), np.array(levels) * (len(values) - 1)
+    low = place.astype(np.intp)
+    high = np.minimum(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
 def layout(sample: Sample, options: Any, weights_column: str | None) -> Layout:

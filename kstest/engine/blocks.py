@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from kstest.frozen import frozen
 
-from .. import jit
 from ..kernels import BandwidthGrid, Rows
 from .denormals import flushed_denormals
 from .fourier import fourier_sums
@@ -244,6 +243,8 @@ def load_loops(
     Only the loop of one way of summing is compiled or loaded: ``direct``, ``product``, ``weighted``
     or ``stein``, see `sweep.warm`.
     """
+    from .. import jit  # not above: small runs need no compiled loop
+
     if not jit.is_compiled(part=way):
         work.notify("compiling the kernel sums, once per machine: a few seconds")
     from . import sweep

@@ -6,16 +6,18 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import cache
 from itertools import islice, repeat
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kstest.frozen import frozen
 
 from .denormals import flush_denormals, flushed_denormals
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 T = TypeVar("T")
 
@@ -139,6 +141,8 @@ def _results(
                 result = function(*some)
             yield result
     else:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(work.threads, initializer=flush_denormals) as pool:
             tasks = ((function, *some) for some in arguments)
             yield from _in_order(pool, tasks, ahead * work.threads + 1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def replace(content: bytes, target: str | Path) -> None:
@@ -22,6 +24,8 @@ def replace(content: bytes, target: str | Path) -> None:
     OSError
         `target` is then as it was.
     """
+    import tempfile  # not above: few runs write a file, and all import this one
+
     found = status(target)
     # Links are followed, so that the link stays. Not by pathlib: RuntimeError where they loop.
     place = os.path.realpath(target)

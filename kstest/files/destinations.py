@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, UsageError
@@ -97,8 +95,8 @@ def check(path: str, option: str, *, regular: bool = False) -> None:
                     f"{option} {path}: is a device or pipe, which keeps nothing; give a file name"
                 )
             return
-    parent = Path(os.path.realpath(path)).parent
-    if not parent.is_dir():
+    parent = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(parent):
         raise OutputError(f"{option} {path}: the directory {parent} does not exist")
     if not os.access(parent, os.W_OK):
         raise OutputError(f"{option} {path}: no permission to write in {parent}")
@@ -111,8 +109,12 @@ def _all(paths: Iterable[str], globs: bool) -> Iterator[tuple[str, os.stat_resul
             with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or in a test
                 yield path, os.fstat(sys.stdin.fileno())
             continue
-        exact = not globs or os.path.lexists(path) or not glob.has_magic(path)
-        for name in [path] if exact else glob.iglob(path, recursive=True):
+        names: Iterable[str] = [path]
+        if globs and any(letter in path for letter in "*?[") and not os.path.lexists(path):
+            import glob
+
+            names = glob.iglob(path, recursive=True)
+        for name in names:
             with contextlib.suppress(OSError, ValueError):  # the reader says what is wrong
                 yield path, os.stat(name)
 

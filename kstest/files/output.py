@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from ..errors import OutputError
 from . import replace
@@ -26,7 +25,7 @@ def write(payload: str | bytes, path: str | None, option: str = "--output") -> N
         if path is None:
             _write_stdout(content)
         else:
-            replace(content, Path(path))
+            replace(content, path)
     except BrokenPipeError:
         if path is None:
             silence(sys.stdout)

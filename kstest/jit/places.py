@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +39,8 @@ def cache_place() -> tuple[Path, bool]:
             return candidate, False
         if _marker_in(candidate, LOOPS).exists() and fault_of_shared(candidate) is None:
             return candidate, True
+    import tempfile
+
     return Path(tempfile.mkdtemp(prefix="kstest-")), False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +40,13 @@ class BandwidthGrid:
 
 
 def pair_distances(rows: Rows | NDArray[np.float64], geometry: str) -> NDArray[np.float64]:
-    """Return the sorted positive distances of all pairs i < j of a few rows.
+    """Return the positive distances of all pairs i < j of a few rows, in no order.
 
     Duplicates are left out: they say nothing about width, and would make a lower quantile 0.
     The distances are Euclidean (not squared) or city-block.
     """
     rows = Rows.of(rows)
-    x, upper = rows.values, np.triu_indices(len(rows), 1)
+    x = rows.values
     if geometry == "cityblock":
         parts = [np.abs(x[i + 1 :] - x[i]).sum(axis=1) for i in range(len(x) - 1)]
         distances = np.concatenate(parts) if parts else np.empty(0)
@@ -53,25 +54,40 @@ def pair_distances(rows: Rows | NDArray[np.float64], geometry: str) -> NDArray[n
         centred = x - x.mean(axis=0)
         square = np.einsum("ij,ij->i", centred, centred)
         gram = square[:, None] + square[None, :]
-        gram -= 2 * (centred @ centred.T)
-        distances = gram[upper]
+        products = centred @ centred.T
+        gram -= np.multiply(products, 2, out=products)
+        distances = _upper(gram)
         # The GEMM form leaves rounding noise where rows are equal.
         noise = 8 * np.finfo(float).eps * (square.max() if len(square) else 0.0)
         distances[distances <= noise] = 0
     for code in rows.codes.T:
-        distances += MISMATCH[geometry] * (code[upper[0]] != code[upper[1]])
+        distances += MISMATCH[geometry] * _upper(code[:, None] != code)
     distances = distances[distances > 0]
-    if geometry != "cityblock":
-        distances = np.sqrt(distances)
-    distances.sort()
-    return distances
+    return distances if geometry == "cityblock" else np.sqrt(distances, out=distances)
 
 
-def quantile(distances: NDArray[np.float64], q: float) -> float:
-    """Quantile of sorted distances; 1.0 if there are none (all rows equal)."""
-    if len(distances) == 0:
-        return 1.0
-    return float(distances[min(len(distances) - 1, int(q * len(distances)))])
+def _upper(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Entries i < j, row after row."""
+    parts = [row[i + 1 :] for i, row in enumerate(matrix)]
+    return np.concatenate(parts) if parts else np.empty(0, matrix.dtype)
+
+
+def quantiles(distances: NDArray[np.float64], *levels: float) -> tuple[float, ...]:
+    """Return quantiles of distances; 1.0 if there are none (all rows equal).
+
+    Each is one of the distances: sorted, that of place `level` times their number.
+    """
+    last = len(distances) - 1
+    if last < 0:
+        return (1.0,) * len(levels)
+    places = [min(last, int(level * len(distances))) for level in levels]
+    parted = np.partition(distances, places)  # a fifth of the time of sorting
+    return tuple(float(parted[place]) for place in places)
+
+
+def quantile(distances: NDArray[np.float64], level: float) -> float:
+    """Return one of the `quantiles`."""
+    return quantiles(distances, level)[0]
 
 
 def median_distance(rows: NDArray[np.float64], geometry: str) -> float:
@@ -98,7 +114,8 @@ def bandwidth_grid(kernel: Kernel, distances: NDArray[np.float64]) -> BandwidthG
     if not kernel.has_bandwidth:
         return BandwidthGrid(kernel, (1.0,))
     step = kernel.ratio or math.sqrt(2)
-    top, bottom = 2 * quantile(distances, 0.95), quantile(distances, 0.05) / 2
+    high, low = quantiles(distances, 0.95, 0.05)
+    top, bottom = 2 * high, low / 2
     count = 1 + math.ceil(math.log(top / bottom) / math.log(step))
     return BandwidthGrid(
         kernel,
@@ -133,10 +150,12 @@ def choose(
     if rule == "median":
         return BandwidthGrid(kernel, (quantile(distances, 0.5),))
     if collection == "fuse":
-        ends = 2 * quantile(distances, 0.95), quantile(distances, 0.05) / 2
+        high, low = quantiles(distances, 0.95, 0.05)
+        ends = 2 * high, low / 2
         return BandwidthGrid(kernel, tuple(float(h) for h in np.linspace(*ends, 10)))
     if collection == "mmdagg":
-        ends = 2 * quantile(distances, 1.0), quantile(distances, 0.0) / 2
+        high, low = quantiles(distances, 1.0, 0.0)
+        ends = 2 * high, low / 2
         return BandwidthGrid(kernel, tuple(float(h) for h in np.geomspace(*ends, 10)))
     if collection == "octaves":
         return around_median(kernel, distances)
@@ -168,6 +187,6 @@ def stein_bandwidths(
     distances = pair_distances(rows, kernel.geometry)
     if rule == "median":
         return BandwidthGrid(kernel, (quantile(distances, 0.5),))
-    top = 2 * quantile(distances, 0.95)
-    ends = top, min(max(quantile(distances, 0.05) / 2, finest), top / 2)
+    high, low = quantiles(distances, 0.95, 0.05)
+    ends = 2 * high, min(max(low / 2, finest), high)
     return BandwidthGrid(kernel, tuple(float(h) for h in np.geomspace(*ends, STEIN_BANDWIDTHS)))

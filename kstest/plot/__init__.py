@@ -8,8 +8,8 @@ bytes; the day that is written into it is that of the answer.
 
 from __future__ import annotations
 
+import os.path
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -30,7 +30,7 @@ def check(path: str) -> None:
     ------
     UsageError
     """
-    ending = Path(path).suffix.lower()
+    ending = os.path.splitext(path)[1].lower()
     if ending not in ENDINGS:
         found = f"ends in {ending}" if ending else "has no ending"
         raise UsageError(f"--plot {path}: {found}; give a name that ends in .svg, .png or .html")
@@ -68,7 +68,7 @@ def draw(result: Result | Answer, picture: Picture, path: str) -> bytes:
     from .figure import drawings, figure
     from .page import page
 
-    ending = Path(path).suffix.lower()
+    ending = os.path.splitext(path)[1].lower()
     if ending == ".html":
         return page(result, picture, drawings(picture)).encode("utf-8")
     return figure(result, picture, ending[1:])

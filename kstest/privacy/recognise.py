@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os.path
 
 KIND, SUFFIX = "sketch", ".sketch"
 
@@ -13,7 +13,7 @@ def is_sketch(path: str) -> bool:
     What is no regular file is not looked into: a pipe can be read only once.
     """
     try:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             from ..files import status
 
             return path.endswith(SUFFIX) and status(path) is None

@@ -19,14 +19,15 @@ SPACES = " \u00a0\u202f\u2009"
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _POINT = re.compile(rf"[+-]?(?:\d+\.\d*|\.\d+){_EXP}|[+-]?\d+[eE][+-]?\d+", re.ASCII)
 _DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
-_EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
-_COMMA = re.compile(rf"[+-]?(?:\d+,\d*|,\d+){_EXP}", re.ASCII)
+# Few files have such numbers: these are compiled, and kept by `re`, where one does.
+_EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"
+_COMMA = rf"[+-]?(?:\d+,\d*|,\d+){_EXP}"
 _GROUPED = {
-    ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?", re.ASCII),
-    ".": re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d*)?", re.ASCII),
-    "'": re.compile(r"[+-]?[1-9]\d{0,2}(?:['’]\d{3})+(?:[.,]\d*)?", re.ASCII),
-    "_": re.compile(r"[+-]?[1-9]\d{0,2}(?:_\d{3})+(?:\.\d*)?", re.ASCII),
-    " ": re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:[{SPACES}]\d{{3}})+(?:[.,]\d*)?", re.ASCII),
+    ",": r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?",
+    ".": r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d*)?",
+    "'": r"[+-]?[1-9]\d{0,2}(?:['’]\d{3})+(?:[.,]\d*)?",
+    "_": r"[+-]?[1-9]\d{0,2}(?:_\d{3})+(?:\.\d*)?",
+    " ": rf"[+-]?[1-9]\d{{0,2}}(?:[{SPACES}]\d{{3}})+(?:[.,]\d*)?",
 }
 _ODD = re.compile(rf"[,'’_{SPACES}]|\.\d{{3}}\.")
 NAMES = {",": ",", ".": ".", "'": '"\'"', "_": "_", " ": "space"}
@@ -129,11 +130,11 @@ def form(cell: str) -> str:
         return "whole"
     if _POINT.fullmatch(cell):
         return "dotted" if _DOTTED.fullmatch(cell) else "point"
-    if _EITHER.fullmatch(cell):
+    if re.fullmatch(_EITHER, cell, re.ASCII):
         return "either"
-    if _COMMA.fullmatch(cell):
+    if re.fullmatch(_COMMA, cell, re.ASCII):
         return ","
-    return next((f"{m}grouped" for m, p in _GROUPED.items() if p.fullmatch(cell)), "")
+    return next((f"{m}grouped" for m, p in _GROUPED.items() if re.fullmatch(p, cell, re.ASCII)), "")
 
 
 def pattern(thousands: str, decimal: str) -> str:

@@ -22,8 +22,9 @@ _WHOLE = (
 )
 _EXPONENT = r"(?:\s?(?:\^|\*\*)?\s?\(?[-+−]?\d{1,2}\)?|[⁻⁺]?[¹²³⁴-⁹]+)?"
 _ATOM = rf"(?:{_WHOLE}|{_PREFIX}{_SYMBOL}){_EXPONENT}"
-_FORM = re.compile(r"\[[^\]]*\]|\([^)]*\)|[YyDdHhMmSsT/:. -]{4,30}")  # dd/mm/yyyy hh:mm
-_UNIT = re.compile(rf"\(?{_ATOM}(?:\s?(?:[ .·*/]|\bper\b)\s?\(?{_ATOM}\)?)*\)?")
+# Not compiled here: few files have words below their names, and `re` keeps what it compiled.
+_FORM = r"\[[^\]]*\]|\([^)]*\)|[YyDdHhMmSsT/:. -]{4,30}"  # dd/mm/yyyy hh:mm
+_UNIT = rf"\(?{_ATOM}(?:\s?(?:[ .·*/]|\bper\b)\s?\(?{_ATOM}\)?)*\)?"
 _NONE = frozenset({"", "-", "--", "none", "None", "1", "text", "string"})
 
 
@@ -36,7 +37,7 @@ def is_unit(cell: str) -> bool:
     [True, True, True, True, False, False]
     """
     text = cell.strip()
-    return len(text) <= 30 and bool(_UNIT.fullmatch(text) or _FORM.fullmatch(text))
+    return len(text) <= 30 and bool(re.fullmatch(_UNIT, text) or re.fullmatch(_FORM, text))
 
 
 def no_row(record: Record, below: Sequence[Record]) -> bool:
@@ -59,7 +60,7 @@ def units_row(record: Record, below: Sequence[Record]) -> bool:
         return False
     cells = [(j, cell) for j, cell in enumerate(record.cells) if cell.strip() not in _NONE]
     return all(
-        is_unit(cell) if _holds_values(j, below) else _FORM.fullmatch(cell.strip())
+        is_unit(cell) if _holds_values(j, below) else re.fullmatch(_FORM, cell.strip())
         for j, cell in cells
     )
 

@@ -5,7 +5,6 @@ The functions look at the first bytes of a file and open nothing.
 
 from __future__ import annotations
 
-import json
 import re
 
 ZIP = b"PK\x03\x04"
@@ -65,6 +64,8 @@ def json_kind(head: bytes) -> str | None:
     text = head.decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
     if not text.startswith(("{", "[")):
         return None
+    import json
+
     line = text.partition("\n")[0].strip()
     try:
         found = json.loads(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 
 from kstest.errors import DataError
@@ -37,15 +36,22 @@ def parted(path: str) -> tuple[str, str | None]:
     return (stem, path[len(stem) + 1 :]) if os.path.lexists(stem) and stem != path else (path, None)
 
 
+def has_magic(pattern: str) -> bool:
+    """Whether it may stand for several files, as `glob.has_magic`, whose import costs more."""
+    return any(letter in pattern for letter in "*?[")
+
+
 def expand(pattern: str, option: str) -> list[str]:
     """Expand a glob, sorted. An existing file whose name holds glob characters wins."""
     if (
-        not glob.has_magic(pattern)
+        not has_magic(pattern)
         or is_query(pattern)
         or is_address(pattern)
         or os.path.lexists(pattern)
     ):
         return [pattern]
+    import glob
+
     found = sorted(glob.glob(pattern, recursive=True))
     if not found and ":" in pattern:  # a part of every file
         stem, mark, part = pattern.rpartition(":")

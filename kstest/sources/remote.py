@@ -8,19 +8,13 @@ Nothing but the address that was given is asked: one that sends on to another ho
 from __future__ import annotations
 
 import contextlib
-import http.client
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from kstest.contract import Readable
 from kstest.errors import DataError
-from kstest.wording import label, one_line
-
-SECONDS = 60  # without a byte
+from kstest.wording import label
 
 
 def shown_address(path: str) -> str:
@@ -52,7 +46,9 @@ def open_address(path: str) -> tuple[Readable, Callable[[], None]]:
     """
     with asking(path):
         if path.startswith("http"):
-            return _web(path, label(shown_address(path)))
+            from kstest.sources.web import opened
+
+            return opened(path, label(shown_address(path)))
         system, inside = located(path)
         stream = system.open_input_stream(inside, compression=None)
 
@@ -75,19 +71,13 @@ def asking(path: str) -> Iterator[None]:
     require_no_password(path)
     try:
         yield
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise DataError(f"{where}: the server answers {error.code} ({error.reason}).") from None
-    except urllib.error.URLError as error:
-        why = error.reason if isinstance(error.reason, BaseException) else error
-        if isinstance(why, ssl.SSLCertVerificationError):
-            raise DataError(
-                f"{where}: its certificate is not trusted: {why.verify_message.rstrip('.')}. If "
-                "the server is your own, name the file of its authority in SSL_CERT_FILE."
-            ) from None
-        raise DataError(f"{where}: cannot be reached: {one_line(why)}.") from None
-    except (OSError, ValueError, NotImplementedError, http.client.HTTPException) as error:
-        raise DataError(f"{where}: cannot be read: {one_line(error).rstrip('.')}.") from None
+    except Exception as error:
+        from kstest.sources.web import fault
+
+        said = fault(error)
+        if said is None:
+            raise
+        raise DataError(f"{where}: {said}") from None
 
 
 def located(path: str) -> tuple[Any, str]:
@@ -96,46 +86,3 @@ def located(path: str) -> tuple[Any, str]:
 
     found: tuple[Any, str] = fs.FileSystem.from_uri(path)
     return found
-
-
-class _SameHost(urllib.request.HTTPRedirectHandler):
-    """Follows an answer that sends on within the host only."""
-
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Any:
-        old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-        if new.hostname != old.hostname or (old.scheme, new.scheme) == ("https", "http"):
-            fp.close()
-            raise DataError(
-                f"{label(shown_address(req.full_url))}: sends on to {label(shown_address(newurl))}"
-                ", another host; give that address if it is meant."
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-class _Counted:
-    """A body that has to be as long as its head says: `read` alone does not tell a broken line."""
-
-    def __init__(self, answer: Any, where: str) -> None:
-        self._answer, self._where, self._read = answer, where, 0
-        stated = answer.headers.get("Content-Length", "")
-        self._stated = int(stated) if stated.isdigit() else None
-
-    def read(self, size: int, /) -> bytes:
-        part: bytes = self._answer.read(size)
-        self._read += len(part)
-        if not part and size and self._stated is not None and self._read < self._stated:
-            raise DataError(
-                f"{self._where}: the connection ended after {self._read:,} of {self._stated:,} "
-                "bytes. Try again."
-            )
-        return part
-
-
-def _web(path: str, where: str) -> tuple[Readable, Callable[[], None]]:
-    address = urllib.parse.urlsplit(path)._replace(fragment="").geturl()
-    head = {"User-Agent": "kstest", "Accept-Encoding": "identity"}
-    opener = urllib.request.build_opener(_SameHost)
-    answer = opener.open(urllib.request.Request(address, headers=head), timeout=SECONDS)
-    return _Counted(answer, where), answer.close

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import glob
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from kstest.errors import DataError
-from kstest.sources.paths import expand, is_store
+from kstest.sources.paths import expand, has_magic, is_store
 from kstest.sources.remote import asking, located, shown_address
 from kstest.wording import label
 
@@ -35,7 +34,7 @@ def expanded(path: str, option: str) -> list[str]:
 def _of_store(address: str, option: str) -> list[str]:
     asked = _QUERY.search(address)
     pattern, query = (address[: asked.start()], asked[0]) if asked else (address, "")
-    if not glob.has_magic(pattern):
+    if not has_magic(pattern):
         return [address]
     from pyarrow import fs
 

@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -249,6 +248,8 @@ def seekable(opened: Opened) -> tuple[BinaryIO, Callable[[], str | None], Callab
     if file is not None:
         file.seek(0)
         return file, lambda: _file_digest(file), opened.close
+    import tempfile
+
     spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
     for chunk in iter(lambda: opened.stream.read(CHUNK_BYTES), b""):
         spool.write(chunk)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os.path
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError, printable
@@ -18,7 +18,7 @@ from ...errors import UsageError, printable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FOLDER = Path(__file__).parent
+FOLDER = os.path.dirname(__file__)
 # Characters of a text, and of a cell of a table.
 LONGEST, SHORT = 2000, 400
 
@@ -66,6 +66,11 @@ def markup(text: str) -> Any:
     return Markup(text)
 
 
+def _beside(name: str) -> str:
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+        return file.read()
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -78,10 +83,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = (FOLDER / "script.js").read_text(encoding="utf-8")
+    script = _beside("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     made.globals |= {
-        "style": markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+        "style": markup(_beside("style.css")),
         "script": markup(script),
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
     }
