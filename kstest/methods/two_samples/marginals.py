@@ -217,10 +217,9 @@ def pair_sums(y: Array, blocked: Blocked) -> Iterator[Array]:
     """
     d, root = y.shape[1], np.sqrt(2)
     w = np.ones(len(y)) if blocked.weights is None else blocked.weights
-    plain, cubes = (
-        np.column_stack([_by_block(w * column**power, blocked.starts) for column in y.T])
-        for power in (1, 3)
-    )
+    plain = np.column_stack([_by_block(w * a, blocked.starts) for a in y.T])
+    # Not **3, which takes eight times as long.
+    cubes = np.column_stack([_by_block(w * a * a * a, blocked.starts) for a in y.T])
     step = max(1, KEPT_PRODUCTS // (4 * d * len(blocked.signs)))
     for low in range(0, d - 1, step):
         some = slice(low, min(low + step, d - 1))
