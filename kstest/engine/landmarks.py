@@ -113,11 +113,13 @@ def _tables(
 ) -> list[Array]:
     """Tables of block sums, (G, G) each, from sums at landmarks, (L, G, r): see `_corrections`."""
     own, own_few, shift = corrections
-    values, r, tables = _values(_joined(landmarks, few), len(landmarks), grid), len(landmarks), []
-    for l in range(0, len(grid), every):
-        inner, outer = values[l][:r], values[l][r:]
+    r, tables = len(landmarks), []
+    for l, values in enumerate(_values(_joined(landmarks, few), r, grid)):
+        if l % every:
+            continue
+        inner, outer = values[:r], values[r:]
         with single_blas():
-            root = np.linalg.cholesky(inner + RIDGE * r * np.eye(r))
+            root = _root(inner)
             features = _whitened(root, sums[l])
             table = features @ features.T
             at_few = float((_whitened(root, outer) ** 2).sum())
@@ -367,19 +369,27 @@ def _gaussian_values(left: AnyArray, right: AnyArray, at: slice, count: int) -> 
         yield values
 
 
-def _values(both: Rows, r: int, grid: BandwidthGrid) -> Array:
-    """k(x_i, z_j) of all rows i, the r landmarks first; shape (L, rows, r)."""
+def _root(inner: Array) -> Array:
+    """Cholesky factor of the kernel matrix of the landmarks, (r, r)."""
+    r = len(inner)
+    return np.asarray(np.linalg.cholesky(inner + RIDGE * r * np.eye(r)), np.float64)
+
+
+def _values(both: Rows, r: int, grid: BandwidthGrid) -> Iterator[Array]:
+    """k(x_i, z_j) of all rows i, the r landmarks first; (rows, r), one bandwidth after another.
+
+    Not of all at once: at 1,024 landmarks each takes 25 MB.
+    """
     points, n = Points.of(both), len(both)
-    out = np.empty((len(grid), n, r))
     lengths = _lengths(both, both.take(slice(0, r)), grid)
     with single_blas():
-        for l, values in enumerate(tile_values(points, slice(0, n), slice(0, r), grid)):
-            out[l] = values
-    if grid.kernel.has_bandwidth:
-        out[:, np.arange(r), np.arange(r)] = 1.0
-    if lengths is not None:
-        out += lengths[:, None] + lengths[:r]
-    return out
+        for values in tile_values(points, slice(0, n), slice(0, r), grid):
+            out = values.astype(np.float64)
+            if grid.kernel.has_bandwidth:
+                out[np.arange(r), np.arange(r)] = 1.0
+            if lengths is not None:
+                out += lengths[:, None] + lengths[:r]
+            yield out
 
 
 def _lengths(both: Rows, landmarks: Rows, grid: BandwidthGrid) -> Array | None:
@@ -491,9 +501,9 @@ def drawn_sums(
         for part, own in run_tasks(_drawn_block, tasks, work):
             sums += part
             squares += own
-        tables = [table for grid in grids for table in _values(_joined(landmarks, few), r, grid)]
+        tables = (table for grid in grids for table in _values(_joined(landmarks, few), r, grid))
         for l, table in enumerate(tables):
-            root = np.linalg.cholesky(table[:r] + RIDGE * r * np.eye(r))
+            root = _root(table[:r])
             own_few = float((_whitened(root, table[r:]) ** 2).sum()) / len(few)
             out[l] = (_whitened(root, sums[l].T) ** 2).sum(axis=1) - own_few * squares
     return out

@@ -199,7 +199,10 @@ def _ties(column: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Order of the values, and how often each occurs; less memory than `np.unique` takes."""
     order = np.argsort(column)
     values = column[order]
-    firsts = np.flatnonzero(values[1:] != values[:-1]) + 1
+    other = values[1:] != values[:-1]
+    if other.all():
+        return order, np.broadcast_to(np.int64(1), len(order))
+    firsts = np.flatnonzero(other) + 1
     return order, np.diff(firsts, prepend=0, append=len(order))
 
 
