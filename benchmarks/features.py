@@ -1,7 +1,7 @@
 """What landmarks keep of the sum over all pairs, the level with them, and their cost.
 
     python3 benchmarks/features.py agree [--sets 50] [--rows 10000] [--landmarks 400]
-    python3 benchmarks/features.py level [--sets 1000]
+    python3 benchmarks/features.py level [--sets 1000] [--only 'counts 100']
     python3 benchmarks/features.py cost [--rows 100000 1000000]
 
 agree: both statistics of the same data and permutations, at the bandwidth where the sum over all
@@ -133,6 +133,8 @@ def level(options):
     print(f"rejected at .05 of {options.sets} null sets; 99.9 % band {low:.3f} to {high:.3f}")
     for distribution, draw in DISTRIBUTIONS.items():
         for m, n in ((640, 640), (320, 960), (100, 10_000)):
+            if options.only not in f"{distribution} {m}":
+                continue
             count = 0
             for s in range(options.sets):
                 rng = np.random.default_rng([11, s, m])
@@ -167,6 +169,7 @@ def main():
     part.set_defaults(run=agree)
     part = commands.add_parser("level")
     part.add_argument("--sets", type=int, default=1000)
+    part.add_argument("--only", default="", help="cells such as 'counts 100'")
     part.set_defaults(run=level)
     part = commands.add_parser("cost")
     part.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])

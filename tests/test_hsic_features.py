@@ -27,6 +27,28 @@ def test_single_columns_lose_nothing(rng, monkeypatch):
         assert low.verdict == full.verdict
 
 
+@pytest.mark.parametrize(
+    ("longest", "options", "landmarks"),
+    [
+        (1e12, {}, None),
+        (1e9, {}, 128),
+        (1e9, {"features": "none"}, None),
+        (1e9, {"kernel": "energy"}, None),
+        (1e9, {"bandwidth": "median"}, None),  # one pair of bandwidths does not take long
+    ],
+)
+def test_several_columns_get_features_where_all_pairs_take_long(
+    longest, options, landmarks, rng, monkeypatch
+):
+    monkeypatch.setattr(low_rank, "VERY_LONG", longest)
+    X = rng.normal(size=(2_000, 4))
+    X[:, 2] += 0.3 * (X[:, 0] ** 2 - 1)
+    options = {"permutations": 99, "threads": 1} | options
+    found = kstest.hsic(X[:, :2], X[:, 2:], **options)
+    assert found.kernel.get("landmarks") == landmarks
+    assert found.verdict == "rejected"
+
+
 def test_level_and_power_with_features():
     count = {0.0: 0, 0.25: 0}
     for strength in count:

@@ -3,7 +3,7 @@
 Landmarks and bandwidths of a block come from that block alone, so permuting the rows of another
 cannot move them, and the permutation test stays exact. A Gaussian kernel of one column has so low a
 rank that nothing is lost (`kstest.engine.feature_margins`); of several columns narrow structure
-may be, so there features wait until the sum over pairs would take very long.
+may be, so there features wait until the sum over pairs would take a minute.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from .arrangement import Arranged
 
 # Rows from which on every block gets features.
 MANY_ROWS = 200_000
-# Multiply-adds of the sum over pairs, of all pairs of blocks, beyond which single columns do.
-LONG = 2e10
+# Multiply-adds of the sum over pairs, of all pairs of blocks, beyond which single columns do; and
+# every block, as they take a minute (22,000 rows with 16 pairs of bandwidths).
+LONG, VERY_LONG = 2e10, 1e12
+# Landmarks of a block of several columns where there are fewer rows than that.
+MORE = 128
 # Most bins for which cross products of all pairs of bins are made.
 MOST_BINS = 32
 
@@ -31,8 +34,8 @@ def features() -> Any:
     return option(
         "auto",
         "Sum the kernels over all pairs of rows (none), or features of them at R landmark rows of "
-        "each block; auto: features from 200,000 rows on, and of single columns where that is "
-        "faster. In two passes, round the rows of each block to R cells. The p-value is exact "
+        "each block; auto: features where all pairs would take a minute, of single columns where "
+        "that is faster, and from 200,000 rows on. In two passes, round the rows of each block to R cells. The p-value is exact "
         "either way.",
         metavar="auto|none|R",
     )
@@ -69,9 +72,12 @@ def landmarks_of(
         if 10 * int(text) > n:
             raise UsageError(f"--features {text}: give at most a tenth of the {n:,} rows, or none")
         return [_spaced(rows, int(text)) for rows in data.rows]
-    if obstacle or not (n >= MANY_ROWS or _single(data, grids, params)):
+    if obstacle:
         return None
-    return [_spaced(rows, landmark_rows(rows)) for rows in data.rows]
+    sums = _multiply_adds(data, grids, params.all_pairs)
+    if n >= MANY_ROWS or (sums > LONG and _single(data, grids)):
+        return [_spaced(rows, landmark_rows(rows)) for rows in data.rows]
+    return [_spaced(rows, MORE) for rows in data.rows] if sums > VERY_LONG else None
 
 
 def _obstacle(data: Arranged, grids: Sequence[BandwidthGrid], joint: bool) -> str:
@@ -85,16 +91,18 @@ def _obstacle(data: Arranged, grids: Sequence[BandwidthGrid], joint: bool) -> st
     return f"--kernel {without[0]}" if without else ""
 
 
-def _single(data: Arranged, grids: Sequence[BandwidthGrid], params: Any) -> bool:
-    """Whether every block is one column with a Gaussian kernel, and all pairs would take long."""
-    if any(rows.width > 1 for rows in data.rows):
-        return False
-    if any(grid.kernel.name != "gaussian" for grid in grids):
-        return False
-    pairs = len(grids) * (len(grids) - 1) / 2 if params.all_pairs else 1
+def _single(data: Arranged, grids: Sequence[BandwidthGrid]) -> bool:
+    """Whether every block is one column with a Gaussian kernel."""
+    wide = any(rows.width > 1 for rows in data.rows)
+    return not wide and all(grid.kernel.name == "gaussian" for grid in grids)
+
+
+def _multiply_adds(data: Arranged, grids: Sequence[BandwidthGrid], all_pairs: bool) -> float:
+    """What the sum over all pairs of rows takes."""
+    pairs = len(grids) * (len(grids) - 1) / 2 if all_pairs else 1
     combinations = max(len(grid) for grid in grids)
     n = len(data.rows[0])
-    return bool(pairs * combinations**2 * data.cut.bins**2 * n**2 / 2 > LONG)
+    return float(pairs * combinations**2 * data.cut.bins**2 * n**2 / 2)
 
 
 def _spaced(rows: Rows, count: int) -> Rows:
