@@ -86,7 +86,7 @@ def dependence(name):
     if name.startswith("hsic"):
         import kstest
 
-        options = {"hsic --features 64": {"features": "64"}, "hsic": {}}[name]
+        options = {}
         return lambda x, y: kstest.hsic(x, y, permutations=199, threads=1, **options).p_value
     import dcor
 

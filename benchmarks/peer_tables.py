@@ -191,7 +191,6 @@ TABLES = {
     "dependence": (
         [
             ("hsic", None),
-            ("hsic --features 64", None),
             ("dcor, O(n log n), permuted", "dcor"),
             ("dcor t test", "dcor"),
         ],
