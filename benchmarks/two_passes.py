@@ -1,7 +1,7 @@
 """Two passes over files: level on sorted files, and time, memory and equal sums on workers.
 
     python3 benchmarks/two_passes.py level --sets 500
-    python3 benchmarks/two_passes.py independence --sets 200
+    python3 benchmarks/two_passes.py independence --sets 200 [--only 'cauchy 4000 2']
     python3 benchmarks/two_passes.py fit --sets 300
     python3 benchmarks/two_passes.py workers FOLDER --rows 10000000 --features 128
     python3 benchmarks/two_passes.py memory FOLDER --rows 100000000
@@ -80,7 +80,7 @@ def rare(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     return (rng.random((n, d)) < 0.02) * rng.exponential(size=(n, d))
 
 
-def independence(sets: int) -> None:
+def independence(sets: int, only: str) -> None:
     """`hsic` of independent blocks, rows sorted by a sum of both; each set with seed 0."""
     laws = {
         "normal": lambda rng, n, d: rng.normal(size=(n, d)),
@@ -91,6 +91,8 @@ def independence(sets: int) -> None:
     }
     for name, law in laws.items():
         for n, d in ((1000, 1), (4000, 1), (4000, 2)):
+            if only not in f"{name} {n} {d}":
+                continue
             p = []
             with tempfile.TemporaryDirectory() as folder:
                 for seed in range(sets):
@@ -226,11 +228,12 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--features", default="auto")
     parser.add_argument("--alone", type=int, help="workers: only by so many of them")
+    parser.add_argument("--only", default="", help="independence: cells such as 'cauchy 4000 2'")
     given = parser.parse_args()
     if given.what == "level":
         level(given.sets)
     elif given.what == "independence":
-        independence(given.sets)
+        independence(given.sets, given.only)
     elif given.what == "fit":
         fit(given.sets)
     elif given.folder is None:
