@@ -35,8 +35,8 @@ def features() -> Any:
         "auto",
         "Sum the kernels over all pairs of rows (none), or features of them at R landmark rows of "
         "each block; auto: features where all pairs would take a minute, of single columns where "
-        "that is faster, and from 200,000 rows on. In two passes, round the rows of each block to R cells. The p-value is exact "
-        "either way.",
+        "that is faster, and from 200,000 rows on. In two passes, round the rows of each block to "
+        "R cells. The p-value is exact either way.",
         metavar="auto|none|R",
     )
 
