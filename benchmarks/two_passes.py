@@ -3,10 +3,13 @@
     python3 benchmarks/two_passes.py level --sets 500
     python3 benchmarks/two_passes.py independence --sets 200 [--only 'cauchy 4000 2']
     python3 benchmarks/two_passes.py fit --sets 300
+    python3 benchmarks/two_passes.py sequences --sets 300
     python3 benchmarks/two_passes.py workers FOLDER --rows 10000000 --features 128
     python3 benchmarks/two_passes.py memory FOLDER --rows 100000000
+    python3 benchmarks/two_passes.py workers FOLDER --rows 1000000 --test seqksd
 
-FOLDER takes the files, 32 bytes a row, and keeps them for the next call.
+FOLDER takes the files, 32 bytes a row, and keeps them for the next call. Those of `seqksd` are
+lines of 8 letters, 20 long in the mean.
 """
 
 from __future__ import annotations
@@ -18,7 +21,11 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +35,9 @@ from scipy import stats
 import kstest
 
 PARTS, COLUMNS, GROUP = 20, 4, 125_000
+WHAT = ("level", "independence", "fit", "sequences", "workers", "memory")
+LETTERS = "abcdefgh"
+CHAIN = ",a,b,c,$\n^,.4,.3,.3,0\na,.5,.1,.1,.3\nb,.1,.4,.2,.3\nc,.2,.2,.3,.3\n"
 
 
 def write(path: Path, values: np.ndarray, group: int) -> str:
@@ -122,6 +132,29 @@ def fit(sets: int) -> None:
     tell("ksd, normal, 4000 rows", p)
 
 
+def sequences(sets: int) -> None:
+    """`seqksd` of sorted sequences in four files of unequal sizes; each set with seed 0."""
+    from kstest.targets.sequence_csv import read_csv_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "chain.csv"
+        target.write_text(CHAIN)
+        model = read_csv_model(str(target))
+        for n in (300, 2000, 8000):
+            p = []
+            for seed in range(sets):
+                codes, offsets = model.sample(n, np.random.default_rng([20, n, seed]))
+                text = "".join(model.alphabet[c] for c in codes)
+                texts = sorted(text[a:b] for a, b in pairwise(offsets.tolist()))
+                for k, some in enumerate(np.split(np.array(texts), (n // 50, n // 5, n // 2))):
+                    (Path(folder) / f"a-{k}.txt").write_text("".join(t + "\n" for t in some))
+                found = kstest.seqksd(
+                    f"{folder}/a-*.txt", target=str(target), scheduler="local", draws=99, threads=1
+                )
+                p.append(found.p_value)
+            tell(f"seqksd, {n} sequences", p)
+
+
 def tell(what: str, p: list[float]) -> None:
     cells = []
     for alpha in (0.01, 0.05, 0.1):
@@ -142,6 +175,35 @@ def files_of(folder: str, rows: int) -> tuple[str, str]:
     return str(Path(folder) / f"a-{rows}-*.parquet"), str(Path(folder) / f"b-{rows}-*.parquet")
 
 
+def sequences_of(folder: str, rows: int) -> tuple[str, str]:
+    """Lines of a random chain in parts, and the chain."""
+    from kstest.targets.sequence_csv import read_csv_model
+
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    target = Path(folder) / "chain.csv"
+    table = np.random.default_rng(1).dirichlet(np.ones(8), 8) * 0.95
+    rows_of = ["^" + ",0.125" * 8 + ",0"]
+    for letter, row in zip(LETTERS, table.tolist(), strict=True):
+        rows_of.append(",".join(map(str, (letter, *row, 0.05))))
+    target.write_text("\n".join([",".join(["", *LETTERS, "$"]), *rows_of]) + "\n")
+    model = read_csv_model(str(target))
+    for part in range(PARTS):
+        path = Path(folder) / f"s-{rows}-{part:02d}.txt"
+        if not path.exists():
+            codes, offsets = model.sample(rows // PARTS, np.random.default_rng([12, part]))
+            text = "".join(LETTERS[c] for c in codes)
+            path.write_text("".join(text[a:b] + "\n" for a, b in pairwise(offsets.tolist())))
+    return str(Path(folder) / f"s-{rows}-*.txt"), str(target)
+
+
+def test_of(name: str, folder: str, rows: int, features: str) -> Callable[..., Any]:
+    """The test of the files in a folder, which takes a scheduler."""
+    if name == "mmd":
+        return partial(kstest.mmd, *files_of(folder, rows), features=features)
+    files, target = sequences_of(folder, rows)
+    return partial(kstest.seqksd, files, target=target)
+
+
 def write_part(path: Path, rows: int, rng: np.random.Generator, shift: float) -> None:
     """Write a row group at a time, since the peak of this process is measured, and whole."""
     schema = pa.schema([(f"c{j}", pa.float64()) for j in range(COLUMNS)])
@@ -159,10 +221,9 @@ def used() -> tuple[float, float]:
     return sum(os.times()[:2]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def local(folder: str, rows: int, features: str, threads: int) -> None:
-    files = files_of(folder, rows)
+def local(test: Callable[..., Any], threads: int) -> None:
     start, clock = used()[0], time.perf_counter()
-    found = kstest.mmd(*files, scheduler="local", features=features, threads=threads)
+    found = test(scheduler="local", threads=threads)
     print(
         f"one process: p {found.p_value}, sums {found.provenance['sums'][:16]}, CPU "
         f"{used()[0] - start:.1f} s, wall {time.perf_counter() - clock:.1f} s, peak "
@@ -171,16 +232,15 @@ def local(folder: str, rows: int, features: str, threads: int) -> None:
     )
 
 
-def workers(folder: str, rows: int, features: str, alone: int | None) -> None:
+def workers(test: Callable[..., Any], alone: int | None) -> None:
     """The same files by one process, by workers, and while one of them is killed.
 
     `alone` : only by so many workers.
     """
     from distributed import Client, LocalCluster
 
-    files = files_of(folder, rows)
     if alone is None:
-        local(folder, rows, features, 1)
+        local(test, 1)
     cases = ((1, False), (2, False), (2, True)) if alone is None else ((alone, False),)
     for count, killed in cases:
         with (
@@ -197,7 +257,7 @@ def workers(folder: str, rows: int, features: str, alone: int | None) -> None:
             if killed:
                 threading.Thread(target=kill, args=(client, victim)).start()
             clock = time.perf_counter()
-            found = kstest.mmd(*files, scheduler=client, features=features)
+            found = test(scheduler=client)
             wall = time.perf_counter() - clock
             there = [f"{cpu:.1f} s {peak:.0f} MB" for cpu, peak in client.run(used).values()]
         print(
@@ -222,11 +282,12 @@ def keys(dask_scheduler: object) -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("level", "independence", "fit", "workers", "memory"))
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--features", default="auto")
+    parser.add_argument("--test", choices=("mmd", "seqksd"), default="mmd")
     parser.add_argument("--alone", type=int, help="workers: only by so many of them")
     parser.add_argument("--only", default="", help="independence: cells such as 'cauchy 4000 2'")
     given = parser.parse_args()
@@ -236,9 +297,13 @@ if __name__ == "__main__":
         independence(given.sets, given.only)
     elif given.what == "fit":
         fit(given.sets)
+    elif given.what == "sequences":
+        sequences(given.sets)
     elif given.folder is None:
         parser.error("name a FOLDER for the files")
-    elif given.what == "workers":
-        workers(given.folder, given.rows, given.features, given.alone)
     else:
-        local(given.folder, given.rows, given.features, os.cpu_count() or 1)
+        test = test_of(given.test, given.folder, given.rows, given.features)
+        if given.what == "workers":
+            workers(test, given.alone)
+        else:
+            local(test, os.cpu_count() or 1)

@@ -458,6 +458,7 @@ def seqksd(
     executor: Executor | None = ...,
     plot: str | PathLike[str] | None = ...,
     label: Mapping[str, str] | None = ...,
+    scheduler: Any = ...,
 ) -> Result: ...
 
 def plan(

@@ -105,6 +105,12 @@ class Sequences:
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.offsets)
 
+    def part(self, first: int, last: int) -> Sequences:
+        """The sequences from `first` to before `last`."""
+        ends = self.offsets[first : last + 1]
+        codes, labels = self.codes[ends[0] : ends[-1]], self.labels[first:last]
+        return replace(self, codes=codes, offsets=ends - ends[0], labels=labels)
+
     def __getitem__(self, i: int) -> tuple[str, ...]:
         return tuple(self.alphabet[c] for c in self.codes[self.offsets[i] : self.offsets[i + 1]])
 
@@ -231,7 +237,8 @@ class Sample:
 
     def part(self, first: int, last: int) -> Sample:
         """The rows from `first` to before `last`, of the same columns; their numbers are lost."""
-        return self._of_rows(slice(first, last), kept=())
+        own = None if self.sequences is None else self.sequences.part(first, last)
+        return self._of_rows(slice(first, last), kept=(), sequences=own)
 
     def _of_rows(self, rows: slice | NDArray[np.int64], **changes: Any) -> Sample:
         return replace(

@@ -82,24 +82,31 @@ def test_an_address_or_a_client_give_the_sums_of_one_process(address, files, her
     assert here.provenance["sums"] in capsys.readouterr().out
 
 
-def test_a_killed_worker_is_survived(cluster, address, files, here):
-    with distributed.Client(address, set_as_default=False) as client:
-        pids = client.run(os.getpid)
-    victim, killed = next(iter(pids.values())), threading.Event()
-
-    def kill():
-        time.sleep(0.3)
-        os.kill(victim, signal.SIGKILL)
-        killed.set()
-
-    threading.Thread(target=kill).start()
-    found = [kstest.mmd(*files, scheduler=address)]
-    killed.wait(10)
-    found.append(kstest.mmd(*files, scheduler=address))
-    for there in found:
+def test_a_killed_worker_is_survived(address, files, here):
+    for there in while_one_is_killed(address, lambda: kstest.mmd(*files, scheduler=address)):
         same(there, here)
+
+
+def while_one_is_killed(address, test):
+    """Answers of a test during and after the death of a worker, of which there are two again."""
+    ended = threading.Event()
     with distributed.Client(address, set_as_default=False) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+
+        def kill():
+            while not ended.is_set() and not any("kstest-" in key for key in tasks(client)):
+                time.sleep(0.01)
+            os.kill(victim, signal.SIGKILL)
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        found = [test()]
+        ended.set()
+        killing.join()
+        wait(lambda: victim not in client.run(os.getpid, on_error="ignore").values())
+        found.append(test())
         client.wait_for_workers(2, timeout=30)
+    return found
 
 
 def test_a_task_that_always_kills_its_worker_is_named(files, monkeypatch):
@@ -226,6 +233,47 @@ def test_hsic_has_the_sums_of_one_process(address, files):
     here = kstest.hsic(files[0], scheduler="local", threads=1, **blocks)
     same(kstest.hsic(files[0], scheduler=address, **blocks), here)
     same(kstest.hsic(files[0], scheduler="local", threads=2, **blocks), here)
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch):
+    """Sequences in three files, of which each is a span, and a model of them."""
+    rng = np.random.default_rng(6)
+    (tmp_path / "chain.csv").write_text(",a,b,$\n^,.5,.5,0\na,.5,.2,.3\nb,.3,.4,.3\n")
+    for k, count in enumerate((50, 800, 3000)):
+        lines = ("".join(rng.choice(["a", "b"], 1 + rng.geometric(0.3))) for _ in range(count))
+        (tmp_path / f"s-{k}.txt").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("kstest.sources.sequence_spans.SPAN_ROWS", 1)
+    return str(tmp_path / "s-*.txt"), str(tmp_path / "chain.csv")
+
+
+def test_seqksd_has_the_sums_of_one_process(address, texts, capsys):
+    files, target = texts
+    here = kstest.seqksd(files, target=target, scheduler="local", threads=1)
+    assert here.verdict == "rejected"
+
+    def test():
+        return kstest.seqksd(files, target=target, scheduler=address)
+
+    found = [test(), *while_one_is_killed(address, test)]
+    for there in found:
+        same(there, here)
+        assert there.explanation == here.explanation
+    assert (found[0].provenance["workers"], found[0].provenance["spans"]) == (2, 3)
+    words = ["seqksd", files, "--target", "python:os:path", "--allow-python", "--quiet"]
+    assert run([*words, "--scheduler", address]) == 2
+    assert "a Python object is not sent to workers" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_strange_symbol_is_told_as_in_one_process(address, texts, tmp_path):
+    files, target = texts
+    (tmp_path / "s-3.txt").write_text("ab\nabc\n")
+    said = [
+        kstest.seqksd(files, target=target, scheduler=scheduler).explanation["summary"]
+        for scheduler in ("local", address)
+    ]
+    assert said[0] == said[1]
+    assert "s-3.txt, 'abc', holds the symbol 'c'" in said[0]
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ HEAVY = "pandas scipy matplotlib jinja2 dask pyarrow.parquet pyarrow.dataset"
 # Conditions, hits, records, sequences, objects, and streams.
 SOURCES = (
     "where_parse where_tree split pivot_rows units unit_streams feeds objects sequences "
-    "sequence_options csv_grouped csv_errors columnar spans"
+    "sequence_options csv_grouped csv_errors columnar spans pieces sequence_spans "
+    "sequence_parts sequence_objects"
 )
 TWO_SAMPLES = "streamed streamed_columns passes prepared massed differences segments picture"
 DEPENDENCE = "picture pairs_map delay_test pairwise conditional_notes doubt passes streamed cells"

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "kstest mmd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "kstest ks --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "kstest ksd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
+    "kstest seqksd --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "kstest dqm check --scheduler tcp://host": "there is no cluster; test_cluster.py has one",
     "dask ": "the programs of a cluster; test_cluster.py has one",
     "scheduler=c": "a cluster of Kubernetes or Slurm, or one at an address; see test_cluster.py",

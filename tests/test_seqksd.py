@@ -250,6 +250,19 @@ def test_names(tmp_path):
     assert {"ell", "ann"} <= {"".join(row["symbols"]) for row in strongest}
 
 
+def test_events_of_a_table_are_put_in_order(tmp_path, capsys):
+    from kstest.cli import run
+
+    (tmp_path / "m.csv").write_text(",a,b,$\n^,1,0,0\na,0,1,0\nb,0,0,1\n")
+    table = "visit,ts,event\nv,2,b\nw,1,a\nv,1,a\nw,2,b\n"
+    (tmp_path / "e.csv").write_text(table)
+    words = ["--id", "visit", "--symbol", "event", "--target", str(tmp_path / "m.csv")]
+    assert run(["seqksd", str(tmp_path / "e.csv"), *words, "--order", "ts"]) == 3
+    capsys.readouterr()
+    assert run(["seqksd", str(tmp_path / "e.csv"), *words]) == 1
+    assert "sequence 'v', 'ba', has probability 0" in " ".join(capsys.readouterr().out.split())
+
+
 def test_too_few_doubled_letters_are_named(rng):
     """Data with 'nn' more often than the model says so."""
     names = (DATA / "female_markov1_sample.txt").read_text().split()

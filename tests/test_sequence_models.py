@@ -18,8 +18,8 @@ from kstest.engine.sequence_functions import neighbours
 from kstest.engine.sequence_near import Neighbourhood
 from kstest.engine.sequences import log_ratios, log_weights
 from kstest.errors import DataError
+from kstest.sources.sequence_objects import sequences_from_objects
 from kstest.sources.sequence_options import SequenceOptions
-from kstest.sources.sequences import sequences_from_objects
 from kstest.targets import Windows
 from kstest.targets.lengths import length_distribution
 from kstest.targets.markov import counted, fitted, window_counts

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kstest.errors import DataError, UsageError
+from kstest.sources.sequence_objects import sequences_from_objects
 from kstest.sources.sequence_options import SequenceOptions
-from kstest.sources.sequences import read_sequences, sequences_from_objects
+from kstest.sources.sequences import read_sequences
 
 WORDS = [["log", "in"], ["na"], ["nan", "none", "true", "log"], ["NULL", "in"]]
 

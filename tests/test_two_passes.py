@@ -272,7 +272,6 @@ def test_options_that_need_all_rows_are_refused(files, options, words, capsys):
     [
         ("pksd", "all rows at once"),
         ("skit", "one after the"),
-        ("seqksd", "sequences are read whole"),
     ],
 )
 def test_other_tests_say_why_they_have_no_scheduler(name, why, files, capsys):

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..inputs import params_of, reading_of
 from ..inputs.spans import require_spans, spans_of
 from ..run import execute_spans
-from ..sources import FILES_ONLY, given_options, reader
+from ..sources import given_options, reader
 from .binding import Drawn, by_name, options_of, work_of
 from .shown import Result, shown
 
@@ -27,7 +27,7 @@ def by_spans(
     data, given = by_name(inputs.roles, data, given)
     if len(data) != len(inputs.roles):
         raise TypeError(f"kstest.{name} takes {len(inputs.roles)} samples")
-    reading = reading_of(inputs) | FILES_ONLY
+    reading = reading_of(inputs) | reader(inputs.reads).files_only
     options = options_of(name, inputs, given, {*others, "scheduler"}, reading)
     drawn = Drawn.of(options)
     scheduler = options["scheduler"]

@@ -25,7 +25,7 @@ from ..result import Result
 from ..sample import Sample
 from ..sources import ReadOptions
 from ..sources.paths import expand, is_address, is_query, parted
-from ..sources.spans import require_unchanged
+from ..sources.pieces import require_unchanged
 from ..sources.stores import absolute, stamp
 from ..wording import label
 from .batches import batch_options, from_files

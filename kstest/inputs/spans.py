@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import Test
 from ..errors import KstestError, UsageError
-from ..sources import ReadOptions
 from ..sources.paths import expand
 from . import choose
 
 if TYPE_CHECKING:
+    from ..sources.sequence_spans import SequenceSurvey
     from ..sources.survey import Survey
 
 # Share of the memory that the rows of a run may take, and how much smaller files may be than rows.
@@ -33,10 +33,8 @@ def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
         why = "it needs all rows at once"
         if hasattr(test, "step"):
             why = "its rows come one after the other"
-        elif test.inputs.reads == "sequences":
-            why = "files of sequences are read whole, so that their symbols have one numbering"
         raise UsageError(
-            f"--scheduler: not for {name}: {why}. kstest mmd, ks, hsic and ksd take it."
+            f"--scheduler: not for {name}: {why}. kstest mmd, ks, hsic, ksd and seqksd take it."
         )
     if params is not None:
         test.check_spans(params)
@@ -44,15 +42,19 @@ def require_spans(name: str, test: Test[Any], params: Any = None) -> None:
 
 def spans_of(
     test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
-) -> Survey:
+) -> Survey | SequenceSurvey:
     """Look at the files of a test that reads them in two passes."""
+    options = choose(test.inputs, params, given)
+    if test.inputs.reads == "sequences":
+        from ..sources.sequence_spans import survey_sequences
+
+        return survey_sequences(sides, options)
     from ..sources.survey import survey
 
-    options: ReadOptions = choose(test.inputs, params, given)
     return survey(sides, options)
 
 
-def remarks_for_workers(spans: Survey) -> Iterator[str]:
+def remarks_for_workers(spans: Survey | SequenceSurvey) -> Iterator[str]:
     """What to say before workers read files: that a cluster has little to gain."""
     rows = sum(span.rows for span in spans.spans)
     if rows < FEW_ROWS:
@@ -61,17 +63,18 @@ def remarks_for_workers(spans: Survey) -> Iterator[str]:
             f"{about}{rows:,} rows: below {FEW_ROWS:,} one machine (--scheduler local) is faster "
             "than a cluster"
         )
-    text = [s for s in spans.spans if s.pieces[0].groups is None and s.rows > LONG_TEXT]
+    pieces = (piece for span in spans.spans for piece in span.pieces)
+    text = [p for p in pieces if p.groups is None and p.rows > LONG_TEXT]
     if text:
         yield (
-            f"{text[0].words}: one worker reads the whole file, since only Parquet is cut into "
+            f"{text[0].label}: one worker reads the whole file, since only Parquet is cut into "
             "parts; give it as Parquet, or as several files"
         )
 
 
 def spans_if_large(
     test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
-) -> Survey | None:
+) -> Survey | SequenceSurvey | None:
     """The same where the rows of local files would take more than half of the memory; else None.
 
     Options that need all rows at once keep them in memory.

@@ -7,7 +7,6 @@ every sequence, random signs or simulated data sets, calibrate, explain.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,22 +15,20 @@ import numpy as np
 
 from kstest.frozen import frozen
 
-from ..contract import Beside, Inputs, Test
-from ..diagnostics.dependence import strongest_lag
+from ..contract import Beside, Inputs, Spans, Test
 from ..engine import Work
 from ..engine.sequence_near import EVERYWHERE, Neighbourhood
-from ..engine.sequences import BALANCING, Subsequences
+from ..engine.sequences import BALANCING
 from ..engine.work import silent
 from ..errors import UsageError
-from ..findings import Table, summary, target
-from ..nulls import p_value, threshold, varies
 from ..params import NULL, alpha, check_common, draws, option, seed
-from ..result import Notice, Result, unvarying
+from ..result import Result
 from ..sample import Sample
 from .sequence.data import Given, given_sequences, impossible
-from .sequence.explanation import explain, explaining_kernel, sentence, subsequences
+from .sequence.explanation import Totals, explain, explaining_kernel
 from .sequence.picture import picture
-from .sequence.statistic import Evidence, Setup, parametric, sequence_hashes, wild
+from .sequence.result import alike, base_of, decided, few, too_few, undecided
+from .sequence.statistic import Setup, parametric, sequence_hashes, setup, wild
 from .stein.result import impossible as off_support
 
 DESCRIPTION = (
@@ -65,17 +62,10 @@ REFERENCES = """\
 EDITS = ("substitution", "insertion", "deletion")
 # Below so many sequences data sets are simulated, which is exact and does not take long.
 PARAMETRIC_ROWS = 500
-# Below so many sequences random signs deserve a warning.
-SIGNED_ROWS = 100
-# Sequences simulated beside a rejection, for the shares that the model gives to subsequences.
-SHOWN_ROWS = 20_000
 # Neighbours in all simulated data sets from which on the user is told that it takes long.
 MANY_EDITS = 2e9
 
-_SENTENCES = {
-    True: "the data do not fit the model: they are not independent draws from it",
-    False: "no evidence at this level against the model",
-}
+EXACT_INSTEAD = "A model that can be sampled has an exact null distribution (--null parametric)"
 
 
 @frozen
@@ -221,6 +211,10 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     reject too often below about 100 sequences if the model makes some symbols very rarely (a
     warning says so). Measured levels are printed by ``benchmarks/sequences.py``.
 
+    Files that are read in parts, of which no sequence is kept, get the same statistic, with other
+    bins: these follow from the numbers of the sequences in the order of the files
+    (`kstest.methods.sequence.streamed`).
+
     Shares of subsequences hardly tell long sequences from short ones. With ``length_kernel``
     "linear", the default, the U-statistic of the kernel |x| |y| of the numbers of symbols is
     combined with that of subsequences: the statistic is then without a unit (see
@@ -243,66 +237,29 @@ def run(samples: Sequence[Sample], params: Params, rng: np.random.Generator, wor
     """
     given = given_sequences(samples, params)
     n, model = len(given.sequences), given.model
-    base = Result(
-        method="seqksd",
-        verdict="no verdict",
-        alpha=params.alpha,
-        n={"data": n},
-        d=1,
-        columns=(given.sequences.name,),
-    )
+    base = base_of(params, n, given.sequences.name)
     distribution = _null(params, given, n)
     why = impossible(given, work)
     if why:
         return off_support(base, why, params, "model")
-    if n < 2 or (distribution == "wild" and 2.0 ** (1 - n) > params.alpha):
-        return _too_few(base, params)
+    if too_few(n, distribution, params.alpha):
+        return undecided(base, params)
 
-    kernel = Subsequences(
-        len(model.alphabet), *params.span(model.order), params.length_kernel == "equal"
-    )
-    hamming = params.kernel == "hamming"
-    near = params.near()
-    counting = (
-        params.length_kernel == "linear" and not hamming and (near.insertion or near.deletion)
-    )
-    made = Setup(kernel, near, params.balancing, hamming, counting)
+    made = setup(model, params)
     if distribution == "parametric":
         _say_if_long(given, made, params, work)
         found = parametric(given.drawn, model, made, params.draws, rng, work)
     else:
         hashes = sequence_hashes(*given.drawn)
         found = wild(given.drawn, model.distribution, made, params.draws, rng, work, hashes)
-    combined = found.combined
-    if not varies(combined):
-        when = "no edit of a sequence changes its probability, or all have one length and symbol"
-        return unvarying(base, "draw of the null", when)
-    p = p_value(combined)
-    text = _SENTENCES[p <= params.alpha]
-    reasons: tuple[Table, ...] = ()
-    if p <= params.alpha:
-        rows = _explanation(given, made, params, rng, silent(work))
-        text, reasons = text + sentence(rows), (subsequences(rows),)
-    span = "-".join(map(str, dict.fromkeys((kernel.shortest, kernel.longest))))
-    return base.told(
-        summary(text),
-        target(model.name),
-        *reasons,
-        verdict="rejected" if p <= params.alpha else "not rejected",
-        statistic=float(combined[0]),
-        p_value=p,
-        threshold=threshold(combined, params.alpha),
-        kernel={
-            "name": "exponentiated Hamming"
-            if hamming
-            else f"contiguous subsequences of length {span}"
-            + ", equal lengths" * kernel.equal_lengths
-            + ", and numbers of symbols" * counting,
-            "bandwidths": (),
-        },
-        null=_null_block(distribution, found, given, params),
-        warnings=_oddities(given, distribution),
-    )
+    warnings = (*alike(given.sequences.lengths), *few(n, distribution, EXACT_INSTEAD))
+
+    def explanation() -> list[dict[str, Any]]:
+        shown = replace(made, kernel=explaining_kernel(made.kernel, model.order))
+        ours = Totals.of(given.drawn, model.distribution, shown, silent(work))
+        return explain(ours, model, shown, params.alpha, rng, silent(work))
+
+    return decided(base, model, made, found, distribution, params, warnings, explanation)
 
 
 def _null(params: Params, given: Given, n: int) -> str:
@@ -333,63 +290,20 @@ def _say_if_long(given: Given, made: Setup, params: Params, work: Work) -> None:
         )
 
 
-def _null_block(
-    distribution: str, found: Evidence, given: Given, params: Params
-) -> dict[str, object]:
-    fitted = given.model.simulate is not None
-    scheme = "data sets simulated from the model" + ", refitted" * fitted
-    return {
-        "scheme": scheme if distribution == "parametric" else "random signs of sequences",
-        "replicates": params.draws,
-        "exact": distribution == "parametric" and not fitted and given.model.own_alphabet,
-        "bins": found.bins,
-    }
+def by_spans(
+    spans: Spans, params: Params, rng: np.random.Generator, work: Work
+) -> tuple[Result, Sequence[Sample]]:
+    """Test sequences that nobody keeps: see `kstest.methods.sequence.streamed`."""
+    from .sequence import streamed
+
+    return streamed.run(spans, params, rng, work)
 
 
-def _explanation(
-    given: Given, made: Setup, params: Params, rng: np.random.Generator, work: Work
-) -> list[dict[str, Any]]:
-    model, n = given.model, len(given.sequences)
-    simulated = None
-    if model.sample is not None:
-        simulated = model.sample(min(SHOWN_ROWS, max(1000, n)), rng)
-    made = replace(made, kernel=explaining_kernel(made.kernel, model.order))
-    return explain(given.drawn, simulated, model, made, params.alpha, work)
+def check_spans(params: Params) -> None:
+    """Refuse options that need all sequences at once."""
+    from .sequence import streamed
 
-
-def _oddities(given: Given, distribution: str) -> tuple[Notice, ...]:
-    out, n = [], len(given.sequences)
-    lag = strongest_lag(given.sequences.lengths[:, None].astype(np.float64))
-    if lag is not None:
-        out.append(
-            Notice(
-                "serial-dependence",
-                f"neighbouring sequences have alike lengths (lag-1 autocorrelation {lag[0]:.2f}). "
-                "If the file is in order of time, the sequences depend on each other and false "
-                "alarms are likely; if it is only sorted, ignore this",
-            )
-        )
-    if distribution == "wild" and n < SIGNED_ROWS:
-        out.append(
-            Notice(
-                "few-sequences",
-                f"{n} sequences are few for random signs, which are an approximation: below "
-                f"{SIGNED_ROWS} false alarms can be more frequent than --alpha says. A model that "
-                "can be sampled has an exact null distribution (--null parametric)",
-            )
-        )
-    return tuple(out)
-
-
-def _too_few(base: Result, params: Params) -> Result:
-    n = base.n["data"]
-    enough = max(2, 1 + math.ceil(-math.log2(params.alpha)))
-    why = Notice(
-        "too-few-rows",
-        f"{n} sequence{'s' * (n != 1)}: the test needs at least 2, and {enough} where the null "
-        f"distribution comes from random signs, to reject at level {params.alpha}",
-    )
-    return base.told(summary("too few sequences to decide"), warnings=(why,))
+    streamed.check_streamed(params)
 
 
 TEST = Test(
@@ -404,4 +318,6 @@ TEST = Test(
     references=REFERENCES,
     run=run,
     picture=picture,
+    by_spans=by_spans,
+    check_spans=check_spans,
 )

@@ -226,7 +226,7 @@ def offered(name: str, inputs: Inputs[Any]) -> bool:
         "group": "groups", "weights": "weights", "counts": "counts", "categorical": "categorical",
         "explode": "groups", "chain": "chains",
     }  # fmt: skip
-    if name in UNIT_OPTIONS:
+    if name in UNIT_OPTIONS and inputs.reads == "tables":  # sequences have an --order too
         return bool(inputs.accepts & {"records", "streamed records"})
     if name == "sample_column":
         return len(inputs.roles) > 1

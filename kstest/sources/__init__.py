@@ -19,9 +19,10 @@ It is not for statistics: no scaling, no use of weights, no minimum number of ro
 A file format is one file and one line in `formats`. `dialect` is how the bytes of a CSV are to be
 taken (`dialect_options` makes it), `filters` change them on their way; `csv_read` says where to
 look when one is read wrongly, `sniff` what a file looks like. `sequences` reads sequences of
-symbols instead, for tests that say so (`reader`). `spellings` knows numbers that are written in
-other ways; `beside` reads files of other options. pyarrow is imported where it is used,
-pyarrow.compute for text and conditions only (0.04 s), pandas never (a DataFrame brings its own).
+symbols instead, for tests that say so (`reader`); `spans` and `sequence_spans` read files in parts.
+`spellings` knows numbers that are written in other ways; `beside` reads files of other options.
+pyarrow is imported where it is used, pyarrow.compute for text and conditions only (0.04 s), pandas
+never (a DataFrame brings its own).
 """
 
 from __future__ import annotations
@@ -118,12 +119,13 @@ class Reader:
 def reader(reads: str = "tables") -> Reader:
     """Return the Reader of ``tables`` or ``sequences``, as a test says in its inputs."""
     if reads == "sequences":
+        from kstest.sources.sequence_objects import sequences_from_objects
         from kstest.sources.sequence_options import (
             SEQUENCE_FILES_ONLY,
             SEQUENCE_OPTIONS,
             sequence_options,
         )
-        from kstest.sources.sequences import read_sequences, sequences_from_objects
+        from kstest.sources.sequences import read_sequences
 
         return Reader(
             SEQUENCE_OPTIONS,

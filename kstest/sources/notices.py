@@ -17,6 +17,10 @@ LISTED_FILES = 5
 KEEP = ", keep them with --missing indicator"
 
 
+class NothingLeftError(DataError):
+    """Files of a side of which --where leaves no row."""
+
+
 def refuse_missing(parts: Sequence[Part], names: Sequence[str], policy: str, tested: int) -> None:
     """Raise the error of the first files with rows that may not be missing anything.
 
@@ -43,7 +47,8 @@ def _nothing_left(side: str, parts: Sequence[Part], names: Sequence[str]) -> Dat
         files = listed([part.label for part in parts], LISTED_FILES)
         held = any(part.input.rows_read for part in parts)
         why = "fulfils --where" if held else f"holds one of {option_name(side + '_values')}"
-        return DataError(f"{side}: no row of {files} {why}. Look at the values of its columns.")
+        text = f"{side}: no row of {files} {why}. Look at the values of its columns."
+        return NothingLeftError(text)
     return DataError(
         f"{side}: no row is left after --missing drop. {_report(parts, names)} "
         f"{_advice(parts, names, 'drop')}"

@@ -44,6 +44,11 @@ def open_lists(file: ArrowFile, column: str | None, where: str) -> tuple[str, It
     return name, arrays()
 
 
+def holds_lists(file: ArrowFile, name: str) -> bool:
+    """Whether a column holds lists, and no texts."""
+    return base_name(file.schema.field(name).type) in _LISTS
+
+
 def _column(schema: Any, column: str | None, where: str) -> str:
     names = list(schema.names)
     require_unique(names, where)

@@ -54,46 +54,60 @@ def given_sequences(samples: Sequence[Sample], params: Any) -> Given:
     assert data is not None
     other = None if reference is None else reference.sequences
     model = resolve_sequences(params.target, data, other, params.allow_python)
-    _require_tokens(data, model)
+    if data.alphabet:
+        require_common(data.alphabet, model)
     return Given(sample, model, recoded(data, model.alphabet))
 
 
-def _require_tokens(data: Sequences, model: SequenceModel) -> None:
-    """A model of words and data cut into characters are a matter of options, not of evidence."""
-    if not data.alphabet or set(data.alphabet) & set(model.alphabet):
+def require_common(symbols: Sequence[str], model: SequenceModel) -> None:
+    """A model of words and data cut into characters are a matter of options, not of evidence.
+
+    `symbols` are those of the data.
+    """
+    if set(symbols) & set(model.alphabet):
         return
     words = any(len(symbol) > 1 for symbol in model.alphabet)
-    single = all(len(symbol) == 1 for symbol in data.alphabet)
+    single = all(len(symbol) == 1 for symbol in symbols)
     advice = " Say --tokens words (or integers)." if words and single else ""
     raise UsageError(
         f"--target: the data and the model have no symbol in common; the data hold "
-        f"{', '.join(map(shown, data.alphabet[:5]))}, the model "
+        f"{', '.join(map(shown, symbols[:5]))}, the model "
         f"{', '.join(map(shown, model.alphabet[:5]))}.{advice}"
     )
 
 
 def impossible(given: Given, work: Work) -> str:
     """Say which sequence the model cannot give, and why; empty if there is none."""
+    return unknown_symbol(given) or improbable(given, work)
+
+
+def unknown_symbol(given: Given) -> str:
+    """Say which sequence holds a symbol that the model lacks; empty if there is none."""
     codes, offsets = given.drawn
     unknown = np.flatnonzero(codes < 0)
-    if len(unknown):
-        i = int(np.searchsorted(offsets, unknown[0], side="right")) - 1
-        assert given.sample.sequences is not None
-        symbol = given.sample.sequences[i][int(unknown[0] - offsets[i])]
-        return (
-            f"{given.where(i)}, {given.spelled(i)}, holds the symbol {shown(symbol)}, which the "
-            "model cannot give"
-        )
+    if not len(unknown):
+        return ""
+    i = int(np.searchsorted(offsets, unknown[0], side="right")) - 1
+    assert given.sample.sequences is not None
+    symbol = given.sample.sequences[i][int(unknown[0] - offsets[i])]
+    return (
+        f"{given.where(i)}, {given.spelled(i)}, holds the symbol {shown(symbol)}, which the "
+        "model cannot give"
+    )
+
+
+def improbable(given: Given, work: Work) -> str:
+    """Say which sequence of known symbols has probability 0; empty if there is none."""
     distribution = given.model.distribution
-    if isinstance(distribution, Windows | Hidden):
-        logs = log_weights(codes, offsets, distribution, work)
-        bad = np.flatnonzero(logs == -np.inf)
-        if not len(bad):
-            return ""
-        i = int(bad[0])
-        window = _window(given, distribution, i)
-        return f"{given.where(i)}, {given.spelled(i)}, has probability 0{window}"
-    return ""
+    if not isinstance(distribution, Windows | Hidden):
+        return ""
+    bad = np.flatnonzero(log_weights(*given.drawn, distribution, work) == -np.inf)
+    if not len(bad):
+        return ""
+    i = int(bad[0])
+    return (
+        f"{given.where(i)}, {given.spelled(i)}, has probability 0{_window(given, distribution, i)}"
+    )
 
 
 def _window(given: Given, distribution: Windows | Hidden, i: int) -> str:

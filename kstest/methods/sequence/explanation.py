@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ from ...engine import Work
 from ...engine.sequences import Subsequences
 from ...findings import Column, Table, listed, number
 from ...targets import SequenceModel
-from ...targets.sequence_model import Drawn
+from ...targets.sequence_model import Distribution, Drawn
 from .statistic import Setup, features_of
 
+Array = NDArray[np.float64]
+
+# Sequences simulated beside a rejection, for the shares that the model gives to subsequences.
+SHOWN_ROWS = 20_000
 LISTED = 10
 # Of these, in words.
 SAID = 5
@@ -34,25 +39,73 @@ def explaining_kernel(kernel: Subsequences, order: int) -> Subsequences:
     return Subsequences(S, length, length, most=max(MOST_CELLS, S))
 
 
+@dataclass
+class Totals:
+    """Sums over sequences that explain, with a cell for every subsequence of one length.
+
+    Attributes
+    ----------
+    n, windows : int
+        Sequences, and places in them where a subsequence may begin.
+    features, squares : ndarray (D,)
+        Of the Stein features.
+    counts : ndarray of int (D,)
+        How often each subsequence occurs.
+    """
+
+    n: int
+    windows: int
+    features: Array
+    squares: Array
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, data: Drawn, distribution: Distribution, made: Setup, work: Work) -> Totals:
+        """Sum over sequences, by a kernel that `explaining_kernel` has made."""
+        found = features_of(data, distribution, made, work)
+        counts = _counts(data, made.kernel)
+        windows = int(counts.sum())
+        return cls(len(data[1]) - 1, windows, found.bins[0], found.squares, counts)
+
+    @classmethod
+    def empty(cls, kernel: Subsequences) -> Totals:
+        D = kernel.cells
+        return cls(0, 0, np.zeros(D), np.zeros(D), np.zeros(D, np.int64))
+
+    def add(self, more: Totals) -> None:
+        """Take the sums over other sequences."""
+        self.n += more.n
+        self.windows += more.windows
+        self.features += more.features
+        self.squares += more.squares
+        self.counts += more.counts
+
+    @property
+    def shares(self) -> Array:
+        """Share of each subsequence among all."""
+        return self.counts / max(1, self.windows)
+
+
 def explain(
-    data: Drawn,
-    simulated: Drawn | None,
+    ours: Totals,
     model: SequenceModel,
     made: Setup,
     alpha: float,
+    rng: np.random.Generator,
     work: Work,
 ) -> list[dict[str, Any]]:
     """Return the subsequences that the model makes too rarely or too often.
 
     Parameters
     ----------
-    data : Drawn
-    simulated : Drawn or None
-        Sequences simulated from the model.
+    ours : Totals
+        Of the data.
     model : SequenceModel
     made : Setup
-        With a kernel that gives every subsequence a cell of its own.
+        With the kernel of `ours`.
     alpha : float
+    rng : numpy.random.Generator
+        For sequences simulated from the model, where it can be sampled.
     work : Work
 
     Notes
@@ -67,18 +120,17 @@ def explain(
     """
     from scipy.special import ndtri
 
-    kernel, alphabet = made.kernel, model.alphabet
-    found = features_of(data, model.distribution, made, work)
-    n = len(data[1]) - 1
-    mean = found.bins[0] / n
-    spread = np.sqrt(np.maximum(found.squares / n - mean**2, 0.0))
-    if simulated is not None:
-        again = features_of(simulated, model.distribution, made, work)
-        spread = np.maximum(spread, np.sqrt(again.squares / len(again.norms)))
+    kernel, alphabet, n = made.kernel, model.alphabet, ours.n
+    theirs = None
+    mean = ours.features / n
+    spread = np.sqrt(np.maximum(ours.squares / n - mean**2, 0.0))
+    if model.sample is not None:
+        simulated = model.sample(min(SHOWN_ROWS, max(1000, n)), rng)
+        theirs = Totals.of(simulated, model.distribution, made, work)
+        spread = np.maximum(spread, np.sqrt(theirs.squares / theirs.n))
     z = np.divide(mean, spread / math.sqrt(n), out=np.zeros_like(mean), where=spread > 0)
     bound = -float(ndtri(alpha / (2 * max(1, int(np.count_nonzero(spread))))))
-    ours = _shares(data, kernel)
-    theirs = None if simulated is None else _shares(simulated, kernel)
+    shares, other = ours.shares, None if theirs is None else theirs.shares
     rows = []
     for cell in np.argsort(-np.abs(mean), kind="stable")[:LISTED]:
         if mean[cell] == 0:
@@ -91,8 +143,8 @@ def explain(
                 "share": float(mean[cell] ** 2 / (mean @ mean)),
                 "z": float(z[cell]),
                 "notable": bool(abs(z[cell]) > bound),
-                "share_data": float(ours[cell]),
-                "share_model": None if theirs is None else float(theirs[cell]),
+                "share_data": float(shares[cell]),
+                "share_model": None if other is None else float(other[cell]),
             }
         )
     return rows
@@ -108,20 +160,15 @@ def _subsequence(cell: int, kernel: Subsequences, alphabet: tuple[str, ...]) -> 
     return tuple(reversed(symbols))
 
 
-def _shares(drawn: Drawn, kernel: Subsequences) -> NDArray[np.float64]:
-    """Share of each subsequence among all of its length."""
+def _counts(drawn: Drawn, kernel: Subsequences) -> NDArray[np.int64]:
+    """How often each subsequence of the one length of a kernel occurs."""
     codes, offsets = drawn
-    firsts = kernel.firsts
-    out = np.zeros(int(firsts[-1]))
     left = np.repeat(offsets[1:], np.diff(offsets)) - np.arange(len(codes))  # symbols to the end
-    for k, length in enumerate(range(kernel.shortest, kernel.longest + 1)):
-        start = np.flatnonzero(left >= length)
-        index = np.zeros(len(start), np.int64)
-        for j in range(length):
-            index = index * kernel.symbols + codes[start + j]
-        counts = np.bincount(index, minlength=kernel.symbols**length)
-        out[firsts[k] : firsts[k + 1]] = counts / max(1, len(start))
-    return out
+    start = np.flatnonzero(left >= kernel.longest)
+    index = np.zeros(len(start), np.int64)
+    for j in range(kernel.longest):
+        index = index * kernel.symbols + codes[start + j]
+    return np.bincount(index, minlength=kernel.cells)
 
 
 def spelled(symbols: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,17 @@ class Setup:
     balancing: str
     hamming: bool = False
     counting: bool = False
+
+
+def setup(model: SequenceModel, params: Any) -> Setup:
+    """Kernel and neighbours of the options, for a model."""
+    shortest, longest = params.span(model.order)
+    equal = params.length_kernel == "equal"
+    kernel = Subsequences(len(model.alphabet), shortest, longest, equal)
+    near, hamming = params.near(), params.kernel == "hamming"
+    linear = params.length_kernel == "linear" and not hamming
+    counting = linear and (near.insertion or near.deletion)
+    return Setup(kernel, near, params.balancing, hamming, counting)
 
 
 @frozen
@@ -91,17 +103,31 @@ def wild(
         found = stein_features(
             *data, distribution, made.kernel, made.near, made.balancing, bins, groups, work
         )
-        features: list[Array] = [found.bins]
-        if made.counting:
-            features.append(np.bincount(bins, found.growth, groups)[:, None].astype(float))
-        with single_blas():
-            blocks = np.array([values @ values.T for values in features])
+        growth = np.bincount(bins, found.growth, groups).astype(float)
+        blocks = products(found.bins, growth if made.counting else None)
+    return signed(blocks, np.diff(starts), draws, rng)
+
+
+def products(features: Array, growth: Array | None) -> Array:
+    """Sums of the Stein kernel between bins, (L, G, G), from the features that bins sum up."""
+    both = [features] if growth is None else [features, growth[:, None]]
+    with single_blas():
+        return np.array([values @ values.T for values in both])
+
+
+def signed(
+    blocks: Array, sizes: NDArray[np.int64], draws: int, rng: np.random.Generator
+) -> Evidence:
+    """Statistics and replicates with random signs for bins of so many sequences.
+
+    `blocks` loses its diagonals: pairs within a bin see no sign.
+    """
+    groups, n = len(sizes), int(sizes.sum())
     within = np.arange(groups)
-    blocks[:, within, within] = 0.0  # pairs within a bin see no sign
+    blocks[:, within, within] = 0.0
     signs = independent_signs(groups, draws, rng)
-    pairs = n**2 - float((np.diff(starts) ** 2).sum())
-    T = signed_sums(blocks, signs) / pairs
-    return Evidence(T, groups)
+    pairs = n**2 - float((sizes**2).sum())
+    return Evidence(signed_sums(blocks, signs) / pairs, groups)
 
 
 def parametric(

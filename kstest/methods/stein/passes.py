@@ -25,7 +25,6 @@ from ...nulls.places import scattered
 from ...result import Notice
 from ...sample import Input, Sample
 from ...targets import Target
-from ...wording import label
 from ..two_passes.spans import batches, digest, unspent
 from .data import Given, coordinates, oddities, on_target, outside_support, with_scores
 from .statistic import Frame
@@ -131,7 +130,7 @@ def stein_summed(
     out = Sums.empty(how)
     for piece, place, batch, number in batches(reader, span, first, rows):
         own = place + np.arange(batch.n, dtype=np.int64)
-        _add(out, _located(batch, own, piece.path, several), number, how)
+        _add(out, located(batch, own, piece.label, several), number, how)
     return out
 
 
@@ -164,10 +163,10 @@ def _given(sample: Sample, how: Setting) -> Given:
     return on_target(sample, how.target)
 
 
-def _located(sample: Sample, number: Whole, path: str, several: bool) -> Sample:
+def located(sample: Sample, number: Whole, where: str, several: bool) -> Sample:
     """The sample with numbers of its rows in their file, from 0, for messages."""
     other = ((Input("", 0, 0, 0), np.empty(0, np.int64)),) * several
-    inputs, kept = zip((Input(label(path), sample.n, sample.n, 0), number + 1), *other, strict=True)
+    inputs, kept = zip((Input(where, sample.n, sample.n, 0), number + 1), *other, strict=True)
     return replace(sample, inputs=inputs, kept=kept)
 
 

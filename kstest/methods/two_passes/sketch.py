@@ -136,7 +136,7 @@ def sketched(reader: SpanReader, span: Any, side: int, key: int, shape: tuple[in
         place = piece.number, piece.first
         number = piece.first + used[place] + np.arange(sample.n, dtype=np.int64)
         used[place] += sample.n
-        ranks = _ranks(key, side, piece.number, number)
+        ranks = ranks_of(key, side, piece.number, number)
         full = len(out.ranks) == out.most
         few = np.flatnonzero(ranks < out.ranks[-1]) if full else np.arange(sample.n)
         few = few[np.argsort(ranks[few], kind="stable")[: out.most]]
@@ -162,7 +162,8 @@ def sketched(reader: SpanReader, span: Any, side: int, key: int, shape: tuple[in
     return out
 
 
-def _ranks(key: int, side: int, file: int, number: NDArray[np.int64]) -> NDArray[np.uint64]:
+def ranks_of(key: int, side: int, file: int, number: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Ranks of rows of a file by their numbers."""
     start = mixed(np.array([(key + side) % 2**64], np.uint64))
     start = mixed(start ^ np.uint64(file))
     return mixed(mixed(number.astype(np.uint64) ^ start) + start)
