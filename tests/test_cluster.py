@@ -383,3 +383,30 @@ def test_nothing_of_dask_is_imported_without_an_address():
         "assert not {'dask', 'distributed', 'tornado', 'pyarrow'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux is told")
+def test_workers_use_freed_memory_again():
+    """Workers of dask are told to give memory back, which made every large array twice as dear."""
+    script = """if True:
+        import resource
+        import numpy as np
+        from kstest.clusters.dask import alone
+
+        def faults():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+        def work():
+            before = faults()
+            for _ in range(50):
+                np.ones(500_000)
+            return faults() - before
+
+        print(alone(work), work(), alone(work))
+    """
+    environment = os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    kept, given_back, kept_again = map(int, done.stdout.split())
+    assert max(kept, kept_again) < given_back / 5, done.stdout
