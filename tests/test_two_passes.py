@@ -200,6 +200,25 @@ def test_text_files_give_the_same_sums(tmp_path, rng):
     assert stored.provenance["sums"] == parquet.provenance["sums"]
 
 
+def test_parts_of_files_are_read(tmp_path, rng):
+    h5py = pytest.importorskip("h5py")
+    names = []
+    for name in "ab":
+        X = rng.normal(size=(1500, 2))
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["run/x"], file["other"] = X, X[:5]
+        names.append((f"{tmp_path}/{name}.h5:run/x", write(tmp_path / f"{name}.parquet", X, 5000)))
+    by_part, whole = (
+        kstest.mmd(*files, scheduler="local", permutations=99) for files in zip(*names, strict=True)
+    )
+    assert by_part.provenance["sums"] == whole.provenance["sums"]
+    with pytest.raises(DataError, match="has no 'nix'; it has"):
+        kstest.mmd(f"{tmp_path}/a.h5:nix", names[1][0], scheduler="local")
+    (tmp_path / "a.h5").unlink()
+    with pytest.raises(DataError, match=r"a\.h5"):
+        kstest.mmd(*names[0], scheduler="local")
+
+
 def test_categories_conditions_and_missing_cells(tmp_path, rng):
     for name, share in (("a", 0.5), ("b", 0.3)):
         x = rng.normal(size=(3000, 1))

@@ -108,6 +108,11 @@ def versions() -> dict[str, str]:
 def _require_versions(client: Any, name: str) -> None:
     here, differ = versions(), []
     for worker, there in client.run(versions, on_error="return").items():
+        if isinstance(there, OSError):
+            raise UsageError(
+                f"{name}: worker {worker} went away when it was asked for its versions "
+                f"({type(there).__name__}); run again when it is back"
+            )
         if isinstance(there, BaseException):
             raise UsageError(
                 f"{name}: worker {worker} cannot import kstest {__version__}: {there}. Install the "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kstest.errors import DataError
-from kstest.sources.paths import expand, has_magic, is_store
+from kstest.sources.paths import expand, has_magic, is_store, parted
 from kstest.sources.remote import asking, located, shown_address
 from kstest.wording import label
 
@@ -72,10 +72,10 @@ def open_file(path: str) -> Any:
 
 
 def stamp(path: str) -> tuple[int, int] | None:
-    """Size and time of change of a file, None where it is not there."""
+    """Size and time of change of a file, all of it for ``FILE:PART``; None if it is not there."""
     if not is_store(path):
         try:
-            found = os.stat(path)
+            found = os.stat(parted(path)[0])
         except (OSError, ValueError):
             return None
         return found.st_size, found.st_mtime_ns
