@@ -239,13 +239,16 @@ def test_categories_conditions_and_missing_cells(tmp_path, rng):
     assert "missing-values" in [w.code for w in here.warnings]
 
 
-def test_files_larger_than_half_of_the_memory_are_read_twice(files, monkeypatch, capsys):
+def test_files_that_are_too_large_for_the_memory_are_read_twice(files, monkeypatch, capsys):
     monkeypatch.setattr(inputs_spans, "memory", lambda: 300_000.0)
     assert run(["mmd", *files, "--format", "json", "--explain", "none"]) == 1
     captured = capsys.readouterr()
     assert "the files are read in two passes" in captured.err
     assert '"spans": 2' in captured.out
-    assert run(["mmd", *files, "--quiet", "--features", "none"]) == 1  # in memory, as it asks
+    assert run(["mmd", *files, "--features", "none"]) == 1  # in memory, as it asks
+    said = capsys.readouterr().err
+    assert "a run in memory takes about 0.00104 of 0.0003 GB, and the files cannot be" in said
+    assert "--features none: not with files that are read in two passes" in said
     assert run(["mmd", *files, "--quiet", "--scheduler", "local", "--plot", "x.txt"]) == 2
 
 

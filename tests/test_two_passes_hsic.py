@@ -277,7 +277,7 @@ def test_a_picture_is_drawn_of_the_spent_rows(files, tmp_path):
     assert (tmp_path / "why.svg").read_text().startswith("<?xml")
 
 
-def test_files_larger_than_half_of_the_memory_are_read_twice(files, monkeypatch, capsys):
+def test_files_that_are_too_large_for_the_memory_are_read_twice(files, monkeypatch, capsys):
     monkeypatch.setattr("kstest.inputs.spans.memory", lambda: 200_000.0)
     words = [
         "hsic",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract import Test
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..sources.sequence_spans import SequenceSurvey
     from ..sources.survey import Survey
 
-# Share of the memory that the rows of a run may take, and how much smaller files may be than rows.
-SHARE, COMPRESSED = 0.5, 16
+# Share of the memory that a run may take, and how much smaller files may be than rows.
+SHARE, COMPRESSED = 0.75, 16
 # Rows below which a cluster takes longer to begin than one machine to finish, and rows of a file of
 # text (guessed by its size) that keep one worker long.
 FEW_ROWS, LONG_TEXT = 1_000_000, 4_000_000
@@ -73,24 +73,41 @@ def remarks_for_workers(spans: Survey | SequenceSurvey) -> Iterator[str]:
 
 
 def spans_if_large(
-    test: Test[Any], params: Any, given: Mapping[str, Any], sides: Mapping[str, Sequence[str]]
+    test: Test[Any],
+    params: Any,
+    given: Mapping[str, Any],
+    sides: Mapping[str, Sequence[str]],
+    say: Callable[[str], None],
 ) -> Survey | SequenceSurvey | None:
-    """The same where the rows of local files would take more than half of the memory; else None.
+    """The same where a run of local files would take too much of the memory; else None.
 
-    Options that need all rows at once keep them in memory.
+    Options that need all rows at once keep them in memory, with a word to `say`.
     """
     if test.by_spans is None or test.check_spans is None:
         return None
     paths = [path for some in sides.values() for path in some]
     limit = SHARE * memory()
-    if COMPRESSED * _size(paths) < limit:
+    if COMPRESSED * _size(paths) * test.copies < limit:
         return None
     try:
-        test.check_spans(params)
         found = spans_of(test, params, given, sides)
     except KstestError:  # told, or not, where they are read at once
         return None
-    return found if found.megabytes * 1e6 > limit else None
+    taken = found.megabytes * 1e6 * test.copies
+    if taken <= limit:
+        return None
+    try:
+        test.check_spans(params)
+    except KstestError as error:
+        say(f"{_taking(taken)}, and the files cannot be read in two passes instead: {error}")
+        return None
+    say(f"{_taking(taken)}: the files are read in two passes")
+    return found
+
+
+def _taking(taken: float) -> str:
+    """What a run would take, of what there is."""
+    return f"a run in memory takes about {taken / 1e9:.3g} of {memory() / 1e9:.3g} GB"
 
 
 def _size(paths: Sequence[str]) -> int:

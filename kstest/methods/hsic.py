@@ -376,4 +376,6 @@ TEST = Test(
     picture=picture,
     by_spans=by_spans,
     check_spans=check_spans,
+    # Features of every row at 64 landmarks or more, for some five bandwidths, of each block.
+    copies=80.0,
 )

@@ -404,4 +404,5 @@ TEST = Test(
     picture=picture,
     by_spans=by_spans,
     check_spans=check_spans,
+    copies=4.0,
 )

@@ -89,7 +89,7 @@ def _executed(
         require_spans(name, test, params)
         spans = spans_of(test, params, given, sides)
     else:
-        large = spans_if_large(test, params, given, sides)
+        large = spans_if_large(test, params, given, sides, _note_of(given))
         if large is None:
             samples, notices = read(test.inputs, sides, params, given)
             with working(given, label) as work:
@@ -97,10 +97,6 @@ def _executed(
             return found, samples
         spans, scheduler = large, LOCAL
     with working({**given, "features": None}, "reading twice") as work:  # they are in use
-        if given.get("scheduler") is None:
-            work.notify(
-                f"the rows take {spans.megabytes:,.0f} MB: the files are read in two passes"
-            )
         for line in () if scheduler == LOCAL else remarks_for_workers(spans):
             work.notify(line)
         with working_at(scheduler, spans.stamps, work) as (inside, where):
@@ -151,8 +147,13 @@ def working(given: Mapping[str, Any], label: str = "summing kernels") -> Iterato
         yield Work(
             threads=given["threads"] or available_threads(),
             progress=show,
-            notify=(lambda line: None) if quiet else note,
+            notify=_note_of(given),
         )
+
+
+def _note_of(given: Mapping[str, Any]) -> Callable[[str], None]:
+    """How a note reaches the user, or none."""
+    return (lambda line: None) if given.get("quiet", False) else note
 
 
 def _faster(given: Mapping[str, Any]) -> str:

@@ -88,8 +88,8 @@ SCHEDULER = Option(
     ["--scheduler"],
     metavar="local|ADDRESS",
     help="Read the files twice and keep no row: on this machine (local), as is done anyway where "
-    "the rows would take more than half of the memory; or by the workers of a dask scheduler, such "
-    "as tcp://host:8786 (pip install 'kstest[dask]').",
+    "the run would take more than three quarters of the memory; or by the workers of a dask "
+    "scheduler, such as tcp://host:8786 (pip install 'kstest[dask]').",
     brief="Read in two passes: local, or tcp://host:8786.",
 )
 
