@@ -3,12 +3,14 @@
     python3 benchmarks/features.py agree [--sets 50] [--rows 10000] [--landmarks 400]
     python3 benchmarks/features.py level [--sets 1000] [--only 'counts 100']
     python3 benchmarks/features.py cost [--rows 100000 1000000]
+    python3 benchmarks/features.py independence
 
 agree: both statistics of the same data and permutations, at the bandwidth where the sum over all
 pairs stands out most on average: the mean standard score that is kept, and the correlation over
 data sets. Bars: kept >= .97, correlation >= .98; a narrow clump in four columns kept >= .80.
 level: rejections at .05 of null sets of three distributions and three ratios of rows, 64 landmarks,
 beside the 99.9 % band. cost: CPU seconds of the whole test on one thread, ten columns.
+independence: CPU seconds of `hsic` on one thread beside the bars.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import time
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 import kstest
@@ -159,6 +162,34 @@ def cost(options):
         print(f"{n:10,d} rows a side: {took:6.2f} s, {found.kernel.get('landmarks', 0)} landmarks")
 
 
+def independence(options):
+    """CPU seconds of kstest.hsic beside the bars."""
+    rng = np.random.default_rng(0)
+
+    def rows(n, strength):
+        X = rng.normal(size=(n, 4))
+        X[:, 2] += strength * (X[:, 0] ** 2 - 1)
+        return pd.DataFrame(X, columns=list("abcd"))
+
+    wide = pd.DataFrame(rng.normal(size=(1000, 100))).add_prefix("x")
+    one, two = {"x": "a", "y": "c"}, {"x": "a,b", "y": "c,d"}
+    cases = (
+        ("10,000 rows, 1 + 1 columns", 3, rows(10_000, 0.06), one),
+        ("10,000 rows, 2 + 2, --features 64", 3, rows(10_000, 0.06), two | {"features": "64"}),
+        ("23,000 rows, 2 + 2", None, rows(23_000, 0.04), two),
+        ("8,000 rows, --given", 10, rows(8_000, 0.06), one | {"given": "b"}),
+        ("1,000 rows, all pairs of 100", 60, wide, {"all_pairs": True}),
+        ("1,000,000 rows, 2 + 2", 120, rows(1_000_000, 0.01), two),
+    )
+    kstest.hsic(cases[0][2][:2000], **one, threads=1)  # compiles, or loads, what there is
+    for name, bar, data, how in cases:
+        start = time.process_time()
+        found = kstest.hsic(data, **how, threads=1)
+        took = time.process_time() - start
+        said = f"bar {bar}" if bar else ""
+        print(f"{name:36}{took:7.2f} s  p {found.p_value:<6.3g} {said}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
@@ -171,6 +202,8 @@ def main():
     part.add_argument("--sets", type=int, default=1000)
     part.add_argument("--only", default="", help="cells such as 'counts 100'")
     part.set_defaults(run=level)
+    part = commands.add_parser("independence")
+    part.set_defaults(run=independence)
     part = commands.add_parser("cost")
     part.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     part.set_defaults(run=cost)
