@@ -189,9 +189,9 @@ class Test(Generic[P]):
         Result, and a few rows of each side whose inputs tell of all.
     check_spans : callable or None
         Options -> refuses some that need all rows at once; together with `by_spans`.
-    copies : float
-        What a run in memory takes, in copies of its rows as float64, about: files of which that is
-        too much are read by spans.
+    copies : callable
+        Number of columns -> what a run in memory takes, in copies of its rows as float64, about:
+        files of which that is too much are read by spans.
     """
 
     __test__ = False  # no test of ours, whatever pytest makes of the name
@@ -204,7 +204,7 @@ class Test(Generic[P]):
         Callable[[Spans, P, np.random.Generator, Work], tuple[Result, Sequence[Sample]]] | None
     ) = None
     check_spans: Callable[[P], None] | None = None
-    copies: float = 1.0
+    copies: Callable[[int], float] = lambda columns: 1.0
 
 
 class Core(Protocol):

@@ -247,7 +247,7 @@ def test_files_that_are_too_large_for_the_memory_are_read_twice(files, monkeypat
     assert '"spans": 2' in captured.out
     assert run(["mmd", *files, "--features", "none"]) == 1  # in memory, as it asks
     said = capsys.readouterr().err
-    assert "a run in memory takes about 0.00104 of 0.0003 GB, and the files cannot be" in said
+    assert "a run in memory takes about 0.00128 of 0.0003 GB, and the files cannot be" in said
     assert "--features none: not with files that are read in two passes" in said
     assert run(["mmd", *files, "--quiet", "--scheduler", "local", "--plot", "x.txt"]) == 2
 

@@ -87,13 +87,14 @@ def spans_if_large(
         return None
     paths = [path for some in sides.values() for path in some]
     limit = SHARE * memory()
-    if COMPRESSED * _size(paths) * test.copies < limit:
+    if COMPRESSED * _size(paths) * test.copies(1) < limit:
         return None
     try:
         found = spans_of(test, params, given, sides)
     except KstestError:  # told, or not, where they are read at once
         return None
-    taken = found.megabytes * 1e6 * test.copies
+    columns = max(1, len(found.columns) + len(found.categorical))
+    taken = found.megabytes * 1e6 * test.copies(columns)
     if taken <= limit:
         return None
     try:

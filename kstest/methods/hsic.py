@@ -377,5 +377,5 @@ TEST = Test(
     by_spans=by_spans,
     check_spans=check_spans,
     # Features of every row at 64 landmarks or more, for some five bandwidths, of each block.
-    copies=80.0,
+    copies=lambda columns: min(80.0, 10 + 280 / columns),
 )

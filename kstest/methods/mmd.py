@@ -537,5 +537,5 @@ TEST = Test(
     picture=picture,
     by_spans=by_spans,
     check_spans=check_spans,
-    copies=6.5,  # Ranks and whitened ranks of all rows stand beside them.
+    copies=lambda columns: 5 + 6 / columns,  # ranks and whitened ranks beside the rows
 )

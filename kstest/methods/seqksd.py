@@ -320,5 +320,5 @@ TEST = Test(
     picture=picture,
     by_spans=by_spans,
     check_spans=check_spans,
-    copies=2.0,
+    copies=lambda columns: 2.0,
 )
