@@ -484,6 +484,22 @@ def test_data_too_large_for_memory_are_read_in_passes(files, chain, monkeypatch,
     assert "spans" not in json.loads(capsys.readouterr().out)["provenance"]
 
 
+def test_large_events_in_several_files_are_read_at_once(tmp_path, chain, monkeypatch, capsys):
+    """Where nobody asked for passes, they are not what fails."""
+    monkeypatch.setattr(inputs_spans, "memory", lambda: 100.0)
+    for k, ids in enumerate((range(30), range(29, 60))):
+        rows = "".join(f"v{i},{k},{'abc'[i % 3]}\n" for i in ids)
+        (tmp_path / f"e-{k}.csv").write_text("visit,ts,event\n" + rows)
+    names = [word for name, column in EVENTS.items() for word in (f"--{name}", column)]
+    words = ["seqksd", str(tmp_path / "e-*.csv"), "--target", chain, *names, "--format", "json"]
+    assert run([*words, "--draws", "99"]) in (0, 1)
+    captured = capsys.readouterr()
+    assert "a sequence has events in several files: they were read at once" in captured.err
+    assert json.loads(captured.out)["n"]["data"] == 60
+    assert run([*words, "--scheduler", "local"]) == 2
+    assert "'v29' has events in" in capsys.readouterr().err
+
+
 REFUSED = [
     (["--null", "parametric"], "--null parametric: not with files"),
     (["--target", "fit:order=1"], "--target fit:order=1: not with files"),
