@@ -53,5 +53,9 @@ class MissingError(DataError):
         self.names = tuple(names)
 
 
+class ApartError(DataError):
+    """Rows that belong together are in several files, which can only be read at once."""
+
+
 class OutputError(KstestError):
     """The result could not be written where it was asked for."""

@@ -124,7 +124,7 @@ def _default(f: Any) -> Any:
     return inspect.Parameter.empty if f.default_factory is MISSING else f.default_factory
 
 
-def _init(self: Any, *args: Any, **given: Any) -> None:
+def _init(self: Any, /, *args: Any, **given: Any) -> None:
     plan = self.__frozen_plan__
     values = dict(zip(plan.places, args, strict=False))
     repeated = not values.keys().isdisjoint(given)

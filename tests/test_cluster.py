@@ -410,3 +410,28 @@ def test_workers_use_freed_memory_again():
     )
     kept, given_back, kept_again = map(int, done.stdout.split())
     assert max(kept, kept_again) < given_back / 5, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("trim", "set_back"),
+    [("65536", 65536), ("0", 0), ("4294967296", 2**31 - 1), ("9" * 30, 2**31 - 1)],
+)
+def test_the_limits_of_memory_are_set_back(trim, set_back, monkeypatch):
+    """To what the environment says, or the largest number that the C library takes."""
+    set_to = {}
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", trim)
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    monkeypatch.delenv("MALLOC_TOP_PAD_", raising=False)
+    monkeypatch.setattr(cluster_room.sys, "platform", "linux")
+    library = type("Library", (), {"mallopt": staticmethod(set_to.__setitem__)})
+    monkeypatch.setattr(cluster_room.ctypes, "CDLL", lambda name: library)
+    limits = cluster_room.MMAP_THRESHOLD, cluster_room.TRIM_THRESHOLD
+
+    def task():
+        with cluster_room._memory_kept():
+            assert set_to == dict(zip(limits, (32 << 20, 64 << 20), strict=True))
+            raise ValueError("a task")
+
+    with pytest.raises(ValueError, match="a task"):
+        task()
+    assert set_to == dict(zip(limits, (128 << 10, set_back), strict=True))

@@ -112,6 +112,18 @@ def test_arguments_that_are_none_are_named(args, given, fault):
         Kept(*args, **given)
 
 
+def test_a_field_may_have_any_name():
+    @frozen
+    class Odd:
+        "A class whose fields are called as arguments are elsewhere."
+
+        self: int
+        args: int
+        given: int = 3
+
+    assert asdict(Odd(self=1, args=2)) == {"self": 1, "args": 2, "given": 3}
+
+
 def test_copies_are_equal():
     kept = Kept((1, 2), "y")
     assert pickle.loads(pickle.dumps(kept)) == copy.deepcopy(kept) == copy.copy(kept) == kept

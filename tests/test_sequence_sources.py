@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 
 import numpy as np
 import pandas as pd
@@ -151,6 +153,7 @@ def test_several_files_are_one_sample(tmp_path):
     assert sample.row_inputs.tolist() == [0, 1, 1]
 
 
+MANY = "".join(f"{k:x}\n" for k in np.random.default_rng(0).integers(2**60, size=150_000)).encode()
 FILES = {
     "latin.txt": (b"a\nb\xe9\n", {}, "line 2 is not UTF-8"),
     "nothing.txt": (b"", {}, "holds no sequence"),
@@ -169,6 +172,10 @@ FILES = {
     "j.csv": (b"v,t,s\na,1,x\n", {"id": "v", "symbol": "z"}, "z"),
     "k.txt": (b"ab\n", {"column": "x"}, "has no columns"),
     "l.txt": (b"ab\n", {"input_format": "parquet"}, "but the content is not"),
+    "m.txt.gz": (gzip.compress(MANY)[:-9000], {}, "m.txt.gz: cannot be read: Truncated"),
+    "n.txt.xz": (lzma.compress(MANY)[:-9000], {}, "n.txt.xz: cannot be read: .* end too early"),
+    "o.txt.bz2": (bz2.compress(MANY)[:-9000], {}, "o.txt.bz2: cannot be read: .* end too early"),
+    "p.txt": (b"ab\n" * 9, {"encoding": "utf-16"}, "p.txt: cannot be read: UTF-16"),
 }  # fmt: skip
 
 

@@ -432,6 +432,47 @@ def test_a_picture_is_drawn_of_a_few_sequences(files, chain, tmp_path, monkeypat
     assert (tmp_path / "why.svg").read_text().startswith("<?xml")
 
 
+def test_the_few_sequences_are_the_same_whoever_reads_what(monkeypatch):
+    """Also where their symbols are too many: none is kept behind one that was left out."""
+    monkeypatch.setattr(drawn_room, "DRAWN_SYMBOLS", 60)
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(0, 40, 200)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    codes, ranks = rng.integers(3, size=offsets[-1]).astype(np.int32), rng.permutation(200)
+
+    def read(bounds):
+        found = drawn_room.Few()
+        for a, b in itertools.pairwise(bounds):
+            part, own = drawn_room.Few(), offsets[a : b + 1]
+            block = codes[own[0] : own[-1]], own - own[0]
+            part.add(part.nearer(ranks[a:b].astype(np.uint64), *block))
+            found.add(part)
+        return found
+
+    whole = read([0, 200])
+    first = np.argsort(ranks)[: len(whole.ranks)]
+    assert whole.ranks.tolist() == list(range(len(whole.ranks)))
+    assert whole.lengths.tolist() == lengths[first].tolist()
+    for bounds in ([0, 7, 90, 91, 200], range(201), [0, 100, 200]):
+        found = read(bounds)
+        assert found.ranks.tolist() == whole.ranks.tolist()
+        assert np.array_equal(found.codes, whole.codes)
+
+
+def test_a_picture_of_very_long_sequences_has_one_at_least(tmp_path, chain, monkeypatch):
+    monkeypatch.setattr(drawn_room, "DRAWN_SYMBOLS", 5)
+    (tmp_path / "a.txt").write_text("abcabcabc\n" * 50)
+    options = {"target": chain, "scheduler": "local", "draws": 99}
+    kstest.seqksd(str(tmp_path / "a.txt"), plot=tmp_path / "why.svg", **options)
+    assert "nan" not in (tmp_path / "why.svg").read_text()
+
+
+def test_a_local_file_that_is_cut_off_is_not_called_one_of_a_store(tmp_path, chain):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=r"a\.parquet: cannot be read.* Is the file complete\?"):
+        kstest.seqksd(str(tmp_path / "a.parquet"), target=chain, scheduler="local")
+
+
 def test_data_too_large_for_memory_are_read_in_passes(files, chain, monkeypatch, capsys):
     monkeypatch.setattr(inputs_spans, "memory", lambda: 50_000.0)
     words = ["seqksd", files, "--target", chain, "--format", "json", "--draws", "99"]
@@ -441,6 +482,22 @@ def test_data_too_large_for_memory_are_read_in_passes(files, chain, monkeypatch,
     assert json.loads(captured.out)["provenance"]["spans"] == 1
     assert run([*words, "--null", "parametric"]) == 1  # in memory, as it asks
     assert "spans" not in json.loads(capsys.readouterr().out)["provenance"]
+
+
+def test_large_events_in_several_files_are_read_at_once(tmp_path, chain, monkeypatch, capsys):
+    """Where nobody asked for passes, they are not what fails."""
+    monkeypatch.setattr(inputs_spans, "memory", lambda: 100.0)
+    for k, ids in enumerate((range(30), range(29, 60))):
+        rows = "".join(f"v{i},{k},{'abc'[i % 3]}\n" for i in ids)
+        (tmp_path / f"e-{k}.csv").write_text("visit,ts,event\n" + rows)
+    names = [word for name, column in EVENTS.items() for word in (f"--{name}", column)]
+    words = ["seqksd", str(tmp_path / "e-*.csv"), "--target", chain, *names, "--format", "json"]
+    assert run([*words, "--draws", "99"]) in (0, 1)
+    captured = capsys.readouterr()
+    assert "a sequence has events in several files: they were read at once" in captured.err
+    assert json.loads(captured.out)["n"]["data"] == 60
+    assert run([*words, "--scheduler", "local"]) == 2
+    assert "'v29' has events in" in capsys.readouterr().err
 
 
 REFUSED = [

@@ -240,7 +240,7 @@ def _memory_kept() -> Iterator[None]:
         yield
     finally:
         mallopt(MMAP_THRESHOLD, 128 << 10)
-        mallopt(TRIM_THRESHOLD, int(trim))
+        mallopt(TRIM_THRESHOLD, min(int(trim), 2**31 - 1))  # it takes a C int
 
 
 # Tasks of one worker run in threads of one process, and matrix products would be given back their

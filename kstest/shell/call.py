@@ -16,7 +16,7 @@ import click
 from ..clusters import LOCAL, check_scheduler, working_at
 from ..contract import Inputs, Test
 from ..engine.work import Work, available_threads
-from ..errors import UsageError
+from ..errors import ApartError, UsageError
 from ..files import destinations, output
 from ..files.messages import say
 from ..inputs import Taken, of_files, params_of
@@ -89,13 +89,25 @@ def _executed(
         require_spans(name, test, params)
         spans = spans_of(test, params, given, sides)
     else:
-        large = spans_if_large(test, params, given, sides, _note_of(given))
-        if large is None:
-            samples, notices = read(test.inputs, sides, params, given)
-            with working(given, label) as work:
-                found = execute(name, samples, params, notices, work, reading, test)
-            return found, samples
-        spans, scheduler = large, LOCAL
+        large, apart = spans_if_large(test, params, given, sides, _note_of(given)), False
+        if large is not None:
+            try:
+                return _in_passes(test, large, LOCAL, params, given, reading)
+            except ApartError:  # nobody asked for passes
+                apart = True
+        samples, notices = read(test.inputs, sides, params, given)
+        with working(given, label) as work:
+            if apart:
+                work.notify("a sequence has events in several files: they were read at once")
+            found = execute(name, samples, params, notices, work, reading, test)
+        return found, samples
+    return _in_passes(test, spans, scheduler, params, given, reading)
+
+
+def _in_passes(
+    test: Test[Any], spans: Any, scheduler: str, params: Any, given: Mapping[str, Any],
+    reading: Mapping[str, Any],
+) -> tuple[Result, Sequence[Sample]]:  # fmt: skip
     with working({**given, "features": None}, "reading twice") as work:  # they are in use
         for line in () if scheduler == LOCAL else remarks_for_workers(spans):
             work.notify(line)

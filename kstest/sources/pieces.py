@@ -14,7 +14,7 @@ from kstest.errors import DataError, KstestError, UsageError
 from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sample import Input
-from kstest.sources.arrow_file import ArrowFile
+from kstest.sources.arrow_file import BROKEN, ArrowFile
 from kstest.sources.arrow_types import base_name
 from kstest.sources.columnar import BLOCK_CELLS, PARQUET
 from kstest.sources.convert import BLOCK_ROWS
@@ -138,7 +138,8 @@ def groups_file(path: str, groups: tuple[int, ...] | None) -> ArrowFile:
     where = labelled(path)
     if is_store(path) and stamp(path) is None:
         raise DataError(f"{where}: no such file. Check the bucket and the spelling.")
-    with converting(where, " Only Parquet files are read from a store."):
+    hint = " Only Parquet files are read from a store." if is_store(path) else BROKEN
+    with converting(where, hint):
         file = open_file(path)
         schema = pq.ParquetFile(file, **PARQUET).schema_arrow
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kstest.errors import DataError
 from kstest.frozen import frozen
 from kstest.sample import Sequences
-from kstest.sources.stream import CHUNK_BYTES, Stream
+from kstest.sources.stream import CHUNK_BYTES, Stream, converting
 from kstest.wording import shown
 
 Codes = NDArray[np.int32]
@@ -105,7 +105,7 @@ def blocks_of_lines(
         Name of the file, for messages.
     """
     number = 1
-    for part in _whole_lines(stream):
+    for part in _whole_lines(stream, where):
         text = _decoded(part, number, where)
         if tokens == "characters":
             block = _characters(text, symbols)
@@ -134,12 +134,13 @@ def tokenised(
     return Block(symbols.words(flat, where), lengths), empty
 
 
-def _whole_lines(stream: Stream) -> Iterator[bytes]:
+def _whole_lines(stream: Stream, where: str) -> Iterator[bytes]:
     """Yield lines in blocks, without the last line end of each block; CRLF becomes LF."""
     parts: list[bytes] = []
-    if stream.peek(3)[:3] == _BOM:
-        stream.read(3)
-    while chunk := stream.read(CHUNK_BYTES):
+    with converting(where):
+        if stream.peek(3)[:3] == _BOM:
+            stream.read(3)
+    while chunk := _chunk(stream, where):
         cut = chunk.rfind(b"\n")
         if cut < 0:
             parts.append(chunk)
@@ -149,6 +150,11 @@ def _whole_lines(stream: Stream) -> Iterator[bytes]:
     last = b"".join(parts)
     if last:
         yield last.replace(b"\r\n", b"\n").removesuffix(b"\r")
+
+
+def _chunk(stream: Stream, where: str) -> bytes:
+    with converting(where):  # a compressed file that is cut off, an encoding that is another
+        return stream.read(CHUNK_BYTES)
 
 
 def _decoded(part: bytes, number: int, where: str) -> str:

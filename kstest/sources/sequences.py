@@ -37,7 +37,7 @@ from kstest.sources.paths import expand
 from kstest.sources.sequence_options import SequenceOptions
 from kstest.sources.sequence_parts import NAME, Part, joined, nothing, sample_of
 from kstest.sources.sequence_text import Block, Symbols, blocks_of_lines
-from kstest.sources.stream import Opened, open_path
+from kstest.sources.stream import Opened, converting, open_path
 from kstest.sources.table import Table
 from kstest.wording import listed, shown
 
@@ -182,8 +182,10 @@ class Found:
 
 def open_blocks(opened: Opened, options: SequenceOptions, symbols: Symbols) -> Found:
     """Look at what a file holds; its blocks are read when they are asked for."""
-    opened, kind = told(opened)
-    tokens, where = options.tokens, opened.label
+    where = opened.label
+    with converting(where):
+        opened, kind = told(opened)
+    tokens = options.tokens
     wanted, columnar = options.input_format, {f.name for f in FORMATS} - {"json"}
     if wanted in columnar and (kind is None or kind.name != wanted):
         raise DataError(f"{where}: --input-format {wanted} was given, but the content is not.")
@@ -191,7 +193,8 @@ def open_blocks(opened: Opened, options: SequenceOptions, symbols: Symbols) -> F
         return blocks_of_column(opened_columns(opened, kind), options, symbols, where)
     if options.column is not None:
         raise UsageError(f"--column: {where} is text, which has no columns of lists.")
-    stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
+    with converting(where):
+        stream = text_stream(opened, dialect(ReadOptions(encoding=options.encoding)))
     plain = plain_name(opened.file.lower())
     if wanted == "json" or (wanted is None and plain.endswith((".json", ".jsonl", ".ndjson"))):
         tokens = "json"

@@ -23,7 +23,7 @@ from ...contract import Spans
 from ...engine import Work, single_blas, stage
 from ...engine.sequences import load_sequence_loops
 from ...engine.work import run_tasks, shared, silent
-from ...errors import DataError, UsageError
+from ...errors import ApartError, UsageError
 from ...nulls import sign_bins
 from ...nulls.places import ROUNDS
 from ...result import Result
@@ -169,7 +169,7 @@ def _require_apart(spans: Spans, first: Seen) -> None:
 
     Raises
     ------
-    DataError
+    ApartError
     """
     if len(first.ids) < 2:
         return
@@ -185,7 +185,7 @@ def _require_apart(spans: Spans, first: Seen) -> None:
         found = [_labelled(spans, number, wanted) for number in (one, other)]
         common = found[0][1] & found[1][1]
         if common:
-            raise DataError(
+            raise ApartError(
                 f"sequence {shown(min(common))} has events in {found[0][0]} and in {found[1][0]}: "
                 "with files that are read in parts (--scheduler) all events of a sequence must be "
                 "in one file. Sort the events into files by --id, or leave --scheduler out"
