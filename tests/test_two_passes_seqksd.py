@@ -518,9 +518,12 @@ def test_options_that_need_all_sequences_are_refused(files, chain, options, word
     assert "--scheduler" in said
 
 
-def test_standard_input_and_objects_are_refused(chain):
+def test_standard_input_pipes_and_objects_are_refused(chain, tmp_path):
     with pytest.raises(UsageError, match="standard input can be read only once"):
         kstest.seqksd("-", target=chain, scheduler="local")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="pipe: is a pipe, which can be read only once"):
+        kstest.seqksd(str(tmp_path / "pipe"), target=chain, scheduler="local")
     with pytest.raises(DataError, match="no such file"):
         kstest.seqksd("none.txt", target=chain, scheduler="local")
     with pytest.raises(UsageError, match="found dict; with scheduler="):

@@ -7,6 +7,7 @@ alone, and so does every answer that is summed in the order of spans.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -247,10 +248,23 @@ def require_lasting(sides: Mapping[str, Sequence[str]]) -> None:
                 f"{label(path)}: not with --scheduler, which reads files twice and in parts; "
                 "accepted: local files, s3://, gs:// and abfs://"
             )
+        if not is_store(path) and stat.S_ISFIFO(_mode(path)):
+            raise UsageError(
+                f"{label(path)}: is a pipe, which can be read only once, and --scheduler reads "
+                "twice; name a file"
+            )
     if any(path == "-" for paths in sides.values() for path in paths):
         raise UsageError(
             "-: standard input can be read only once, and --scheduler reads twice; name a file"
         )
+
+
+def _mode(path: str) -> int:
+    """Kind of a local file; 0 where it is not there, or is a glob."""
+    try:
+        return os.stat(path).st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def require_unchanged(path: str, then: tuple[int, int]) -> None:
