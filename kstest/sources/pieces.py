@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kstest.errors import DataError, KstestError, UsageError
@@ -137,17 +138,19 @@ def groups_file(path: str, groups: tuple[int, ...] | None) -> ArrowFile:
     import pyarrow.parquet as pq
 
     where = labelled(path)
-    if is_store(path) and stamp(path) is None:
+    found = stamp(path)
+    if is_store(path) and found is None:
         raise DataError(f"{where}: no such file. Check the bucket and the spelling.")
     hint = " Only Parquet files are read from a store." if is_store(path) else BROKEN
     with converting(where, hint):
         file = open_file(path)
-        schema = pq.ParquetFile(file, **PARQUET).schema_arrow
+        footer = _footer(path, found)
+        schema = pq.ParquetFile(file, metadata=footer, **PARQUET).schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         texts = [n for n in names if base_name(schema.field(n).type) in ("string", "large_string")]
         file.seek(0)
-        parquet = pq.ParquetFile(file, read_dictionary=texts, **PARQUET)
+        parquet = pq.ParquetFile(file, read_dictionary=texts, metadata=footer, **PARQUET)
         rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // max(len(names), 1)))
         every = range(parquet.metadata.num_row_groups) if groups is None else groups
         for group in every:
@@ -164,6 +167,21 @@ def groups_file(path: str, groups: tuple[int, ...] | None) -> ArrowFile:
                 )
 
     return ArrowFile(schema, batches, lambda: None, file.close)
+
+
+@lru_cache(maxsize=4)
+def _footer(path: str, found: tuple[int, int] | None) -> Any:
+    """What a file says of its row groups, read once: of thousands of them it is long.
+
+    `found` : its size and time, so that another file is another entry.
+    """
+    import pyarrow.parquet as pq
+
+    file = open_file(path)
+    try:
+        return pq.ParquetFile(file, **PARQUET).metadata
+    finally:
+        file.close()
 
 
 def pieces_of(path: str, number: int, found: tuple[int, int], by_groups: bool) -> Iterator[Piece]:
