@@ -28,7 +28,6 @@ from kstest.sources.pieces import (
     Pieces,
     Span,
     add_counts,
-    groups_file,
     is_parquet,
     pieces_of,
     repeated,
@@ -37,6 +36,7 @@ from kstest.sources.pieces import (
     spans_of_pieces,
 )
 from kstest.sources.planning import require_kinds
+from kstest.sources.row_groups import groups_file
 from kstest.sources.sequence_options import SequenceOptions
 from kstest.sources.sequence_parts import nothing, refuse_empty
 from kstest.sources.sequence_text import Symbols

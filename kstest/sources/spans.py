@@ -27,12 +27,12 @@ from kstest.sources.pieces import (
     Piece,
     Span,
     add_counts,
-    groups_file,
     is_parquet,
     require_unchanged,
 )
 from kstest.sources.pivot import opener_of
 from kstest.sources.planning import require_kinds
+from kstest.sources.row_groups import groups_file
 from kstest.sources.stores import labelled, shown_path
 from kstest.sources.table import Table
 
