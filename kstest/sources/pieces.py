@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kstest.errors import DataError, KstestError, UsageError
 from kstest.frozen import frozen
@@ -21,9 +21,6 @@ from kstest.sources.remote import require_no_password
 from kstest.sources.stores import labelled, open_file, shown_path, stamp
 from kstest.sources.stream import converting
 from kstest.wording import label
-
-if TYPE_CHECKING:
-    pass
 
 # Spans at most, and what a row of text is taken to be before it is read.
 MOST_SPANS = 256
