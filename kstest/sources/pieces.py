@@ -15,9 +15,9 @@ from kstest.errors import DataError, KstestError, UsageError
 from kstest.frozen import frozen
 from kstest.result import Notice
 from kstest.sample import Input
-from kstest.sources.columnar import PARQUET
 from kstest.sources.paths import is_query, is_store
 from kstest.sources.remote import require_no_password
+from kstest.sources.row_groups import footer
 from kstest.sources.stores import labelled, open_file, shown_path, stamp
 from kstest.sources.stream import converting
 from kstest.wording import label
@@ -131,10 +131,8 @@ def pieces_of(path: str, number: int, found: tuple[int, int], by_groups: bool) -
     if not by_groups:
         yield Piece(path, number, None, 0, max(1, found[0] // ROW_BYTES), found)
         return
-    import pyarrow.parquet as pq
-
-    with converting(labelled(path)), open_file(path) as file:
-        metadata = pq.ParquetFile(file, **PARQUET).metadata
+    with converting(labelled(path)):
+        metadata = footer(path, found)
         rows = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
     if not sum(rows):
         raise DataError(f"{labelled(path)}: has columns but no rows. At least one row is needed.")

@@ -30,13 +30,13 @@ def groups_file(path: str, groups: tuple[int, ...] | None) -> ArrowFile:
     hint = " Only Parquet files are read from a store." if is_store(path) else BROKEN
     with converting(where, hint):
         file = open_file(path)
-        footer = _footer(path, found)
-        schema = pq.ParquetFile(file, metadata=footer, **PARQUET).schema_arrow
+        known = footer(path, found)
+        schema = pq.ParquetFile(file, metadata=known, **PARQUET).schema_arrow
 
     def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         texts = [n for n in names if base_name(schema.field(n).type) in ("string", "large_string")]
         file.seek(0)
-        parquet = pq.ParquetFile(file, read_dictionary=texts, metadata=footer, **PARQUET)
+        parquet = pq.ParquetFile(file, read_dictionary=texts, metadata=known, **PARQUET)
         rows = max(1024, min(BLOCK_ROWS, BLOCK_CELLS // max(len(names), 1)))
         every = range(parquet.metadata.num_row_groups) if groups is None else groups
         for group in every:
@@ -56,15 +56,12 @@ def groups_file(path: str, groups: tuple[int, ...] | None) -> ArrowFile:
 
 
 @lru_cache(maxsize=4)
-def _footer(path: str, found: tuple[int, int] | None) -> Any:
+def footer(path: str, found: tuple[int, int] | None) -> Any:
     """What a file says of its row groups, read once: of thousands of them it is long.
 
     `found` : its size and time, so that another file is another entry.
     """
     import pyarrow.parquet as pq
 
-    file = open_file(path)
-    try:
+    with open_file(path) as file:
         return pq.ParquetFile(file, **PARQUET).metadata
-    finally:
-        file.close()
